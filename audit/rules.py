@@ -1,0 +1,78 @@
+"""What the figures mean: participation, margin, outcome. Exact integers, no rounding.
+
+A pure function of manifest and counts, used by whoever writes a result and by whoever checks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from audit.entries import PaperResult, QuestionResult, Result
+from audit.manifest import Manifest, Question
+
+Status = Literal["counted", "not-counted-minimum", "not-counted-floor"]
+Outcome = Literal["accepted", "rejected", "invalid-too-few", "invalid-too-narrow", "ranked"]
+
+
+def count_status(manifest: Manifest, online: int, paper: int) -> Status:
+    """Whether the sums may be decrypted at all. `online` counts tokens, blank ones included."""
+    if online < manifest.privacy_floor.online:
+        return "not-counted-floor"
+    if online + paper < manifest.rules.minimum_participants and not manifest.rules.count_below_minimum:
+        return "not-counted-minimum"
+    return "counted"
+
+
+def outcome(manifest: Manifest, question: Question, counts: Sequence[int], participants: int) -> Outcome:
+    if participants < manifest.rules.minimum_participants:
+        return "invalid-too-few"
+    if question.accepts is None:
+        return "ranked"
+    yes, no = counts[question.accepts], counts[1 - question.accepts]
+    if 1000 * abs(yes - no) < manifest.rules.minimum_margin_permille * (yes + no):
+        return "invalid-too-narrow"
+    return "accepted" if yes > no else "rejected"
+
+
+def ranking(counts: Sequence[int]) -> list[list[int]]:
+    """Option numbers (from 0) in groups of equal count, most first."""
+    groups: dict[int, list[int]] = {}
+    for option, count in enumerate(counts):
+        groups.setdefault(count, []).append(option)
+    return [groups[count] for count in sorted(groups, reverse=True)]
+
+
+def make_result(
+    manifest: Manifest,
+    online_ballots: int,
+    paper: PaperResult | None,
+    online: Sequence[Sequence[int]],
+    trustees: Sequence[int],
+) -> Result:
+    """The one result that follows from the counts; `online` is ignored unless they may be counted."""
+    paper_ballots = paper.ballots if paper else 0
+    status = count_status(manifest, online_ballots, paper_ballots)
+    participants = online_ballots + paper_ballots
+    questions = []
+    if status == "counted":
+        for number, (question, counts) in enumerate(zip(manifest.questions, online, strict=True)):
+            added = paper.counts[number] if paper else [0] * len(counts)
+            total = [a + b for a, b in zip(counts, added, strict=True)]
+            questions.append(
+                QuestionResult(
+                    online=list(counts),
+                    paper=list(added),
+                    total=total,
+                    outcome=outcome(manifest, question, total, participants),
+                    ranking=ranking(total),
+                )
+            )
+    return Result(
+        status=status,
+        online_ballots=online_ballots,
+        paper_ballots=paper_ballots,
+        participants=participants,
+        trustees=list(trustees) if status == "counted" else [],
+        questions=questions,
+    )

@@ -1,0 +1,109 @@
+"""Signatures: Ed25519 (RFC 8032) for parties with a long-lived key, BIP340 for credentials and tokens.
+
+Decides keys, signing and verification over message bytes. Every message that Stembus itself signs is the
+digest of a `Transcript`, so no signature of one kind can pass for another.
+"""
+
+from __future__ import annotations
+
+from coincurve import PrivateKey, PublicKeyXOnly
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from crypto.errors import EncodingInvalid, SignatureInvalid
+from crypto.group import ORDER, SCALAR_BYTES, random_scalar
+
+ED25519_KEY_BYTES = 32
+SIGNATURE_BYTES = 64
+XONLY_BYTES = 32
+
+_FIELD = 2**255 - 19
+# y-coordinates of the eight points of small order (their keys verify forged signatures).
+_SMALL_ORDER_Y = {
+    0,
+    1,
+    _FIELD - 1,
+    2707385501144840649318225287225658788936804267575313519463743609750303021540,
+    55188659117513257062467267217118295137698188065244968500265048394206261417927,
+    2707385501144840649318225287225658788936804267575313519463743609750303021541,
+}
+
+
+class SigningKey:
+    """An Ed25519 private key."""
+
+    __slots__ = ("_key", "public")
+
+    def __init__(self, seed: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public = self._key.public_key().public_bytes_raw()
+
+    @classmethod
+    def generate(cls) -> SigningKey:
+        return cls(Ed25519PrivateKey.generate().private_bytes_raw())
+
+    @property
+    def seed(self) -> bytes:
+        return self._key.private_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes."""
+        return self._key.sign(message)
+
+
+def check_ed25519_key(public: bytes) -> None:
+    """Raises EncodingInvalid for a key that is no canonical point of full order."""
+    if len(public) != ED25519_KEY_BYTES:
+        raise EncodingInvalid(f"an Ed25519 key is {ED25519_KEY_BYTES} bytes, not {len(public)}")
+    y = int.from_bytes(public, "little") & (1 << 255) - 1
+    if y >= _FIELD or y in _SMALL_ORDER_Y:
+        raise EncodingInvalid("an Ed25519 key of small order or in a non-canonical form")
+
+
+def verify_ed25519(public: bytes, message: bytes, signature: bytes) -> None:
+    """Raises SignatureInvalid."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        raise SignatureInvalid("an Ed25519 signature does not verify") from None
+
+
+class SchnorrKey:
+    """A BIP340 private key over secp256k1."""
+
+    __slots__ = ("_key", "public", "secret")
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) != SCALAR_BYTES or not 0 < int.from_bytes(secret, "big") < ORDER:
+            raise EncodingInvalid("a BIP340 secret is 32 bytes within 1..n-1")
+        self.secret = secret
+        self._key = PrivateKey(secret)
+        self.public: bytes = self._key.public_key.format()[1:]
+
+    @classmethod
+    def generate(cls) -> SchnorrKey:
+        return cls(random_scalar().to_bytes(SCALAR_BYTES, "big"))
+
+    def sign(self, digest: bytes) -> bytes:
+        """64 bytes over a 32-byte digest."""
+        return self._key.sign_schnorr(digest)
+
+
+def check_schnorr_key(public: bytes) -> None:
+    """Raises EncodingInvalid unless `public` is the x-coordinate of a point."""
+    _xonly(public)
+
+
+def verify_schnorr(public: bytes, digest: bytes, signature: bytes) -> None:
+    """Raises EncodingInvalid for a bad key, SignatureInvalid otherwise."""
+    if len(signature) != SIGNATURE_BYTES or not _xonly(public).verify(signature, digest):
+        raise SignatureInvalid("a BIP340 signature does not verify")
+
+
+def _xonly(public: bytes) -> PublicKeyXOnly:
+    if len(public) != XONLY_BYTES:
+        raise EncodingInvalid(f"a BIP340 key is {XONLY_BYTES} bytes, not {len(public)}")
+    try:
+        return PublicKeyXOnly(public)
+    except ValueError:
+        raise EncodingInvalid("not the x-coordinate of a point of secp256k1") from None
