@@ -1,0 +1,216 @@
+"""Chapter 4, the ballots: each by itself (V16-V19), then as a set (V20), and their sum.
+
+The heavy work is cut into chunks of bytes that any `concurrent.futures.Executor` can take. Decides which
+ballots are valid and which count: for each token the highest `seq`, below `max_casts`; of two bodies with
+one token and seq the lower id; a repeated ballot id only where it stood first. The ballot box accepts
+with `check_ballot`, the same check.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from functools import lru_cache
+
+from audit.castballot import (
+    BallotContext,
+    CastBallot,
+    check_cast_signature,
+    check_token,
+    parse_ballot,
+    peek,
+)
+from audit.entries import ElectionKey, parse_entry
+from audit.errors import AuditError
+from audit.lists import Issued, request_digest
+from audit.manifest import parse_manifest, referendum_id
+from audit.verify.index import Index
+from audit.verify.report import Report
+from crypto.batch import find_invalid, verify_one
+from crypto.elgamal import ZERO, Ciphertext, add_ciphertexts
+from crypto.errors import CryptoError, ProofInvalid, SignatureInvalid
+from crypto.signing import verify_schnorr
+
+CHUNK_BALLOTS = 1024
+
+
+class BallotRefused(Exception):
+    """A ballot fails a check; `check` is its code."""
+
+    def __init__(self, check: str, message: str) -> None:
+        super().__init__(message)
+        self.check = check
+
+
+@lru_cache(maxsize=4)
+def context_of(manifest: bytes, election_key: bytes) -> BallotContext:
+    """Worker processes build the context once from the two raw entries."""
+    body = parse_entry(election_key).body
+    assert isinstance(body, ElectionKey)
+    return BallotContext.of(parse_manifest(manifest), referendum_id(manifest), election_key, body)
+
+
+def _check_all_but_proofs(context: BallotContext, raw: bytes) -> CastBallot:
+    try:
+        ballot = parse_ballot(context, raw)
+    except (AuditError, CryptoError) as error:
+        raise BallotRefused("V16", str(error)) from None
+    try:
+        check_token(context, ballot)
+    except SignatureInvalid as error:
+        raise BallotRefused("V17", str(error)) from None
+    try:
+        check_cast_signature(context, ballot)
+    except CryptoError as error:
+        raise BallotRefused("V18", str(error)) from None
+    if ballot.seq >= context.max_casts:
+        raise BallotRefused("V20", f"cast number {ballot.seq + 1} where {context.max_casts} are allowed")
+    return ballot
+
+
+def check_ballot(context: BallotContext, raw: bytes) -> CastBallot:
+    """Everything that can be said of one ballot alone. Raises BallotRefused."""
+    ballot = _check_all_but_proofs(context, raw)
+    try:
+        verify_one(context.joint_key, ballot.proven)
+    except ProofInvalid as error:
+        raise BallotRefused("V19", str(error)) from None
+    return ballot
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkResult:
+    """Plain bytes and numbers, so that it crosses process borders."""
+
+    ids: list[bytes]
+    faults: list[tuple[int, str, str]]
+    valid: list[tuple[bytes, int, bytes, int]]
+    sums: list[bytes]
+
+
+def check_chunk(manifest: bytes, election_key: bytes, first: int, raws: Sequence[bytes]) -> ChunkResult:
+    """Checks the ballots at log positions first, first+1, ... Runs in workers."""
+    context = context_of(manifest, election_key)
+    faults: list[tuple[int, str, str]] = []
+    kept: list[tuple[int, CastBallot]] = []
+    for position, raw in enumerate(raws, first):
+        try:
+            kept.append((position, _check_all_but_proofs(context, raw)))
+        except BallotRefused as error:
+            faults.append((position, error.check, str(error)))
+    bad = set(find_invalid(context.joint_key, [ballot.proven for _, ballot in kept]))
+    faults += [(kept[i][0], "V19", "a ballot's proofs do not hold") for i in sorted(bad)]
+    good = [item for i, item in enumerate(kept) if i not in bad]
+    sums = [add_ciphertexts(ballot.ciphertexts[i] for _, ballot in good) for i in range(context.options)]
+    return ChunkResult(
+        [peek(context, raw) for raw in raws],
+        faults,
+        [(ballot.token_key, ballot.seq, ballot.ballot_id, position) for position, ballot in good],
+        [b"" if total.has_identity else total.to_bytes() for total in sums],
+    )
+
+
+def check_issued_chunk(referendum: bytes, registrar: int, lines: Sequence[Issued]) -> list[bytes]:
+    """The credentials whose signature on their request does not verify. Runs in workers."""
+    bad = []
+    for line in lines:
+        try:
+            verify_schnorr(line.credential, request_digest(referendum, registrar, line.request_hash), line.signature)
+        except CryptoError:
+            bad.append(line.credential)
+    return bad
+
+
+class BallotChecker:
+    """Collects ballots into chunks, checks them here or in an executor, and keeps results in log order."""
+
+    def __init__(
+        self, manifest: bytes, election_key: bytes, index: Index, report: Report, executor: Executor | None
+    ) -> None:
+        self._source = (manifest, election_key)
+        self.context = context_of(manifest, election_key)
+        self._index = index
+        self._report = report
+        self._executor = executor
+        self._first = 0
+        self._raws: list[bytes] = []
+        self._batch_of: dict[int, int] = {}
+        self._waiting: deque[tuple[int, dict[int, int], Future[ChunkResult]]] = deque()
+        self._sums: list[Ciphertext] = [ZERO] * self.context.options
+        self._previous: tuple[int, bytes] = (0, b"")
+        self.valid = 0
+
+    def add(self, position: int, batch: int, raw: bytes) -> None:
+        if self._raws and position != self._first + len(self._raws):
+            self._submit()
+        if not self._raws:
+            self._first = position
+        self._raws.append(raw)
+        self._batch_of[position] = batch
+        if len(self._raws) >= CHUNK_BALLOTS:
+            self._submit()
+
+    def _submit(self) -> None:
+        if not self._raws:
+            return
+        arguments = (*self._source, self._first, self._raws)
+        batches, first = self._batch_of, self._first
+        self._raws, self._batch_of = [], {}
+        if self._executor is None:
+            self._take(first, batches, check_chunk(*arguments))
+            return
+        self._waiting.append((first, batches, self._executor.submit(check_chunk, *arguments)))
+        if len(self._waiting) > 4:
+            oldest, old_batches, future = self._waiting.popleft()
+            self._take(oldest, old_batches, future.result())
+
+    def _take(self, first: int, batches: dict[int, int], result: ChunkResult) -> None:
+        for position, ballot_id in enumerate(result.ids, first):
+            batch = batches[position]
+            if self._previous[0] == batch and ballot_id < self._previous[1]:
+                self._report.stands("V15", f"entry {position}", f"batch {batch} is not sorted by ballot id")
+            self._previous = (batch, ballot_id)
+        for position, check, message in result.faults:
+            self._report.stands(check, f"entry {position}", f"ballot excluded: {message}")
+            self._report.figures.excluded += 1
+        self._index.add_ballots((*row, batches[row[3]]) for row in result.valid)
+        self.valid += len(result.valid)
+        if result.valid:
+            if b"" in result.sums:
+                raise ProofInvalid("a partial sum of ballots is the identity")
+            parts = [Ciphertext.from_bytes(data) for data in result.sums]
+            self._sums = [a + b for a, b in zip(self._sums, parts, strict=True)]
+
+    def finish(self) -> None:
+        """Waits for all chunks, then applies the rules about the set (V20)."""
+        self._submit()
+        while self._waiting:
+            first, batches, future = self._waiting.popleft()
+            self._take(first, batches, future.result())
+
+    def settle(self) -> list[int]:
+        """Excludes repeated ids and clashes; returns the positions of all valid ballots that do not count."""
+        repeated = self._index.repeated_ids()
+        for position, earlier in repeated:
+            self._exclude(position, f"its ballot id stands at entry {earlier} already")
+        self._index.remove_ballots(position for position, _ in repeated)
+        clashes = self._index.clashes()
+        for position, winner in clashes:
+            self._exclude(position, f"the same token and cast number as entry {winner}, whose id is lower")
+        self._index.remove_ballots(position for position, _ in clashes)
+        outside = [position for position, _ in (*repeated, *clashes)]
+        return sorted({*outside, *self._index.superseded()})
+
+    def _exclude(self, position: int, why: str) -> None:
+        self._report.stands("V20", f"entry {position}", f"ballot excluded: {why}")
+        self._report.figures.excluded += 1
+
+    def sums(self, not_counted: Iterator[bytes]) -> tuple[Ciphertext, ...]:
+        """The sum of everything valid, less the valid ballots that do not count."""
+        totals = list(self._sums)
+        for raw in not_counted:
+            ballot = parse_ballot(self.context, raw)
+            totals = [total - part for total, part in zip(totals, ballot.ciphertexts, strict=True)]
+        return tuple(totals)

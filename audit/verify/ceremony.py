@@ -1,0 +1,104 @@
+"""Chapter 2, the key ceremony (V11, V12): who committed to what, and whether the joint key follows.
+
+A faulty attempt that was voided is passed over and named; a fault in the attempt that made the election
+key is a breach.
+"""
+
+from __future__ import annotations
+
+from audit.ceremony import Attempt, commitment_hash, possession_context
+from audit.entries import Commit, Complaint, Confirm, ElectionKey, Entry, Reveal, Share
+from audit.manifest import Manifest
+from audit.verify.report import Report
+from crypto.errors import CryptoError
+from crypto.group import Point
+from crypto.proofs import LogProof, verify_key
+from crypto.sealed import box_public, open_sealed
+from crypto.threshold import check_share
+
+
+class CeremonyCheck:
+    """Is fed the ceremony's entries in log order; faults wait until it is known which attempt counts."""
+
+    def __init__(self, manifest: Manifest, referendum: bytes, report: Report) -> None:
+        self._trustees = len(manifest.trustees.members)
+        self._threshold = manifest.trustees.threshold
+        self._referendum = referendum
+        self._report = report
+        self._attempts: dict[int, Attempt] = {}
+        self._faults: list[tuple[int, str, str]] = []
+
+    def take(self, position: int, entry: Entry) -> None:
+        body = entry.body
+        where = f"entry {position}"
+        if isinstance(body, Commit):
+            self._attempts.setdefault(body.attempt, Attempt(body.attempt)).commits[body.trustee] = body
+        elif isinstance(body, Reveal):
+            self._attempts[body.attempt].reveals[body.trustee] = body
+            self._check_reveal(where, body)
+        elif isinstance(body, Share):
+            self._attempts[body.attempt].shares[body.sender, body.receiver] = body
+        elif isinstance(body, Confirm):
+            self._attempts[body.attempt].confirms[body.trustee] = body
+        elif isinstance(body, Complaint):
+            self._judge(where, body)
+        elif isinstance(body, ElectionKey):
+            self._conclude(where, body)
+
+    def _fault(self, attempt: int, where: str, message: str) -> None:
+        self._faults.append((attempt, where, message))
+
+    def _check_reveal(self, where: str, body: Reveal) -> None:
+        coefficients = [bytes.fromhex(point) for point in body.coefficients]
+        arguments = (self._referendum, body.attempt, body.trustee, coefficients)
+        if len(coefficients) != self._threshold:
+            self._fault(body.attempt, where, f"trustee {body.trustee} reveals {len(coefficients)} commitments")
+            return
+        if commitment_hash(*arguments).hex() != self._attempts[body.attempt].commits[body.trustee].commitment:
+            self._fault(body.attempt, where, f"trustee {body.trustee} reveals what it did not commit to")
+        try:
+            points = [Point.from_bytes(data) for data in coefficients]
+            proof = LogProof(int(body.proof_challenge, 16), int(body.proof_response, 16))
+            verify_key(points[0], proof, possession_context(*arguments))
+        except CryptoError as error:
+            self._fault(body.attempt, where, f"trustee {body.trustee}: {error}")
+
+    def _judge(self, where: str, body: Complaint) -> None:
+        """The accuser shows its receiving key, so everybody can open the share."""
+        attempt = self._attempts[body.attempt]
+        try:
+            secret = bytes.fromhex(body.receiving_secret)
+            if box_public(secret).hex() != attempt.commits[body.accuser].receiving_key:
+                raise CryptoError("shows a key that is not its receiving key")
+            share = attempt.shares[body.accused, body.accuser]
+        except CryptoError as error:
+            self._report.passed_over("V11", where, f"attempt {body.attempt} is void: trustee {body.accuser} {error}")
+            return
+        try:
+            opened = open_sealed(secret, bytes.fromhex(share.sealed))
+            points = [Point.from_bytes(bytes.fromhex(p)) for p in attempt.reveals[body.accused].coefficients]
+            check_share(points, body.accuser, int.from_bytes(opened, "big"))
+            guilty = body.accuser
+        except CryptoError:
+            guilty = body.accused
+        self._report.passed_over("V11", where, f"attempt {body.attempt} is void: trustee {guilty} is at fault")
+
+    def _conclude(self, where: str, body: ElectionKey) -> None:
+        for number, place, message in self._faults:
+            if number == body.attempt:
+                self._report.breach("V11", place, message)
+            else:
+                self._report.passed_over("V11", place, f"attempt {number}, not used: {message}")
+        if any(number == body.attempt for number, _, _ in self._faults):
+            return
+        attempt = self._attempts[body.attempt]
+        try:
+            expected = attempt.election_key(self._referendum, self._trustees)
+        except CryptoError as error:
+            self._report.breach("V12", where, str(error))
+            return
+        if body != expected:
+            self._report.breach("V12", where, "the election key is not what the trustees' commitments add up to")
+        for trustee, confirm in attempt.confirms.items():
+            if (confirm.joint_key, confirm.transcript) != (expected.joint_key, expected.transcript):
+                self._report.breach("V12", where, f"trustee {trustee} confirmed another key or transcript")

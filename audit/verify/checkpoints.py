@@ -1,0 +1,128 @@
+"""Chapter 5, the series of checkpoints: signatures, quorum, times (V4, V6, V7, V14, V15).
+
+A checkpoint's time is its quorum-th earliest cosignature, the only time there is; it is never compared
+with the verifier's own clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from audit import bounds
+from audit.errors import NoteInvalid, PlaceError
+from audit.manifest import Manifest
+from audit.note import Checkpoint, check_log_signature, cosignatures, parse_checkpoint, quorum_time, verifier_key
+from audit.place import Place
+from audit.verify.report import Report
+
+FOLDER = "checkpoints/"
+_NAME = re.compile(r"\Acheckpoints/([1-9][0-9]{0,17})\Z")
+
+
+def checkpoint_path(size: int) -> str:
+    return f"{FOLDER}{size}"
+
+
+class CheckpointCheck:
+    """`roots` maps each size at which the log may have been signed to the root there."""
+
+    def __init__(self, place: Place, manifest: Manifest, report: Report, roots: Mapping[int, bytes]) -> None:
+        self._place = place
+        self._manifest = manifest
+        self._report = report
+        self._roots = roots
+        self._origin = manifest.log.origin
+        self._key = bytes.fromhex(manifest.log.key)
+        self._witnesses = [(w.name, bytes.fromhex(w.key)) for w in manifest.witnesses.members]
+
+    def check_vkey(self) -> None:
+        try:
+            data = self._place.read("log.vkey", bounds.VKEY_BYTES)
+        except PlaceError as error:
+            self._report.breach("V1", "log.vkey", str(error))
+            return
+        if data != (verifier_key(self._origin, self._key) + "\n").encode():
+            self._report.breach("V4", "log.vkey", "not the log key of the manifest")
+
+    def check_head(self, head: Checkpoint) -> None:
+        """The file `checkpoint` equals the last of the series."""
+        try:
+            check_log_signature(head, self._origin, self._key)
+        except NoteInvalid as error:
+            self._report.breach("V4", "checkpoint", str(error))
+        self._quorum("checkpoint", head, required=True)
+
+    def check_series(self, required: Mapping[int, str], listed: list[str] | None) -> dict[int, int]:
+        """Checks all listed and all required checkpoints. `required` says for each size what it covers;
+        what begins with `batch` does not shake the result. Returns the times by size."""
+        sizes = set(required)
+        for path in listed or []:
+            if match := _NAME.match(path):
+                sizes.add(int(match[1]))
+        times: dict[int, int] = {}
+        for size in sorted(sizes)[: bounds.CHECKPOINTS]:
+            time = self._check_one(size, required.get(size))
+            if time is not None:
+                times[size] = time
+        previous = 0
+        for size in sorted(times):
+            if times[size] < previous:
+                self._report.stands("V7", checkpoint_path(size), "its time lies before that of a smaller checkpoint")
+            previous = max(previous, times[size])
+        return times
+
+    def _check_one(self, size: int, covers: str | None) -> int | None:
+        path = checkpoint_path(size)
+        try:
+            checkpoint = parse_checkpoint(self._place.read(path, bounds.CHECKPOINT_BYTES))
+            check_log_signature(checkpoint, self._origin, self._key)
+        except PlaceError as error:
+            self._report.breach("V6", path, f"the checkpoint of {covers} is missing or unreadable: {error}")
+            return None
+        except NoteInvalid as error:
+            self._report.breach("V4", path, str(error))
+            return None
+        if checkpoint.size != size or self._roots.get(size) != checkpoint.root:
+            self._report.breach("V6", path, "a signed checkpoint that contradicts the log: a fork, or a torn batch")
+            return None
+        return self._quorum(path, checkpoint, required=covers is not None and not covers.startswith("batch"))
+
+    def _quorum(self, path: str, checkpoint: Checkpoint, required: bool) -> int | None:
+        valid, problems = cosignatures(checkpoint, self._witnesses)
+        for problem in problems:
+            self._report.stands("V7", path, problem)
+        quorum = self._manifest.witnesses.quorum
+        time = quorum_time(valid, quorum)
+        if time is None:
+            say = self._report.breach if required else self._report.stands
+            say("V7", path, f"{len(valid)} witnesses cosigned where {quorum} must")
+        return time
+
+    def check_window(self, times: Mapping[int, int], opened: int | None, closed: int | None) -> None:
+        """`opened` and `closed` are the sizes right after those entries (V14)."""
+        manifest = self._manifest
+        if opened in times and not manifest.opens_at <= times[opened] < manifest.closes_at:
+            self._report.breach("V14", checkpoint_path(opened), "voting was opened outside the manifest's times")
+        if closed in times and times[closed] < manifest.closes_at + manifest.grace_seconds:
+            self._report.breach("V14", checkpoint_path(closed), "voting was closed before the manifest's time")
+
+    def check_batches(self, times: Mapping[int, int], ends: list[int], tokens: Mapping[int, int], closed: bool) -> None:
+        """`ends[i]` is the size after batch i+1; `tokens` its different tokens (V15)."""
+        rules, closes = self._manifest.batching, self._manifest.closes_at
+        previous: int | None = None
+        for number, size in enumerate(ends, 1):
+            path = checkpoint_path(size)
+            last = closed and number == len(ends)
+            if tokens.get(number, 0) < rules.minimum_tokens and not last:
+                self._report.stands("V15", path, f"batch {number} holds fewer than {rules.minimum_tokens} tokens")
+            time = times.get(size)
+            if time is None:
+                continue
+            if previous is not None and time - previous < rules.minimum_seconds and not last:
+                self._report.stands("V15", path, f"batch {number} follows within {rules.minimum_seconds} seconds")
+            if closes - rules.quiet_seconds <= time < closes:
+                self._report.stands("V15", path, f"batch {number} falls into the quiet time before the close")
+            if time >= closes and not last:
+                self._report.stands("V15", path, f"batch {number} came after the close and is not the last one")
+            previous = time

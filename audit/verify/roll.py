@@ -1,0 +1,176 @@
+"""Chapter 3, who may vote: credentials, spares, replacements, issuance, paper (V13, V21-V24).
+
+Works on the published lists beside the log. Decides membership and bounds; the only secret-free link
+between a person and the log is the credential's public key.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from itertools import islice
+
+from audit import bounds
+from audit.entries import Close, IssuedCount, PaperResult, PaperRoll, Replace, Roll, issuance_digest, issued_digest
+from audit.errors import PlaceError, RecordInvalid
+from audit.lists import CREDENTIALS, PAPER, SPARES, issuance_path, parse_issued, parse_keys
+from audit.manifest import Manifest
+from audit.merkle import Frontier, leaf_hash
+from audit.place import Place
+from audit.verify.ballots import check_issued_chunk
+from audit.verify.index import Index
+from audit.verify.report import Report
+from crypto.errors import CryptoError, SignatureInvalid
+from crypto.signing import check_schnorr_key, verify_ed25519
+
+_CHUNK = 4096
+
+
+class RollCheck:
+    def __init__(self, place: Place, manifest: Manifest, referendum: bytes, index: Index, report: Report) -> None:
+        self._place = place
+        self._manifest = manifest
+        self._referendum = referendum
+        self._index = index
+        self._report = report
+        self._last_counts = [0] * len(manifest.registrars)
+        self.counts_at: list[tuple[int, list[int]]] = []
+
+    def take_roll(self, where: str, roll: Roll) -> None:
+        if roll.count != self._manifest.eligibility.official_count:
+            official = self._manifest.eligibility.official_count
+            self._report.breach("V13", where, f"a roll of {roll.count} people where {official} are official")
+        self._take_keys(CREDENTIALS, "credential", roll.count, roll.credentials_root)
+        self._take_keys(SPARES, "spare", roll.spares, roll.spares_root)
+
+    def _take_keys(self, path: str, kind: str, count: int, root: str) -> None:
+        frontier = Frontier()
+        try:
+            for key in parse_keys(self._place.lines(path, bounds.LIST_BYTES)):
+                frontier.append(leaf_hash(key))
+                check_schnorr_key(key)
+                if not self._index.add_credential(key, kind):
+                    self._report.breach("V13", path, "a key stands in both lists")
+        except PlaceError as error:
+            self._report.breach("V1", path, str(error))
+            return
+        except (RecordInvalid, CryptoError) as error:
+            self._report.breach("V13", path, str(error))
+            return
+        if (frontier.size, frontier.root().hex()) != (count, root):
+            self._report.breach("V13", path, "the list is not the one whose length and root stand in the log")
+
+    def take_replace(self, where: str, body: Replace) -> None:
+        struck, replacement = bytes.fromhex(body.struck), bytes.fromhex(body.replacement)
+        if self._index.credential(struck) != "credential":
+            self._report.breach("V24", where, "the struck letter is no credential of the roll")
+        elif self._index.credential(replacement) != "spare":
+            self._report.breach("V24", where, "the replacement is no spare letter")
+        else:
+            self._index.mark(struck, "struck")
+            self._index.mark(replacement, "replacement")
+
+    def take_counts(self, where: str, batch: int, issued: list[IssuedCount]) -> None:
+        """The registrars' statements in a batch header (V22)."""
+        if len(issued) != len(self._manifest.registrars):
+            self._report.breach("V22", where, "a batch states one issuance count for each registrar")
+            return
+        for number, (statement, registrar) in enumerate(zip(issued, self._manifest.registrars, strict=True), 1):
+            try:
+                digest = issued_digest(self._referendum, number, batch, statement.count)
+                verify_ed25519(bytes.fromhex(registrar.key), digest, bytes.fromhex(statement.signature))
+            except SignatureInvalid:
+                self._report.breach("V22", where, f"registrar {number} did not sign this issuance count")
+            if statement.count < self._last_counts[number - 1]:
+                self._report.breach("V22", where, f"registrar {number}'s issuance count went down")
+            self._last_counts[number - 1] = statement.count
+        self.counts_at.append((batch, [statement.count for statement in issued]))
+
+    def take_close(self, where: str, close: Close, executor: Executor | None) -> list[int]:
+        """Checks the registrars' final statements and lists; returns the issued counts."""
+        if len(close.issuance) != len(self._manifest.registrars):
+            self._report.breach("V21", where, "the close states one issuance for each registrar")
+            return [statement.count for statement in close.issuance]
+        for number, (statement, registrar) in enumerate(zip(close.issuance, self._manifest.registrars, strict=True), 1):
+            try:
+                digest = issuance_digest(self._referendum, number, statement.count, bytes.fromhex(statement.root))
+                verify_ed25519(bytes.fromhex(registrar.key), digest, bytes.fromhex(statement.signature))
+            except SignatureInvalid:
+                self._report.breach("V21", where, f"registrar {number} did not sign its issuance")
+            if statement.count < self._last_counts[number - 1]:
+                self._report.breach("V22", where, f"registrar {number}'s issuance count went down at the close")
+            if statement.count > self._manifest.eligibility.official_count:
+                self._report.breach("V22", where, f"registrar {number} issued more tokens than there are voters")
+            self._take_issuance(number, statement.count, statement.root, executor)
+        return [statement.count for statement in close.issuance]
+
+    def _take_issuance(self, number: int, count: int, root: str, executor: Executor | None) -> None:
+        path = issuance_path(number)
+        frontier = Frontier()
+        pending = []
+        try:
+            lines = parse_issued(self._place.lines(path, bounds.LIST_BYTES))
+            while chunk := list(islice(lines, _CHUNK)):
+                for line in chunk:
+                    frontier.append(leaf_hash(line.leaf()))
+                    self._index.add_issued(number, line.credential)
+                    kind = self._index.credential(line.credential)
+                    if kind not in ("credential", "replacement"):
+                        what = {"spare": "an unused spare", "struck": "a struck letter"}.get(kind or "", "a stranger")
+                        self._report.breach("V21", path, f"a token was issued to {what}")
+                arguments = (self._referendum, number, chunk)
+                if executor is None:
+                    self._name_bad(path, check_issued_chunk(*arguments))
+                else:
+                    pending.append(executor.submit(check_issued_chunk, *arguments))
+        except PlaceError as error:
+            self._report.breach("V1", path, str(error))
+            return
+        except RecordInvalid as error:
+            self._report.breach("V21", path, str(error))
+            return
+        for future in pending:
+            self._name_bad(path, future.result())
+        if (frontier.size, frontier.root().hex()) != (count, root):
+            self._report.breach("V21", path, "the list is not the one whose length and root stand in the log")
+
+    def _name_bad(self, path: str, credentials: list[bytes]) -> None:
+        for credential in credentials:
+            self._report.breach("V21", path, f"credential {credential.hex()[:16]}... did not sign its request")
+
+    def take_paper_roll(self, where: str, body: PaperRoll) -> None:
+        frontier = Frontier()
+        try:
+            for key in parse_keys(self._place.lines(PAPER, bounds.LIST_BYTES)):
+                frontier.append(leaf_hash(key))
+                if self._index.credential(key) not in ("credential", "replacement"):
+                    self._report.breach("V23", PAPER, "a voter struck for paper is not on the roll")
+                elif self._index.is_issued(key):
+                    self._report.breach("V23", PAPER, "a voter struck for paper has a token as well")
+        except PlaceError as error:
+            self._report.breach("V1", PAPER, str(error))
+            return
+        except RecordInvalid as error:
+            self._report.breach("V23", PAPER, str(error))
+            return
+        if (frontier.size, frontier.root().hex()) != (body.count, body.root):
+            self._report.breach("V23", where, "the paper list is not the one whose length and root stand in the log")
+
+    def take_paper_result(self, where: str, body: PaperResult, struck: int) -> None:
+        problem = paper_problem(self._manifest, body, struck)
+        if problem:
+            self._report.breach("V23", where, problem)
+
+
+def paper_problem(manifest: Manifest, body: PaperResult, struck: int) -> str | None:
+    """What is wrong with a paper result, if anything; the officers' tool asks the same."""
+    if body.ballots > struck:
+        return f"{body.ballots} paper ballots where {struck} voters were struck for paper"
+    if 0 < body.ballots < manifest.privacy_floor.paper:
+        return f"{body.ballots} paper ballots are below the privacy floor of {manifest.privacy_floor.paper}"
+    if [len(counts) for counts in body.counts] != [len(question.options) for question in manifest.questions]:
+        return "the paper counts do not have the shape of the questions"
+    for number, (counts, question) in enumerate(zip(body.counts, manifest.questions, strict=True), 1):
+        if any(count > body.ballots for count in counts) or sum(counts) > body.ballots * question.max_choices:
+            return f"question {number} counts more choices than the paper ballots can hold"
+    return None
+

@@ -1,0 +1,148 @@
+"""Chapter 6, the tally: intents, partial decryptions, counts, outcome (V25-V28).
+
+Works after the counted set and its sums are established. A trustee's bad contribution is named and passed
+over; a result that does not follow is a breach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from audit.entries import PaperResult, PartialDecryption, Result, TallyIntent
+from audit.manifest import Manifest
+from audit.rules import count_status, make_result
+from audit.tallyrecord import decryption_context, sums_digest
+from audit.verify.report import Report
+from crypto.elgamal import Ciphertext
+from crypto.errors import CryptoError, ProofInvalid
+from crypto.group import Point, generator_times
+from crypto.proofs import LogProof, verify_equal_logs
+from crypto.threshold import combine_partials
+
+
+def check_partial(
+    referendum: bytes,
+    questions: Sequence[int],
+    sums: Sequence[Ciphertext],
+    verification_key: Point,
+    root: bytes,
+    body: PartialDecryption,
+) -> list[Point]:
+    """One trustee's proven contributions in option order. `questions` gives the options of each.
+    Raises ProofInvalid or EncodingInvalid."""
+    if body.root != root.hex():
+        raise ProofInvalid("a decryption for another tree")
+    if [len(options) for options in body.decryptions] != list(questions):
+        raise ProofInvalid("a decryption without the shape of the questions")
+    points: list[Point] = []
+    for question, options in enumerate(body.decryptions):
+        for option, part in enumerate(options):
+            image = Point.from_bytes(bytes.fromhex(part.point))
+            proof = LogProof(int(part.challenge, 16), int(part.response, 16))
+            context = decryption_context(referendum, root, body.trustee, question, option)
+            verify_equal_logs(verification_key, sums[len(points)].nonce_point, image, proof, context)
+            points.append(image)
+    return points
+
+
+class TallyCheck:
+    """Is fed entries in log order and concludes at the end, when the sums are known."""
+
+    def __init__(self, manifest: Manifest, referendum: bytes, report: Report) -> None:
+        self._manifest = manifest
+        self._referendum = referendum
+        self._report = report
+        self.intents: list[tuple[int, TallyIntent]] = []
+        self.partials: list[tuple[int, PartialDecryption]] = []
+        self.result: tuple[int, Result] | None = None
+        self.paper: PaperResult | None = None
+        # The tree that counts ends after the close and any paper entry, and before the first intent.
+        self.earliest = 0
+        self.latest = 0
+
+    def take_intent(self, position: int, body: TallyIntent) -> None:
+        if not self.intents:
+            self.latest = position
+        self.intents.append((position, body))
+
+    def conclude(
+        self, sums: Sequence[Ciphertext], counted: int, verification_keys: Sequence[Point], roots: Mapping[int, bytes]
+    ) -> None:
+        """Checks all that was taken. `counted` is the number of counted tokens."""
+        agreed = self._agreed(sums, roots)
+        valid = self._valid_partials(sums, verification_keys, agreed)
+        if self.result is None:
+            return
+        position, result = self.result
+        where = f"entry {position}"
+        status = count_status(self._manifest, counted, self.paper.ballots if self.paper else 0)
+        if status != "counted":
+            if self.partials:
+                self._report.breach("V28", where, "sums were decrypted that the rules say must not be")
+            if result != make_result(self._manifest, counted, self.paper, [], []):
+                self._report.breach("V28", where, f"the result must be {status}, with these participants, no figures")
+            return
+        self._check_counts(where, result, sums, counted, valid)
+        claimed = [question.online for question in result.questions]
+        if [len(counts) for counts in claimed] != [len(q.options) for q in self._manifest.questions]:
+            self._report.breach("V28", where, "the result does not have the shape of the questions")
+        elif result != make_result(self._manifest, counted, self.paper, claimed, result.trustees):
+            self._report.breach("V28", where, "status, participants, totals or outcome do not follow from the counts")
+
+    def _agreed(self, sums: Sequence[Ciphertext], roots: Mapping[int, bytes]) -> dict[int, int]:
+        """Log positions of the valid intents by trustee."""
+        agreed: dict[int, int] = {}
+        if not self.intents:
+            return agreed
+        digest = sums_digest(self._referendum, sums).hex() if sums and not any(s.has_identity for s in sums) else ""
+        tree: tuple[int, str] | None = None
+        for position, body in self.intents:
+            where = f"entry {position}"
+            root = roots.get(body.size)
+            if root is None or root.hex() != body.root or not self.earliest <= body.size <= self.latest:
+                self._report.passed_over("V25", where, f"trustee {body.trustee} names a tree that does not count")
+            elif tree not in (None, (body.size, body.root)):
+                self._report.passed_over("V25", where, f"trustee {body.trustee} names another tree than the others")
+            elif body.sums != digest:
+                self._report.passed_over("V25", where, f"trustee {body.trustee} announces other sums")
+            else:
+                tree = (body.size, body.root)
+                agreed[body.trustee] = position
+        return agreed
+
+    def _valid_partials(
+        self, sums: Sequence[Ciphertext], verification_keys: Sequence[Point], agreed: Mapping[int, int]
+    ) -> dict[int, list[Point]]:
+        shape = [len(question.options) for question in self._manifest.questions]
+        roots = {body.trustee: body.root for _, body in self.intents}
+        valid: dict[int, list[Point]] = {}
+        for position, body in self.partials:
+            where = f"entry {position}"
+            before = sum(1 for intent in agreed.values() if intent < position)
+            if body.trustee not in agreed or before < self._manifest.trustees.threshold:
+                self._report.passed_over("V26", where, f"trustee {body.trustee} decrypts without agreed intents")
+                continue
+            try:
+                key = verification_keys[body.trustee - 1]
+                root = bytes.fromhex(roots[body.trustee])
+                valid[body.trustee] = check_partial(self._referendum, shape, sums, key, root, body)
+            except CryptoError as error:
+                self._report.passed_over("V26", where, f"trustee {body.trustee}: {error}")
+        return valid
+
+    def _check_counts(
+        self, where: str, result: Result, sums: Sequence[Ciphertext], counted: int, valid: Mapping[int, list[Point]]
+    ) -> None:
+        chosen = result.trustees
+        enough = len(chosen) == self._manifest.trustees.threshold and chosen == sorted(set(chosen))
+        if not enough or any(trustee not in valid for trustee in chosen):
+            self._report.breach("V27", where, "the result does not rest on enough proven partial decryptions")
+            return
+        claimed = [count for question in result.questions for count in question.online]
+        if len(claimed) != len(sums):
+            self._report.breach("V27", where, "the result does not have a count for each option")
+            return
+        for number, (count, ciphertext) in enumerate(zip(claimed, sums, strict=True)):
+            message = combine_partials(ciphertext, {trustee: valid[trustee][number] for trustee in chosen})
+            if count > counted or generator_times(count) != message:
+                self._report.breach("V27", where, f"option {number + 1} of the ballot does not decrypt to {count}")
