@@ -1,0 +1,79 @@
+"""The named refusals on the way from person to log. Each message is a sentence for whoever asked."""
+
+from __future__ import annotations
+
+
+class BallotError(Exception):
+    """Root of every refusal that `ballot` raises on purpose."""
+
+
+class DefinitionInvalid(BallotError):
+    """The draft of a referendum cannot be frozen."""
+
+
+class RollInvalid(BallotError):
+    """A register or list of voters cannot be used."""
+
+
+class CodeMistyped(BallotError):
+    """A letter code's check symbols do not fit: a typing error."""
+
+
+class CredentialUnknown(BallotError):
+    """No letter of this referendum has this code."""
+
+
+class RequestInvalid(BallotError):
+    """A token request is malformed or not signed by its credential."""
+
+
+class FactorWrong(BallotError):
+    """The second factor does not match; `left` tries remain."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__(f"the second factor does not match; {left} tries left")
+        self.left = left
+
+
+class FactorLocked(BallotError):
+    """Too many wrong second factors; the town hall unlocks."""
+
+
+class TokenAlreadyIssued(BallotError):
+    """This letter has had its token, for another request."""
+
+
+class LetterStruck(BallotError):
+    """This letter was struck: replaced, or its voter votes on paper."""
+
+
+class NotOpen(BallotError):
+    """Outside the voting times."""
+
+
+class BallotRejected(BallotError):
+    """A ballot fails a check; `check` is its code."""
+
+    def __init__(self, check: str, message: str) -> None:
+        super().__init__(f"{check}: {message}")
+        self.check = check
+
+
+class CastOutOfTurn(BallotError):
+    """Another cast of this token is the current one; `current` is its stored ballot, when it is still here."""
+
+    def __init__(self, message: str, current: bytes | None = None) -> None:
+        super().__init__(message)
+        self.current = current
+
+
+class HeadMoved(BallotError):
+    """The log has grown meanwhile; read it again and retry."""
+
+
+class LogBehindWitness(BallotError):
+    """The log is older than what a witness has cosigned: an old backup. Nothing was signed."""
+
+
+class TooEarly(BallotError):
+    """A step before its time."""

@@ -1,0 +1,257 @@
+"""The registrar: one blind signature for each credential, ever.
+
+Decides who gets a token. Checks in this order: the credential's signature (so nobody else costs Argon2
+time), the letter's state, the second factor; commits the issuance, and only then lets the signature out.
+Never learns which token it signed. Knows voter numbers for the help desk, no names. Does not know the box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from audit.clock import Clock
+from audit.entries import Issuance, IssuedCount, issuance_digest, issued_digest
+from audit.lists import Issued, list_root, request_digest
+from audit.manifest import Manifest
+from ballot.errors import (
+    CredentialUnknown,
+    FactorLocked,
+    FactorWrong,
+    LetterStruck,
+    NotOpen,
+    RequestInvalid,
+    RollInvalid,
+    TokenAlreadyIssued,
+)
+from ballot.factor import FactorHasher
+from ballot.storage import registrar_state, voters
+from ballot.token import TokenRequest
+from crypto.blind_signer import BlindSigner
+from crypto.errors import CryptoError
+from crypto.signing import SigningKey, verify_schnorr
+
+MAXIMUM_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """One letter as the registrar knows it: no name, no address, no code."""
+
+    number: str
+    credential: bytes
+    factor: str
+
+
+class Registrar:
+    """Registrar number `number` (from 1) of one referendum."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        manifest: Manifest,
+        referendum: bytes,
+        number: int,
+        signer: BlindSigner,
+        key: SigningKey,
+        pepper: bytes,
+        clock: Clock,
+    ) -> None:
+        self._engine = engine
+        self._manifest = manifest
+        self._referendum = referendum
+        self._number = number
+        self._signer = signer
+        self._key = key
+        self._hasher = FactorHasher(manifest.second_factor, pepper)
+        self._clock = clock
+        self._bind()
+
+    def _bind(self) -> None:
+        """Keys and databases serve one referendum and are refused in a second one."""
+        with self._engine.begin() as db:
+            known = db.execute(select(registrar_state.c.referendum)).scalar_one_or_none()
+            if known is None:
+                db.execute(insert(registrar_state).values(id=1, referendum=self._referendum, closed=0))
+            elif known != self._referendum:
+                raise RollInvalid("this registrar's database belongs to another referendum; make a new one")
+
+    def enrol(self, letters: Iterable[Enrolment]) -> int:
+        """Takes all letters or none. Raises RollInvalid."""
+        rows = [
+            {"credential": e.credential, "number": e.number, "factor": e.factor, "state": "ready", "tries": 0}
+            for e in letters
+        ]
+        try:
+            with self._engine.begin() as db:
+                if rows:
+                    db.execute(insert(voters), rows)
+        except IntegrityError:
+            raise RollInvalid("a letter or voter number is enrolled twice; nothing was changed") from None
+        return len(rows)
+
+    def enrolled(self) -> int:
+        with self._engine.connect() as db:
+            return db.execute(select(func.count()).select_from(voters)).scalar_one()
+
+    def issue(self, request: TokenRequest) -> bytes:
+        """The blind signature, 384 bytes. The same request again gets the same answer."""
+        self._check_time()
+        self._check_request(request)
+        with self._engine.begin() as db:
+            row = self._letter(db, request.credential)
+            if row.state == "issued":
+                if row.request_hash != request.request_hash:
+                    raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
+                return self._signer.sign(request.blinded)
+            self._refuse_unready(row.state)
+            if row.tries >= MAXIMUM_TRIES:
+                raise FactorLocked("too many wrong answers; the town hall can unlock this letter")
+            factor = row.factor
+        # Argon2 runs outside the transaction, so a slow check locks nobody out.
+        if not self._hasher.matches(factor, request.factor):
+            raise FactorWrong(self._count_wrong(request.credential))
+        answer = self._signer.sign(request.blinded)
+        with self._engine.begin() as db:
+            done = db.execute(
+                update(voters)
+                .where(voters.c.credential == request.credential, voters.c.state == "ready")
+                .values(state="issued", request_hash=request.request_hash, signature=request.signature)
+            )
+            if done.rowcount != 1:
+                row = self._letter(db, request.credential)
+                if row.state != "issued":
+                    self._refuse_unready(row.state)
+                if row.request_hash != request.request_hash:
+                    raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
+        return answer
+
+    def _check_time(self) -> None:
+        now = self._clock.now()
+        if now < self._manifest.opens_at:
+            raise NotOpen(f"voting opens at {self._manifest.opens}")
+        if now >= self._manifest.closes_at or self._closed():
+            raise NotOpen("voting is closed; no more tokens are given out")
+
+    def _closed(self) -> bool:
+        with self._engine.connect() as db:
+            return bool(db.execute(select(registrar_state.c.closed)).scalar_one())
+
+    def _check_request(self, request: TokenRequest) -> None:
+        digest = request_digest(self._referendum, self._number, request.request_hash)
+        try:
+            verify_schnorr(request.credential, digest, request.signature)
+        except CryptoError:
+            raise RequestInvalid("the request is not signed by its letter's code") from None
+
+    def _letter(self, db: Connection, credential: bytes):  # type: ignore[no-untyped-def]
+        statement = select(voters).where(voters.c.credential == credential).with_for_update()
+        row = db.execute(statement).one_or_none()
+        if row is None:
+            raise CredentialUnknown("no letter of this referendum has this code")
+        return row
+
+    def _refuse_unready(self, state: str) -> None:
+        if state == "struck":
+            raise LetterStruck("this voter was struck from the online roll to vote on paper")
+        if state == "replaced":
+            raise LetterStruck("this letter was reported lost and replaced by another")
+
+    def _count_wrong(self, credential: bytes) -> int:
+        with self._engine.begin() as db:
+            db.execute(
+                update(voters)
+                .where(voters.c.credential == credential, voters.c.tries < MAXIMUM_TRIES)
+                .values(tries=voters.c.tries + 1)
+            )
+            return MAXIMUM_TRIES - int(self._letter(db, credential).tries)
+
+    # For the help desk: what an officer may see and do, by voter number.
+
+    def state(self, number: str) -> str:
+        """ready, issued, struck or replaced. Raises CredentialUnknown."""
+        with self._engine.connect() as db:
+            state = db.execute(select(voters.c.state).where(voters.c.number == number)).scalar_one_or_none()
+        if state is None:
+            raise CredentialUnknown(f"there is no voter number {number}")
+        return str(state)
+
+    def unlock(self, number: str) -> None:
+        self.state(number)
+        with self._engine.begin() as db:
+            db.execute(update(voters).where(voters.c.number == number).values(tries=0))
+
+    def strike(self, number: str) -> bytes:
+        """Strikes a voter for paper; returns the credential. Striking twice changes nothing."""
+        with self._engine.begin() as db:
+            db.execute(
+                update(voters).where(voters.c.number == number, voters.c.state == "ready").values(state="struck")
+            )
+            row = db.execute(select(voters).where(voters.c.number == number)).one_or_none()
+        if row is None:
+            raise CredentialUnknown(f"there is no voter number {number}")
+        if row.state == "issued":
+            raise TokenAlreadyIssued(f"voter {number} has a token already and can only vote online")
+        if row.state == "replaced":
+            raise LetterStruck(f"the letter of voter {number} was replaced; strike the number of the new one")
+        return bytes(row.credential)
+
+    def replace(self, number: str, spare: bytes) -> bytes:
+        """Moves a voter to a spare letter; returns the struck credential. Refused once a token was issued."""
+        with self._engine.begin() as db:
+            row = db.execute(select(voters).where(voters.c.number == number).with_for_update()).one_or_none()
+            if row is None:
+                raise CredentialUnknown(f"there is no voter number {number}")
+            old = f"{number} (replaced)"
+            if row.credential == spare:
+                previous = db.execute(select(voters.c.credential).where(voters.c.number == old)).scalar_one()
+                return bytes(previous)
+            if row.state == "issued":
+                raise TokenAlreadyIssued(f"voter {number} has a token already; the letter cannot be replaced")
+            self._refuse_unready(row.state)
+            try:
+                db.execute(
+                    update(voters).where(voters.c.credential == row.credential).values(state="replaced", number=old)
+                )
+                db.execute(
+                    insert(voters).values(credential=spare, number=number, factor=row.factor, state="ready", tries=0)
+                )
+            except IntegrityError:
+                raise RollInvalid("this spare letter was given out already, or the letter was replaced before") from None
+        return bytes(row.credential)
+
+    def struck(self) -> list[bytes]:
+        """Credentials struck for paper, sorted."""
+        with self._engine.connect() as db:
+            return sorted(db.execute(select(voters.c.credential).where(voters.c.state == "struck")).scalars())
+
+    # For the log.
+
+    def issued_count(self) -> int:
+        with self._engine.connect() as db:
+            return db.execute(select(func.count()).where(voters.c.state == "issued")).scalar_one()
+
+    def count_statement(self, batch: int) -> IssuedCount:
+        """The signed number of tokens so far, for the header of batch `batch`."""
+        count = self.issued_count()
+        signature = self._key.sign(issued_digest(self._referendum, self._number, batch, count))
+        return IssuedCount(count=count, signature=signature.hex())
+
+    def close(self) -> tuple[Issuance, list[Issued]]:
+        """Stops issuing for good; returns the signed final statement and the list to publish."""
+        if self._clock.now() < self._manifest.closes_at:
+            raise NotOpen(f"voting runs until {self._manifest.closes}")
+        with self._engine.begin() as db:
+            db.execute(update(registrar_state).values(closed=1))
+            rows = db.execute(
+                select(voters.c.credential, voters.c.request_hash, voters.c.signature)
+                .where(voters.c.state == "issued")
+                .order_by(voters.c.credential)
+            ).all()
+        issued = [Issued(bytes(row.credential), bytes(row.request_hash), bytes(row.signature)) for row in rows]
+        count, root = list_root(line.leaf() for line in issued)
+        signature = self._key.sign(issuance_digest(self._referendum, self._number, count, root))
+        return Issuance(count=count, root=root.hex(), signature=signature.hex()), issued

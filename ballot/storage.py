@@ -1,0 +1,99 @@
+"""Databases of registrar and ballot box: SQLite by default, PostgreSQL by URL.
+
+Decides tables and connection settings. No table holds a time, an address or an order of arrival: SQLite
+tables are WITHOUT ROWID, keyed by credential or ballot id. Uniqueness *is* the rule: a violated constraint
+becomes a named refusal in the services.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+registrar_tables = MetaData()
+box_tables = MetaData()
+
+# state: ready -> issued | struck | replaced. Striking for paper and issuing exclude each other here.
+voters = Table(
+    "voter",
+    registrar_tables,
+    Column("credential", LargeBinary(32), primary_key=True),
+    Column("number", String(32), nullable=False, unique=True),
+    Column("factor", String(256), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("request_hash", LargeBinary(32)),
+    Column("signature", LargeBinary(64)),
+    CheckConstraint("state IN ('ready', 'issued', 'struck', 'replaced')"),
+    CheckConstraint("(state = 'issued') = (request_hash IS NOT NULL)"),
+    sqlite_with_rowid=False,
+)
+registrar_state = Table(
+    "registrar_state",
+    registrar_tables,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True),
+    Column("referendum", LargeBinary(32), nullable=False),
+    Column("closed", Integer, nullable=False),
+)
+
+# `cast` is emptied once the ballot stands in the log.
+ballots = Table(
+    "ballot",
+    box_tables,
+    Column("ballot_id", LargeBinary(32), primary_key=True),
+    Column("token", LargeBinary(32), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("cast_hash", LargeBinary(32), nullable=False),
+    Column("batch", Integer, nullable=False, index=True),
+    Column("cast_ballot", LargeBinary),
+    UniqueConstraint("token", "seq"),
+    sqlite_with_rowid=False,
+)
+box_state = Table(
+    "box_state",
+    box_tables,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True),
+    Column("referendum", LargeBinary(32), nullable=False),
+    Column("batch", Integer, nullable=False),
+    Column("header", LargeBinary),
+    Column("last_batch_time", Integer, nullable=False),
+)
+
+
+def open_database(url: str, tables: MetaData) -> Engine:
+    """Connects and creates what is missing. SQLite: WAL, every commit on disk, deleted data overwritten."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    tables.create_all(engine)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _settings(connection: Any, record: ConnectionPoolEntry) -> None:  # noqa: ARG001
+        assert isinstance(connection, sqlite3.Connection)
+        # SQLAlchemy's own recipe: let it begin transactions, not the driver.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
