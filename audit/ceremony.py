@@ -6,12 +6,12 @@ binds; leaves the judging of a record to `verify.ceremony`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from audit.canonical import encode
-from audit.entries import Commit, Confirm, ElectionKey, Reveal, Share
+from audit.entries import Body, Commit, Complaint, Confirm, ElectionKey, Reveal, Share
 from crypto.group import Point
 from crypto.threshold import joint_key, verification_key
 from crypto.transcript import Transcript
@@ -38,6 +38,23 @@ class Attempt:
     reveals: dict[int, Reveal] = field(default_factory=dict)
     shares: dict[tuple[int, int], Share] = field(default_factory=dict)
     confirms: dict[int, Confirm] = field(default_factory=dict)
+    void: bool = False
+    complete: bool = False
+
+    def take(self, body: Body) -> None:
+        """Files one entry's body; other kinds are ignored."""
+        if isinstance(body, Commit):
+            self.commits[body.trustee] = body
+        elif isinstance(body, Reveal):
+            self.reveals[body.trustee] = body
+        elif isinstance(body, Share):
+            self.shares[body.sender, body.receiver] = body
+        elif isinstance(body, Confirm):
+            self.confirms[body.trustee] = body
+        elif isinstance(body, Complaint):
+            self.void = True
+        elif isinstance(body, ElectionKey):
+            self.complete = True
 
     def commitments(self) -> list[list[Point]]:
         """All dealers' Feldman commitments in trustee order."""
@@ -67,3 +84,13 @@ class Attempt:
             verification_keys=[key.to_bytes().hex() for key in keys],
             transcript=self.transcript(referendum).hex(),
         )
+
+
+def latest_attempt(bodies: Iterable[Body]) -> Attempt:
+    """The attempt that a log's entries are at; number 0 before the first commit."""
+    attempt = Attempt(0)
+    for body in bodies:
+        if isinstance(body, Commit) and body.attempt != attempt.number:
+            attempt = Attempt(body.attempt)
+        attempt.take(body)
+    return attempt

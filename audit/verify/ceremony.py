@@ -32,14 +32,12 @@ class CeremonyCheck:
         body = entry.body
         where = f"entry {position}"
         if isinstance(body, Commit):
-            self._attempts.setdefault(body.attempt, Attempt(body.attempt)).commits[body.trustee] = body
-        elif isinstance(body, Reveal):
-            self._attempts[body.attempt].reveals[body.trustee] = body
+            self._attempts.setdefault(body.attempt, Attempt(body.attempt))
+        if not isinstance(body, Commit | Reveal | Share | Confirm | Complaint | ElectionKey):
+            return
+        self._attempts[body.attempt].take(body)
+        if isinstance(body, Reveal):
             self._check_reveal(where, body)
-        elif isinstance(body, Share):
-            self._attempts[body.attempt].shares[body.sender, body.receiver] = body
-        elif isinstance(body, Confirm):
-            self._attempts[body.attempt].confirms[body.trustee] = body
         elif isinstance(body, Complaint):
             self._judge(where, body)
         elif isinstance(body, ElectionKey):

@@ -1,0 +1,84 @@
+"""The credential authority: a code for each letter, public keys for everyone else.
+
+Works offline on the letters file. Decides codes, spare letters, and what is published. The codes exist in
+two secret files until the letters are printed; `destroy_codes` ends that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from audit.entries import Roll
+from audit.lists import CREDENTIALS, SPARES, encode_keys, list_root, parse_keys
+from ballot.codes import credential_key, format_code, new_code, parse_code
+from ballot.errors import RollInvalid
+from ballot.log import write_durably
+from ballot.roll import LETTER_COLUMNS, read_csv, write_csv
+
+CODED_COLUMNS = [*LETTER_COLUMNS, "code"]
+SPARE_COLUMNS = ["spare", "code"]
+ENROLMENT_COLUMNS = ["number", "credential"]
+SPARE_SHARE = 0.02
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    credentials: int
+    spares: int
+
+
+def make_credentials(letters: Path, folder: Path, referendum: bytes, progress: Progress | None = None) -> Made:
+    """Writes codes.csv and spares.csv (secret) and enrolment.csv (for the registrars) into `folder`.
+    Done again, it keeps what is there: letters may be at the printer's."""
+    if (folder / "enrolment.csv").exists():
+        count = sum(1 for _ in read_csv(folder / "enrolment.csv", ENROLMENT_COLUMNS))
+        return Made(count, sum(1 for _ in read_csv(folder / "spares.csv", SPARE_COLUMNS)))
+    rows = list(read_csv(letters, LETTER_COLUMNS))
+    coded, enrolment = [], []
+    for done, row in enumerate(rows, 1):
+        symbols = new_code()
+        coded.append([*row, format_code(symbols)])
+        enrolment.append([row[0], credential_key(symbols, referendum).public.hex()])
+        if progress and done % 256 == 0:
+            progress(done, len(rows))
+    spares = [[f"spare-{k:05d}", format_code(new_code())] for k in range(1, ceil(len(rows) * SPARE_SHARE) + 1)]
+    write_csv(folder / "codes.csv", coded, CODED_COLUMNS)
+    write_csv(folder / "spares.csv", spares, SPARE_COLUMNS)
+    write_csv(folder / "enrolment.csv", enrolment, ENROLMENT_COLUMNS)
+    return Made(len(rows), len(spares))
+
+
+def publish_lists(folder: Path, public: Path, referendum: bytes) -> Roll:
+    """Writes both sorted public lists into the bundle and returns the entry's body."""
+    credentials = [bytes.fromhex(row[1]) for row in read_csv(folder / "enrolment.csv", ENROLMENT_COLUMNS)]
+    spares = [spare_key(row[1], referendum) for row in read_csv(folder / "spares.csv", SPARE_COLUMNS)]
+    if len({*credentials, *spares}) != len(credentials) + len(spares):
+        raise RollInvalid("two letters have the same code; make the credentials again")
+    write_durably(public / CREDENTIALS, encode_keys(credentials).encode("ascii"))
+    write_durably(public / SPARES, encode_keys(spares).encode("ascii"))
+    count, root = list_root(sorted(credentials))
+    spare_count, spare_root = list_root(sorted(spares))
+    return Roll(count=count, credentials_root=root.hex(), spares=spare_count, spares_root=spare_root.hex())
+
+
+def spare_key(code: str, referendum: bytes) -> bytes:
+    return credential_key(parse_code(code), referendum).public
+
+
+def published(public: Path, name: str) -> list[bytes]:
+    with (public / name).open("rb") as lines:
+        return list(parse_keys(lines))
+
+
+def destroy_codes(folder: Path) -> list[str]:
+    """Deletes the codes once the letters are printed; returns what was destroyed."""
+    gone = []
+    for name in ("codes.csv", "spares.csv"):
+        if (folder / name).exists():
+            (folder / name).unlink()
+            gone.append(name)
+    return gone

@@ -1,0 +1,60 @@
+"""Registrars and ballot box of an office: what needs the `server` extra.
+
+Decides which database each service gets: SQLite in its party's folder, or the URL in
+STEMBUS_REGISTRAR_1_DATABASE and STEMBUS_BOX_DATABASE.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from functools import cached_property
+
+from audit.entries import IssuedCount
+from ballot.box import BallotBox
+from ballot.office import Office
+from ballot.registrar import Registrar
+from ballot.storage import box_tables, open_database, registrar_tables
+from crypto.blind_signer import BlindSigner
+
+
+class ServedOffice(Office):
+    """An office that runs its own services."""
+
+    def pepper(self) -> bytes:
+        path = self.folder("registrar-1") / "pepper"
+        if not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(32))
+        return path.read_bytes()
+
+    def count_statements(self, batch: int) -> Sequence[IssuedCount]:
+        return [self.registrar(k).count_statement(batch) for k in range(1, len(self.manifest.registrars) + 1)]
+
+    @cached_property
+    def _registrars(self) -> dict[int, Registrar]:
+        return {}
+
+    def registrar(self, number: int = 1) -> Registrar:
+        if number not in self._registrars:
+            party = f"registrar-{number}"
+            url = os.environ.get(f"STEMBUS_REGISTRAR_{number}_DATABASE", f"sqlite:///{self.folder(party)}/registrar.db")
+            self._registrars[number] = Registrar(
+                open_database(url, registrar_tables),
+                self.manifest,
+                self.referendum,
+                number,
+                BlindSigner.from_der(bytes.fromhex(str(self.secret(party)["blind_key"]))),
+                self.signing_key(party),
+                self.pepper(),
+                self.clock,
+            )
+        return self._registrars[number]
+
+    @cached_property
+    def box(self) -> BallotBox:
+        url = os.environ.get("STEMBUS_BOX_DATABASE", f"sqlite:///{self.folder('box')}/box.db")
+        engine = open_database(url, box_tables)
+        return BallotBox(engine, self.manifest, self.context(), self.signing_key("box"), self.log(), self.clock)
