@@ -203,9 +203,7 @@ def parse_ballot(context: BallotContext, raw: bytes) -> CastBallot:
     )
 
 
-def _parse_body(
-    context: BallotContext, body: bytes
-) -> tuple[tuple[Ciphertext, ...], tuple[RangeStatement, ...]]:
+def _parse_body(context: BallotContext, body: bytes) -> tuple[tuple[Ciphertext, ...], tuple[RangeStatement, ...]]:
     commitments_at, scalars_at = context.commitments_at, context.scalars_at
     points = [Point.from_bytes(body[i : i + POINT_BYTES]) for i in range(32, scalars_at, POINT_BYTES)]
     scalars = [scalar_from_bytes(body[i : i + SCALAR_BYTES]) for i in range(scalars_at, len(body), SCALAR_BYTES)]
@@ -249,4 +247,3 @@ def promise_digest(referendum: bytes, cast_hash: bytes, ballot_id: bytes, batch:
 def peek(context: BallotContext, raw: bytes) -> bytes:
     """The ballot id of bytes of the right length, without parsing its elements."""
     return context.ballot_id(raw[1 : 1 + context.body_bytes])
-

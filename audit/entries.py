@@ -35,14 +35,14 @@ from crypto.transcript import Transcript
 Attempt = Annotated[int, msgspec.Meta(ge=1, le=bounds.ATTEMPTS)]
 
 
-class Commit(Record):
+class Commit(Record, frozen=True):
     attempt: Attempt
     trustee: Index
     commitment: Hash
     receiving_key: Key
 
 
-class Reveal(Record):
+class Reveal(Record, frozen=True):
     attempt: Attempt
     trustee: Index
     coefficients: list[PointHex]
@@ -50,83 +50,83 @@ class Reveal(Record):
     proof_response: Scalar
 
 
-class Share(Record):
+class Share(Record, frozen=True):
     attempt: Attempt
     sender: Index
     receiver: Index
     sealed: SealedShareHex
 
 
-class Confirm(Record):
+class Confirm(Record, frozen=True):
     attempt: Attempt
     trustee: Index
     joint_key: PointHex
     transcript: Hash
 
 
-class Complaint(Record):
+class Complaint(Record, frozen=True):
     attempt: Attempt
     accuser: Index
     accused: Index
     receiving_secret: Key
 
 
-class ElectionKey(Record):
+class ElectionKey(Record, frozen=True):
     attempt: Attempt
     joint_key: PointHex
     verification_keys: list[PointHex]
     transcript: Hash
 
 
-class Roll(Record):
+class Roll(Record, frozen=True):
     count: Count
     credentials_root: Hash
     spares: Count
     spares_root: Hash
 
 
-class ClientFile(Record):
+class ClientFile(Record, frozen=True):
     path: str
     sha256: Hash
 
 
-class Client(Record):
+class Client(Record, frozen=True):
     release: str
     files: list[ClientFile]
 
 
-class Open(Record):
+class Open(Record, frozen=True):
     election_key: Hash
 
 
-class IssuedCount(Record):
+class IssuedCount(Record, frozen=True):
     """A registrar's statement after `batch` batches: so many blind signatures so far."""
 
     count: Count
     signature: SignatureHex
 
 
-class Batch(Record):
+class Batch(Record, frozen=True):
     number: Index
     size: Count
     issued: list[IssuedCount]
 
 
-class Replace(Record):
+class Replace(Record, frozen=True):
     struck: Key
     replacement: Key
 
 
-class Incident(Record):
+class Incident(Record, frozen=True):
     number: Index
     text: Texts
 
 
-class Cancel(Record):
+class Cancel(Record, frozen=True):
     text: Texts
 
 
-class Issuance(Record):
+class Issuance(Record, frozen=True):
     """A registrar's final statement: the issuance list's length and RFC 6962 root."""
 
     count: Count
@@ -134,25 +134,25 @@ class Issuance(Record):
     signature: SignatureHex
 
 
-class Close(Record):
+class Close(Record, frozen=True):
     batches: Count
     ballots: Count
     issuance: list[Issuance]
 
 
-class PaperRoll(Record):
+class PaperRoll(Record, frozen=True):
     count: Count
     root: Hash
 
 
-class PaperResult(Record):
+class PaperResult(Record, frozen=True):
     """Counts of each option of each question; `ballots` includes the blank ones."""
 
     ballots: Count
     counts: list[list[Count]]
 
 
-class TallyIntent(Record):
+class TallyIntent(Record, frozen=True):
     """`size` and `root` name the tree that counts; `sums` digests the ciphertexts to be decrypted."""
 
     trustee: Index
@@ -161,19 +161,19 @@ class TallyIntent(Record):
     sums: Hash
 
 
-class Decryption(Record):
+class Decryption(Record, frozen=True):
     point: PointHex
     challenge: Scalar
     response: Scalar
 
 
-class PartialDecryption(Record):
+class PartialDecryption(Record, frozen=True):
     trustee: Index
     root: Hash
     decryptions: list[list[Decryption]]
 
 
-class QuestionResult(Record):
+class QuestionResult(Record, frozen=True):
     """`ranking` lists groups of option numbers from most to fewest; a group of several is a tie."""
 
     online: list[Count]
@@ -183,7 +183,7 @@ class QuestionResult(Record):
     ranking: list[list[Count]]
 
 
-class Result(Record):
+class Result(Record, frozen=True):
     """`questions` is empty unless `status` is counted."""
 
     status: Literal["counted", "not-counted-minimum", "not-counted-floor"]
@@ -194,12 +194,12 @@ class Result(Record):
     questions: list[QuestionResult]
 
 
-class Minutes(Record):
+class Minutes(Record, frozen=True):
     name: str
     sha256: Hash
 
 
-class Purge(Record):
+class Purge(Record, frozen=True):
     destroyed: list[str]
 
 
@@ -236,14 +236,14 @@ _NAMES = {body: name for name, (body, _) in KINDS.items()}
 _OFFICERS_NEEDED = {"officer": 1, "officers": 2}
 
 
-class Signature(Record):
+class Signature(Record, frozen=True):
     """`by` is a role and, where there are several holders, a number from 1: `officer/2`, `box`."""
 
     by: str
     signature: SignatureHex
 
 
-class _Envelope(Record):
+class _Envelope(Record, frozen=True):
     body: msgspec.Raw
     signatures: list[Signature]
     type: str
@@ -274,12 +274,12 @@ def parse_entry(data: bytes) -> Entry:
 
 def encode_entry(body: Record, signatures: Sequence[Signature] = ()) -> bytes:
     ordered = sorted(signatures, key=lambda signature: signature.by)
-    return encode({"body": body, "signatures": ordered, "type": _NAMES[type(body)]})  # type: ignore[index]
+    return encode({"body": body, "signatures": ordered, "type": _NAMES[type(body)]})
 
 
 def entry_digest(referendum: bytes, body: Record) -> bytes:
     """What signers of an entry sign: tag, referendum id, type and canonical body."""
-    name = _NAMES[type(body)]  # type: ignore[index]
+    name = _NAMES[type(body)]
     transcript = Transcript("entry").add("referendum", referendum).add("type", name.encode("ascii"))
     return transcript.add("body", encode(body)).digest()
 
@@ -301,7 +301,9 @@ def check_signatures(manifest: Manifest, referendum: bytes, entry: Entry) -> Non
     else:
         expected_ok = names == [rule]
     if not expected_ok:
-        raise SignatureInvalid(f"an entry {entry.type} is to be signed by {rule}, not by {', '.join(names) or 'nobody'}")
+        raise SignatureInvalid(
+            f"an entry {entry.type} is to be signed by {rule}, not by {', '.join(names) or 'nobody'}"
+        )
     digest = entry_digest(referendum, entry.body)
     for signature in entry.signatures:
         verify_ed25519(party_key(manifest, signature.by), digest, bytes.fromhex(signature.signature))

@@ -28,11 +28,11 @@ _ORIGIN = re.compile(r"\A[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9._~-]+)*\Z")
 _NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._/-]{0,99}\Z")
 
 
-class Option(Record):
+class Option(Record, frozen=True):
     text: Texts
 
 
-class Question(Record):
+class Question(Record, frozen=True):
     """`kind` yes-no has two options and names the one that accepts; choose ranks its options."""
 
     kind: Literal["yes-no", "choose"]
@@ -42,7 +42,7 @@ class Question(Record):
     accepts: int | None
 
 
-class Eligibility(Record):
+class Eligibility(Record, frozen=True):
     description: Texts
     minimum_age: Annotated[int, msgspec.Meta(ge=0, le=150)]
     reference_date: str
@@ -50,7 +50,7 @@ class Eligibility(Record):
     official_count: Annotated[int, msgspec.Meta(ge=1, le=bounds.ROLL)]
 
 
-class Rules(Record):
+class Rules(Record, frozen=True):
     """The margin is in thousandths of yes + no."""
 
     minimum_participants: Count
@@ -58,14 +58,14 @@ class Rules(Record):
     count_below_minimum: bool
 
 
-class PrivacyFloor(Record):
+class PrivacyFloor(Record, frozen=True):
     """The fewest ballots of each kind that may be counted apart."""
 
     online: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
     paper: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
-class Batching(Record):
+class Batching(Record, frozen=True):
     """Seconds and different tokens between batches; no batch in the quiet seconds before the close."""
 
     minimum_seconds: Annotated[int, msgspec.Meta(ge=0, le=86_400)]
@@ -73,20 +73,20 @@ class Batching(Record):
     quiet_seconds: Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 
 
-class SecondFactor(Record):
+class SecondFactor(Record, frozen=True):
     kind: Literal["birth-date", "national-number"]
     memory_kib: Annotated[int, msgspec.Meta(ge=8, le=4_194_304)]
     passes: Annotated[int, msgspec.Meta(ge=1, le=64)]
 
 
-class NamedKey(Record):
+class NamedKey(Record, frozen=True):
     """An Ed25519 key and the name of its holder."""
 
     name: str
     key: Key
 
 
-class Registrar(Record):
+class Registrar(Record, frozen=True):
     """One RSA key for blind signatures and nothing else, one Ed25519 key for statements."""
 
     name: str
@@ -95,27 +95,27 @@ class Registrar(Record):
     url: str
 
 
-class Trustees(Record):
+class Trustees(Record, frozen=True):
     threshold: Annotated[int, msgspec.Meta(ge=1, le=bounds.TRUSTEES)]
     members: list[NamedKey]
 
 
-class Witnesses(Record):
+class Witnesses(Record, frozen=True):
     quorum: Annotated[int, msgspec.Meta(ge=1, le=bounds.WITNESSES)]
     members: list[NamedKey]
 
 
-class Log(Record):
+class Log(Record, frozen=True):
     origin: str
     key: Key
 
 
-class Service(Record):
+class Service(Record, frozen=True):
     key: Key
     url: str
 
 
-class Manifest(Record):
+class Manifest(Record, frozen=True):
     """The whole definition. Public keys only; `languages[0]` is the one that counts."""
 
     type: Literal["manifest"]
@@ -310,9 +310,7 @@ def _check_binding(manifest: Manifest) -> None:
     demand(manifest.clock == "real", "clock", "must be real")
     floor, batching, factor = manifest.privacy_floor, manifest.batching, manifest.second_factor
     demand(min(floor.online, floor.paper) >= bounds.BINDING_FLOOR, "privacy_floor", "must be at least 30")
-    demand(
-        batching.minimum_seconds >= bounds.BINDING_BATCH_SECONDS, "batching.minimum_seconds", "must be at least 600"
-    )
+    demand(batching.minimum_seconds >= bounds.BINDING_BATCH_SECONDS, "batching.minimum_seconds", "must be at least 600")
     demand(batching.minimum_tokens >= bounds.BINDING_BATCH_TOKENS, "batching.minimum_tokens", "must be at least 50")
     demand(
         factor.memory_kib >= bounds.BINDING_ARGON2_KIB and factor.passes >= bounds.BINDING_ARGON2_PASSES,

@@ -163,7 +163,7 @@ class Order:
         self._need((body.accused, body.accuser) in self.shared, "a complaint about a share that was not sent")
         self.voided.add(body.attempt)
 
-    def _election_key(self, body: Body) -> None:
+    def _election_key(self, _: Body) -> None:
         self._need(self.attempt > 0 and self.attempt not in self.voided, "no valid attempt of the ceremony")
         self._need(len(self.confirmed) == self.trustees, "an election key without the confirmation of all trustees")
 
@@ -188,11 +188,11 @@ class Order:
             f"{self.ballots}",
         )
 
-    def _paper_roll(self, body: Body) -> None:
+    def _paper_roll(self, _: Body) -> None:
         self._need(not self.paper_roll and not self.intents, "the paper roll comes once, before any tally intent")
         self.paper_roll = True
 
-    def _paper_result(self, body: Body) -> None:
+    def _paper_result(self, _: Body) -> None:
         self._need(self.paper_roll, "a paper result without a paper roll")
         self._need(not self.paper_result and not self.intents, "the paper result comes once, before any tally intent")
         self.paper_result = True
@@ -208,5 +208,5 @@ class Order:
         self._need(body.trustee not in self.partials, f"trustee {body.trustee} decrypted already")
         self.partials.add(body.trustee)
 
-    def _cancel(self, body: Body) -> None:
+    def _cancel(self, _: Body) -> None:
         self._need(not self.intents, "a referendum cannot be cancelled once the tally began")

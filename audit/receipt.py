@@ -24,7 +24,7 @@ from crypto.signing import SigningKey, verify_ed25519
 _HEADER = "c2sp.org/tlog-proof@v1"
 
 
-class Promise(Record):
+class Promise(Record, frozen=True):
     """The box's signed word that this ballot will stand in this batch."""
 
     type: Literal["promise"]

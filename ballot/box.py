@@ -143,11 +143,7 @@ class BallotBox:
                 select(func.count(func.distinct(ballots.c.token))).where(ballots.c.batch == state.batch)
             ).scalar_one()
         waited = now - state.last_batch_time
-        return (
-            tokens >= rules.minimum_tokens
-            and waited >= rules.minimum_seconds
-            and now < closes - rules.quiet_seconds
-        )
+        return tokens >= rules.minimum_tokens and waited >= rules.minimum_seconds and now < closes - rules.quiet_seconds
 
     def _resume(self) -> int | None:
         """Appends a sealed batch that is not in the log yet, and tidies after one that is."""

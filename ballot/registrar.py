@@ -220,7 +220,9 @@ class Registrar:
                     insert(voters).values(credential=spare, number=number, factor=row.factor, state="ready", tries=0)
                 )
             except IntegrityError:
-                raise RollInvalid("this spare letter was given out already, or the letter was replaced before") from None
+                raise RollInvalid(
+                    "this spare letter was given out already, or the letter was replaced before"
+                ) from None
         return bytes(row.credential)
 
     def struck(self) -> list[bytes]:

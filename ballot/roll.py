@@ -219,7 +219,7 @@ def _write_factors(
             if progress:
                 progress(done, len(numbers))
     lines = partial.read_text(encoding="ascii").splitlines()
-    write_csv(path, sorted(list(csv.reader(lines))), FACTOR_COLUMNS)
+    write_csv(path, sorted(csv.reader(lines)), FACTOR_COLUMNS)
     partial.unlink()
 
 

@@ -102,9 +102,9 @@ class CheckpointCheck:
     def check_window(self, times: Mapping[int, int], opened: int | None, closed: int | None) -> None:
         """`opened` and `closed` are the sizes right after those entries (V14)."""
         manifest = self._manifest
-        if opened in times and not manifest.opens_at <= times[opened] < manifest.closes_at:
+        if opened is not None and opened in times and not manifest.opens_at <= times[opened] < manifest.closes_at:
             self._report.breach("V14", checkpoint_path(opened), "voting was opened outside the manifest's times")
-        if closed in times and times[closed] < manifest.closes_at + manifest.grace_seconds:
+        if closed is not None and closed in times and times[closed] < manifest.closes_at + manifest.grace_seconds:
             self._report.breach("V14", checkpoint_path(closed), "voting was closed before the manifest's time")
 
     def check_batches(self, times: Mapping[int, int], ends: list[int], tokens: Mapping[int, int], closed: bool) -> None:

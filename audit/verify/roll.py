@@ -173,4 +173,3 @@ def paper_problem(manifest: Manifest, body: PaperResult, struck: int) -> str | N
         if any(count > body.ballots for count in counts) or sum(counts) > body.ballots * question.max_choices:
             return f"question {number} counts more choices than the paper ballots can hold"
     return None
-

@@ -1,0 +1,84 @@
+"""Shared fixtures: a small referendum that ran to its result, and cheap key files for tests."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+import crypto.sealed
+from scripts.register import write_register
+from scripts.rehearsal import Rehearsal, demo_draft
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_secret_files() -> Iterator[None]:
+    """Test keys do not need a slow passphrase hash; the format is the same."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(crypto.sealed, "_OPS", 1)
+    patch.setattr(crypto.sealed, "_MEMORY", 8192)
+    yield
+    patch.undo()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A referendum's folder after the tally, and what happened in it."""
+
+    root: Path
+    referendum: bytes
+    letters: list[tuple[str, str]]
+
+    @property
+    def public(self) -> Path:
+        return self.root / "public"
+
+    def rehearsal(self, root: Path) -> Rehearsal:
+        """A private copy to go on with or to damage."""
+        shutil.copytree(self.root, root, dirs_exist_ok=True)
+        return Rehearsal(root)
+
+
+def prepare(root: Path, eligible: int = 40, **draft: object) -> tuple[Rehearsal, list[tuple[str, str]]]:
+    """A referendum that has just opened, and its letters."""
+    rehearsal = Rehearsal(root)
+    rehearsal.keys()
+    values: dict[str, object] = {"floor": 1, "batch_tokens": 3, **draft}
+    rehearsal.define(demo_draft(eligible, 10, **values))
+    rehearsal.ceremony()
+    write_register(root / "register.csv", eligible, date(2019, 10, 14), 2)
+    rehearsal.import_roll(root / "register.csv")
+    rehearsal.credentials()
+    rehearsal.open()
+    return rehearsal, rehearsal.letters(root / "register.csv")
+
+
+@pytest.fixture(scope="session")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A referendum of 40 voters, open, without a vote. Copy it before use."""
+    root = tmp_path_factory.mktemp("opened")
+    rehearsal, letters = prepare(root)
+    return Finished(root, rehearsal.office.referendum, letters)
+
+
+@pytest.fixture(scope="session")
+def finished(opened: Finished, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """20 of 40 voted, one of them twice, in two batches; no wins 13 to 7."""
+    root = tmp_path_factory.mktemp("finished")
+    rehearsal = opened.rehearsal(root)
+    rehearsal.clock.move_to(rehearsal.office.manifest.opens_at)
+    for number, (code, factor) in enumerate(opened.letters[:20]):
+        voting_pass = rehearsal.token(code, factor)
+        rehearsal.cast(voting_pass, [[int(number < 7)]])
+        if number == 0:
+            rehearsal.cast(voting_pass, [[1]], seq=1)
+        if number == 9:
+            rehearsal.clock.move_to(rehearsal.clock.now() + 3600)
+            assert rehearsal.seal() == 1
+    rehearsal.close()
+    rehearsal.tally()
+    return Finished(root, opened.referendum, opened.letters)
