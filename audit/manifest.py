@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Literal
 
@@ -268,7 +269,7 @@ def _check_times(manifest: Manifest) -> None:
 
 def _check_parties(manifest: Manifest) -> None:
     trustees, witnesses = manifest.trustees, manifest.witnesses
-    sizes = [
+    sizes: list[tuple[str, Sequence[NamedKey | Registrar], int, int]] = [
         ("trustees", trustees.members, 1, bounds.TRUSTEES),
         ("registrars", manifest.registrars, 1, bounds.REGISTRARS),
         ("witnesses", witnesses.members, 1, bounds.WITNESSES),

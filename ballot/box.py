@@ -35,7 +35,7 @@ class BallotBox:
     ) -> None:
         self._engine = engine
         self._manifest = manifest
-        self._context = context
+        self.context = context
         self._key = key
         self._log = log
         self._clock = clock
@@ -59,18 +59,18 @@ class BallotBox:
         if now >= self._manifest.closes_at + self._manifest.grace_seconds:
             raise NotOpen("voting is closed")
         try:
-            ballot = check_ballot(self._context, raw)
+            ballot = check_ballot(self.context, raw)
         except BallotRefused as error:
             raise BallotRejected(error.check, str(error)) from None
         return self._promise(ballot.cast_hash, ballot.ballot_id, self._store(ballot))
 
     def _promise(self, cast_hash: bytes, ballot_id: bytes, batch: int) -> Promise:
-        return make_promise(self._context.referendum, cast_hash, ballot_id, batch, self._key)
+        return make_promise(self.context.referendum, cast_hash, ballot_id, batch, self._key)
 
     def _known(self, raw: bytes) -> Promise | None:
         with self._engine.connect() as db:
             cast_hash = hashlib.sha256(raw).digest()
-            ballot_id = self._context.ballot_id(raw[1 : 1 + self._context.body_bytes])
+            ballot_id = self.context.ballot_id(raw[1 : 1 + self.context.body_bytes])
             row = db.execute(select(ballots).where(ballots.c.ballot_id == ballot_id)).one_or_none()
         if row is None or row.cast_hash != cast_hash:
             return None
@@ -129,7 +129,7 @@ class BallotBox:
             if not size:
                 return None
             body = Batch(number=number, size=size, issued=list(statements(number)))
-            header = encode_entry(body, [sign_entry(self._context.referendum, body, "box", self._key)])
+            header = encode_entry(body, [sign_entry(self.context.referendum, body, "box", self._key)])
             db.execute(update(box_state).values(batch=number + 1, header=header))
         return self._resume()
 
@@ -179,7 +179,7 @@ class BallotBox:
 
     def receipt(self, ballot_id: bytes, cast_hash: bytes) -> Receipt | None:
         """The final receipt of a logged ballot, for the Python client on the same folder."""
-        return find_receipt(self._log, self._context, ballot_id, cast_hash)
+        return find_receipt(self._log, self.context, ballot_id, cast_hash)
 
 
 def find_receipt(log: LogWriter, context: BallotContext, ballot_id: bytes, cast_hash: bytes) -> Receipt | None:

@@ -105,7 +105,7 @@ def read_keys(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def _members(keys: dict[str, dict[str, str]], role: str) -> list[dict[str, str]]:
-    found = []
+    found: list[dict[str, str]] = []
     while (party := keys.get(f"{role}-{len(found) + 1}")) is not None:
         found.append(party)
     if not found:

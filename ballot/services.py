@@ -13,8 +13,10 @@ from functools import cached_property
 
 from audit.entries import IssuedCount
 from ballot.box import BallotBox
+from ballot.credentials import ENROLMENT_COLUMNS
 from ballot.office import Office
-from ballot.registrar import Registrar
+from ballot.registrar import Enrolment, Registrar
+from ballot.roll import FACTOR_COLUMNS, read_csv
 from ballot.storage import box_tables, open_database, registrar_tables
 from crypto.blind_signer import BlindSigner
 
@@ -58,3 +60,12 @@ class ServedOffice(Office):
         url = os.environ.get("STEMBUS_BOX_DATABASE", f"sqlite:///{self.folder('box')}/box.db")
         engine = open_database(url, box_tables)
         return BallotBox(engine, self.manifest, self.context(), self.signing_key("box"), self.log(), self.clock)
+
+    def enrol_all(self) -> None:
+        """Gives each registrar the letters' public keys and hashed factors, once."""
+        factors = dict(read_csv(self.folder("importer") / "factors.csv", FACTOR_COLUMNS))
+        letters = list(read_csv(self.folder("authority") / "enrolment.csv", ENROLMENT_COLUMNS))
+        for number in range(1, len(self.manifest.registrars) + 1):
+            registrar = self.registrar(number)
+            if not registrar.enrolled():
+                registrar.enrol(Enrolment(voter, bytes.fromhex(key), factors[voter]) for voter, key in letters)

@@ -30,6 +30,7 @@ def write_register(path: Path, eligible: int, reference: date, refused_each: int
     """`eligible` good rows and `refused_each` of each of four kinds of bad ones, shuffled."""
     chance = random.Random(seed)
     serials: dict[date, int] = {}
+    homes: list[str] = []
 
     def person(youngest: int, oldest: int, postcode: str) -> list[str]:
         while True:
@@ -37,7 +38,9 @@ def write_register(path: Path, eligible: int, reference: date, refused_each: int
             if (serial := serials.get(born, 0) + 1) <= 997:
                 break
         serials[born] = serial
-        street = f"{chance.choice(_STREETS)} {chance.randrange(1, 300)}"
+        # No two people share name and address, so that a letter finds its reader.
+        street = f"{chance.choice(_STREETS)} {chance.randrange(1, 300)} bus {len(homes) + 1}"
+        homes.append(street)
         city = _CITIES.get(postcode, "Gent")
         language = chance.choices(["nl", "fr", "en"], [94, 5, 1])[0]
         names = [chance.choice(_LAST), chance.choice(_FIRST)]

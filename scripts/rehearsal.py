@@ -6,7 +6,6 @@ drive it. Each method is one arrow of the way of a vote. Decides only who does w
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -14,21 +13,20 @@ from pathlib import Path
 from audit.clock import SimulatedClock
 from audit.entries import Close, Open, PaperResult, PaperRoll
 from audit.lists import PAPER, encode_keys, issuance_path, list_root
+from audit.logview import read_log
 from audit.manifest import parse_time
 from audit.place import FolderPlace
 from audit.receipt import Promise
 from ballot.codes import credential_key, parse_code
 from ballot.credentials import (
     CODED_COLUMNS,
-    ENROLMENT_COLUMNS,
     Made,
     make_credentials,
     publish_lists,
 )
 from ballot.definition import DRAFT
 from ballot.log import write_durably
-from ballot.registrar import Enrolment
-from ballot.roll import FACTOR_COLUMNS, RollReading, import_roll, read_csv
+from ballot.roll import RollReading, import_roll, read_csv
 from ballot.services import ServedOffice
 from ballot.token import VotingPass, make_request, new_pass, take_answer
 from ballot.voter import Choice, prepare, sign_ballot
@@ -133,7 +131,7 @@ class Rehearsal:
         self.elect()
 
     def elect(self) -> None:
-        log = self.trustee(1)._log
+        log = read_log(FolderPlace(self.office.public))
         self.office.log().append([make_election_key(log)])
 
     def import_roll(self, register: Path, progress: Progress | None = None) -> RollReading:
@@ -154,26 +152,13 @@ class Rehearsal:
         made = make_credentials(office.folder("importer") / "letters.csv", authority, office.referendum, progress)
         if office.log().order.phase.value == "keyed":
             office.log().append([office.officers_sign(publish_lists(authority, office.public, office.referendum))])
-        self.enrol()
+        self.office.enrol_all()
         return made
-
-    def enrol(self) -> None:
-        factors = dict(read_csv(self.office.folder("importer") / "factors.csv", FACTOR_COLUMNS))
-        letters = list(read_csv(self.office.folder("authority") / "enrolment.csv", ENROLMENT_COLUMNS))
-        for number in range(1, len(self.office.manifest.registrars) + 1):
-            registrar = self.office.registrar(number)
-            if not registrar.enrolled():
-                registrar.enrol(Enrolment(voter, bytes.fromhex(key), factors[voter]) for voter, key in letters)
 
     def open(self) -> None:
         self.clock.move_to(self.office.manifest.opens_at)
-        digest = hashlib.sha256(self._election_key_entry()).hexdigest()
+        digest = self.office.context().election_key.hex()
         self.office.log().append([self.office.officers_sign(Open(election_key=digest))])
-
-    def _election_key_entry(self) -> bytes:
-        log = self.office.log()
-        index = next(i for i, entry in log.entries() if entry.type == "election-key")
-        return log.reader().entry(index)
 
     # Voting
 
@@ -185,7 +170,7 @@ class Rehearsal:
 
     def token(self, code: str, factor: str) -> VotingPass:
         office = self.office
-        context = office.box._context
+        context = office.box.context
         voting_pass = new_pass(context)
         credential = credential_key(parse_code(code), office.referendum)
         for number in range(1, len(context.registrars) + 1):
@@ -194,7 +179,7 @@ class Rehearsal:
         return voting_pass
 
     def cast(self, voting_pass: VotingPass, choice: Choice, seq: int = 0) -> tuple[bytes, Promise]:
-        context = self.office.box._context
+        context = self.office.box.context
         raw = sign_ballot(context, voting_pass, prepare(context, voting_pass, choice), seq)
         return raw, self.office.box.cast(raw)
 

@@ -1,0 +1,44 @@
+"""The `stembus` command: one group, its commands in four files by who uses them."""
+
+from __future__ import annotations
+
+import click
+
+from scripts.cli_audit import show, verify_command
+from scripts.cli_office import (
+    cancel,
+    close,
+    credentials,
+    incident,
+    open_command,
+    paper,
+    publish,
+    roll,
+    seal,
+    status,
+    submit,
+    tally,
+)
+from scripts.cli_setup import check, define, key, new
+from scripts.cli_trustee import trustee
+from scripts.cli_voter import vote
+from scripts.demo import demo
+from scripts.shell import CalmGroup
+
+
+@click.group(cls=CalmGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="stembus")
+def main() -> None:
+    """A referendum that anyone can verify: anonymous ballots, encrypted votes, a public log.
+
+    \b
+    Try it:      stembus demo --voters 300 --eligible 2000
+    Check one:   stembus verify PLACE --referendum ID
+    """
+
+
+for command in (
+    new, check, key, define, roll, credentials, trustee, open_command, status, vote, seal, paper, incident,
+    close, cancel, tally, publish, submit, verify_command, show, demo,
+):  # fmt: skip
+    main.add_command(command)

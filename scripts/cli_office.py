@@ -1,0 +1,389 @@
+"""Commands of officials: roll, letters, opening, status, closing, tally, publication."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import click
+
+from audit.entries import Cancel, Close, Incident, Open, PaperResult, PaperRoll, Replace
+from audit.lists import PAPER, encode_keys, issuance_path, list_root
+from audit.manifest import Manifest
+from audit.place import FolderPlace
+from audit.tiles import log_paths
+from audit.verify import verify
+from audit.verify.roll import paper_problem
+from ballot.errors import TooEarly
+from ballot.log import write_durably
+from ballot.office import NotReady, Office
+from scripts.shell import DIRECTORY, next_step, open_office, progress, say, serve_office
+from tally.combine import make_result_entry
+
+TEXT = click.option("--text", multiple=True, required=True, metavar="LANG=TEXT", help="Once for each language.")
+
+
+@click.group()
+def roll() -> None:
+    """The population register."""
+
+
+@roll.command("import")
+@DIRECTORY
+@click.argument("register", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--dry-run", is_flag=True, help="Only read, and say the official count.")
+def roll_import(directory: Path, register: Path, dry_run: bool) -> None:
+    """Read the register's CSV, refuse bad lines by number, and write letters and factors apart.
+
+    \b
+    Example:  stembus roll import kortrijk register.csv --dry-run
+    """
+    try:
+        from ballot.roll import import_roll, read_register
+    except ModuleNotFoundError as error:
+        raise NotReady(
+            f"this step needs the officials' parts ({error.name}): pip install 'stembus[officials]'"
+        ) from None
+    if dry_run:
+        from audit.manifest import Eligibility
+        from ballot.definition import read_draft
+
+        draft = read_draft(directory / "referendum.toml")
+        import msgspec
+
+        rule = msgspec.convert(draft["eligibility"], Eligibility, strict=True)
+        reading = read_register(register, rule, draft["languages"])
+    else:
+        office = serve_office(directory)
+        manifest = office.manifest
+        with progress("second factors") as bar:
+            reading = import_roll(
+                register,
+                manifest.eligibility,
+                manifest.languages,
+                manifest.second_factor,
+                office.pepper(),
+                office.folder("importer"),
+                bar,
+            )
+    for refusal in reading.refused:
+        say(f"line {refusal.line}: {refusal.reason}")
+    click.echo(f"{len(reading.accepted)} eligible, {len(reading.refused)} lines refused")
+    if dry_run:
+        next_step("put that number into referendum.toml as official_count")
+    else:
+        next_step(f"stembus credentials make {directory}")
+
+
+@roll.command("strike")
+@DIRECTORY
+@click.argument("number")
+def roll_strike(directory: Path, number: str) -> None:
+    """Strike voter NUMBER from the online roll, to vote on paper.
+
+    \b
+    Example:  stembus roll strike kortrijk 012345678
+    """
+    serve_office(directory).registrar().strike(number)
+    say(f"voter {number} is struck and can vote on paper")
+
+
+@click.group()
+def credentials() -> None:
+    """The letters' codes."""
+
+
+@credentials.command("make")
+@DIRECTORY
+def credentials_make(directory: Path) -> None:
+    """Make a code for each letter, publish the lists, and log the roll.
+
+    \b
+    Example:  stembus credentials make kortrijk
+    """
+    office = serve_office(directory)
+    from ballot.credentials import make_credentials, publish_lists
+
+    phase = office.log().order.phase.value
+    if phase == "ceremony":
+        raise NotReady("the key ceremony is not complete; no letter may be made before the election key")
+    authority = office.folder("authority")
+    with progress("codes") as bar:
+        made = make_credentials(office.folder("importer") / "letters.csv", authority, office.referendum, bar)
+    if phase == "keyed":
+        office.log().append([office.officers_sign(publish_lists(authority, office.public, office.referendum))])
+    office.enrol_all()
+    click.echo(f"{made.credentials} letters, {made.spares} spares")
+    say(f"the codes are in {authority / 'codes.csv'}: print, then delete that file and spares.csv")
+    next_step(f"stembus open {directory}")
+
+
+@credentials.command("replace")
+@DIRECTORY
+@click.argument("number")
+@click.argument("spare")
+def credentials_replace(directory: Path, number: str, spare: str) -> None:
+    """Replace the lost letter of voter NUMBER by the sealed letter SPARE.
+
+    \b
+    Example:  stembus credentials replace kortrijk 012345678 spare-00001
+    """
+    from ballot.credentials import SPARE_COLUMNS, spare_key
+    from ballot.roll import read_csv
+
+    office = serve_office(directory)
+    codes = dict(read_csv(office.folder("authority") / "spares.csv", SPARE_COLUMNS))
+    if spare not in codes:
+        raise NotReady(f"there is no spare letter {spare}")
+    replacement = spare_key(codes[spare], office.referendum)
+    struck = office.registrar().replace(number, replacement)
+    if replacement.hex() in office.log().order.replaced:
+        say("already done: this replacement stands in the log")
+        return
+    body = Replace(struck=struck.hex(), replacement=replacement.hex())
+    office.log().append([office.officers_sign(body)])
+    say(f"voter {number} now votes with {spare}; the lost letter is void")
+
+
+@click.command("open")
+@DIRECTORY
+def open_command(directory: Path) -> None:
+    """Open the voting, at or after the manifest's time.
+
+    \b
+    Example:  stembus open kortrijk
+    """
+    office = open_office(directory)
+    log = office.log()
+    if log.order.phase.value == "open":
+        say("already done: voting is open")
+        return
+    now = office.clock.now()
+    if now < office.manifest.opens_at:
+        raise TooEarly(f"voting opens at {office.manifest.opens}; run this again then")
+    if now >= office.manifest.closes_at:
+        raise TooEarly(f"voting would have closed at {office.manifest.closes}; define a new referendum")
+    digest = office.context().election_key.hex()
+    log.append([office.officers_sign(Open(election_key=digest))])
+    say(f"voting is open until {office.manifest.closes}")
+    next_step(f"stembus vote {directory}; and every ten minutes: stembus seal {directory}")
+
+
+@click.command()
+@DIRECTORY
+def status(directory: Path) -> None:
+    """Say where the referendum stands; never a count for an option before the result.
+
+    \b
+    Example:  stembus status kortrijk
+    """
+    office = open_office(directory)
+    log = office.log()
+    order = log.order
+    click.echo(f"referendum  {office.referendum.hex()}{'' if office.manifest.binding else '  (rehearsal)'}")
+    click.echo(f"phase       {order.phase.value}")
+    click.echo(f"log         {log.size} entries, {order.batches} batches, {order.ballots} ballots")
+    if order.phase.value == "ceremony":
+        done = f"{len(order.committed)} committed, {len(order.revealed)} revealed, {len(order.confirmed)} confirmed"
+        click.echo(f"ceremony    attempt {order.attempt}: {done} of {order.trustees}")
+    if order.phase.value == "closed":
+        click.echo(f"tally       {len(order.intents)} intents, {len(order.partials)} decryptions of {order.threshold}")
+    if order.phase.value == "open":
+        served = serve_office(directory)
+        click.echo(f"tokens      {served.registrar().issued_count()} of {served.registrar().enrolled()}")
+        click.echo(f"waiting     {served.box.pending()} ballots for the next batch")
+
+
+@click.command()
+@DIRECTORY
+def seal(directory: Path) -> None:
+    """Bring waiting ballots into the log, if a batch is due. Run it every minute while people vote.
+
+    \b
+    Example:  stembus seal kortrijk
+    """
+    office = serve_office(directory)
+    number = office.box.seal(office.count_statements)
+    say(f"batch {number} stands in the log" if number else "no batch is due")
+
+
+@click.command()
+@DIRECTORY
+def close(directory: Path) -> None:
+    """Close the voting: registrars sign what they issued, the last batch goes in.
+
+    \b
+    Example:  stembus close kortrijk
+    """
+    office = serve_office(directory)
+    if office.log().order.phase.value in ("closed", "tallied"):
+        say("already done: voting is closed")
+        return
+    manifest = office.manifest
+    if office.clock.now() < manifest.closes_at + manifest.grace_seconds:
+        raise TooEarly(f"ballots are accepted until {manifest.closes} and {manifest.grace_seconds} seconds more")
+    statements = []
+    for number in range(1, len(manifest.registrars) + 1):
+        statement, issued = office.registrar(number).close()
+        write_durably(office.public / issuance_path(number), "".join(line.line() for line in issued).encode())
+        statements.append(statement)
+    office.box.finish(office.count_statements)
+    order = office.log().order
+    body = Close(batches=order.batches, ballots=order.ballots, issuance=statements)
+    office.log().append([office.officers_sign(body)])
+    say(f"voting is closed: {order.ballots} ballots in {order.batches} batches")
+    next_step(f"paper votes, if any: stembus paper {directory} --help; then: stembus trustee intent {directory}")
+
+
+@click.command()
+@DIRECTORY
+@click.option("--ballots", type=click.IntRange(0), required=True, help="Paper ballots, blank ones included.")
+@click.option("--counts", multiple=True, required=True, metavar="N,N,...", help="Per question, in order of options.")
+def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
+    """Log who was struck for paper, and the count of the paper ballots.
+
+    \b
+    Example:  stembus paper kortrijk --ballots 120 --counts 70,45
+    """
+    office = serve_office(directory)
+    struck = office.registrar().struck()
+    try:
+        parsed = [[int(part) for part in text.split(",")] for text in counts]
+    except ValueError:
+        raise click.UsageError("write counts as numbers with commas, like 70,45") from None
+    if any(number < 0 for row in parsed for number in row):
+        raise click.UsageError("a count is not negative")
+    body = PaperResult(ballots=ballots, counts=parsed)
+    if problem := paper_problem(office.manifest, body, len(struck)):
+        raise NotReady(problem)
+    log = office.log()
+    if log.order.paper_result:
+        say("already done: the paper result stands in the log")
+        return
+    if not log.order.paper_roll:
+        if log.order.phase.value != "closed":
+            raise NotReady("paper votes are logged after the close")
+        write_durably(office.public / PAPER, encode_keys(struck).encode("ascii"))
+        count, root = list_root(struck)
+        log.append([office.officers_sign(PaperRoll(count=count, root=root.hex()))])
+    log.append([office.officers_sign(body)])
+    say(f"{ballots} paper ballots of {len(struck)} struck voters are logged")
+
+
+def _texts(manifest: Manifest, pairs: tuple[str, ...]) -> dict[str, str]:
+    texts = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    if manifest.languages[0] not in texts or not set(texts) <= set(manifest.languages):
+        raise click.UsageError(f"give --text {manifest.languages[0]}=..., and other languages of the referendum")
+    return texts
+
+
+@click.command()
+@DIRECTORY
+@TEXT
+def incident(directory: Path, text: tuple[str, ...]) -> None:
+    """Log what happened, in words, for everybody to read.
+
+    \b
+    Example:  stembus incident kortrijk --text nl="De website was tien minuten onbereikbaar."
+    """
+    office = open_office(directory)
+    log = office.log()
+    body = Incident(number=log.order.incidents + 1, text=_texts(office.manifest, text))
+    log.append([office.officers_sign(body, 1)])
+    say(f"incident {body.number} stands in the log")
+
+
+@click.command()
+@DIRECTORY
+@TEXT
+@click.confirmation_option(prompt="This ends the referendum for good. Go on?")
+def cancel(directory: Path, text: tuple[str, ...]) -> None:
+    """Cancel the referendum, with the reason. Nothing will be counted.
+
+    \b
+    Example:  stembus cancel kortrijk --text nl="..." --yes
+    """
+    office = open_office(directory)
+    if office.log().order.phase.value == "cancelled":
+        say("already done: this referendum is cancelled")
+        return
+    office.log().append([office.officers_sign(Cancel(text=_texts(office.manifest, text)))])
+    say("the referendum is cancelled")
+
+
+@click.command()
+@DIRECTORY
+def tally(directory: Path) -> None:
+    """Combine the trustees' decryptions into the result, and log it.
+
+    \b
+    Example:  stembus tally kortrijk
+    """
+    office = open_office(directory)
+    say("checking the published log ...")
+    entry = make_result_entry(FolderPlace(office.public), office.referendum)
+    office.log().append([entry])
+    say("the result stands in the log")
+    next_step(f"stembus publish {directory}")
+
+
+@click.command()
+@DIRECTORY
+@click.option("--to", "target", type=click.Path(path_type=Path), help="Copy the bundle here: a folder, or a .zip.")
+def publish(directory: Path, target: Path | None) -> None:
+    """Tidy the published folder, verify it, and copy it.
+
+    \b
+    Example:  stembus publish kortrijk --to kortrijk-2019.zip
+    """
+    office = open_office(directory)
+    log = office.log()
+    log.tidy()
+    log.cosign()
+    with progress("verifying") as bar:
+        report = verify(FolderPlace(office.public), office.referendum, progress=bar)
+    if report.faults:
+        for fault in report.faults:
+            say(f"{fault.check} {fault.where}: {fault.message}")
+    if not report.established:
+        raise NotReady("the bundle does not verify and was not copied")
+    if target is not None:
+        _copy_bundle(office, target)
+        say(f"copied to {target}")
+    click.echo(f"{office.public}: {len(list(log_paths(log.size)))} log files, sound")
+    next_step(f"anyone can run: stembus verify {target or office.public} --referendum {office.referendum.hex()}")
+
+
+def _copy_bundle(office: Office, target: Path) -> None:
+    if target.exists():
+        raise NotReady(f"{target} exists; choose a new name")
+    if target.suffix == ".zip":
+        shutil.make_archive(str(target.with_suffix("")), "zip", office.public)
+    else:
+        shutil.copytree(office.public, target)
+
+
+@click.command()
+@DIRECTORY
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+def submit(directory: Path, files: tuple[Path, ...]) -> None:
+    """Append signed entries that others sent, such as a trustee's.
+
+    \b
+    Example:  stembus submit kortrijk trustee-2-commit.json
+    """
+    office = open_office(directory)
+    log = office.log()
+    known = {hashlib.sha256(raw).digest() for raw in (log.reader().entry(i) for i in range(log.size))}
+    for path in files:
+        entry = path.read_bytes()
+        if hashlib.sha256(entry).digest() in known:
+            say(f"already done: {path} stands in the log")
+            continue
+        log.append([entry])
+        say(f"logged: {path}")
+    from scripts.cli_trustee import _elect
+
+    if log.order.phase.value == "ceremony":
+        _elect(office)

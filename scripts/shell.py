@@ -1,0 +1,119 @@
+"""How the command line speaks: calm errors with a hint, passphrases, progress, next steps.
+
+Data goes to stdout, status to stderr. Decides words and exit status; every decision about a referendum is
+taken in the packages below.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from audit.errors import AuditError, ManifestInvalid, OrderInvalid, PlaceError
+from ballot.errors import BallotError, LogBehindWitness
+from ballot.office import NotReady, Office
+from crypto.errors import CryptoError, SecretFileError
+from tally.errors import LogNotTrusted, MustNotCount, StepDone, StepOutOfTurn, TallyError
+
+if TYPE_CHECKING:
+    from ballot.services import ServedOffice
+
+HINTS: list[tuple[type[Exception], str]] = [
+    (ManifestInvalid, "correct this field in referendum.toml and run: stembus check DIR"),
+    (NotReady, "stembus status DIR shows where the referendum stands"),
+    (OrderInvalid, "stembus status DIR shows where the referendum stands"),
+    (LogBehindWitness, "nothing was changed; bring back the newest copy of the published folder"),
+    (SecretFileError, "check the path and the passphrase (STEMBUS_PASSPHRASE, or type it when asked)"),
+    (PlaceError, "give a folder, a zip file or an address that holds a published bundle"),
+    (LogNotTrusted, "run: stembus verify PLACE --referendum ID"),
+    (MustNotCount, "an official can now run: stembus tally DIR (the result will say: not counted)"),
+    (StepOutOfTurn, "stembus status DIR shows what the log waits for"),
+]
+DIRECTORY = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+
+
+def passphrase(party: str) -> str:
+    """From STEMBUS_PASSPHRASE_TRUSTEE_1 or STEMBUS_PASSPHRASE, or typed."""
+    for name in (f"STEMBUS_PASSPHRASE_{party.upper().replace('-', '_')}", "STEMBUS_PASSPHRASE"):
+        if value := os.environ.get(name):
+            return value
+    return str(click.prompt(f"Passphrase of {party}", hide_input=True, err=True))
+
+
+def open_office(directory: Path) -> Office:
+    if not directory.is_dir():
+        raise NotReady(f"there is no folder {directory}; start with: stembus new {directory}")
+    return Office(directory, passphrase)
+
+
+def serve_office(directory: Path) -> ServedOffice:
+    """An office with registrar and box. They need the `server` extra."""
+    try:
+        from ballot.services import ServedOffice
+    except ModuleNotFoundError as error:
+        raise NotReady(f"this step needs the server parts ({error.name}): pip install 'stembus[server]'") from None
+    open_office(directory)
+    return ServedOffice(directory, passphrase)
+
+
+def say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def next_step(text: str) -> None:
+    say(f"next: {text}")
+
+
+def fail(message: str, hint: str | None = None, status: int = 1) -> None:
+    say(f"stembus: error: {message}")
+    if hint:
+        say(f"stembus: hint: {hint}")
+    sys.exit(status)
+
+
+@contextmanager
+def calm() -> Iterator[None]:
+    """Turns named failures into an error and a hint; a step done twice is no failure."""
+    try:
+        yield
+    except StepDone as done:
+        say(f"already done: {done}")
+    except (CryptoError, AuditError, BallotError, TallyError) as error:
+        fail(str(error), next((hint for kind, hint in HINTS if isinstance(error, kind)), None))
+    except OSError as error:
+        fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "check the path and its permissions")
+    except KeyboardInterrupt:
+        fail("stopped; run the same command again to go on", status=130)
+
+
+class CalmGroup(click.Group):
+    """A command group whose commands never end in a traceback for bad input."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with calm():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr for anything that may take over two seconds."""
+    bar: Any = None
+
+    def update(done: int, total: int) -> None:
+        nonlocal bar
+        if bar is None:
+            bar = click.progressbar(length=total, label=label, file=sys.stderr)
+            bar.__enter__()
+        bar.update(done - bar.pos)
+
+    try:
+        yield update
+    finally:
+        if bar is not None:
+            bar.__exit__(None, None, None)
