@@ -1,0 +1,121 @@
+"""Fixtures of the services' tests: an open referendum whose databases are SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ballot.codes import credential_key, parse_code
+from ballot.services import ServedOffice
+from ballot.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
+from ballot.voter import Choice, prepare, sign_ballot
+from crypto.signing import SchnorrKey
+from scripts.rehearsal import Rehearsal
+from tests.conftest import Finished
+from tests.postgres import postgres_server, postgres_url
+
+__all__ = ["postgres_server", "postgres_url"]
+
+Dispose = Callable[[ServedOffice], None]
+
+
+def dispose(office: ServedOffice) -> None:
+    """Closes the databases that an office has opened, as the end of its process would."""
+    for registrar in office._registrars.values():
+        registrar._engine.dispose()
+    if "box" in office.__dict__:
+        office.box._engine.dispose()
+
+
+class Poll:
+    """A rehearsal and its letters, with what a voter does one step at a time."""
+
+    def __init__(self, rehearsal: Rehearsal, letters: list[tuple[str, str]]) -> None:
+        self.rehearsal = rehearsal
+        self.letters = letters
+        self._offices = [rehearsal.office]
+
+    @property
+    def office(self) -> ServedOffice:
+        return self.rehearsal.office
+
+    def reopen(self, moment: int | None = None) -> Poll:
+        """The same folder and databases in another process, at the same time or another moment."""
+        rehearsal = Rehearsal(self.office.root)
+        rehearsal.clock.move_to(self.rehearsal.clock.now() if moment is None else moment)
+        self._offices.append(rehearsal.office)
+        other = Poll(rehearsal, self.letters)
+        other._offices = self._offices
+        return other
+
+    def end(self) -> None:
+        for office in self._offices:
+            dispose(office)
+
+    def numbers(self) -> list[str]:
+        """Voter numbers in the order of `letters`."""
+        lines = (self.office.folder("authority") / "enrolment.csv").read_text().splitlines()[1:]
+        return [line.partition(",")[0] for line in lines]
+
+    def letter_key(self, voter: int) -> SchnorrKey:
+        return credential_key(parse_code(self.letters[voter][0]), self.office.referendum)
+
+    def credential(self, voter: int) -> bytes:
+        return self.letter_key(voter).public
+
+    def ask(self, voter: int, factor: str | None = None, registrar: int = 1) -> tuple[VotingPass, TokenRequest]:
+        """A fresh pass and its request."""
+        right = self.letters[voter][1]
+        voting_pass = new_pass(self.office.context())
+        return voting_pass, make_request(voting_pass, registrar, self.letter_key(voter), factor or right)
+
+    def take(self, voting_pass: VotingPass, answer: bytes) -> VotingPass:
+        """Raises SignatureInvalid unless the answer is the registrar's signature."""
+        return take_answer(self.office.context(), voting_pass, 1, answer)
+
+    def token(self, voter: int) -> VotingPass:
+        return self.rehearsal.token(*self.letters[voter])
+
+    def ballot(self, voting_pass: VotingPass, choice: Choice = ((1,),), seq: int = 0) -> bytes:
+        """A signed ballot, not cast yet."""
+        context = self.office.context()
+        return sign_ballot(context, voting_pass, prepare(context, voting_pass, choice), seq)
+
+    def wait(self, seconds: int) -> None:
+        self.rehearsal.clock.move_to(self.rehearsal.clock.now() + seconds)
+
+    def until_close(self) -> None:
+        manifest = self.office.manifest
+        self.rehearsal.clock.move_to(manifest.closes_at + manifest.grace_seconds)
+
+
+def copy_of(opened: Finished, root: Path) -> Poll:
+    """A private copy of an open referendum at its opening time, on SQLite."""
+    rehearsal = opened.rehearsal(root)
+    rehearsal.clock.move_to(rehearsal.office.manifest.opens_at)
+    return Poll(rehearsal, opened.letters)
+
+
+@pytest.fixture
+def lite(opened: Finished, tmp_path: Path) -> Iterator[Poll]:
+    """An open referendum on SQLite only."""
+    poll = copy_of(opened, tmp_path / "copy")
+    yield poll
+    poll.end()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def poll(
+    request: pytest.FixtureRequest, opened: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Poll]:
+    """An open referendum, once on each kind of database."""
+    copy = copy_of(opened, tmp_path / "copy")
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+        monkeypatch.setenv("STEMBUS_REGISTRAR_1_DATABASE", url)
+        monkeypatch.setenv("STEMBUS_BOX_DATABASE", url)
+        copy.office.enrol_all()
+    yield copy
+    copy.end()

@@ -1,0 +1,72 @@
+"""The catalogue of forgeries: each names its attack class (1-15), the check that must catch it, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from audit.place import MemoryPlace
+from audit.verify.report import Report, Verdict
+from tests.tampered.forge import Forge, judge
+
+BREACH, STANDS, PASSED = Verdict.BREACH, Verdict.STANDS, Verdict.PASSED_OVER
+Maker = Callable[[Forge], MemoryPlace | Report | None]
+
+
+@dataclass(frozen=True)
+class Forgery:
+    """`expect` must catch it; `also` lists the checks that notice the consequences."""
+
+    name: str
+    attack: int
+    expect: str
+    verdict: Verdict
+    also: frozenset[str]
+    where: str | None
+    status: int | None
+    maker: Maker
+
+    def make(self, forge: Forge) -> Report:
+        made = self.maker(forge)
+        if isinstance(made, Report):
+            return made
+        return judge(forge, made if made is not None else forge.build())
+
+    @property
+    def exit_status(self) -> int:
+        if self.status is not None:
+            return self.status
+        return 0 if self.verdict is PASSED else 1
+
+
+FORGERIES: list[Forgery] = []
+
+
+def add(
+    name: str,
+    attack: int,
+    expect: str,
+    maker: Maker,
+    verdict: Verdict = BREACH,
+    also: tuple[str, ...] = (),
+    where: str | None = None,
+    status: int | None = None,
+) -> None:
+    if any(forgery.name == name for forgery in FORGERIES):
+        raise ValueError(f"two forgeries named {name}")
+    FORGERIES.append(Forgery(name, attack, expect, verdict, frozenset(also), where, status, maker))
+
+
+def forgery(
+    attack: int,
+    expect: str,
+    verdict: Verdict = BREACH,
+    also: tuple[str, ...] = (),
+    where: str | None = None,
+    status: int | None = None,
+) -> Callable[[Maker], Maker]:
+    def register(maker: Maker) -> Maker:
+        add(maker.__name__, attack, expect, maker, verdict, also, where, status)
+        return maker
+
+    return register

@@ -1,0 +1,253 @@
+"""Forged key ceremonies (class 14): every later message follows the forged one, signed by all trustees."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from audit.ceremony import commitment_hash, latest_attempt, possession_context
+from audit.entries import parse_entry
+from audit.place import MemoryPlace
+from crypto.group import GENERATOR, Point, generator_times, random_scalar, scalar_to_bytes
+from crypto.proofs import prove_key
+from crypto.sealed import new_box_key, seal_to
+from tests.tampered.catalogue import PASSED, add, forgery
+from tests.tampered.forge import Body, Forge
+
+
+def conclude(forge: Forge, skip_confirms: bool = False) -> MemoryPlace:
+    """Confirmations and election key made anew from whatever the commits, reveals and shares say; the log
+    ends there."""
+    kept = [raw for raw in forge.setup[1:] if _kind(raw) in ("commit", "reveal", "share", "complaint")]
+    attempt = latest_attempt(parse_entry(raw).body for raw in kept)
+    key = attempt.election_key(forge.referendum, 3)
+    entries = [forge.setup[0], *kept]
+    if not skip_confirms:
+        for k in (1, 2, 3):
+            body = {"attempt": attempt.number, "trustee": k, "joint_key": key.joint_key, "transcript": key.transcript}
+            entries.append(forge.entry("confirm", body))
+    entries.append(forge.entry("election-key", key, []))
+    return forge.bundle(entries)
+
+
+def _kind(raw: bytes) -> str:
+    return str(json.loads(raw)["type"])
+
+
+def reveal(forge: Forge, trustee: int, points: Sequence[bytes], secret: int, commit: bool = True) -> None:
+    """Trustee commits to and reveals these points, with a proof for `secret`."""
+    proof = prove_key(secret, possession_context(forge.referendum, 1, trustee, points))
+
+    def change(body: Body) -> None:
+        body["coefficients"] = [point.hex() for point in points]
+        body["proof_challenge"] = scalar_to_bytes(proof.challenge).hex()
+        body["proof_response"] = scalar_to_bytes(proof.response).hex()
+
+    forge.edit_setup("reveal", change, trustee - 1)
+    if commit:
+        digest = commitment_hash(forge.referendum, 1, trustee, points).hex()
+        forge.edit_setup("commit", lambda body: body.update(commitment=digest), trustee - 1)
+
+
+def points_of(forge: Forge, trustee: int) -> list[bytes]:
+    body = json.loads(forge.setup[forge.find_setup("reveal", trustee - 1)])["body"]
+    return [bytes.fromhex(text) for text in body["coefficients"]]
+
+
+@forgery(14, "V11")
+def reveal_that_was_not_committed_to(forge: Forge) -> MemoryPlace:
+    secret = random_scalar()
+    reveal(forge, 1, [generator_times(secret).to_bytes(), GENERATOR.to_bytes()], secret, commit=False)
+    return conclude(forge)
+
+
+@forgery(14, "V11")
+def polynomial_of_a_higher_degree(forge: Forge) -> MemoryPlace:
+    secret = random_scalar()
+    reveal(forge, 1, [generator_times(secret).to_bytes(), GENERATOR.to_bytes(), GENERATOR.to_bytes()], secret)
+    return conclude(forge)
+
+
+@forgery(14, "V11")
+def polynomial_of_a_lower_degree(forge: Forge) -> MemoryPlace:
+    secret = random_scalar()
+    reveal(forge, 1, [generator_times(secret).to_bytes()], secret)
+    return conclude(forge)
+
+
+@forgery(14, "V11")
+def rogue_key_target_minus_the_others(forge: Forge) -> MemoryPlace:
+    target = generator_times(42)
+    others = [Point.from_bytes(points_of(forge, k)[0]) for k in (1, 2)]
+    rogue = target - others[0] - others[1]
+    reveal(forge, 3, [rogue.to_bytes(), GENERATOR.to_bytes()], 42)
+    return conclude(forge)
+
+
+@forgery(14, "V11")
+def proof_of_possession_copied_from_another_trustee(forge: Forge) -> MemoryPlace:
+    donor = json.loads(forge.setup[forge.find_setup("reveal", 1)])["body"]
+
+    def change(body: Body) -> None:
+        body["proof_challenge"], body["proof_response"] = donor["proof_challenge"], donor["proof_response"]
+
+    forge.edit_setup("reveal", change, 0)
+    return conclude(forge)
+
+
+@forgery(14, "V11")
+def another_trustees_commitments_copied_with_their_proof(forge: Forge) -> MemoryPlace:
+    donor = json.loads(forge.setup[forge.find_setup("reveal", 1)])["body"]
+    forge.edit_setup("reveal", lambda body: body.update({**donor, "trustee": 1}), 0)
+    digest = commitment_hash(forge.referendum, 1, 1, points_of(forge, 2)).hex()
+    forge.edit_setup("commit", lambda body: body.update(commitment=digest), 0)
+    return conclude(forge)
+
+
+def proof_field(field: str, value: str) -> Callable[[Forge], MemoryPlace]:
+    def maker(forge: Forge) -> MemoryPlace:
+        forge.edit_setup("reveal", lambda body: body.update({field: value}), 0)
+        return conclude(forge)
+
+    return maker
+
+
+add("proof_of_possession_with_a_zero_challenge", 14, "V11", proof_field("proof_challenge", "00" * 32))
+add("proof_of_possession_with_a_zero_response", 14, "V11", proof_field("proof_response", "00" * 32))
+
+
+@forgery(14, "V11", also=("V12",))
+def dealers_commitment_off_the_curve(forge: Forge) -> MemoryPlace:
+    forge.edit_setup(
+        "reveal", lambda body: body["coefficients"].__setitem__(1, "02" + (5).to_bytes(32, "big").hex()), 0
+    )
+    return _ends_as_it_was(forge)
+
+
+def _ends_as_it_was(forge: Forge) -> MemoryPlace:
+    end = forge.find_setup("election-key") + 1
+    return forge.bundle(forge.setup[:end])
+
+
+@forgery(14, "V8", also=("V9",))
+def identity_as_a_commitment(forge: Forge) -> MemoryPlace:
+    forge.edit_setup("reveal", lambda body: body["coefficients"].__setitem__(0, "00" * 33), 0)
+    return _raw(forge)
+
+
+def _raw(forge: Forge) -> MemoryPlace:
+    kinds = [_kind(raw) if k else "manifest" for k, raw in enumerate(forge.setup)]
+    return forge.bundle(forge.setup[: kinds.index("share") + 1])
+
+
+def on_key(change: Callable[[Forge, Body], None]) -> Callable[[Forge], MemoryPlace]:
+    """The election-key entry itself is forged."""
+
+    def maker(forge: Forge) -> MemoryPlace:
+        index = forge.find_setup("election-key")
+        body = json.loads(forge.setup[index])["body"]
+        change(forge, body)
+        return forge.bundle([*forge.setup[:index], forge.entry("election-key", body, [])])
+
+    return maker
+
+
+OTHER_POINT = generator_times(42).to_bytes().hex()
+add("joint_key_that_is_not_the_sum", 14, "V12", on_key(lambda f, b: b.update(joint_key=OTHER_POINT)))
+add(
+    "verification_key_of_another_share",
+    14,
+    "V12",
+    on_key(lambda f, b: b["verification_keys"].__setitem__(0, OTHER_POINT)),
+)
+add("verification_key_missing", 14, "V12", on_key(lambda f, b: b["verification_keys"].pop()))
+add("verification_keys_swapped", 14, "V12", on_key(lambda f, b: b["verification_keys"].reverse()))
+add("election_key_of_another_transcript", 14, "V12", on_key(lambda f, b: b.update(transcript="00" * 32)))
+
+
+def on_confirm(change: Callable[[Body], None]) -> Callable[[Forge], MemoryPlace]:
+    def maker(forge: Forge) -> MemoryPlace:
+        forge.edit_setup("confirm", change, 1)
+        return _ends_as_it_was(forge)
+
+    return maker
+
+
+add("confirmation_of_another_transcript", 14, "V12", on_confirm(lambda b: b.update(transcript="00" * 32)))
+add("confirmation_of_another_key", 14, "V12", on_confirm(lambda b: b.update(joint_key=OTHER_POINT)))
+
+
+@forgery(14, "V9")
+def one_confirmation_missing(forge: Forge) -> MemoryPlace:
+    del forge.setup[forge.find_setup("confirm", 2)]
+    return _ends_as_it_was(forge)
+
+
+@forgery(14, "V9")
+def election_key_without_any_confirmation(forge: Forge) -> MemoryPlace:
+    return conclude(forge, skip_confirms=True)
+
+
+@forgery(14, "V9")
+def trustee_that_is_not_in_the_manifest(forge: Forge) -> MemoryPlace:
+    body = json.loads(forge.setup[1])["body"] | {"trustee": 4}
+    return forge.bundle([forge.setup[0], forge.entry("commit", body, ["trustee/1"])])
+
+
+@forgery(14, "V10", also=("V9",))
+def commit_signed_by_another_trustee(forge: Forge) -> MemoryPlace:
+    body = json.loads(forge.setup[1])["body"]
+    late = forge.entry("reveal", json.loads(forge.setup[forge.find_setup("reveal")])["body"])
+    return forge.bundle([forge.setup[0], forge.entry("commit", body, ["trustee/2"]), late])
+
+
+@forgery(14, "V10")
+def commit_in_anothers_name(forge: Forge) -> MemoryPlace:
+    body = json.loads(forge.setup[1])["body"]
+    return forge.bundle([forge.setup[0], forge.entry("commit", body, ["trustee/1"], ["trustee-2"])])
+
+
+@forgery(14, "V9")
+def reveal_before_all_commitments(forge: Forge) -> MemoryPlace:
+    first = forge.setup[forge.find_setup("reveal")]
+    return forge.bundle([*forge.setup[:3], first])
+
+
+@forgery(14, "V9")
+def second_commitment_of_one_trustee(forge: Forge) -> MemoryPlace:
+    return forge.bundle([*forge.setup[:2], forge.setup[1]])
+
+
+@forgery(14, "V12")
+def opened_for_another_election_key(forge: Forge) -> MemoryPlace:
+    forge.edit_setup("open", lambda body: body.update(election_key="00" * 32))
+    return forge.bundle(forge.setup)
+
+
+@forgery(14, "V11", PASSED, status=4)
+def complaint_about_a_bad_share_names_the_dealer(forge: Forge) -> MemoryPlace:
+    secret, public = new_box_key()
+    forge.edit_setup("commit", lambda body: body.update(receiving_key=public.hex()), 1)
+    bad = seal_to(public, scalar_to_bytes(random_scalar()))
+    forge.edit_setup("share", lambda body: body.update(sealed=bad.hex()), 0)
+    return _complain(forge, secret, 2, 1)
+
+
+@forgery(14, "V11", PASSED, status=4)
+def false_complaint_names_the_accuser(forge: Forge) -> MemoryPlace:
+    public = new_box_key()[1]
+    forge.edit_setup("commit", lambda body: body.update(receiving_key=public.hex()), 1)
+    return _complain(forge, bytes(31) + b"\x01", 2, 1)
+
+
+def _complain(forge: Forge, secret: bytes, accuser: int, accused: int) -> MemoryPlace:
+    index = forge.find_setup("confirm")
+    body = {"attempt": 1, "accuser": accuser, "accused": accused, "receiving_secret": secret.hex()}
+    return forge.bundle([*forge.setup[:index], forge.entry("complaint", body)])
+
+
+@forgery(14, "V9", also=("V11",))
+def confirmation_of_a_void_attempt(forge: Forge) -> MemoryPlace:
+    index = forge.find_setup("confirm")
+    body = {"attempt": 1, "accuser": 2, "accused": 1, "receiving_secret": "00" * 31 + "01"}
+    return forge.bundle([*forge.setup[:index], forge.entry("complaint", body), forge.setup[index]])

@@ -1,0 +1,627 @@
+"""Forged logs (classes 2, 4, 6, 8, 9, 10, 15): files, tree, checkpoints, encodings, order, manifest."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from audit.note import Checkpoint, NoteSignature, cosign, sign_checkpoint
+from audit.place import MemoryPlace
+from audit.receipt import encode_promise, make_promise, make_receipt
+from audit.verify import Report, verify
+from audit.verify.kept import check_kept
+from crypto.signing import SigningKey
+from tests.tampered.catalogue import STANDS, add, forgery
+from tests.tampered.forge import Body, Forge, dump, judge
+
+# Class 8 and 15: files of the bundle.
+
+
+def flip(path: Callable[[dict[str, bytes]], str], position: int = 0) -> Callable[[Forge], None]:
+    def maker(forge: Forge) -> None:
+        def hook(files: dict[str, bytes]) -> None:
+            name = path(files)
+            data = bytearray(files[name])
+            data[position] ^= 1
+            files[name] = bytes(data)
+
+        forge.files_hook = hook
+
+    return maker
+
+
+def drop(path: Callable[[dict[str, bytes]], str]) -> Callable[[Forge], None]:
+    def maker(forge: Forge) -> None:
+        def hook(files: dict[str, bytes]) -> None:
+            del files[path(files)]
+
+        forge.files_hook = hook
+
+    return maker
+
+
+def starting(prefix: str, last: bool = False) -> Callable[[dict[str, bytes]], str]:
+    def pick(files: dict[str, bytes]) -> str:
+        names = sorted(name for name in files if name.startswith(prefix))
+        return names[-1 if last else 0]
+
+    return pick
+
+
+add("one_bit_of_a_hash_tile", 8, "V5", flip(starting("tile/0")))
+add("one_bit_of_an_entry_bundle", 8, "V5", flip(starting("tile/entries"), -40), also=("V27", "V9"))
+add("one_bit_of_the_verifier_key", 8, "V4", flip(starting("log.vkey")))
+add("one_bit_of_the_credentials", 8, "V13", flip(starting("credentials")), also=("V21",))
+add("one_bit_of_the_spares", 8, "V13", flip(starting("spares")))
+add("one_bit_of_the_issuance_list", 8, "V21", flip(starting("issuance"), 200))
+for name in ("checkpoint", "log.vkey", "tile/0", "tile/entries", "spares", "issuance"):
+    add(f"missing_{name.replace('/', '_').replace('.', '_')}", 15, "V1", drop(starting(name)))
+add("missing_credentials", 15, "V1", drop(starting("credentials")), also=("V21",))
+
+
+@forgery(15, "V1")
+def unknown_file_beside_the_log(forge: Forge) -> None:
+    forge.files_hook = lambda files: files.update({"results.csv": b"yes,100\n"})
+
+
+@forgery(15, "V1")
+def outgrown_partial_tile_left_behind(forge: Forge) -> None:
+    forge.files_hook = lambda files: files.update({"tile/0/000.p/3": files[_tile(files)][:96]})
+
+
+def _tile(files: dict[str, bytes]) -> str:
+    return next(name for name in files if name.startswith("tile/0/"))
+
+
+@forgery(15, "V1")
+def verifier_fed_an_oversized_checkpoint(forge: Forge) -> None:
+    forge.files_hook = lambda files: files.update({"checkpoint": files["checkpoint"] + b"x" * 100_000})
+
+
+# Class 8: the tree, by an operator without and with the log key.
+
+
+def after_signing(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Forge], MemoryPlace]:
+    """Entries changed under checkpoints that were signed before."""
+
+    def maker(forge: Forge) -> MemoryPlace:
+        honest = forge.build()
+        from audit.tiles import parse_bundle
+
+        name = next(path for path in honest.files if path.startswith("tile/entries"))
+        entries = parse_bundle(honest.files[name], int(name.rsplit("/", 1)[1]))
+        forged = forge.bundle(change(entries))
+        for path, data in honest.files.items():
+            if path.startswith("checkpoint"):
+                forged.files[path] = data
+        return forged
+
+    return maker
+
+
+def _last_ballot(entries: list[bytes]) -> int:
+    return max(i for i, raw in enumerate(entries) if raw[:1] == b"\x01")
+
+
+def _replace(entries: list[bytes]) -> list[bytes]:
+    entries[-1] = dump({**json.loads(entries[-1]), "signatures": []}).replace(b"12", b"13")
+    return entries
+
+
+def _swap(entries: list[bytes]) -> list[bytes]:
+    k = _last_ballot(entries)
+    entries[k], entries[k - 1] = entries[k - 1], entries[k]
+    return entries
+
+
+add("an_entry_replaced_without_the_log_key", 8, "V5", after_signing(_replace), also=("V6", "V27", "V28"))
+add("two_ballots_swapped_without_the_log_key", 8, "V5", after_signing(_swap), also=("V15", "V6", "V25", "V26", "V27"))
+
+
+@forgery(8, "V9", also=("V25", "V26", "V27"))
+def a_ballot_removed_by_the_log_operator(forge: Forge) -> None:
+    def hook(entries: list[bytes]) -> None:
+        del entries[_last_ballot(entries)]
+
+    forge.entries_hook = hook
+    forge.with_tally = True
+
+
+@forgery(8, "V9", also=("V21",))
+def batches_swapped_in_number(forge: Forge) -> None:
+    forge.with_tally = False
+    forge.header_hook = lambda number, body: body.update(number=3 - number)
+
+
+def not_tallied(forge: Forge) -> None:
+    forge.with_tally = False
+
+
+@forgery(8, "V9")
+def close_that_states_fewer_ballots(forge: Forge) -> None:
+    not_tallied(forge)
+    forge.close_hook = lambda body: body.update(ballots=11)
+
+
+@forgery(8, "V9")
+def close_that_states_fewer_batches(forge: Forge) -> None:
+    not_tallied(forge)
+    forge.close_hook = lambda body: body.update(batches=1)
+
+
+@forgery(8, "V9")
+def log_that_ends_inside_a_batch(forge: Forge) -> MemoryPlace:
+    forge.with_tally = False
+    ballots = forge.batches[0]
+    return forge.bundle([*forge.setup, forge.header(1, ballots), *sorted(ballots, key=forge.body_id)[:3]])
+
+
+@forgery(8, "V15", STANDS)
+def batch_that_is_not_sorted(forge: Forge) -> None:
+    forge.sort = False
+    forge.batches[0].sort(key=forge.body_id, reverse=True)
+
+
+@forgery(8, "V15", STANDS)
+def batch_with_too_few_tokens(forge: Forge) -> None:
+    forge.batches = [forge.batches[0][:2], forge.batches[0][2:], forge.batches[1]]
+
+
+@forgery(8, "V15", STANDS)
+def batch_of_one_tokens_many_casts(forge: Forge) -> None:
+    first = [forge.ballot(12, 0, seq) for seq in range(4)]
+    forge.batches = [first, *forge.batches]
+
+
+def opens(forge: Forge) -> int:
+    return 1_571_036_400
+
+
+def timed(*offsets: int) -> Callable[[Forge], None]:
+    def maker(forge: Forge) -> None:
+        first, second = forge.batches
+        forge.batches = [first[:3], first[3:], second]
+        forge.batch_times = [opens(forge) + offset for offset in offsets]
+
+    return maker
+
+
+CLOSE = 1_571_587_200 - 1_571_036_400
+add("batch_ten_seconds_after_the_one_before", 8, "V15", timed(3600, 3610, CLOSE + 300), STANDS)
+add("batch_one_second_too_early", 8, "V15", timed(3600, 4199, CLOSE + 300), STANDS)
+add("batch_in_the_quiet_hour", 8, "V15", timed(3600, CLOSE - 1800, CLOSE + 300), STANDS)
+add("batch_after_the_close_that_is_not_the_last", 8, "V15", timed(3600, CLOSE + 10, CLOSE + 300), STANDS)
+
+
+@forgery(8, "V15")
+def empty_batch(forge: Forge) -> None:
+    forge.batches.append([])
+
+
+@forgery(8, "V14")
+def opened_before_the_time(forge: Forge) -> None:
+    forge.open_time = opens(forge) - 1
+
+
+@forgery(8, "V14", also=("V7", "V15"))
+def opened_after_the_close(forge: Forge) -> None:
+    forge.open_time = opens(forge) + CLOSE
+
+
+@forgery(8, "V14", also=("V7",))
+def closed_before_the_time(forge: Forge) -> None:
+    forge.close_time = opens(forge) + CLOSE + 299
+
+
+def without_checkpoint(pick: Callable[[Forge, int], bool]) -> Callable[[Forge], None]:
+    def maker(forge: Forge) -> None:
+        forge.checkpoint_hook = lambda size, checkpoint: None if pick(forge, size) else checkpoint
+
+    return maker
+
+
+add("checkpoint_of_the_opening_missing", 8, "V6", without_checkpoint(lambda f, size: size == len(f.setup)))
+add("checkpoint_of_a_batch_missing", 8, "V6", without_checkpoint(lambda f, size: size == len(f.setup) + 7))
+add("checkpoint_of_the_close_missing", 8, "V6", without_checkpoint(lambda f, size: size == len(f.setup) + 15))
+
+
+@forgery(8, "V1", also=("V6",))
+def rolled_back_to_an_older_head(forge: Forge) -> None:
+    older = len(forge.setup) + 7
+
+    def hook(files: dict[str, bytes]) -> None:
+        files["checkpoint"] = files[f"checkpoints/{older}"]
+
+    forge.files_hook = hook
+
+
+# Class 9: split views and quorums.
+
+
+@forgery(9, "V6")
+def two_roots_for_one_size(forge: Forge) -> None:
+    def hook(size: int, checkpoint: Checkpoint) -> Checkpoint:
+        if size != len(forge.setup) + 7:
+            return checkpoint
+        forked = sign_checkpoint(checkpoint.origin, size, hashlib.sha256(b"fork").digest(), forge.keys.parties["log"])
+        lines = [forge.cosignature(forked, k, 1_571_040_000) for k in (1, 2)]
+        return replace(forked, signatures=(*forked.signatures, *lines))
+
+    forge.checkpoint_hook = hook
+
+
+def change_checkpoints(
+    change: Callable[[Forge, Checkpoint], tuple[NoteSignature, ...]], batch: bool = False
+) -> Callable[[Forge], None]:
+    """Changes the signature lines of the opening's checkpoint, or of the first batch's."""
+
+    def maker(forge: Forge) -> None:
+        target = len(forge.setup) + (7 if batch else 0)
+
+        def hook(size: int, checkpoint: Checkpoint) -> Checkpoint:
+            return replace(checkpoint, signatures=change(forge, checkpoint)) if size == target else checkpoint
+
+        forge.checkpoint_hook = hook
+
+    return maker
+
+
+TIME = 1_571_036_400
+STRANGER = SigningKey(bytes(range(32)))
+QUORUM_CASES: dict[str, Callable[[Forge, Checkpoint], tuple[NoteSignature, ...]]] = {
+    "quorum_one_short": lambda f, c: c.signatures[:2],
+    "no_cosignature_at_all": lambda f, c: c.signatures[:1],
+    "cosignature_by_an_unknown_witness": lambda f, c: (*c.signatures[:2], cosign(c, "witness-9", STRANGER, TIME)),
+    "cosignature_by_a_stranger_in_a_witness_name": lambda f, c: (
+        *c.signatures[:2],
+        cosign(c, "witness-2", STRANGER, TIME),
+    ),
+    "the_same_witness_twice": lambda f, c: (*c.signatures[:2], f.cosignature(c, 1, TIME + 1)),
+    "cosignature_at_time_zero": lambda f, c: (*c.signatures[:2], f.cosignature(c, 2, 0)),
+    "cosignature_in_the_year_ten_thousand": lambda f, c: (*c.signatures[:2], f.cosignature(c, 2, 253_402_300_800)),
+    "cosignature_of_another_checkpoint": lambda f, c: (
+        *c.signatures[:2],
+        f.cosignature(replace(c, size=c.size + 1), 2, TIME),
+    ),
+    "cosignature_of_another_origin": lambda f, c: (
+        *c.signatures[:2],
+        f.cosignature(replace(c, origin="example.org/other"), 2, TIME),
+    ),
+    "cosignature_too_short": lambda f, c: (*c.signatures[:2], replace(c.signatures[2], signature=bytes(71))),
+}
+for name, case in QUORUM_CASES.items():
+    add(name, 9, "V7", change_checkpoints(case))
+add("batch_checkpoint_without_quorum", 9, "V7", change_checkpoints(lambda f, c: c.signatures[:2], True), STANDS)
+add(
+    "cosignature_too_many_by_a_stranger",
+    9,
+    "V7",
+    change_checkpoints(lambda f, c: (*c.signatures, cosign(c, "witness-9", STRANGER, TIME))),
+    STANDS,
+)
+add("checkpoint_signed_by_a_stranger", 9, "V4", change_checkpoints(lambda f, c: (_foreign(c), *c.signatures[1:])))
+add("checkpoint_signed_twice_by_the_log", 9, "V4", change_checkpoints(lambda f, c: (c.signatures[0], *c.signatures)))
+
+
+def _foreign(checkpoint: Checkpoint) -> NoteSignature:
+    return sign_checkpoint(checkpoint.origin, checkpoint.size, checkpoint.root, STRANGER).signatures[0]
+
+
+@forgery(9, "V4")
+def checkpoint_of_another_origin(forge: Forge) -> None:
+    def hook(files: dict[str, bytes]) -> None:
+        name = f"checkpoints/{len(forge.setup)}"
+        files[name] = files[name].replace(b"stembus.example.org", b"stembus.example.com")
+
+    forge.files_hook = hook
+
+
+@forgery(9, "V4")
+def checkpoint_with_loose_base64(forge: Forge) -> None:
+    def hook(files: dict[str, bytes]) -> None:
+        name = f"checkpoints/{len(forge.setup)}"
+        lines = files[name].split(b"\n")
+        raw = base64.b64decode(lines[2])
+        lines[2] = base64.b64encode(raw)[:-2] + b"B="
+        files[name] = b"\n".join(lines)
+
+    forge.files_hook = hook
+
+
+@forgery(9, "V4")
+def checkpoint_without_its_last_newline(forge: Forge) -> None:
+    def hook(files: dict[str, bytes]) -> None:
+        name = f"checkpoints/{len(forge.setup)}"
+        files[name] = files[name][:-1]
+
+    forge.files_hook = hook
+
+
+# Class 4: encodings of entries. An incident is the entry whose loss changes nothing else.
+
+
+def incident(forge: Forge) -> bytes:
+    return forge.entry("incident", {"number": 1, "text": {"nl": "storing", "en": "outage"}})
+
+
+ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "trailing_newline": lambda raw: raw + b"\n",
+    "white_space": lambda raw: raw.replace(b'":', b'": ', 1),
+    "duplicate_key": lambda raw: raw[:-1] + b',"type":"incident"}',
+    "unknown_field": lambda raw: raw[:-1] + b',"zeal":1}',
+    "unknown_field_in_the_body": lambda raw: raw.replace(b'"number":1,', b'"extra":0,"number":1,'),
+    "missing_field_in_the_body": lambda raw: raw.replace(b'"number":1,', b""),
+    "keys_out_of_order": lambda raw: b'{"type":"incident",' + raw[1:].replace(b',"type":"incident"', b""),
+    "minus_zero": lambda raw: raw.replace(b'"number":1', b'"number":-0'),
+    "a_float": lambda raw: raw.replace(b'"number":1', b'"number":1.0'),
+    "an_exponent": lambda raw: raw.replace(b'"number":1', b'"number":1e0'),
+    "a_number_as_text": lambda raw: raw.replace(b'"number":1', b'"number":"1"'),
+    "an_escaped_letter": lambda raw: raw.replace(b"storing", b"st\\u006fring"),
+    "upper_case_hex": lambda raw: _upper(raw),
+    "invalid_utf8": lambda raw: raw.replace(b"storing", b"st\xff\xfering"),
+    "a_lone_surrogate": lambda raw: raw.replace(b"storing", b"st\\ud800ring"),
+    "an_unknown_type": lambda raw: raw.replace(b'"type":"incident"', b'"type":"accident"'),
+    "null_instead_of_text": lambda raw: raw.replace(b'"storing"', b"null"),
+    "a_cut_off_entry": lambda raw: raw[:-10],
+    "signatures_not_a_list": lambda raw: raw.replace(b'"signatures":[', b'"signatures":[[').replace(
+        b'}],"t', b'}]],"t'
+    ),
+}
+
+
+def _upper(raw: bytes) -> bytes:
+    data = json.loads(raw)
+    data["signatures"][0]["signature"] = data["signatures"][0]["signature"].upper()
+    return dump(data)
+
+
+for name, change in ENCODINGS.items():
+    add(f"entry_with_{name}", 4, "V8", lambda forge, change=change: forge.between.append(change(incident(forge))))
+add("entry_with_a_byte_order_mark", 4, "V9", lambda f: f.between.append(b"\xef\xbb\xbf" + incident(f)), STANDS)
+
+
+# Order and signatures, by those who hold keys.
+
+
+@forgery(15, "V9")
+def incident_out_of_number(forge: Forge) -> None:
+    forge.between.append(forge.entry("incident", {"number": 2, "text": {"nl": "storing"}}))
+
+
+@forgery(15, "V9")
+def incident_replayed(forge: Forge) -> None:
+    forge.between += [incident(forge), incident(forge)]
+
+
+@forgery(15, "V9")
+def second_opening(forge: Forge) -> None:
+    forge.between.append(forge.setup[-1])
+
+
+@forgery(15, "V9")
+def minutes_before_the_result(forge: Forge) -> None:
+    forge.between.append(forge.entry("minutes", {"name": "m.pdf", "sha256": "00" * 32}))
+
+
+@forgery(15, "V9")
+def cancelled_after_the_result(forge: Forge) -> None:
+    forge.after_result.append(forge.entry("cancel", {"text": {"nl": "toch niet"}}))
+
+
+@forgery(15, "V9")
+def second_result(forge: Forge) -> None:
+    forge.tally_hook = lambda made: made.append(made[-1])
+
+
+@forgery(15, "V9")
+def result_before_the_close(forge: Forge) -> None:
+    forge.with_tally = False
+    forge.between.append(
+        forge.entry(
+            "result",
+            {
+                "status": "counted",
+                "online_ballots": 0,
+                "paper_ballots": 0,
+                "participants": 0,
+                "trustees": [],
+                "questions": [],
+            },
+        )
+    )
+
+
+def signed_by(*names: str, keys: tuple[str, ...] = ()) -> Callable[[Forge], None]:
+    def maker(forge: Forge) -> None:
+        body: Body = {"number": 1, "text": {"nl": "storing"}}
+        forge.between.append(forge.entry("incident", body, names, keys))
+
+    return maker
+
+
+add("entry_signed_by_nobody", 15, "V10", signed_by())
+add("entry_signed_by_an_unknown_officer", 15, "V10", signed_by("officer/3", keys=("officer-1",)))
+add("entry_signed_by_another_role", 15, "V10", signed_by("box"))
+add("entry_signed_with_anothers_key", 15, "V10", signed_by("officer/1", keys=("officer-2",)))
+add("entry_signed_by_officer_number_zero", 15, "V10", signed_by("officer/0", keys=("officer-1",)))
+add("entry_signed_by_officer_01", 15, "V10", signed_by("officer/01", keys=("officer-1",)))
+
+
+@forgery(15, "V10")
+def opened_by_one_officer(forge: Forge) -> None:
+    body = json.loads(forge.setup[-1])["body"]
+    forge.setup[-1] = forge.entry("open", body, ["officer/1"])
+
+
+@forgery(15, "V8")
+def opened_by_one_officer_twice(forge: Forge) -> MemoryPlace:
+    body = json.loads(forge.setup[-1])["body"]
+    return forge.bundle([*forge.setup[:-1], forge.entry("open", body, ["officer/1", "officer/1"], ["officer-1"] * 2)])
+
+
+@forgery(15, "V10")
+def batch_signed_by_an_officer(forge: Forge) -> None:
+    def hook(entries: list[bytes]) -> None:
+        index = next(i for i, raw in enumerate(entries) if i and b'"type":"batch"' in raw)
+        entries[index] = forge.entry("batch", json.loads(entries[index])["body"], ["officer/1"])
+
+    forge.with_tally = False
+    forge.entries_hook = hook
+
+
+# Class 6 and 15: the manifest. Whoever changes it changes the referendum's id.
+
+
+@forgery(15, "V2", also=("V10", "V12", "V16", "V17", "V22", "V21"))
+def one_letter_of_one_translation(forge: Forge) -> Report:
+    return _other_manifest(forge, lambda m: m["questions"][0]["text"].update(fr="Voulez-vous un dimanche ?"), False)
+
+
+def _other_manifest(forge: Forge, change: Callable[[Body], None], anchored: bool = True) -> Report:
+    manifest: dict[str, Any] = json.loads(dump(forge.manifest))
+    change(manifest)
+    raw = dump(manifest)
+    place = forge.bundle([raw])
+    asked = hashlib.sha256(raw).digest() if anchored else forge.referendum
+    return verify(place, asked)
+
+
+def rsa_key(bits: int, exponent: int = 65537) -> str:
+    key = rsa.generate_private_key(public_exponent=exponent, key_size=bits).public_key()
+    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return spki.hex()
+
+
+def binding(change: Callable[[Body], None]) -> Callable[[Body], None]:
+    """A manifest that is binding and right in all else."""
+
+    def make(m: Body) -> None:
+        m.update(binding=True, clock="real")
+        m["privacy_floor"] = {"online": 30, "paper": 30}
+        m["batching"].update(minimum_seconds=600, minimum_tokens=50)
+        m["second_factor"].update(memory_kib=19456, passes=2)
+        change(m)
+
+    return make
+
+
+MANIFESTS: dict[str, Callable[[Body], None]] = {
+    "rsa_of_1024_bit": lambda m: m["registrars"][0].update(blind_key=rsa_key(1024)),
+    "rsa_of_2048_bit": lambda m: m["registrars"][0].update(blind_key=rsa_key(2048)),
+    "rsa_with_exponent_3": lambda m: m["registrars"][0].update(blind_key=rsa_key(3072, 3)),
+    "rsa_key_with_a_trailing_byte": lambda m: m["registrars"][0].update(
+        blind_key=m["registrars"][0]["blind_key"] + "00"
+    ),
+    "an_ed25519_key_of_small_order": lambda m: m["log"].update(key="01" + "00" * 31),
+    "two_parties_with_one_key": lambda m: m["box"].update(key=m["log"]["key"]),
+    "an_unknown_version": lambda m: m.update(version=2),
+    "an_unknown_field": lambda m: m.update(colour="red"),
+    "a_missing_translation": lambda m: m["title"].pop("fr"),
+    "an_extra_translation": lambda m: m["title"].update(de="Autofreier Sonntag"),
+    "two_options_of_one_text": lambda m: m["questions"][0]["options"][0]["text"].update(nl="Ja"),
+    "three_options_to_yes_or_no": lambda m: m["questions"][0]["options"].append(
+        {"text": {"nl": "?", "en": "?", "fr": "?"}}
+    ),
+    "no_accepting_option": lambda m: m["questions"][0].update(accepts=None),
+    "a_close_before_the_opening": lambda m: m.update(closes="2019-10-13T18:00:00+02:00"),
+    "a_time_without_offset": lambda m: m.update(opens="2019-10-14T09:00:00"),
+    "a_threshold_above_the_trustees": lambda m: m["trustees"].update(threshold=4),
+    "a_quorum_above_the_witnesses": lambda m: m["witnesses"].update(quorum=3),
+    "one_officer_only": lambda m: m["officers"].pop(),
+    "a_margin_above_everything": lambda m: m["rules"].update(minimum_margin_permille=1001),
+    "a_negative_minimum": lambda m: m["rules"].update(minimum_participants=-1),
+    "no_questions": lambda m: m.update(questions=[]),
+    "max_choices_above_the_options": lambda m: m["questions"][0].update(kind="choose", accepts=None, max_choices=3),
+    "a_ballot_too_long_for_the_log": lambda m: m["questions"].extend([_long_question(k) for k in range(2)]),
+    "binding_with_simulated_clock": binding(lambda m: m.update(clock="simulated")),
+    "binding_with_floor_29": binding(lambda m: m["privacy_floor"].update(online=29)),
+    "binding_with_short_batches": binding(lambda m: m["batching"].update(minimum_seconds=599)),
+    "binding_with_small_batches": binding(lambda m: m["batching"].update(minimum_tokens=49)),
+    "binding_with_weak_argon2": binding(lambda m: m["second_factor"].update(memory_kib=19455)),
+    "binding_with_one_argon2_pass": binding(lambda m: m["second_factor"].update(passes=1)),
+    "binding_with_threshold_1_of_3": binding(lambda m: m["trustees"].update(threshold=1)),
+    "binding_with_quorum_half": binding(lambda m: m["witnesses"].update(quorum=1)),
+    "binding_with_one_origin_for_all": binding(lambda m: m["box"].update(url=m["client"]["url"])),
+    "binding_over_plain_http": binding(lambda m: m["box"].update(url="http://box.example.org")),
+}
+
+
+def _long_question(number: int) -> Body:
+    options = [{"text": dict.fromkeys(("nl", "en", "fr"), f"project {number}-{k}")} for k in range(100)]
+    text = dict.fromkeys(("nl", "en", "fr"), f"vraag {number}")
+    return {"kind": "choose", "text": text, "options": options, "max_choices": 50, "accepts": None}
+
+
+for name, alter in MANIFESTS.items():
+    add(f"manifest_with_{name}", 6, "V3", lambda forge, alter=alter: _other_manifest(forge, alter))
+
+
+@forgery(6, "V3")
+def manifest_with_a_trailing_newline(forge: Forge) -> Report:
+    raw = dump(forge.manifest) + b"\n"
+    return verify(forge.bundle([raw]), hashlib.sha256(raw).digest())
+
+
+# Class 10: what a voter kept.
+
+
+def kept(change: Callable[[Forge, MemoryPlace], tuple[bytes | None, bytes | None]]) -> Callable[[Forge], Report]:
+    def maker(forge: Forge) -> Report:
+        place = forge.build()
+        report = judge(forge, place)
+        check_kept(place, report, *change(forge, place))
+        return report
+
+    return maker
+
+
+def promise(forge: Forge, raw: bytes, batch: int = 1, key: str = "box") -> bytes:
+    arguments = (forge.referendum, hashlib.sha256(raw).digest(), forge.body_id(raw), batch)
+    return encode_promise(make_promise(*arguments, forge.keys.parties[key]))
+
+
+def receipt(forge: Forge, place: MemoryPlace, index: int, cut: int = 0) -> bytes:
+    from audit.note import parse_checkpoint
+    from audit.tilereader import TileReader
+
+    head = parse_checkpoint(place.files["checkpoint"])
+    reader = TileReader(place, head.size)
+    lines = head.signatures[: len(head.signatures) - cut]
+    return make_receipt(index, reader.inclusion(index), replace(head, signatures=lines)).to_bytes()
+
+
+KEPT: dict[str, Callable[[Forge, MemoryPlace], tuple[bytes | None, bytes | None]]] = {
+    "promise_for_a_ballot_that_is_not_in_the_log": lambda f, p: (promise(f, f.ballot(12)), None),
+    "promise_for_another_batch": lambda f, p: (promise(f, f.batches[0][0], 2), None),
+    "promise_for_a_batch_that_never_came": lambda f, p: (promise(f, f.batches[0][0], 9), None),
+    "promise_signed_by_another_key": lambda f, p: (promise(f, f.batches[0][0], 1, "log"), None),
+    "promise_that_is_not_one": lambda f, p: (b"{}", None),
+    "receipt_of_anothers_ballot": lambda f, p: (
+        promise(f, sorted(f.batches[0], key=f.body_id)[0]),
+        receipt(f, p, len(f.setup) + 2),
+    ),
+    "receipt_below_the_quorum": lambda f, p: (None, receipt(f, p, len(f.setup) + 1, 1)),
+    "receipt_with_another_index": lambda f, p: (
+        None,
+        receipt(f, p, len(f.setup) + 1).replace(b"index %d" % (len(f.setup) + 1), b"index %d" % (len(f.setup) + 2)),
+    ),
+    "receipt_with_a_shortened_proof": lambda f, p: (None, _shortened(receipt(f, p, len(f.setup) + 1))),
+    "receipt_that_is_not_one": lambda f, p: (None, b"c2sp.org/tlog-proof@v1\n"),
+}
+
+
+def _shortened(data: bytes) -> bytes:
+    lines = data.split(b"\n")
+    del lines[2]
+    return b"\n".join(lines)
+
+
+for name, keep in KEPT.items():
+    add(name, 10, "V30", kept(keep))

@@ -1,0 +1,283 @@
+"""Forged rolls (class 7, 11): credentials, spares, replacements, issuance, paper."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+
+from audit.lists import Issued, encode_keys, list_root, request_digest
+from crypto.signing import SchnorrKey
+from tests.tampered.catalogue import add, forgery
+from tests.tampered.forge import Body, Forge
+
+
+def keys_of(forge: Forge, name: str) -> list[bytes]:
+    return [bytes.fromhex(line) for line in forge.lists[name].decode().split()]
+
+
+def relist(forge: Forge, credentials: list[bytes] | None = None, spares: list[bytes] | None = None) -> None:
+    """New lists, with their lengths and roots in a newly signed roll."""
+
+    def change(body: Body) -> None:
+        for name, keys, count in (("credentials", credentials, "count"), ("spares", spares, "spares")):
+            if keys is not None:
+                forge.lists[name] = encode_keys(keys).encode()
+                length, root = list_root(sorted(keys))
+                body[count], body[f"{name}_root"] = length, root.hex()
+
+    forge.edit_setup("roll", change)
+
+
+@forgery(7, "V13")
+def roll_with_one_person_too_many(forge: Forge) -> None:
+    relist(forge, [*keys_of(forge, "credentials"), SchnorrKey.generate().public])
+
+
+@forgery(7, "V13")
+def roll_with_one_person_too_few(forge: Forge) -> None:
+    relist(forge, [k for k in keys_of(forge, "credentials") if k != forge.keys.credentials[30].public])
+
+
+@forgery(7, "V13")
+def roll_with_another_root(forge: Forge) -> None:
+    forge.edit_setup("roll", lambda body: body.update(credentials_root="00" * 32))
+
+
+@forgery(7, "V13")
+def spares_with_another_root(forge: Forge) -> None:
+    forge.edit_setup("roll", lambda body: body.update(spares_root="00" * 32))
+
+
+@forgery(7, "V13")
+def spares_with_another_length(forge: Forge) -> None:
+    forge.edit_setup("roll", lambda body: body.update(spares=2))
+
+
+@forgery(7, "V13")
+def credentials_in_another_order(forge: Forge) -> None:
+    lines = [*forge.lists["spares"].splitlines(keepends=True), b"00" * 32 + b"\n"]
+    forge.lists["spares"] = b"".join(lines)
+
+
+@forgery(7, "V13")
+def credential_off_the_curve(forge: Forge) -> None:
+    keys = [k for k in keys_of(forge, "credentials") if k != forge.keys.credentials[30].public]
+    relist(forge, [(5).to_bytes(32, "big"), *keys])
+    forge.with_tally = False
+    forge.issued = []
+    forge.batches = []
+
+
+@forgery(7, "V13")
+def one_key_on_both_lists(forge: Forge) -> None:
+    relist(forge, spares=[forge.keys.credentials[30].public])
+
+
+@forgery(7, "V13")
+def list_in_upper_case(forge: Forge) -> None:
+    forge.lists["spares"] = forge.lists["spares"].upper()
+
+
+@forgery(7, "V13")
+def list_without_its_last_newline(forge: Forge) -> None:
+    forge.lists["spares"] = forge.lists["spares"][:-1]
+
+
+# Issuance.
+
+
+def forged_line(forge: Forge, credential: SchnorrKey, signer: SchnorrKey | None = None) -> Issued:
+    request = hashlib.sha256(b"request").digest()
+    signature = (signer or credential).sign(request_digest(forge.referendum, 1, request))
+    return Issued(credential.public, request, signature)
+
+
+def add_line(make: Callable[[Forge], Issued]) -> Callable[[Forge], None]:
+    def maker(forge: Forge) -> None:
+        forge.issued = [*forge.issued, make(forge)]
+
+    return maker
+
+
+add("token_issued_to_a_stranger", 7, "V21", add_line(lambda f: forged_line(f, SchnorrKey.generate())))
+add("token_issued_to_an_unused_spare", 7, "V21", add_line(lambda f: forged_line(f, f.keys.spares[0])))
+add(
+    "issuance_not_signed_by_its_credential",
+    7,
+    "V21",
+    add_line(lambda f: forged_line(f, f.keys.credentials[30], SchnorrKey.generate())),
+)
+
+
+@forgery(7, "V21")
+def issuance_signed_for_another_request(forge: Forge) -> None:
+    line = forge.issued[0]
+    forge.issued = [replace(line, request_hash=bytes(32)), *forge.issued[1:]]
+
+
+@forgery(7, "V21")
+def issuance_signed_for_another_registrar(forge: Forge) -> None:
+    credential = forge.keys.credentials[30]
+    request = hashlib.sha256(b"request").digest()
+    line = Issued(credential.public, request, credential.sign(request_digest(forge.referendum, 2, request)))
+    forge.issued = [*forge.issued, line]
+
+
+def replacement(forge: Forge, struck: bytes, spare: bytes) -> bytes:
+    return forge.entry("replace", {"struck": struck.hex(), "replacement": spare.hex()})
+
+
+@forgery(7, "V21")
+def token_issued_to_a_struck_letter(forge: Forge) -> None:
+    forge.between.append(replacement(forge, forge.keys.credentials[0].public, forge.keys.spares[0].public))
+
+
+@forgery(7, "V24")
+def replaced_a_letter_that_is_not_on_the_roll(forge: Forge) -> None:
+    forge.between.append(replacement(forge, SchnorrKey.generate().public, forge.keys.spares[0].public))
+
+
+@forgery(7, "V24")
+def replaced_by_a_key_that_is_no_spare(forge: Forge) -> None:
+    forge.between.append(replacement(forge, forge.keys.credentials[30].public, SchnorrKey.generate().public))
+
+
+@forgery(7, "V24")
+def replaced_by_another_voters_letter(forge: Forge) -> None:
+    forge.between.append(replacement(forge, forge.keys.credentials[30].public, forge.keys.credentials[31].public))
+
+
+@forgery(7, "V9")
+def one_spare_given_out_twice(forge: Forge) -> None:
+    spare = forge.keys.spares[0].public
+    forge.between += [replacement(forge, forge.keys.credentials[k].public, spare) for k in (30, 31)]
+
+
+@forgery(7, "V10")
+def replaced_by_one_officer(forge: Forge) -> None:
+    body = {"struck": forge.keys.credentials[30].public.hex(), "replacement": forge.keys.spares[0].public.hex()}
+    forge.between.append(forge.entry("replace", body, ["officer/1"]))
+
+
+def on_close(change: Callable[[Forge, Body], None]) -> Callable[[Forge], None]:
+    def maker(forge: Forge) -> None:
+        forge.close_hook = lambda body: change(forge, body)
+
+    return maker
+
+
+def resign_issuance(forge: Forge, body: Body, count: int | None = None, root: str | None = None) -> None:
+    from audit.entries import issuance_digest
+
+    statement = body["issuance"][0]
+    statement["count"] = statement["count"] if count is None else count
+    statement["root"] = root or statement["root"]
+    digest = issuance_digest(forge.referendum, 1, statement["count"], bytes.fromhex(statement["root"]))
+    statement["signature"] = forge.keys.parties["registrar-1"].sign(digest).hex()
+
+
+add("issuance_list_of_another_root", 7, "V21", on_close(lambda f, b: resign_issuance(f, b, root="00" * 32)))
+add("issuance_count_above_its_list", 7, "V21", on_close(lambda f, b: resign_issuance(f, b, count=15)))
+add("issuance_above_the_roll", 7, "V22", on_close(lambda f, b: resign_issuance(f, b, count=41)), also=("V21",))
+add(
+    "issuance_count_going_down_at_the_close",
+    7,
+    "V22",
+    on_close(lambda f, b: resign_issuance(f, b, count=13)),
+    also=("V21",),
+)
+add(
+    "issuance_signed_by_another_key",
+    7,
+    "V21",
+    on_close(lambda f, b: b["issuance"][0].update(signature="00" * 64)),
+)
+add("close_without_an_issuance", 7, "V21", on_close(lambda f, b: b.update(issuance=[])))
+add("close_with_two_issuances", 7, "V21", on_close(lambda f, b: b.update(issuance=b["issuance"] * 2)))
+
+
+@forgery(7, "V22")
+def more_tokens_used_than_issued(forge: Forge) -> None:
+    forge.issued = forge.issued[:11]
+
+
+@forgery(7, "V22")
+def issuance_counted_after_the_batch(forge: Forge) -> None:
+    forge.counts = lambda batch: 14 if batch == 2 else 5
+
+
+@forgery(7, "V22")
+def issuance_count_going_down(forge: Forge) -> None:
+    forge.counts = lambda batch: 13 if batch == 2 else 14
+
+
+@forgery(7, "V22")
+def issuance_count_signed_by_another_key(forge: Forge) -> None:
+    forge.header_hook = lambda number, body: body["issued"][0].update(signature="00" * 64)
+
+
+@forgery(7, "V22")
+def issuance_count_signed_for_another_batch(forge: Forge) -> None:
+    forge.header_hook = lambda number, body: body.update(issued=[forge.count_statement(3, 14)])
+
+
+@forgery(7, "V22")
+def batch_without_an_issuance_count(forge: Forge) -> None:
+    forge.header_hook = lambda number, body: body.update(issued=[])
+
+
+# Paper.
+
+
+def paper(struck: Callable[[Forge], list[bytes]], ballots: int, counts: list[int]) -> Callable[[Forge], None]:
+    def maker(forge: Forge) -> None:
+        forge.paper = (struck(forge), {"ballots": ballots, "counts": [counts]})
+
+    return maker
+
+
+def letters(first: int, last: int) -> Callable[[Forge], list[bytes]]:
+    return lambda forge: [forge.keys.credentials[k].public for k in range(first, last)]
+
+
+add("more_paper_ballots_than_struck_voters", 11, "V23", paper(letters(20, 24), 5, [3, 2]))
+add("paper_voter_with_a_token", 11, "V23", paper(letters(13, 17), 2, [1, 1]))
+add("paper_voter_not_on_the_roll", 11, "V23", paper(lambda f: [SchnorrKey.generate().public], 1, [1, 0]))
+add("paper_voter_of_a_spare_letter", 11, "V23", paper(lambda f: [f.keys.spares[0].public], 1, [1, 0]))
+add("more_paper_choices_than_ballots", 11, "V23", paper(letters(20, 24), 4, [3, 2]))
+
+
+@forgery(11, "V9")
+def paper_counted_twice(forge: Forge) -> None:
+    struck = letters(20, 24)(forge)
+    body: Body = {"ballots": 4, "counts": [[3, 1]]}
+    forge.paper = (struck, body)
+    forge.after_close.append(forge.entry("paper-result", body))
+
+
+@forgery(11, "V23")
+def paper_list_of_another_root(forge: Forge) -> None:
+    forge.paper = (letters(20, 24)(forge), {"ballots": 4, "counts": [[3, 1]]})
+    forge.files_hook = lambda files: files.update({"paper": encode_keys(letters(20, 23)(forge)).encode()})
+
+
+@forgery(11, "V23")
+def paper_list_out_of_order(forge: Forge) -> None:
+    forge.paper = (letters(20, 24)(forge), {"ballots": 4, "counts": [[3, 1]]})
+    forge.files_hook = lambda files: files.update({"paper": files["paper"] + files["paper"][:65]})
+
+
+@forgery(11, "V23", also=("V28",))
+def paper_counts_of_another_shape(forge: Forge) -> None:
+    forge.paper = (letters(20, 24)(forge), {"ballots": 4, "counts": [[3, 1], [0, 0]]})
+
+
+@forgery(11, "V1")
+def paper_list_missing(forge: Forge) -> None:
+    forge.paper = (letters(20, 24)(forge), {"ballots": 4, "counts": [[3, 1]]})
+
+    def hook(files: dict[str, bytes]) -> None:
+        del files["paper"]
+
+    forge.files_hook = hook

@@ -1,0 +1,49 @@
+"""Every forgery is caught by the check aimed at, and by no other than those it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from audit.verify.report import CHECKS
+from tests.conftest import Finished
+from tests.tampered import all_forgeries
+from tests.tampered.catalogue import FORGERIES, Forgery
+from tests.tampered.forge import judge, load_parts, new_forge
+
+assert all_forgeries
+
+
+@pytest.fixture(scope="session")
+def parts(opened: Finished) -> dict[str, Any]:
+    return load_parts(opened.root)
+
+
+def test_the_workshop_itself_makes_a_referendum_that_holds(parts: dict[str, Any]) -> None:
+    forge = new_forge(parts)
+    report = judge(forge, forge.build())
+    assert report.faults == []
+    assert report.exit_status == 0
+
+
+@pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.name)
+def test_a_forgery_is_caught_by_the_check_aimed_at(forgery: Forgery, parts: dict[str, Any]) -> None:
+    forge = new_forge(parts)
+    report = forgery.make(forge)
+    found = {fault.check for fault in report.faults}
+    said = [(fault.check, fault.verdict.value, fault.where, fault.message) for fault in report.faults]
+    assert found == {forgery.expect, *forgery.also}, said
+    assert {fault.verdict for fault in report.faults if fault.check == forgery.expect} == {forgery.verdict}, said
+    if forgery.where:
+        assert any(fault.where == forgery.where for fault in report.faults if fault.check == forgery.expect), said
+    assert report.exit_status == forgery.exit_status, said
+
+
+def test_there_are_at_least_150_forgeries_of_all_fifteen_classes() -> None:
+    assert len(FORGERIES) >= 150
+    assert {forgery.attack for forgery in FORGERIES} == set(range(1, 16))
+
+
+def test_no_check_exists_that_no_forgery_triggers() -> None:
+    assert {forgery.expect for forgery in FORGERIES} == set(CHECKS)
