@@ -15,6 +15,7 @@ import argparse
 import base64
 import hashlib
 import sys
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ from crypto.transcript import Transcript, frame
 CODE = "0123456789ABCDEFGHJK"
 CHOICE = [[1]]
 COSIGNED_AT = 1571036400
+WIDTH = 118
 
 
 def secret(name: str) -> bytes:
@@ -181,7 +183,7 @@ class Page:
         self.lines: list[str] = []
 
     def say(self, text: str) -> None:
-        self.lines += [text, ""]
+        self.lines += [*textwrap.wrap(text, WIDTH, break_on_hyphens=False), ""]
 
     def block(self, lines: Iterable[str]) -> None:
         self.lines += ["```text", *lines, "```", ""]

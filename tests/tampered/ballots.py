@@ -416,7 +416,7 @@ def cast_number_far_above_the_maximum(forge: Forge) -> None:
     forge.batches[1].append(forge.ballot(0, 1, seq=2**32 - 1))
 
 
-@forgery(11, "V27", also=("V25", "V26"))
+@forgery(11, "V27", also=("V25", "V26", "V28"))
 def one_ballot_left_out_of_the_tally(forge: Forge) -> None:
     forge.tally_set = lambda raws: raws[1:]
 
@@ -427,19 +427,19 @@ def a_replaced_ballot_counted_instead_of_the_later_one(forge: Forge) -> None:
     forge.tally_set = lambda raws: raws[:12]
 
 
-@forgery(11, "V27", also=("V25", "V26"))
+@forgery(11, "V27", also=("V25", "V26", "V28"))
 def both_ballots_of_a_token_counted(forge: Forge) -> None:
     forge.batches[1].append(forge.ballot(0, 1, seq=1))
     forge.tally_set = lambda raws: raws
 
 
-@forgery(11, "V27", also=("V25", "V26", "V19"))
+@forgery(11, "V27", also=("V25", "V26", "V28", "V19"))
 def an_invalid_ballot_counted(forge: Forge) -> None:
     put(forge, simulated(forge, (5, 0), ()))
     forge.tally_set = lambda raws: raws
 
 
-@forgery(11, "V27", also=("V25", "V26"))
+@forgery(11, "V27", also=("V25", "V26", "V28"))
 def a_single_ballot_offered_for_decryption(forge: Forge) -> None:
     forge.tally_set = lambda raws: raws[:1]
 

@@ -116,7 +116,7 @@ add("proof_of_possession_with_a_zero_challenge", 14, "V11", proof_field("proof_c
 add("proof_of_possession_with_a_zero_response", 14, "V11", proof_field("proof_response", "00" * 32))
 
 
-@forgery(14, "V11", also=("V12",))
+@forgery(14, "V11")
 def dealers_commitment_off_the_curve(forge: Forge) -> MemoryPlace:
     forge.edit_setup(
         "reveal", lambda body: body["coefficients"].__setitem__(1, "02" + (5).to_bytes(32, "big").hex()), 0
@@ -188,7 +188,7 @@ def election_key_without_any_confirmation(forge: Forge) -> MemoryPlace:
     return conclude(forge, skip_confirms=True)
 
 
-@forgery(14, "V9")
+@forgery(14, "V9", also=("V10",))
 def trustee_that_is_not_in_the_manifest(forge: Forge) -> MemoryPlace:
     body = json.loads(forge.setup[1])["body"] | {"trustee": 4}
     return forge.bundle([forge.setup[0], forge.entry("commit", body, ["trustee/1"])])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,7 +121,7 @@ class Forge:
         digest = transcript.add("body", raw).digest()
         holders = list(keys) or [name.replace("/", "-") for name in names]
         signatures = [
-            {"by": name, "signature": self.keys.parties[holder].sign(digest).hex()}
+            {"by": name, "signature": self.keys.parties.get(holder, self.keys.parties["log"]).sign(digest).hex()}
             for name, holder in zip(names, holders, strict=True)
         ]
         return dump({"body": data, "signatures": signatures, "type": kind})
@@ -199,7 +200,8 @@ class Forge:
         return self.bundle(entries)
 
     def bundle(self, entries: list[bytes]) -> MemoryPlace:
-        files = {**self.lists, **log_files(entries)}
+        rolled = any(b'"type":"roll"' in raw for raw in entries[1:])
+        files = {**(self.lists if rolled else {}), **log_files(entries)}
         files["log.vkey"] = (
             verifier_key(self.manifest["log"]["origin"], self.keys.parties["log"].public) + "\n"
         ).encode()
@@ -239,9 +241,10 @@ class Forge:
                 if not left:
                     result.append((index + 1, now))
                 continue
-            kind = json.loads(raw)["type"] if index and raw.startswith(b"{") else "other"
+            found = re.search(rb'"type":"([a-z-]+)"}$', raw) if index else None
+            kind = found[1].decode() if found else "other"
             if kind == "open":
-                now = self.open_time or opens
+                now = max(now, self.open_time or opens)
             elif kind == "batch":
                 batch += 1
                 last = closes + 300 if batch == batches else opens + 3600 * batch

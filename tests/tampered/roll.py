@@ -268,7 +268,7 @@ def paper_list_out_of_order(forge: Forge) -> None:
     forge.files_hook = lambda files: files.update({"paper": files["paper"] + files["paper"][:65]})
 
 
-@forgery(11, "V23", also=("V28",))
+@forgery(11, "V23")
 def paper_counts_of_another_shape(forge: Forge) -> None:
     forge.paper = (letters(20, 24)(forge), {"ballots": 4, "counts": [[3, 1], [0, 0]]})
 
