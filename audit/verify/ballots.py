@@ -84,18 +84,18 @@ def check_ballot(context: BallotContext, raw: bytes) -> CastBallot:
 class ChunkResult:
     """Plain bytes and numbers, so that it crosses process borders."""
 
-    ids: list[bytes]
+    ids: list[tuple[int, bytes]]
     faults: list[tuple[int, str, str]]
     valid: list[tuple[bytes, int, bytes, int]]
     sums: list[bytes]
 
 
-def check_chunk(manifest: bytes, election_key: bytes, first: int, raws: Sequence[bytes]) -> ChunkResult:
-    """Checks the ballots at log positions first, first+1, ... Runs in workers."""
+def check_chunk(manifest: bytes, election_key: bytes, ballots: Sequence[tuple[int, bytes]]) -> ChunkResult:
+    """Checks ballots, given with their log positions. Runs in workers."""
     context = context_of(manifest, election_key)
     faults: list[tuple[int, str, str]] = []
     kept: list[tuple[int, CastBallot]] = []
-    for position, raw in enumerate(raws, first):
+    for position, raw in ballots:
         try:
             kept.append((position, _check_all_but_proofs(context, raw)))
         except BallotRefused as error:
@@ -105,7 +105,7 @@ def check_chunk(manifest: bytes, election_key: bytes, first: int, raws: Sequence
     good = [item for i, item in enumerate(kept) if i not in bad]
     sums = [add_ciphertexts(ballot.ciphertexts[i] for _, ballot in good) for i in range(context.options)]
     return ChunkResult(
-        [peek(context, raw) for raw in raws],
+        [(position, peek(context, raw)) for position, raw in ballots],
         faults,
         [(ballot.token_key, ballot.seq, ballot.ballot_id, position) for position, ballot in good],
         [b"" if total.has_identity else total.to_bytes() for total in sums],
@@ -134,40 +134,37 @@ class BallotChecker:
         self._index = index
         self._report = report
         self._executor = executor
-        self._first = 0
-        self._raws: list[bytes] = []
+        self._chunk: list[tuple[int, bytes]] = []
         self._batch_of: dict[int, int] = {}
-        self._waiting: deque[tuple[int, dict[int, int], Future[ChunkResult]]] = deque()
+        self._waiting: deque[tuple[dict[int, int], Future[ChunkResult]]] = deque()
         self._sums: list[Ciphertext] = [ZERO] * self.context.options
         self._previous: tuple[int, bytes] = (0, b"")
         self.valid = 0
 
     def add(self, position: int, batch: int, raw: bytes) -> None:
-        if self._raws and position != self._first + len(self._raws):
-            self._submit()
-        if not self._raws:
-            self._first = position
-        self._raws.append(raw)
+        self._chunk.append((position, raw))
         self._batch_of[position] = batch
-        if len(self._raws) >= CHUNK_BALLOTS:
+        if len(self._chunk) >= CHUNK_BALLOTS:
             self._submit()
 
     def _submit(self) -> None:
-        if not self._raws:
+        if not self._chunk:
             return
-        arguments = (*self._source, self._first, self._raws)
-        batches, first = self._batch_of, self._first
-        self._raws, self._batch_of = [], {}
+        arguments, batches = (*self._source, self._chunk), self._batch_of
+        self._chunk, self._batch_of = [], {}
         if self._executor is None:
-            self._take(first, batches, check_chunk(*arguments))
+            self._take(batches, check_chunk(*arguments))
             return
-        self._waiting.append((first, batches, self._executor.submit(check_chunk, *arguments)))
+        self._waiting.append((batches, self._executor.submit(check_chunk, *arguments)))
         if len(self._waiting) > 4:
-            oldest, old_batches, future = self._waiting.popleft()
-            self._take(oldest, old_batches, future.result())
+            self._take_oldest()
 
-    def _take(self, first: int, batches: dict[int, int], result: ChunkResult) -> None:
-        for position, ballot_id in enumerate(result.ids, first):
+    def _take_oldest(self) -> None:
+        batches, future = self._waiting.popleft()
+        self._take(batches, future.result())
+
+    def _take(self, batches: dict[int, int], result: ChunkResult) -> None:
+        for position, ballot_id in result.ids:
             batch = batches[position]
             if self._previous[0] == batch and ballot_id < self._previous[1]:
                 self._report.stands("V15", f"entry {position}", f"batch {batch} is not sorted by ballot id")
@@ -187,8 +184,7 @@ class BallotChecker:
         """Waits for all chunks, then applies the rules about the set (V20)."""
         self._submit()
         while self._waiting:
-            first, batches, future = self._waiting.popleft()
-            self._take(first, batches, future.result())
+            self._take_oldest()
 
     def settle(self) -> list[int]:
         """Excludes repeated ids and clashes; returns the positions of all valid ballots that do not count."""

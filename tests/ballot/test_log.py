@@ -101,6 +101,7 @@ def test_many_writers_at_once_lose_no_entry(lite: Poll, log: LogWriter) -> None:
                 return
 
     offices = [lite.reopen().office for _ in range(4)]
+    assert {office.log().size for office in offices} == {start}
     threads = [threading.Thread(target=work, args=(office,)) for office in offices]
     for thread in threads:
         thread.start()
