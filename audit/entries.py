@@ -6,6 +6,7 @@ signed bytes. Leaves which entry may follow which to `order`, and what a body mu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -228,7 +229,7 @@ KINDS: dict[str, tuple[type[Record], str]] = {
     "paper-result": (PaperResult, "officers"),
     "tally-intent": (TallyIntent, "trustee"),
     "partial-decryption": (PartialDecryption, "trustee"),
-    "result": (Result, "nobody"),
+    "result": (Result, "officers"),
     "minutes": (Minutes, "officer"),
     "purge": (Purge, "officers"),
 }
@@ -326,7 +327,7 @@ def party_key(manifest: Manifest, name: str) -> bytes:
     several = {"officer": manifest.officers, "trustee": manifest.trustees.members}
     if name in single:
         return bytes.fromhex(single[name])
-    if role in several and number.isascii() and number.isdigit() and number == str(int(number)):
+    if role in several and re.fullmatch(r"[1-9][0-9]{0,3}", number):
         members = several[role]
         if 1 <= int(number) <= len(members):
             return bytes.fromhex(members[int(number) - 1].key)

@@ -1,7 +1,7 @@
 """The published lists beside the log: credentials, spares, issuance, paper.
 
 A list is lines of lower-case hex, each ending in a newline, strictly ascending; its RFC 6962 root (over
-the raw bytes of each line) stands in the log. Decides the formats; whether a line is *right* is for
+the decoded bytes of each line) stands in the log. Decides the formats; whether a line is *right* is for
 `verify`.
 """
 

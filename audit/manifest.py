@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,6 +27,7 @@ from crypto.signing import check_ed25519_key
 
 Texts = dict[str, str]
 _ORIGIN = re.compile(r"\A[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9._~-]+)*\Z")
+_TIME = re.compile(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d\Z", re.ASCII)
 _NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._/-]{0,99}\Z")
 
 
@@ -160,7 +162,7 @@ def parse_time(text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ManifestInvalid(f"{text!r} is no time; write it like 2019-10-14T09:00:00+02:00") from None
-    if moment.tzinfo is None or moment.microsecond or moment.isoformat() != text:
+    if not _TIME.match(text) or moment.isoformat() != text:
         raise ManifestInvalid(f"{text!r} needs whole seconds and a UTC offset, like 2019-10-14T09:00:00+02:00")
     return int(moment.timestamp())
 
@@ -216,8 +218,6 @@ def check_manifest(manifest: Manifest) -> None:
         _fail("questions", f"a ballot would be {size} bytes and a log entry holds {bounds.ENTRY_BYTES}; ask less")
     if manifest.binding:
         _check_binding(manifest)
-    elif manifest.clock == "simulated" and not manifest.log.origin:
-        _fail("clock", "a simulated clock needs a log origin")
 
 
 def _check_texts(manifest: Manifest) -> None:
@@ -262,7 +262,8 @@ def _check_times(manifest: Manifest) -> None:
     if manifest.batching.quiet_seconds >= closes - opens:
         _fail("batching.quiet_seconds", "the quiet time is as long as the voting itself")
     try:
-        date.fromisoformat(manifest.eligibility.reference_date)
+        if date.fromisoformat(manifest.eligibility.reference_date).isoformat() != manifest.eligibility.reference_date:
+            raise ValueError
     except ValueError:
         _fail("eligibility.reference_date", "write it like 2019-10-14")
 
@@ -288,6 +289,8 @@ def _check_parties(manifest: Manifest) -> None:
         _fail("witnesses.quorum", "is above the number of witnesses")
     if not _ORIGIN.match(manifest.log.origin):
         _fail("log.origin", "write it like stembus.example.org/2019-car-free-sunday")
+    if any(witness.name == manifest.log.origin for witness in witnesses.members):
+        _fail("witnesses", "a witness cannot have the log's own name")
     groups = (trustees.members, manifest.registrars, witnesses.members, manifest.officers)
     keys = [member.key for group in groups for member in group]
     keys += [manifest.box.key, manifest.log.key, manifest.client.key]
@@ -322,5 +325,5 @@ def _check_binding(manifest: Manifest) -> None:
     demand(2 * manifest.witnesses.quorum > len(manifest.witnesses.members), "witnesses", "need a quorum above half")
     urls = [r.url for r in manifest.registrars] + [manifest.box.url, manifest.client.url]
     demand(all(url.startswith("https://") for url in urls), "url", "must start with https://")
-    origins = {url.split("/")[2].lower() for url in urls}
+    origins = {(urlsplit(url).hostname, urlsplit(url).port or 443) for url in urls}
     demand(len(origins) == len(urls), "url", "registrars, ballot box and client need separate origins")

@@ -125,7 +125,8 @@ class Order:
         self._need(attempt not in self.voided, f"attempt {attempt} of the ceremony is void")
 
     def _commit(self, body: Commit) -> None:
-        if body.attempt == self.attempt + 1 and len(self.confirmed) < self.trustees:
+        given_up = self.attempt in self.voided or len(self.confirmed) < self.trustees
+        if body.attempt == self.attempt + 1 and given_up:
             self._need(1 <= body.trustee <= self.trustees, f"trustee {body.trustee} does not exist")
             if self.attempt:
                 self.voided.add(self.attempt)
@@ -199,6 +200,7 @@ class Order:
 
     def _tally_intent(self, body: TallyIntent) -> None:
         self._need(1 <= body.trustee <= self.trustees, f"trustee {body.trustee} does not exist")
+        self._need(self.paper_result or not self.paper_roll, "the paper votes are not logged yet")
         self._need(body.trustee not in self.intents, f"trustee {body.trustee} stated an intent already")
         self.intents.add(body.trustee)
 
@@ -207,6 +209,9 @@ class Order:
         self._need(body.trustee in self.intents, f"trustee {body.trustee} decrypts without an intent")
         self._need(body.trustee not in self.partials, f"trustee {body.trustee} decrypted already")
         self.partials.add(body.trustee)
+
+    def _result(self, _: Body) -> None:
+        self._need(self.paper_result or not self.paper_roll, "the paper votes are not logged yet")
 
     def _cancel(self, _: Body) -> None:
         self._need(not self.intents, "a referendum cannot be cancelled once the tally began")

@@ -75,5 +75,9 @@ class LogBehindWitness(BallotError):
     """The log is older than what a witness has cosigned: an old backup. Nothing was signed."""
 
 
+class WitnessesMissing(BallotError):
+    """The head lacks its quorum; the log waits for the witnesses."""
+
+
 class TooEarly(BallotError):
     """A step before its time."""

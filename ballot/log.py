@@ -33,7 +33,7 @@ from audit.place import FolderPlace
 from audit.tilereader import TileReader
 from audit.tiles import bundle_widths, check_entry_size, encode_bundle, log_paths, parse_bundle, parse_tile, tile_path
 from audit.witness import WitnessService
-from ballot.errors import HeadMoved, LogBehindWitness
+from ballot.errors import HeadMoved, LogBehindWitness, WitnessesMissing
 from crypto.signing import SigningKey
 
 
@@ -150,6 +150,7 @@ class LogWriter:
             if expected_size is not None and expected_size != self.size:
                 raise HeadMoved(f"the log is at {self.size}, not at {expected_size}; read it again")
             self._refuse_rollback()
+            self._demand_quorum()
             first = self.size
             try:
                 self._admit(entries)
@@ -168,6 +169,12 @@ class LogWriter:
                     f"witness {witness.name} has cosigned {seen} entries and this log has {self.size}; "
                     "restore the newer copy of the published folder"
                 )
+
+    def _demand_quorum(self) -> None:
+        """A checkpoint that nobody cosigned while it was the head can never be cosigned later, so the log
+        waits. Ballots are accepted and promised meanwhile."""
+        if not self.cosign():
+            raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was added, try again")
 
     def _admit(self, entries: Sequence[bytes]) -> None:
         for raw in entries:
@@ -216,6 +223,8 @@ class LogWriter:
     def tidy(self) -> None:
         """Removes what no log of this size consists of: outgrown partial tiles, torn writes."""
         expected: set[str] | None = None
+        for path in self.folder.rglob(".*.new"):
+            path.unlink()
         for folder in self._partial_folders():
             for path in folder.iterdir():
                 relative = path.relative_to(self.folder).as_posix()
@@ -230,9 +239,11 @@ class LogWriter:
         return list((self.folder / "tile").rglob("*.p"))
 
     def cosign(self) -> bool:
-        """Asks every witness for the current head; True when the quorum is there. A missing witness delays
-        receipts, nothing else, and is asked again next time."""
+        """Asks every witness for the current head; True when the quorum is there. A missing witness is asked
+        again next time."""
         checkpoint = self.head()
+        if (self.folder / "checkpoints" / str(checkpoint.size)).exists():
+            return True
         known = [(w.name, bytes.fromhex(w.key)) for w in self.manifest.witnesses.members]
         signatures = list(checkpoint.signatures)
         names = {signature.name for signature in signatures}

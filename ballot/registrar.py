@@ -108,12 +108,11 @@ class Registrar:
                     raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
                 return self._signer.sign(request.blinded)
             self._refuse_unready(row.state)
-            if row.tries >= MAXIMUM_TRIES:
-                raise FactorLocked("too many wrong answers; the town hall can unlock this letter")
+            left = self._take_try(db, request.credential)
             factor = row.factor
         # Argon2 runs outside the transaction, so a slow check locks nobody out.
         if not self._hasher.matches(factor, request.factor):
-            raise FactorWrong(self._count_wrong(request.credential))
+            raise FactorWrong(left)
         answer = self._signer.sign(request.blinded)
         with self._engine.begin() as db:
             done = db.execute(
@@ -160,14 +159,16 @@ class Registrar:
         if state == "replaced":
             raise LetterStruck("this letter was reported lost and replaced by another")
 
-    def _count_wrong(self, credential: bytes) -> int:
-        with self._engine.begin() as db:
-            db.execute(
-                update(voters)
-                .where(voters.c.credential == credential, voters.c.tries < MAXIMUM_TRIES)
-                .values(tries=voters.c.tries + 1)
-            )
-            return MAXIMUM_TRIES - int(self._letter(db, credential).tries)
+    def _take_try(self, db: Connection, credential: bytes) -> int:
+        """Spends a try before the factor is looked at, so that requests side by side cannot have more."""
+        taken = db.execute(
+            update(voters)
+            .where(voters.c.credential == credential, voters.c.tries < MAXIMUM_TRIES)
+            .values(tries=voters.c.tries + 1)
+        )
+        if taken.rowcount != 1:
+            raise FactorLocked("too many wrong answers; the town hall can unlock this letter")
+        return MAXIMUM_TRIES - int(self._letter(db, credential).tries)
 
     # For the help desk: what an officer may see and do, by voter number.
 
@@ -186,6 +187,8 @@ class Registrar:
 
     def strike(self, number: str) -> bytes:
         """Strikes a voter for paper; returns the credential. Striking twice changes nothing."""
+        if self._closed():
+            raise NotOpen("voting is closed; nobody can be struck any more")
         with self._engine.begin() as db:
             db.execute(
                 update(voters).where(voters.c.number == number, voters.c.state == "ready").values(state="struck")

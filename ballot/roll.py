@@ -90,6 +90,8 @@ def _problem(row: list[str], rule: Eligibility, languages: list[str], seen: dict
         return "the national number is not valid"
     try:
         born = date.fromisoformat(row[3])
+        if born.isoformat() != row[3]:
+            raise ValueError
     except ValueError:
         return "the birth date is not written like 1980-12-31"
     if stated is not None and stated != born:

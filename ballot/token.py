@@ -14,6 +14,7 @@ from audit.castballot import BallotContext
 from audit.lists import request_digest
 from ballot.errors import RequestInvalid
 from crypto.blind_rsa import Blinding, blind, finalize
+from crypto.errors import CryptoError
 from crypto.signing import SchnorrKey
 
 
@@ -64,14 +65,17 @@ class VotingPass:
             data = json.loads(text)
             if data["format"] != "stembus-voting-pass-v1":
                 raise ValueError
-            return cls(
+            voting_pass = cls(
                 bytes.fromhex(data["referendum"]),
                 SchnorrKey(bytes.fromhex(data["token_key"])),
                 tuple(Blinding(bytes.fromhex(blinded), int(inverse, 16)) for blinded, inverse in data["blindings"]),
                 tuple(bytes.fromhex(s) if s else None for s in data["signatures"]),
                 int(data["casts"]),
             )
-        except (ValueError, KeyError, TypeError):
+            if len(voting_pass.blindings) != len(voting_pass.signatures) or voting_pass.casts < 0:
+                raise ValueError
+            return voting_pass
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError, CryptoError):
             raise RequestInvalid("this file is not a voting pass, or it is damaged") from None
 
 

@@ -103,11 +103,11 @@ def read_secret_file(path: Path, passphrase: str) -> dict[str, Any]:
         key = _key(passphrase, base64.b64decode(cost["salt"]), cost["passes"], cost["memory_bytes"])
     except FileNotFoundError:
         raise SecretFileError(f"there is no secret file {path}") from None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise SecretFileError(f"{path} is damaged or not a secret file") from None
     try:
         content: dict[str, Any] = json.loads(nacl.secret.SecretBox(key).decrypt(box))
-    except (nacl.exceptions.CryptoError, ValueError):
+    except (nacl.exceptions.CryptoError, ValueError, RecursionError):
         raise SecretFileError(f"the passphrase does not open {path}, or the file was altered") from None
     return content
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from coincurve import PrivateKey, PublicKeyXOnly
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 from crypto.errors import EncodingInvalid, SignatureInvalid
 from crypto.group import ORDER, SCALAR_BYTES, random_scalar
@@ -16,17 +17,6 @@ from crypto.group import ORDER, SCALAR_BYTES, random_scalar
 ED25519_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 XONLY_BYTES = 32
-
-_FIELD = 2**255 - 19
-# y-coordinates of the eight points of small order (their keys verify forged signatures).
-_SMALL_ORDER_Y = {
-    0,
-    1,
-    _FIELD - 1,
-    2707385501144840649318225287225658788936804267575313519463743609750303021540,
-    55188659117513257062467267217118295137698188065244968500265048394206261417927,
-    2707385501144840649318225287225658788936804267575313519463743609750303021541,
-}
 
 
 class SigningKey:
@@ -52,12 +42,12 @@ class SigningKey:
 
 
 def check_ed25519_key(public: bytes) -> None:
-    """Raises EncodingInvalid for a key that is no canonical point of full order."""
+    """Raises EncodingInvalid for a key that is no canonical point of prime order: a torsion part would make
+    one library accept what another refuses."""
     if len(public) != ED25519_KEY_BYTES:
         raise EncodingInvalid(f"an Ed25519 key is {ED25519_KEY_BYTES} bytes, not {len(public)}")
-    y = int.from_bytes(public, "little") & (1 << 255) - 1
-    if y >= _FIELD or y in _SMALL_ORDER_Y:
-        raise EncodingInvalid("an Ed25519 key of small order or in a non-canonical form")
+    if not crypto_core_ed25519_is_valid_point(public):
+        raise EncodingInvalid("an Ed25519 key that is no canonical point of prime order")
 
 
 def verify_ed25519(public: bytes, message: bytes, signature: bytes) -> None:

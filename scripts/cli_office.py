@@ -19,7 +19,7 @@ from ballot.errors import TooEarly
 from ballot.log import write_durably
 from ballot.office import NotReady, Office
 from scripts.shell import DIRECTORY, next_step, open_office, progress, say, serve_office
-from tally.combine import make_result_entry
+from tally.combine import make_result_body
 
 TEXT = click.option("--text", multiple=True, required=True, metavar="LANG=TEXT", help="Once for each language.")
 
@@ -322,8 +322,8 @@ def tally(directory: Path) -> None:
     """
     office = open_office(directory)
     say("checking the published log ...")
-    entry = make_result_entry(FolderPlace(office.public), office.referendum)
-    office.log().append([entry])
+    body = make_result_body(FolderPlace(office.public), office.referendum)
+    office.log().append([office.officers_sign(body)])
     say("the result stands in the log")
     next_step(f"stembus publish {directory}")
 

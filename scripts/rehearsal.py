@@ -32,7 +32,7 @@ from ballot.token import VotingPass, make_request, new_pass, take_answer
 from ballot.voter import Choice, prepare, sign_ballot
 from crypto.blind_signer import BlindSigner
 from crypto.signing import SigningKey
-from tally.combine import make_result_entry
+from tally.combine import make_result_body
 from tally.trustee import Trustee, make_election_key, new_identity
 
 OPENS = "2019-10-14T09:00:00+02:00"
@@ -221,7 +221,8 @@ class Rehearsal:
 
     def result(self) -> None:
         place = FolderPlace(self.office.public)
-        self.office.log().append([make_result_entry(place, self.office.referendum, self.executor)])
+        body = make_result_body(place, self.office.referendum, self.executor)
+        self.office.log().append([self.office.officers_sign(body)])
 
     def tally(self, trustees: Sequence[int] = (1, 2)) -> None:
         self.intents(trustees)

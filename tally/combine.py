@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 
-from audit.entries import ElectionKey, PaperResult, PartialDecryption, Result, encode_entry
+from audit.entries import ElectionKey, PaperResult, PartialDecryption, Result
 from audit.logview import read_log
 from audit.place import Place
 from audit.rules import count_status, make_result
@@ -21,8 +21,9 @@ from crypto.threshold import combine_partials
 from tally.errors import LogNotTrusted, StepDone, StepOutOfTurn
 
 
-def make_result_entry(place: Place, referendum: bytes, executor: Executor | None = None) -> bytes:
-    """Verifies the log and computes the `result` entry. Raises LogNotTrusted, StepOutOfTurn or StepDone."""
+def make_result_body(place: Place, referendum: bytes, executor: Executor | None = None) -> Result:
+    """Verifies the log and computes the `result` entry's body, for two officers to sign. Raises LogNotTrusted,
+    StepOutOfTurn or StepDone."""
     report = verify(place, referendum, executor)
     if not report.established:
         raise LogNotTrusted("the published log does not verify; run stembus verify to see why")
@@ -36,7 +37,7 @@ def make_result_entry(place: Place, referendum: bytes, executor: Executor | None
     paper = next((body for _, body in bodies if isinstance(body, PaperResult)), None)
     counted = report.figures.counted
     if count_status(manifest, counted, paper.ballots if paper else 0) != "counted":
-        return encode_entry(make_result(manifest, counted, paper, [], []))
+        return make_result(manifest, counted, paper, [], [])
     passed_over = {fault.where for fault in report.faults if fault.check in ("V25", "V26")}
     key = next(body for _, body in bodies if isinstance(body, ElectionKey))
     shape = [len(question.options) for question in manifest.questions]
@@ -59,4 +60,4 @@ def make_result_entry(place: Place, referendum: bytes, executor: Executor | None
         found.append(small_log(message, counted))
     counts = iter(found)
     online = [[next(counts) for _ in range(options)] for options in shape]
-    return encode_entry(make_result(manifest, counted, paper, online, chosen))
+    return make_result(manifest, counted, paper, online, chosen)

@@ -34,6 +34,7 @@ from audit.place import Place
 from audit.rules import count_status
 from audit.tallyrecord import decryption_context, sums_digest
 from audit.verify import Report, verify
+from audit.verify.ceremony import reveal_problems
 from crypto.elgamal import Ciphertext
 from crypto.errors import CryptoError
 from crypto.group import ORDER, generator_times, scalar_from_bytes, scalar_to_bytes
@@ -197,6 +198,9 @@ class Trustee:
         self._demand(len(attempt.reveals) == self._count and not missing, f"{missing} shares are still to be sent")
         if self.number in attempt.confirms:
             raise StepDone("this trustee has confirmed")
+        for number, reveal in attempt.reveals.items():
+            problems = reveal_problems(self._referendum, self._threshold, attempt.commits[number], reveal)
+            self._demand(not problems, f"trustee {number} {'; '.join(problems)}: begin a new attempt (commit --again)")
         share = self._received(attempt)
         expected = attempt.election_key(self._referendum, self._count)
         self._secrets["share"] = scalar_to_bytes(share).hex()

@@ -8,7 +8,7 @@ demands.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 
 from audit import bounds
@@ -19,6 +19,7 @@ from audit.entries import (
     Close,
     ElectionKey,
     Entry,
+    Incident,
     Minutes,
     Open,
     PaperResult,
@@ -225,8 +226,6 @@ class _Walk:
             self._roll.take_paper_result(where, body, self._struck)
         elif isinstance(body, TallyIntent):
             self._tally.take_intent(position, body)
-            if body.size in self._roots:
-                self._required.setdefault(body.size, "the tally intents")
         elif isinstance(body, PartialDecryption):
             self._tally.partials.append((position, body))
         elif isinstance(body, Result):
@@ -238,8 +237,10 @@ class _Walk:
                 self._report.breach("V29", where, "the client's files are listed once each, sorted")
         elif isinstance(body, Minutes):
             self._take_document(where, body)
-        elif isinstance(body, Cancel):
-            self._report.result = None
+        elif isinstance(body, Incident | Cancel):
+            languages = self._manifest.languages
+            if languages[0] not in body.text or not set(body.text) <= set(languages):
+                self._report.breach("V8", where, f"its text is in {languages[0]}, and in languages of the manifest")
 
     def _set_election_key(self, where: str, raw: bytes, body: ElectionKey) -> None:
         try:
@@ -273,11 +274,15 @@ class _Walk:
         self._note_root()
         self._required.setdefault(size, "the head")
         tokens: dict[int, int] = {}
+        outside: list[int] = []
         if self._ballots is not None:
             self._ballots.finish()
-            self._conclude_ballots()
+            outside = self._ballots.settle()
             tokens = self._index.tokens_in_batches()
-        self._conclude_checkpoints(tokens)
+        times = self._conclude_checkpoints(tokens)
+        if self._ballots is not None:
+            self._conclude_ballots(self._ballots, outside, times)
+        self._ceremony.conclude()
         report.figures.entries = size
         report.figures.root = self._stream.frontier.root()
         report.figures.phase = order.phase.value
@@ -286,10 +291,8 @@ class _Walk:
         report.finished = order.phase in (Phase.TALLIED, Phase.CANCELLED)
         self._check_files(size)
 
-    def _conclude_ballots(self) -> None:
-        assert self._ballots is not None
-        outside = self._ballots.settle()
-        sums = self._ballots.sums(self._reread(outside))
+    def _conclude_ballots(self, ballots: BallotChecker, outside: list[int], times: Mapping[int, int]) -> None:
+        sums = ballots.sums(self._reread(outside))
         figures = self._report.figures
         figures.counted = self._index.counted()
         for number, issued in enumerate(figures.issued, 1):
@@ -302,7 +305,7 @@ class _Walk:
         self._report.sums = sums
         assert self._election_key is not None
         keys = [Point.from_bytes(bytes.fromhex(key)) for key in self._election_key[1].verification_keys]
-        self._tally.conclude(sums, figures.counted, keys, self._roots)
+        self._tally.conclude(sums, figures.counted, keys, self._roots, times.keys())
         self._judge_slack()
 
     def _check_running_counts(self) -> None:
@@ -339,13 +342,16 @@ class _Walk:
                 bundle = self._stream.bundle(number, min(bounds.TILE_WIDTH, size - number * bounds.TILE_WIDTH))
             yield bundle[position % bounds.TILE_WIDTH]
 
-    def _conclude_checkpoints(self, tokens: dict[int, int]) -> None:
+    def _conclude_checkpoints(self, tokens: dict[int, int]) -> Mapping[int, int]:
+        """Returns the times of all checkpoints that a quorum cosigned, by size."""
         check = CheckpointCheck(self._place, self._manifest, self._report, self._roots)
         check.check_vkey()
         check.check_head(self._stream.checkpoint)
-        times = check.check_series(self._required, self._place.paths())
+        named = {body.size for _, body in self._tally.intents if body.size in self._roots}
+        times = check.check_series(self._required, self._place.paths(), named)
         check.check_window(times, self._opened, self._closed)
-        check.check_batches(times, self._batch_ends, tokens, self._closed is not None)
+        check.check_batches(times, self._batch_ends, tokens)
+        return times
 
     def _check_files(self, size: int) -> None:
         listed = self._place.paths()

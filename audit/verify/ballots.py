@@ -31,6 +31,7 @@ from audit.verify.report import Report
 from crypto.batch import find_invalid, verify_one
 from crypto.elgamal import ZERO, Ciphertext, add_ciphertexts
 from crypto.errors import CryptoError, ProofInvalid, SignatureInvalid
+from crypto.group import IDENTITY, Point
 from crypto.signing import verify_schnorr
 
 CHUNK_BALLOTS = 1024
@@ -87,7 +88,7 @@ class ChunkResult:
     ids: list[tuple[int, bytes]]
     faults: list[tuple[int, str, str]]
     valid: list[tuple[bytes, int, bytes, int]]
-    sums: list[bytes]
+    sums: list[tuple[bytes, bytes]]
 
 
 def check_chunk(manifest: bytes, election_key: bytes, ballots: Sequence[tuple[int, bytes]]) -> ChunkResult:
@@ -108,8 +109,17 @@ def check_chunk(manifest: bytes, election_key: bytes, ballots: Sequence[tuple[in
         [(position, peek(context, raw)) for position, raw in ballots],
         faults,
         [(ballot.token_key, ballot.seq, ballot.ballot_id, position) for position, ballot in good],
-        [b"" if total.has_identity else total.to_bytes() for total in sums],
+        [(_pack(total.nonce_point), _pack(total.blinded)) for total in sums],
     )
+
+
+def _pack(point: Point) -> bytes:
+    """A partial sum may vanish: a voter who casts r and then -r must not stop the count."""
+    return b"" if point.is_identity else point.to_bytes()
+
+
+def _unpack(data: bytes) -> Point:
+    return Point.from_bytes(data) if data else IDENTITY
 
 
 def check_issued_chunk(referendum: bytes, registrar: int, lines: Sequence[Issued]) -> list[bytes]:
@@ -174,11 +184,8 @@ class BallotChecker:
             self._report.figures.excluded += 1
         self._index.add_ballots((*row, batches[row[3]]) for row in result.valid)
         self.valid += len(result.valid)
-        if result.valid:
-            if b"" in result.sums:
-                raise ProofInvalid("a partial sum of ballots is the identity")
-            parts = [Ciphertext.from_bytes(data) for data in result.sums]
-            self._sums = [a + b for a, b in zip(self._sums, parts, strict=True)]
+        parts = [Ciphertext(_unpack(nonce), _unpack(blinded)) for nonce, blinded in result.sums]
+        self._sums = [a + b for a, b in zip(self._sums, parts, strict=True)]
 
     def finish(self) -> None:
         """Waits for all chunks, then applies the rules about the set (V20)."""

@@ -11,10 +11,28 @@ from audit.entries import Commit, Complaint, Confirm, ElectionKey, Entry, Reveal
 from audit.manifest import Manifest
 from audit.verify.report import Report
 from crypto.errors import CryptoError
-from crypto.group import Point
+from crypto.group import Point, scalar_from_bytes
 from crypto.proofs import LogProof, verify_key
 from crypto.sealed import box_public, open_sealed
 from crypto.threshold import check_share
+
+
+def reveal_problems(referendum: bytes, threshold: int, commit: Commit, reveal: Reveal) -> list[str]:
+    """What is wrong with a reveal; trustees ask the same before they confirm."""
+    coefficients = [bytes.fromhex(point) for point in reveal.coefficients]
+    arguments = (referendum, reveal.attempt, reveal.trustee, coefficients)
+    if len(coefficients) != threshold:
+        return [f"reveals {len(coefficients)} commitments where {threshold} are due"]
+    problems = []
+    if commitment_hash(*arguments).hex() != commit.commitment:
+        problems.append("reveals what it did not commit to")
+    try:
+        points = [Point.from_bytes(data) for data in coefficients]
+        numbers = [scalar_from_bytes(bytes.fromhex(text)) for text in (reveal.proof_challenge, reveal.proof_response)]
+        verify_key(points[0], LogProof(*numbers), possession_context(*arguments))
+    except CryptoError as error:
+        problems.append(f"reveals without proof: {error}")
+    return problems
 
 
 class CeremonyCheck:
@@ -27,6 +45,7 @@ class CeremonyCheck:
         self._report = report
         self._attempts: dict[int, Attempt] = {}
         self._faults: list[tuple[int, str, str]] = []
+        self._used: int | None = None
 
     def take(self, position: int, entry: Entry) -> None:
         body = entry.body
@@ -47,19 +66,9 @@ class CeremonyCheck:
         self._faults.append((attempt, where, message))
 
     def _check_reveal(self, where: str, body: Reveal) -> None:
-        coefficients = [bytes.fromhex(point) for point in body.coefficients]
-        arguments = (self._referendum, body.attempt, body.trustee, coefficients)
-        if len(coefficients) != self._threshold:
-            self._fault(body.attempt, where, f"trustee {body.trustee} reveals {len(coefficients)} commitments")
-            return
-        if commitment_hash(*arguments).hex() != self._attempts[body.attempt].commits[body.trustee].commitment:
-            self._fault(body.attempt, where, f"trustee {body.trustee} reveals what it did not commit to")
-        try:
-            points = [Point.from_bytes(data) for data in coefficients]
-            proof = LogProof(int(body.proof_challenge, 16), int(body.proof_response, 16))
-            verify_key(points[0], proof, possession_context(*arguments))
-        except CryptoError as error:
-            self._fault(body.attempt, where, f"trustee {body.trustee}: {error}")
+        commit = self._attempts[body.attempt].commits[body.trustee]
+        for problem in reveal_problems(self._referendum, self._threshold, commit, body):
+            self._fault(body.attempt, where, f"trustee {body.trustee} {problem}")
 
     def _judge(self, where: str, body: Complaint) -> None:
         """The accuser shows its receiving key, so everybody can open the share."""
@@ -75,18 +84,14 @@ class CeremonyCheck:
         try:
             opened = open_sealed(secret, bytes.fromhex(share.sealed))
             points = [Point.from_bytes(bytes.fromhex(p)) for p in attempt.reveals[body.accused].coefficients]
-            check_share(points, body.accuser, int.from_bytes(opened, "big"))
+            check_share(points, body.accuser, scalar_from_bytes(opened))
             guilty = body.accuser
         except CryptoError:
             guilty = body.accused
         self._report.passed_over("V11", where, f"attempt {body.attempt} is void: trustee {guilty} is at fault")
 
     def _conclude(self, where: str, body: ElectionKey) -> None:
-        for number, place, message in self._faults:
-            if number == body.attempt:
-                self._report.breach("V11", place, message)
-            else:
-                self._report.passed_over("V11", place, f"attempt {number}, not used: {message}")
+        self._used = body.attempt
         if any(number == body.attempt for number, _, _ in self._faults):
             return
         attempt = self._attempts[body.attempt]
@@ -100,3 +105,11 @@ class CeremonyCheck:
         for trustee, confirm in attempt.confirms.items():
             if (confirm.joint_key, confirm.transcript) != (expected.joint_key, expected.transcript):
                 self._report.breach("V12", where, f"trustee {trustee} confirmed another key or transcript")
+
+    def conclude(self) -> None:
+        """Says what was found: a breach in the attempt that made the key, passed over in any other."""
+        for number, place, message in self._faults:
+            if number == self._used:
+                self._report.breach("V11", place, message)
+            else:
+                self._report.passed_over("V11", place, f"attempt {number}, not used: {message}")

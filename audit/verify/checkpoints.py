@@ -7,7 +7,7 @@ with the verifier's own clock.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from audit import bounds
 from audit.errors import NoteInvalid, PlaceError
@@ -46,20 +46,26 @@ class CheckpointCheck:
             self._report.breach("V4", "log.vkey", "not the log key of the manifest")
 
     def check_head(self, head: Checkpoint) -> None:
-        """The file `checkpoint` equals the last of the series."""
+        """The file `checkpoint`: signed by the log, cosigned by a quorum. Its size is in the series as well."""
         try:
             check_log_signature(head, self._origin, self._key)
         except NoteInvalid as error:
             self._report.breach("V4", "checkpoint", str(error))
         self._quorum("checkpoint", head, required=True)
 
-    def check_series(self, required: Mapping[int, str], listed: list[str] | None) -> dict[int, int]:
-        """Checks all listed and all required checkpoints. `required` says for each size what it covers;
-        what begins with `batch` does not shake the result. Returns the times by size."""
+    def check_series(
+        self, required: Mapping[int, str], listed: list[str] | None, named: Collection[int] = ()
+    ) -> dict[int, int]:
+        """Checks all listed and all required checkpoints, and those of the sizes that intents name. `required`
+        says for each size what it covers; what begins with `batch` does not shake the result. Returns the
+        times by size."""
         sizes = set(required)
+        sizes |= {size for size in named if self._exists(size)}
         for path in listed or []:
             if match := _NAME.match(path):
                 sizes.add(int(match[1]))
+        if len(sizes) > bounds.CHECKPOINTS:
+            self._report.breach("V6", FOLDER, f"more than {bounds.CHECKPOINTS} checkpoints")
         times: dict[int, int] = {}
         for size in sorted(sizes)[: bounds.CHECKPOINTS]:
             time = self._check_one(size, required.get(size))
@@ -71,6 +77,12 @@ class CheckpointCheck:
                 self._report.stands("V7", checkpoint_path(size), "its time lies before that of a smaller checkpoint")
             previous = max(previous, times[size])
         return times
+
+    def _exists(self, size: int) -> bool:
+        try:
+            return bool(self._place.read(checkpoint_path(size), bounds.CHECKPOINT_BYTES))
+        except PlaceError:
+            return False
 
     def _check_one(self, size: int, covers: str | None) -> int | None:
         path = checkpoint_path(size)
@@ -107,16 +119,17 @@ class CheckpointCheck:
         if closed is not None and closed in times and times[closed] < manifest.closes_at + manifest.grace_seconds:
             self._report.breach("V14", checkpoint_path(closed), "voting was closed before the manifest's time")
 
-    def check_batches(self, times: Mapping[int, int], ends: list[int], tokens: Mapping[int, int], closed: bool) -> None:
-        """`ends[i]` is the size after batch i+1; `tokens` its different tokens (V15)."""
+    def check_batches(self, times: Mapping[int, int], ends: list[int], tokens: Mapping[int, int]) -> None:
+        """`ends[i]` is the size after batch i+1; `tokens` its different tokens (V15). Only the last batch may
+        come after the close, and only then it may be small or soon."""
         rules, closes = self._manifest.batching, self._manifest.closes_at
         previous: int | None = None
         for number, size in enumerate(ends, 1):
             path = checkpoint_path(size)
-            last = closed and number == len(ends)
+            time = times.get(size)
+            last = number == len(ends) and time is not None and time >= closes
             if tokens.get(number, 0) < rules.minimum_tokens and not last:
                 self._report.stands("V15", path, f"batch {number} holds fewer than {rules.minimum_tokens} tokens")
-            time = times.get(size)
             if time is None:
                 continue
             if previous is not None and time - previous < rules.minimum_seconds and not last:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from audit.errors import AuditError
+from audit.errors import AuditError, ReceiptInvalid
 from audit.logview import LogView, read_log
 from audit.place import Place
 from audit.receipt import Promise, check_promise, check_receipt, parse_promise, parse_receipt
@@ -47,5 +47,8 @@ def _check_receipt(log: LogView, data: bytes, promise: Promise | None) -> None:
     receipt = parse_receipt(data)
     raw = log.reader.entry(receipt.index)
     check_receipt(log.manifest, receipt, raw)
+    seen = receipt.checkpoint
+    if seen.size > log.head.size or log.reader.subtree(0, seen.size) != seen.root:
+        raise ReceiptInvalid("the receipt's checkpoint contradicts this log: two histories were signed")
     if promise is not None and hashlib.sha256(raw).hexdigest() != promise.cast_hash:
-        raise AuditError("the receipt is for another ballot than the promise")
+        raise ReceiptInvalid("the receipt is for another ballot than the promise")

@@ -82,6 +82,7 @@ def _load(place: Place, referendum: bytes, need_open: bool) -> Setup:
             break
     else:
         raise SetupInvalid("voting is not open yet")
+    ceremony.conclude()
     if not report.established or election_key is None:
         raise SetupInvalid("the key ceremony in the log is faulty: " + "; ".join(f.message for f in report.faults))
     return Setup(manifest, referendum, context_of(raw_manifest, election_key), need_open)

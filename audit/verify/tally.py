@@ -6,7 +6,7 @@ over; a result that does not follow is a breach.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from audit.entries import PaperResult, PartialDecryption, Result, TallyIntent
 from audit.manifest import Manifest
@@ -15,7 +15,7 @@ from audit.tallyrecord import decryption_context, sums_digest
 from audit.verify.report import Report
 from crypto.elgamal import Ciphertext
 from crypto.errors import CryptoError, ProofInvalid
-from crypto.group import Point, generator_times
+from crypto.group import Point, generator_times, scalar_from_bytes
 from crypto.proofs import LogProof, verify_equal_logs
 from crypto.threshold import combine_partials
 
@@ -38,7 +38,7 @@ def check_partial(
     for question, options in enumerate(body.decryptions):
         for option, part in enumerate(options):
             image = Point.from_bytes(bytes.fromhex(part.point))
-            proof = LogProof(int(part.challenge, 16), int(part.response, 16))
+            proof = LogProof(*(scalar_from_bytes(bytes.fromhex(text)) for text in (part.challenge, part.response)))
             context = decryption_context(referendum, root, body.trustee, question, option)
             verify_equal_logs(verification_key, sums[len(points)].nonce_point, image, proof, context)
             points.append(image)
@@ -66,19 +66,26 @@ class TallyCheck:
         self.intents.append((position, body))
 
     def conclude(
-        self, sums: Sequence[Ciphertext], counted: int, verification_keys: Sequence[Point], roots: Mapping[int, bytes]
+        self,
+        sums: Sequence[Ciphertext],
+        counted: int,
+        verification_keys: Sequence[Point],
+        roots: Mapping[int, bytes],
+        cosigned: Collection[int],
     ) -> None:
-        """Checks all that was taken. `counted` is the number of counted tokens."""
-        agreed = self._agreed(sums, roots)
+        """Checks all that was taken. `counted` is the number of counted tokens, `cosigned` the sizes whose
+        checkpoint a quorum has seen."""
+        agreed = self._agreed(sums, roots, cosigned)
         valid = self._valid_partials(sums, verification_keys, agreed)
+        status = count_status(self._manifest, counted, self.paper.ballots if self.paper else 0)
+        if status != "counted" and self.partials:
+            where = f"entry {self.partials[0][0]}"
+            self._report.breach("V28", where, "sums were decrypted that the rules say must not be")
         if self.result is None:
             return
         position, result = self.result
         where = f"entry {position}"
-        status = count_status(self._manifest, counted, self.paper.ballots if self.paper else 0)
         if status != "counted":
-            if self.partials:
-                self._report.breach("V28", where, "sums were decrypted that the rules say must not be")
             if result != make_result(self._manifest, counted, self.paper, [], []):
                 self._report.breach("V28", where, f"the result must be {status}, with these participants, no figures")
             return
@@ -89,26 +96,33 @@ class TallyCheck:
         elif result != make_result(self._manifest, counted, self.paper, claimed, result.trustees):
             self._report.breach("V28", where, "status, participants, totals or outcome do not follow from the counts")
 
-    def _agreed(self, sums: Sequence[Ciphertext], roots: Mapping[int, bytes]) -> dict[int, int]:
-        """Log positions of the valid intents by trustee."""
-        agreed: dict[int, int] = {}
-        if not self.intents:
-            return agreed
+    def _agreed(
+        self, sums: Sequence[Ciphertext], roots: Mapping[int, bytes], cosigned: Collection[int]
+    ) -> dict[int, int]:
+        """Log positions, by trustee, of the intents for the tree that first gathers t of them."""
+        by_tree: dict[tuple[int, str], dict[int, int]] = {}
         digest = sums_digest(self._referendum, sums).hex() if sums and not any(s.has_identity for s in sums) else ""
-        tree: tuple[int, str] | None = None
         for position, body in self.intents:
             where = f"entry {position}"
             root = roots.get(body.size)
             if root is None or root.hex() != body.root or not self.earliest <= body.size <= self.latest:
                 self._report.passed_over("V25", where, f"trustee {body.trustee} names a tree that does not count")
-            elif tree not in (None, (body.size, body.root)):
-                self._report.passed_over("V25", where, f"trustee {body.trustee} names another tree than the others")
+            elif body.size not in cosigned:
+                self._report.passed_over("V25", where, f"trustee {body.trustee} names a tree no quorum has cosigned")
             elif body.sums != digest:
                 self._report.passed_over("V25", where, f"trustee {body.trustee} announces other sums")
             else:
-                tree = (body.size, body.root)
-                agreed[body.trustee] = position
-        return agreed
+                by_tree.setdefault((body.size, body.root), {})[body.trustee] = position
+        threshold = self._manifest.trustees.threshold
+        complete = [group for group in by_tree.values() if len(group) >= threshold]
+        if not complete:
+            return {}
+        chosen = min(complete, key=lambda group: sorted(group.values())[threshold - 1])
+        for group in by_tree.values():
+            for trustee, position in group.items() if group is not chosen else ():
+                message = f"trustee {trustee} names another tree than the others"
+                self._report.passed_over("V25", f"entry {position}", message)
+        return chosen
 
     def _valid_partials(
         self, sums: Sequence[Ciphertext], verification_keys: Sequence[Point], agreed: Mapping[int, int]

@@ -345,7 +345,12 @@ def test_hashing_goes_on_after_a_torn_line_without_hashing_again(
     assert not (folder / "factors.csv").exists()
     partial.write_text(whole + '123456789,"$argon2id$v=19$m=8,t')
     again: list[str] = []
-    monkeypatch.setattr(FactorHasher, "hash", lambda self, factor: again.append(factor) or original(self, factor))
+
+    def hash_again(self: FactorHasher, factor: str) -> str:
+        again.append(factor)
+        return original(self, factor)
+
+    monkeypatch.setattr(FactorHasher, "hash", hash_again)
     reading = run(register, folder, 20)
     assert len(again) == 8
     factors = (folder / "factors.csv").read_text()

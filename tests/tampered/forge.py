@@ -278,7 +278,7 @@ class Forge:
             )
         for k in (1, 2):
             made.append(("partial-decryption", self.partial(k, root, sums), [f"trustee/{k}"]))
-        made.append(("result", self.result(sums, counted), []))
+        made.append(("result", self.result(sums, counted), ["officer/1", "officer/2"]))
         if self.tally_hook:
             self.tally_hook(made)
         return made

@@ -298,3 +298,28 @@ def client(*paths: str) -> Callable[[Forge], None]:
 add("client_files_out_of_order", 15, "V29", client("b.js", "a.js"))
 add("client_file_listed_twice", 15, "V29", client("a.js", "a.js"))
 add("client_without_files", 15, "V29", client())
+
+
+# A single malicious voter or trustee cannot stop the count.
+
+
+@forgery(12, "V25", PASSED)
+def intent_for_a_size_that_was_never_signed(forge: Forge) -> None:
+    """A tree in the middle of an append has a root, and no checkpoint."""
+
+    def act(made: Made) -> None:
+        with_third(forge, made)
+        bodies(made, "tally-intent")[0].update(size=2, root="00" * 32)
+        del made[3]
+
+    forge.tally_hook = act
+
+
+@forgery(11, "V28", also=("V25", "V26"))
+def sums_decrypted_below_the_floor_without_a_result(forge: Forge) -> None:
+    forge.batches = []
+    forge.with_tally = False
+    forge.after_close += [
+        forge.entry("tally-intent", {"trustee": k, "size": 20, "root": "00" * 32, "sums": "00" * 32}) for k in (1, 2)
+    ]
+    forge.after_close.append(forge.entry("partial-decryption", {"trustee": 1, "root": "00" * 32, "decryptions": []}))
