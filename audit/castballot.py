@@ -92,7 +92,11 @@ class BallotContext:
 
     def token_message(self, token_key: bytes) -> bytes:
         """32 bytes: what registrars sign blindly."""
-        return self._bound("token").add("token-key", token_key).digest()
+        return self._token_prefix.copy().add("token-key", token_key).digest()
+
+    @cached_property
+    def _token_prefix(self) -> Transcript:
+        return self._bound("token")
 
     def token_commitment(self, token_key: bytes, nonce: bytes) -> bytes:
         return Transcript("token-commitment").add("token-key", token_key).add("nonce", nonce).digest()
@@ -123,7 +127,7 @@ class BallotContext:
         """What the token key signs: everything before the signature."""
         return self._cast_prefix.copy().add("ballot", unsigned).digest()
 
-    @property
+    @cached_property
     def commitments_at(self) -> int:
         return 32 + CIPHERTEXT_BYTES * self.options
 

@@ -10,15 +10,21 @@ field is labelled `stembus/v1` and holds the domain tag.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from crypto.group import ORDER
 
 PROTOCOL = b"stembus/v1"
 
 
-def frame(label: str, value: bytes) -> bytes:
+@lru_cache(maxsize=256)
+def _label(label: str) -> bytes:
     name = label.encode("ascii")
-    return len(name).to_bytes(2, "big") + name + len(value).to_bytes(4, "big") + value
+    return len(name).to_bytes(2, "big") + name
+
+
+def frame(label: str, value: bytes) -> bytes:
+    return _label(label) + len(value).to_bytes(4, "big") + value
 
 
 class Transcript:

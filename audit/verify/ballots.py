@@ -104,9 +104,10 @@ def check_chunk(manifest: bytes, election_key: bytes, ballots: Sequence[tuple[in
     bad = set(find_invalid(context.joint_key, [ballot.proven for _, ballot in kept]))
     faults += [(kept[i][0], "V19", "a ballot's proofs do not hold") for i in sorted(bad)]
     good = [item for i, item in enumerate(kept) if i not in bad]
+    known = {position: ballot.ballot_id for position, ballot in kept}
     sums = [add_ciphertexts(ballot.ciphertexts[i] for _, ballot in good) for i in range(context.options)]
     return ChunkResult(
-        [(position, peek(context, raw)) for position, raw in ballots],
+        [(position, known.get(position) or peek(context, raw)) for position, raw in ballots],
         faults,
         [(ballot.token_key, ballot.seq, ballot.ballot_id, position) for position, ballot in good],
         [(_pack(total.nonce_point), _pack(total.blinded)) for total in sums],

@@ -1,0 +1,233 @@
+"""`make bench`: speed as ratios within one run, because machines differ and are noisy.
+
+Builds ballots once, then measures verification in batches against one by one, against the library calls it
+cannot avoid, and with two processes against one; issue, ballot making, acceptance; tally; the whole audit;
+memory at 10,000 and 100,000 ballots. Prints what it measured, never a figure from elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from coincurve import PublicKey
+
+from audit.castballot import BallotContext, parse_ballot
+from audit.entries import Batch, Close, encode_entry, sign_entry
+from audit.lists import issuance_path
+from audit.logview import read_log
+from audit.place import FolderPlace
+from audit.verify import verify
+from audit.verify.ballots import check_ballot, check_chunk
+from ballot.log import write_durably
+from ballot.token import VotingPass
+from ballot.voter import prepare, sign_ballot
+from crypto.batch import verify_all
+from crypto.blind_rsa import verify as verify_blind
+from crypto.discrete_log import small_log
+from crypto.group import generator_times
+from crypto.signing import verify_schnorr
+from scripts.demo import run_demo
+from scripts.rehearsal import Rehearsal
+
+LINE = "{:<58}{:>12}"
+
+
+def timed(work: Callable[[], object], repeat: int = 1) -> float:
+    """The best of `repeat` runs, in seconds."""
+    best = float("inf")
+    for _ in range(repeat):
+        start = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def show(label: str, value: str) -> None:
+    print(LINE.format(label, value), flush=True)
+
+
+class Material:
+    """A small referendum on disk, and its ballots."""
+
+    def __init__(self, root: Path, ballots: int) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        run_demo(ballots, max(ballots, 100), root, None)
+        self.root = root
+        self.place = FolderPlace(root / "public")
+        log = read_log(self.place)
+        self.manifest_raw = log.manifest_raw
+        self.key_raw = next(raw for _, raw, entry in log.entries() if entry.type == "election-key")
+        self.context: BallotContext = Rehearsal(root).office.context()
+        entries = (log.reader.entry(index) for index in range(log.head.size))
+        self.raws = [raw for raw in entries if raw[:1] == b"\x01"]
+        self.referendum = log.referendum
+
+
+def unavoidable(material: Material) -> float:
+    """Seconds for the library calls that no batch can leave out: parsing points, one addition for each
+    non-zero byte of each scalar, RSA and BIP340 checks, hashing the ballots."""
+    context, raws = material.context, material.raws
+    ballots = [parse_ballot(context, raw) for raw in raws]
+    encodings = [raw[i : i + 33] for raw in raws for i in range(33, 33 + 33 * 16, 33)]
+    keys = [PublicKey(data) for data in encodings]
+    terms = len(raws) * (12 * 16 + 4 * 32)
+    slices = [keys[i : i + 256] for i in range(0, len(keys), 256)]
+    rounds = terms // max(1, len(keys))
+
+    def add_points() -> None:
+        for _ in range(rounds):
+            for part in slices:
+                PublicKey.combine_keys(part)
+
+    def signatures() -> None:
+        for ballot in ballots:
+            verify_blind(context.registrars[0], context.token_message(ballot.token_key), ballot.registrar_signatures[0])
+            verify_schnorr(ballot.token_key, context.cast_digest(ballot.raw[:-64]), ballot.signature)
+
+    parsing = timed(lambda: [PublicKey(data) for data in encodings], 3)
+    hashing = timed(lambda: [hashlib.sha256(raw).digest() for raw in raws for _ in range(4)], 3)
+    return parsing + timed(add_points, 3) + timed(signatures, 3) + hashing
+
+
+def bench_ballots(material: Material) -> None:
+    """Verification of ballots: batches, singles, the unavoidable, two processes."""
+    context = material.context
+    raws = (material.raws * (1024 // len(material.raws) + 1))[:1024]
+    chunk = list(enumerate(raws))
+    material.raws = raws
+    batched = timed(lambda: check_chunk(material.manifest_raw, material.key_raw, chunk), 3)
+    single = timed(lambda: [check_ballot(context, raw) for raw in raws], 2)
+    floor = unavoidable(material)
+    show("a ballot in a batch of 1,024, all checks, one core", f"{1000 * batched / len(raws):.3f} ms")
+    show("one by one against in batches (1.7 demanded, 1.9 aimed at)", f"{single / batched:.2f} x")
+    show("in batches against the unavoidable calls (at most 1.3)", f"{batched / floor:.2f} x")
+    parsed = [parse_ballot(context, raw).proven for raw in raws]
+    proofs = timed(lambda: verify_all(context.joint_key, parsed), 3)
+    show("  of which the proofs' one multi-scalar multiplication", f"{proofs / batched:.0%}")
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        work = [(material.manifest_raw, material.key_raw, chunk)] * 8
+        list(pool.map(check_chunk, *zip(*work[:2], strict=True)))
+        two = timed(lambda: list(pool.map(check_chunk, *zip(*work, strict=True))), 2)
+    one = timed(lambda: [check_chunk(*arguments) for arguments in work], 2)
+    show("two processes against one (at least 1.7)", f"{one / two:.2f} x")
+
+
+def bench_services(root: Path) -> None:
+    """Token issue, ballot making and acceptance, each one by one on one core, databases on disk."""
+    from datetime import date
+
+    from scripts.register import write_register
+    from scripts.rehearsal import REFERENCE_DATE, demo_draft
+
+    count = 200
+    rehearsal = Rehearsal(root)
+    rehearsal.keys()
+    rehearsal.define(demo_draft(count, 1, floor=1, batch_tokens=1))
+    rehearsal.ceremony()
+    write_register(root / "register.csv", count, date.fromisoformat(REFERENCE_DATE), 1)
+    rehearsal.import_roll(root / "register.csv")
+    rehearsal.credentials()
+    rehearsal.open()
+    letters = rehearsal.letters(root / "register.csv")
+    passes: list[VotingPass] = []
+    issue = timed(lambda: passes.extend(rehearsal.token(*letter) for letter in letters))
+    context = rehearsal.office.box.context
+    made: list[bytes] = []
+    make = timed(lambda: made.extend(sign_ballot(context, p, prepare(context, p, [[0]]), 0) for p in passes))
+    accept = timed(lambda: [rehearsal.office.box.cast(raw) for raw in made])
+    show("tokens asked, issued and unblinded", f"{count / issue:.0f} /s")
+    show("ballots made by a voter's device", f"{count / make:.0f} /s")
+    show("ballots accepted, stored and promised", f"{count / accept:.0f} /s")
+    sums = generator_times(9_880)
+    show("tally: finding a count of 9,880 among as many", f"{1000 * timed(lambda: small_log(sums, 9_880), 3):.1f} ms")
+
+
+def bench_audit(material: Material) -> None:
+    ballots = len([1 for _ in material.raws])
+    one = timed(lambda: verify(material.place, material.referendum))
+    show(f"the whole audit of {ballots} ballots, one core (0.45 ms aimed at)", f"{1000 * one / ballots:.3f} ms each")
+
+
+def peak_memory(public: Path, referendum: bytes) -> int:
+    """Peak resident kilobytes of a fresh process that verifies with one worker."""
+    code = (
+        "import resource,sys;from pathlib import Path;"
+        "from audit.place import FolderPlace;from audit.verify import verify;"
+        "r=verify(FolderPlace(Path(sys.argv[1])),bytes.fromhex(sys.argv[2]));"
+        "print(r.figures.ballots,resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(public), referendum.hex()], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout.split()[1])
+
+
+def enlarge(material: Material, root: Path, ballots: int) -> Path:
+    """A log of so many ballots, repeated over and over: each is parsed and verified, then found a double."""
+    import shutil
+
+    shutil.copytree(material.root, root)
+    rehearsal = Rehearsal(root)
+    office = rehearsal.office
+    shutil.rmtree(office.public)
+    source = read_log(material.place)
+    setup = []
+    for index in range(source.head.size):
+        raw = source.reader.entry(index)
+        setup.append(raw)
+        if b'"type":"open"' in raw[-40:]:
+            break
+    for party in ("witness-1", "witness-2"):
+        (root / party / "state.json").unlink(missing_ok=True)
+    log = office.log()
+    log.append(setup[1:])
+    for name in ("credentials", "spares", issuance_path(1)):
+        write_durably(office.public / name, (material.root / "public" / name).read_bytes())
+    body_end = 1 + material.context.body_bytes
+    ordered = sorted(set(material.raws), key=lambda raw: material.context.ballot_id(raw[1:body_end]))
+    number = 0
+    while log.order.ballots < ballots:
+        number += 1
+        part = ordered[: ballots - log.order.ballots]
+        body = Batch(number=number, size=len(part), issued=list(office.count_statements(number)))
+        log.append([encode_entry(body, [sign_entry(office.referendum, body, "box", office.signing_key("box"))]), *part])
+    rehearsal.clock.move_to(office.manifest.closes_at + 600)
+    statement, _ = office.registrar().close()
+    log.append([office.officers_sign(Close(batches=number, ballots=ballots, issuance=[statement]))])
+    return office.public
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("--voters", type=int, default=9880, help="ballots of the whole audit")
+    parser.add_argument("--no-memory", action="store_true", help="leave out the memory of 10,000 and 100,000 ballots")
+    arguments = parser.parse_args()
+    os.environ.setdefault("STEMBUS_PASSPHRASE", "rehearsal")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        print(f"{os.cpu_count()} cores; every line from this run\n", flush=True)
+        material = Material(root / "demo", arguments.voters)
+        bench_audit(material)
+        bench_ballots(material)
+        bench_services(root / "services")
+        if not arguments.no_memory:
+            peaks = []
+            for size in (10_000, 100_000):
+                public = enlarge(material, root / f"log-{size}", size)
+                peaks.append(peak_memory(public, material.referendum))
+                show(f"memory of verify at {size:,} ballots (under 200 MB)", f"{peaks[-1] / 1024:.0f} MB")
+            show("memory at 100,000 against 10,000 (flat within 20 %)", f"{peaks[1] / peaks[0]:.2f} x")
+
+
+if __name__ == "__main__":
+    main()
