@@ -21,7 +21,7 @@ from scripts.cli_office import (
 )
 from scripts.cli_setup import check, define, key, new
 from scripts.cli_trustee import trustee
-from scripts.cli_voter import vote
+from scripts.cli_voter import rebuild, vote
 from scripts.demo import demo
 from scripts.shell import CalmGroup
 
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 for command in (
-    new, check, key, define, roll, credentials, trustee, open_command, status, vote, seal, paper, incident,
+    new, check, key, define, roll, credentials, trustee, open_command, status, vote, rebuild, seal, paper, incident,
     close, cancel, tally, publish, submit, verify_command, show, demo,
 ):  # fmt: skip
     main.add_command(command)

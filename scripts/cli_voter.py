@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from audit.place import FolderPlace
+from audit.place import FolderPlace, open_place
 from audit.receipt import encode_promise
 from audit.verify.setup import Setup, load_setup
 from ballot.codes import credential_key, parse_code
 from ballot.errors import RequestInvalid
 from ballot.log import write_durably
 from ballot.token import VotingPass, make_request, new_pass, take_answer
-from ballot.voter import Choice, ChoiceInvalid, check_choice, prepare, rebuild_id, sign_ballot
+from ballot.voter import Choice, ChoiceInvalid, PreparedBallot, check_choice, prepare, rebuild_id, sign_ballot
 from scripts.shell import DIRECTORY, next_step, say, serve_office
 
 
@@ -25,7 +25,7 @@ from scripts.shell import DIRECTORY, next_step, say, serve_office
 @click.option("--factor", prompt="Birth date or national number", hide_input=True, help="The second factor.")
 @click.option("--choice", multiple=True, metavar="N[,N]", help="Options of each question, from 1; 'blank' for none.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Where pass and promise are kept.")
-@click.option("--test", "testing", is_flag=True, help="Make a ballot, rebuild it, show its id; cast nothing.")
+@click.option("--yes", "sure", is_flag=True, help="Cast without asking whether to test the ballot first.")
 @click.option("--language", help="Language of the questions; the first of the referendum is the one that counts.")
 def vote(
     directory: Path,
@@ -33,7 +33,7 @@ def vote(
     factor: str,
     choice: tuple[str, ...],
     keep: Path | None,
-    testing: bool,
+    sure: bool,
     language: str | None,
 ) -> None:
     """Vote, or replace your vote, in the referendum at DIR.
@@ -49,9 +49,6 @@ def vote(
     credential = credential_key(symbols, office.referendum)
     keep = keep or directory / "voters" / credential.public.hex()[:16]
     voting_pass = _read_pass(keep, setup)
-    if testing:
-        _test(setup, voting_pass, chosen)
-        return
     from ballot.factor import normalise_factor
 
     normal = normalise_factor(setup.manifest.second_factor.kind, factor)
@@ -68,7 +65,11 @@ def vote(
         voting_pass = replace(voting_pass, casts=voting_pass.casts + 1)
         _keep(keep, voting_pass)
         say("an earlier ballot that had not been answered is cast now")
-    raw = sign_ballot(setup.context, voting_pass, prepare(setup.context, voting_pass, chosen), voting_pass.casts)
+    prepared = prepare(setup.context, voting_pass, chosen)
+    while not sure and _wants_test(prepared):
+        _explain_test(office.public, setup, prepared, chosen)
+        prepared = prepare(setup.context, voting_pass, chosen)
+    raw = sign_ballot(setup.context, voting_pass, prepared, voting_pass.casts)
     write_durably(waiting, raw)
     promise = office.box.cast(raw)
     write_durably(keep / "promise.json", encode_promise(promise))
@@ -126,12 +127,46 @@ def _parts(answer: str) -> list[str]:
     return [] if text in ("", "blank") else text.split(",")
 
 
-def _test(setup: Setup, voting_pass: VotingPass, chosen: Choice) -> None:
-    prepared = prepare(setup.context, voting_pass, chosen)
-    rebuilt = rebuild_id(setup.context, prepared.token_commitment, chosen, prepared.seed)
-    click.echo(f"ballot     {prepared.ballot_id.hex()}")
-    click.echo(f"seed       {prepared.seed.hex()}")
-    click.echo(f"commitment {prepared.token_commitment.hex()}")
-    same = "the same" if rebuilt == prepared.ballot_id else "ANOTHER BALLOT: do not trust this machine"
-    click.echo(f"rebuilt    {rebuilt.hex()}: {same}")
-    say("this was a test: the ballot was not cast and never will be; vote without --test")
+def _wants_test(prepared: PreparedBallot) -> bool:
+    """The ballot is fixed and shown before the voter says whether it is a test: the device cannot know."""
+    click.echo(f"ballot {prepared.ballot_id.hex()}")
+    answer = click.prompt("cast it, or test it first", type=click.Choice(["cast", "test"]), err=True)
+    return str(answer) == "test"
+
+
+def _explain_test(public: Path, setup: Setup, prepared: PreparedBallot, chosen: Choice) -> None:
+    choices = " ".join(f"--choice {','.join(str(k + 1) for k in part) or 'blank'}" for part in chosen)
+    say("on another device, with its own copy of the published folder:")
+    click.echo(
+        f"stembus rebuild {public} --referendum {setup.referendum.hex()} "
+        f"--commitment {prepared.token_commitment.hex()} --seed {prepared.seed.hex()} {choices}"
+    )
+    say("it must show the same ballot and your choice. This ballot is never cast; here is a new one:")
+
+
+@click.command()
+@click.argument("place")
+@click.option("--referendum", required=True, metavar="ID", help="The id on the letter.")
+@click.option("--commitment", required=True, metavar="HEX", help="The token commitment that the device shows.")
+@click.option("--seed", required=True, metavar="HEX", help="The seed that the device shows.")
+@click.option("--choice", multiple=True, required=True, metavar="N[,N]", help="What you chose, for each question.")
+def rebuild(place: str, referendum: str, commitment: str, seed: str, choice: tuple[str, ...]) -> None:
+    """Rebuild a tested ballot from its seed and say what it contains; on a second device.
+
+    \b
+    Example:  stembus rebuild public --referendum ID --commitment HEX --seed HEX --choice 1
+    """
+    try:
+        identity, committed, secret = (bytes.fromhex(text) for text in (referendum, commitment, seed))
+    except ValueError:
+        raise ChoiceInvalid("id, commitment and seed are hexadecimal, as the device shows them") from None
+    if {len(identity), len(committed), len(secret)} != {32}:
+        raise ChoiceInvalid("id, commitment and seed are 64 hexadecimal digits each")
+    setup = load_setup(open_place(place), identity)
+    chosen = _choice(setup, choice, None)
+    click.echo(f"ballot {rebuild_id(setup.context, committed, chosen, secret).hex()}")
+    counts = setup.manifest.languages[0]
+    for question, part in zip(setup.manifest.questions, chosen, strict=True):
+        names = ", ".join(question.options[k].text[counts] for k in part)
+        click.echo(f"{question.text[counts]}  {names or 'blank'}")
+    say("compare the whole id with the device; if it differs, do not trust that device")
