@@ -21,7 +21,7 @@ from audit.receipt import Promise, Receipt, make_promise, make_receipt
 from audit.verify.ballots import BallotRefused, check_ballot
 from ballot.errors import BallotRejected, CastOutOfTurn, NotOpen, RollInvalid, TooEarly
 from ballot.log import LogWriter
-from ballot.storage import ballots, box_state
+from ballot.storage import ballots, bind_database, box_state
 from crypto.signing import SigningKey
 
 Statements = Callable[[int], Sequence[IssuedCount]]
@@ -39,13 +39,9 @@ class BallotBox:
         self._key = key
         self._log = log
         self._clock = clock
-        with self._engine.begin() as db:
-            known = db.execute(select(box_state.c.referendum)).scalar_one_or_none()
-            if known is None:
-                start = {"id": 1, "referendum": context.referendum, "batch": 1, "last_batch_time": 0}
-                db.execute(insert(box_state).values(start))
-            elif known != context.referendum:
-                raise RollInvalid("this ballot box's database belongs to another referendum; make a new one")
+        start: dict[str, object] = {"id": 1, "referendum": context.referendum, "batch": 1}
+        if bind_database(engine, box_state, start) != context.referendum:
+            raise RollInvalid("this ballot box's database belongs to another referendum; make a new one")
 
     def cast(self, raw: bytes) -> Promise:
         """Checks, stores, promises. The same ballot again gets the same promise. Raises NotOpen,
@@ -53,6 +49,7 @@ class BallotBox:
         known = self._known(raw)
         if known is not None:
             return known
+        self._log.refresh()
         now = self._clock.now()
         if self._log.order.phase.value != "open" or now < self._manifest.opens_at:
             raise NotOpen(f"voting is not open; it opens at {self._manifest.opens}")
@@ -62,7 +59,14 @@ class BallotBox:
             ballot = check_ballot(self.context, raw)
         except BallotRefused as error:
             raise BallotRejected(error.check, str(error)) from None
-        return self._promise(ballot.cast_hash, ballot.ballot_id, self._store(ballot))
+        try:
+            batch = self._store(ballot)
+        except CastOutOfTurn:
+            # The same ballot may have come in by another way at the same moment.
+            if (known := self._known(raw)) is not None:
+                return known
+            raise
+        return self._promise(ballot.cast_hash, ballot.ballot_id, batch)
 
     def _promise(self, cast_hash: bytes, ballot_id: bytes, batch: int) -> Promise:
         return make_promise(self.context.referendum, cast_hash, ballot_id, batch, self._key)
@@ -142,11 +146,17 @@ class BallotBox:
             tokens = db.execute(
                 select(func.count(func.distinct(ballots.c.token))).where(ballots.c.batch == state.batch)
             ).scalar_one()
-        waited = now - state.last_batch_time
-        return tokens >= rules.minimum_tokens and waited >= rules.minimum_seconds and now < closes - rules.quiet_seconds
+        end = self._log.batch_end
+        if end and self._log.time_at(end) is None:
+            self._log.cosign()
+        last = self._log.time_at(end) if end else 0
+        if last is None or now >= closes - rules.quiet_seconds:
+            return False
+        return bool(tokens >= rules.minimum_tokens and now - last >= rules.minimum_seconds)
 
     def _resume(self) -> int | None:
         """Appends a sealed batch that is not in the log yet, and tidies after one that is."""
+        self._log.refresh()
         with self._engine.connect() as db:
             state = db.execute(select(box_state)).one()
             if state.header is None:
@@ -164,10 +174,10 @@ class BallotBox:
             self._log.append(entries, expected_size=expected)
         else:
             self._log.cosign()
-        time = self._log.head_time()
         with self._engine.begin() as db:
             db.execute(update(ballots).where(ballots.c.batch == number).values(cast_ballot=None))
-            db.execute(update(box_state).values(header=None, last_batch_time=time or self._clock.now()))
+            # Another sealer may be further on already: only this batch's header is done.
+            db.execute(update(box_state).where(box_state.c.batch == number + 1).values(header=None))
         return int(number)
 
     def finish(self, statements: Statements) -> None:

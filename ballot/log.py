@@ -46,6 +46,11 @@ def write_durably(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     staged.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 class LogWriter:
@@ -56,7 +61,10 @@ class LogWriter:
         self._key = key
         self._lock = lock
         self.witnesses = list(witnesses)
-        self._load()
+        # Under the lock: what another writer has written and not yet signed is not litter.
+        with self._locked():
+            self._load()
+            self.tidy(everything=True)
 
     @classmethod
     def create(
@@ -69,13 +77,14 @@ class LogWriter:
             write_durably(folder / "log.vkey", (verifier_key(parsed.log.origin, key.public) + "\n").encode())
             writer = cls.__new__(cls)
             writer.folder, writer._key, writer._lock, writer.witnesses = folder, key, lock, list(witnesses)
-            writer._levels, writer._tail, writer.size = [], [], 0
+            writer._levels, writer._tail, writer.size, writer.batch_end = [], [], 0, 0
             writer.manifest, writer.order = parsed, Order()
             with writer._locked():
                 writer._commit([manifest])
         return cls(folder, key, lock, witnesses)
 
-    def _load(self) -> None:
+    def _load(self, known: int = 0) -> None:
+        """Reads the log as it stands on disk; its first `known` entries went through `order` already."""
         place = FolderPlace(self.folder)
         head = parse_checkpoint(place.read("checkpoint", bounds.CHECKPOINT_BYTES))
         self.size = head.size
@@ -98,17 +107,28 @@ class LogWriter:
         self._tail: list[bytes] = parse_bundle(data, width)
         if self.root() != head.root:
             raise RecordInvalid("the log's files do not hash to its signed head; restore them before going on")
-        self.order = Order()
-        self.order.start(self.manifest)
-        for raw in self._entries_from(reader, 1):
-            if raw[:1] == b"{":
-                entry = parse_entry(raw)
-                self.order.admit(entry.type, entry.body)
-            else:
-                self.order.admit_ballot()
+        if not known:
+            self.order, self.batch_end = Order(), 0
+            self.order.start(self.manifest)
+        for index in range(max(known, 1), reader.size):
+            self._take(index, reader.entry(index))
 
-    def _entries_from(self, reader: TileReader, start: int) -> Iterator[bytes]:
-        return (reader.entry(index) for index in range(start, reader.size))
+    def _take(self, index: int, raw: bytes) -> None:
+        """Moves the state machine on; remembers where the last batch ended."""
+        if raw[:1] == b"{":
+            entry = parse_entry(raw)
+            self.order.admit(entry.type, entry.body)
+            return
+        self.order.admit_ballot()
+        if not self.order.awaiting:
+            self.batch_end = index + 1
+
+    def refresh(self) -> None:
+        """Takes in what other processes appended meanwhile."""
+        if self.head().size == self.size:
+            return
+        with self._locked():
+            self._load(known=self.size if self.head().size > self.size else 0)
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
         """All entries but the manifest and ballots, parsed."""
@@ -144,6 +164,8 @@ class LogWriter:
         """Appends entries as one step; returns the index of the first. Raises HeadMoved when the log is not
         at `expected_size`, OrderInvalid or SignatureInvalid when an entry may not stand there, and
         LogBehindWitness when a witness has seen more than this folder holds. Then nothing has changed."""
+        if not entries:
+            return self.size
         with self._locked():
             if self.head().size != self.size:
                 self._load()
@@ -154,16 +176,19 @@ class LogWriter:
             first = self.size
             try:
                 self._admit(entries)
+                self._commit(entries)
             except Exception:
                 self._load()
                 raise
-            self._commit(entries)
-        self.cosign()
+            self._cosign()
         return first
 
     def _refuse_rollback(self) -> None:
         for witness in self.witnesses:
-            seen = witness.last_size(self.manifest.log.origin)
+            try:
+                seen = witness.last_size(self.manifest.log.origin)
+            except OSError:
+                continue
             if seen > self.size:
                 raise LogBehindWitness(
                     f"witness {witness.name} has cosigned {seen} entries and this log has {self.size}; "
@@ -173,18 +198,15 @@ class LogWriter:
     def _demand_quorum(self) -> None:
         """A checkpoint that nobody cosigned while it was the head can never be cosigned later, so the log
         waits. Ballots are accepted and promised meanwhile."""
-        if not self.cosign():
+        if not self._cosign():
             raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was added, try again")
 
     def _admit(self, entries: Sequence[bytes]) -> None:
-        for raw in entries:
+        for index, raw in enumerate(entries, self.size):
             check_entry_size(raw)
             if raw[:1] == b"{":
-                entry = parse_entry(raw)
-                check_signatures(self.manifest, self.referendum, entry)
-                self.order.admit(entry.type, entry.body)
-            else:
-                self.order.admit_ballot()
+                check_signatures(self.manifest, self.referendum, parse_entry(raw))
+            self._take(index, raw)
 
     def _commit(self, entries: Sequence[bytes]) -> None:
         """Writes tiles and bundles, then the head. Called under the lock."""
@@ -220,11 +242,16 @@ class LogWriter:
             self._levels[level] = []
             self._push(level + 1, size, hash_root(hashes), files)
 
-    def tidy(self) -> None:
-        """Removes what no log of this size consists of: outgrown partial tiles, torn writes."""
+    def tidy(self, everything: bool = False) -> None:
+        """Removes what no log of this size consists of: outgrown partial tiles, and with `everything` also
+        tiles and staged files of a write that was cut off."""
         expected: set[str] | None = None
-        for path in self.folder.rglob(".*.new"):
-            path.unlink()
+        if everything:
+            expected = set(log_paths(self.size))
+            for path in (path for path in self.folder.rglob("*") if path.is_file()):
+                relative = path.relative_to(self.folder).as_posix()
+                if path.name.endswith(".new") or (relative.startswith("tile/") and relative not in expected):
+                    path.unlink()
         for folder in self._partial_folders():
             for path in folder.iterdir():
                 relative = path.relative_to(self.folder).as_posix()
@@ -239,6 +266,11 @@ class LogWriter:
         return list((self.folder / "tile").rglob("*.p"))
 
     def cosign(self) -> bool:
+        """Asks every witness for the current head; True when the quorum is there."""
+        with self._locked():
+            return self._cosign()
+
+    def _cosign(self) -> bool:
         """Asks every witness for the current head; True when the quorum is there. A missing witness is asked
         again next time."""
         checkpoint = self.head()
@@ -251,8 +283,8 @@ class LogWriter:
         for witness in self.witnesses:
             if witness.name in names:
                 continue
-            old = witness.last_size(checkpoint.origin)
             try:
+                old = witness.last_size(checkpoint.origin)
                 proof = consistency_proof(old, checkpoint.size, reader.subtree)
                 signatures.append(witness.cosign(checkpoint, old, proof))
             except (AuditError, OSError):
@@ -268,10 +300,14 @@ class LogWriter:
                 write_durably(path, cosigned.to_bytes())
         return reached
 
-    def head_time(self) -> int | None:
-        """The head's quorum time."""
+    def time_at(self, size: int) -> int | None:
+        """The quorum time of the checkpoint at `size`; None while it has none."""
+        path = self.folder / "checkpoints" / str(size)
+        if not path.exists():
+            return None
         known = [(w.name, bytes.fromhex(w.key)) for w in self.manifest.witnesses.members]
-        return quorum_time(cosignatures(self.head(), known)[0], self.manifest.witnesses.quorum)
+        checkpoint = parse_checkpoint(path.read_bytes())
+        return quorum_time(cosignatures(checkpoint, known)[0], self.manifest.witnesses.quorum)
 
 
 def hash_peaks(peaks: list[bytes]) -> bytes:

@@ -28,7 +28,7 @@ from ballot.errors import (
     TokenAlreadyIssued,
 )
 from ballot.factor import FactorHasher
-from ballot.storage import registrar_state, voters
+from ballot.storage import bind_database, registrar_state, voters
 from ballot.token import TokenRequest
 from crypto.blind_signer import BlindSigner
 from crypto.errors import CryptoError
@@ -68,16 +68,10 @@ class Registrar:
         self._key = key
         self._hasher = FactorHasher(manifest.second_factor, pepper)
         self._clock = clock
-        self._bind()
-
-    def _bind(self) -> None:
-        """Keys and databases serve one referendum and are refused in a second one."""
-        with self._engine.begin() as db:
-            known = db.execute(select(registrar_state.c.referendum)).scalar_one_or_none()
-            if known is None:
-                db.execute(insert(registrar_state).values(id=1, referendum=self._referendum, closed=0))
-            elif known != self._referendum:
-                raise RollInvalid("this registrar's database belongs to another referendum; make a new one")
+        # Keys and databases serve one referendum and are refused in a second one.
+        start: dict[str, object] = {"id": 1, "referendum": referendum, "closed": 0}
+        if bind_database(engine, registrar_state, start) != referendum:
+            raise RollInvalid("this registrar's database belongs to another referendum; make a new one")
 
     def enrol(self, letters: Iterable[Enrolment]) -> int:
         """Takes all letters or none. Raises RollInvalid."""
@@ -115,6 +109,9 @@ class Registrar:
             raise FactorWrong(left)
         answer = self._signer.sign(request.blinded)
         with self._engine.begin() as db:
+            # Shared with other issues, exclusive against the close: no answer leaves after the final list.
+            if db.execute(select(registrar_state.c.closed).with_for_update(read=True)).scalar_one():
+                raise NotOpen("voting is closed; no more tokens are given out")
             done = db.execute(
                 update(voters)
                 .where(voters.c.credential == request.credential, voters.c.state == "ready")

@@ -136,9 +136,11 @@ def import_roll(
     if marker.exists() and marker.read_text() != digest:
         raise RollInvalid(f"{folder} holds the import of another register")
     if (folder / "factors.csv").exists():
+        (folder / "numbers").unlink(missing_ok=True)
+        (folder / "factors.csv.partial").unlink(missing_ok=True)
         return reading
     numbers = _assigned_numbers(folder, len(reading.accepted))
-    marker.write_text(digest)
+    _write_secret(marker, digest)
     _write_letters(folder / "letters.csv", numbers, reading.accepted)
     kind = factor.kind
     values = [p.birth_date if kind == "birth-date" else p.national_number for p in reading.accepted]

@@ -22,8 +22,11 @@ from sqlalchemy import (
     UniqueConstraint,
     create_engine,
     event,
+    insert,
+    select,
 )
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 registrar_tables = MetaData()
@@ -72,7 +75,6 @@ box_state = Table(
     Column("referendum", LargeBinary(32), nullable=False),
     Column("batch", Integer, nullable=False),
     Column("header", LargeBinary),
-    Column("last_batch_time", Integer, nullable=False),
 )
 
 
@@ -83,6 +85,18 @@ def open_database(url: str, tables: MetaData) -> Engine:
         _prepare_sqlite(engine)
     tables.create_all(engine)
     return engine
+
+
+def bind_database(engine: Engine, state: Table, start: dict[str, object]) -> bytes:
+    """Writes a service's state row unless there is one; returns the referendum it belongs to."""
+    try:
+        with engine.begin() as db:
+            if db.execute(select(state.c.referendum)).scalar_one_or_none() is None:
+                db.execute(insert(state).values(start))
+    except IntegrityError:
+        pass  # another worker was first
+    with engine.connect() as db:
+        return bytes(db.execute(select(state.c.referendum)).scalar_one())
 
 
 def _prepare_sqlite(engine: Engine) -> None:

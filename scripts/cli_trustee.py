@@ -92,6 +92,11 @@ def _step(name: str, help_text: str, following: str, act: Callable[[Trustee], by
         next_step(following)
 
 
+def again(person: Trustee) -> bytes:
+    """A new attempt of the ceremony."""
+    return person.commit(new_attempt=True)
+
+
 def _elect(office: Office) -> None:
     """The last confirmation makes the election key."""
     log = office.log()
@@ -103,6 +108,7 @@ def _elect(office: Office) -> None:
 
 
 _step("commit", "Step 1: commit to a share of the key, without showing it.", "reveal, once all have", Trustee.commit)
+_step("again", "Give up this attempt, visibly, and commit to a new one.", "reveal, once all have", again)
 _step("reveal", "Step 2: reveal the commitments.", "share, once all have revealed", Trustee.reveal)
 _step("share", "Step 3: send every other trustee its sealed share.", "confirm, once all have shared", Trustee.share)
 _step("confirm", "Step 4: check all shares and confirm the key.", "officials run: stembus roll import", Trustee.confirm)

@@ -177,6 +177,8 @@ class Trustee:
         """The sum of all shares for this trustee. Raises DealerFaulty."""
         own = self._own(attempt)
         total = evaluate(self._coefficients(own), self.number)
+        missing = [k for k in range(1, self._count + 1) if k != self.number and (k, self.number) not in attempt.shares]
+        self._demand(not missing, f"the shares of the trustees {missing} are still to come")
         commitments = attempt.commitments()
         for dealer in range(1, self._count + 1):
             if dealer == self.number:
@@ -200,7 +202,9 @@ class Trustee:
             raise StepDone("this trustee has confirmed")
         for number, reveal in attempt.reveals.items():
             problems = reveal_problems(self._referendum, self._threshold, attempt.commits[number], reveal)
-            self._demand(not problems, f"trustee {number} {'; '.join(problems)}: begin a new attempt (commit --again)")
+            self._demand(
+                not problems, f"trustee {number} {'; '.join(problems)}: begin a new attempt: stembus trustee again"
+            )
         share = self._received(attempt)
         expected = attempt.election_key(self._referendum, self._count)
         self._secrets["share"] = scalar_to_bytes(share).hex()
@@ -267,14 +271,24 @@ class Trustee:
         if self.number in intents:
             raise StepDone("this trustee has announced its intent; next: decrypt")
         digest = sums_digest(self._referendum, sums).hex()
-        chosen = next((b for b in intents.values() if b.sums == digest and self._is_sound(b)), None)
-        size, root = (chosen.size, chosen.root) if chosen else (self._log.head.size, self._log.head.root.hex())
         kept = self._secrets["root"]
-        if kept is not None and kept != [size, root, digest]:
+        size, root = (kept[0], kept[1]) if kept is not None else self._tree_to_name(digest)
+        same = size <= self._log.head.size and self._log.reader.subtree(0, size).hex() == root
+        if kept is not None and (kept[2] != digest or not same):
             raise OtherRootSigned("this trustee has announced another tree before and never announces a second one")
         self._secrets["root"] = [size, root, digest]
         self._store()
         return self._entry(TallyIntent(trustee=self.number, size=size, root=root, sums=digest))
+
+    def _tree_to_name(self, digest: str) -> tuple[int, str]:
+        """The tree of the first sound intent, or else the one right before any intent."""
+        first = self._log.head.size
+        for index, _, entry in self._log.entries():
+            if isinstance(entry.body, TallyIntent):
+                first = min(first, index)
+                if entry.body.sums == digest and self._is_sound(entry.body):
+                    return entry.body.size, entry.body.root
+        return first, self._log.reader.subtree(0, first).hex()
 
     def _is_sound(self, body: TallyIntent) -> bool:
         named = {fault.where for fault in self._report.faults if fault.check == "V25"}

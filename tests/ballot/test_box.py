@@ -418,7 +418,13 @@ def test_a_slow_second_sealer_does_not_forget_a_batch_that_was_sealed_meanwhile(
     def killed(*_: object, **__: object) -> int | None:
         raise Killed
 
-    monkeypatch.setattr(box._log, "head_time", killed)
+    append = box._log.append
+
+    def killed_after(*arguments: object, **named: object) -> int:
+        append(*arguments, **named)  # type: ignore[arg-type]
+        raise Killed
+
+    monkeypatch.setattr(box._log, "append", killed_after)
     with pytest.raises(Killed):
         poll.rehearsal.seal()  # batch 1 is in the log, the database still holds its header
     fast, slow = poll.reopen(), poll.reopen()

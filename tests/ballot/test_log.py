@@ -380,7 +380,7 @@ def test_a_missing_witness_delays_the_next_entry_and_nothing_else(
     index = log.append([incident(lite.office, 1)])
     assert index == log.size - 1
     assert len(log.head().signatures) == 2, "the log's and one witness's"
-    assert log.head_time() is None
+    assert log.time_at(log.size) is None
     assert log.cosign() is False
     assert not (log.folder / "checkpoints" / str(log.size)).exists()
     before = content(log.folder)
@@ -389,7 +389,7 @@ def test_a_missing_witness_delays_the_next_entry_and_nothing_else(
     assert content(log.folder) == before
     missing.down = False
     assert log.cosign() is True
-    assert log.head_time() is not None
+    assert log.time_at(log.size) is not None
     kept = parse_checkpoint((log.folder / "checkpoints" / str(log.size)).read_bytes())
     assert len(kept.signatures) == 3
     log.append([incident(lite.office, 2)])
@@ -428,12 +428,10 @@ def test_voting_goes_on_while_witnesses_are_away_and_nothing_is_ruined(lite: Pol
         if voter == 2:
             assert lite.rehearsal.seal() == 1
             lite.wait(600)
-    with pytest.raises(WitnessesMissing):
-        lite.rehearsal.seal()
-    with pytest.raises(WitnessesMissing):
-        lite.rehearsal.seal()
+    assert lite.rehearsal.seal() is None
+    assert lite.rehearsal.seal() is None
     promised.append(lite.rehearsal.cast(lite.token(6), [[0]])[1].batch)
-    assert promised == [1, 1, 1, 2, 2, 2, 3]
+    assert promised == [1, 1, 1, 2, 2, 2, 2]
     missing.down = False
     while lite.rehearsal.seal() != 2:  # the distance between batches counts from the quorum's time
         lite.wait(60)
