@@ -11,9 +11,11 @@ import secrets
 from collections.abc import Sequence
 from functools import cached_property
 
-from audit.entries import IssuedCount
+from audit.entries import Close, IssuedCount, PaperRoll
+from audit.lists import PAPER, encode_keys, issuance_path, list_root
 from ballot.box import BallotBox
 from ballot.credentials import ENROLMENT_COLUMNS
+from ballot.log import write_durably
 from ballot.office import Office
 from ballot.registrar import Enrolment, Registrar
 from ballot.roll import FACTOR_COLUMNS, read_csv
@@ -69,3 +71,24 @@ class ServedOffice(Office):
             registrar = self.registrar(number)
             if not registrar.enrolled():
                 registrar.enrol(Enrolment(voter, bytes.fromhex(key), factors[voter]) for voter, key in letters)
+
+    def close_voting(self) -> None:
+        """Registrars stop and sign, the box seals its last batch, two officers close the log. Killed
+        anywhere, it can be run again."""
+        statements = []
+        for number in range(1, len(self.manifest.registrars) + 1):
+            statement, issued = self.registrar(number).close()
+            lines = "".join(line.line() for line in issued)
+            write_durably(self.public / issuance_path(number), lines.encode("ascii"))
+            statements.append(statement)
+        self.box.finish(self.count_statements)
+        order = self.log().order
+        body = Close(batches=order.batches, ballots=order.ballots, issuance=statements)
+        self.log().append([self.officers_sign(body)])
+
+    def log_paper_roll(self) -> None:
+        """Publishes who was struck for paper, and logs the list's root."""
+        struck = self.registrar().struck()
+        write_durably(self.public / PAPER, encode_keys(struck).encode("ascii"))
+        count, root = list_root(struck)
+        self.log().append([self.officers_sign(PaperRoll(count=count, root=root.hex()))])

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import click
 
-from audit.entries import Cancel, Close, Incident, Open, PaperResult, PaperRoll, Replace
-from audit.lists import PAPER, encode_keys, issuance_path, list_root
+from audit.entries import Cancel, Incident, Open, PaperResult, Replace
 from audit.manifest import Manifest
 from audit.place import FolderPlace
 from audit.tiles import log_paths
 from audit.verify import verify
 from audit.verify.roll import paper_problem
 from ballot.errors import TooEarly
-from ballot.log import write_durably
 from ballot.office import NotReady, Office
 from scripts.shell import DIRECTORY, next_step, open_office, progress, say, serve_office
 from tally.combine import make_result_body
@@ -223,15 +221,8 @@ def close(directory: Path) -> None:
     manifest = office.manifest
     if office.clock.now() < manifest.closes_at + manifest.grace_seconds:
         raise TooEarly(f"ballots are accepted until {manifest.closes} and {manifest.grace_seconds} seconds more")
-    statements = []
-    for number in range(1, len(manifest.registrars) + 1):
-        statement, issued = office.registrar(number).close()
-        write_durably(office.public / issuance_path(number), "".join(line.line() for line in issued).encode())
-        statements.append(statement)
-    office.box.finish(office.count_statements)
+    office.close_voting()
     order = office.log().order
-    body = Close(batches=order.batches, ballots=order.ballots, issuance=statements)
-    office.log().append([office.officers_sign(body)])
     say(f"voting is closed: {order.ballots} ballots in {order.batches} batches")
     next_step(f"paper votes, if any: stembus paper {directory} --help; then: stembus trustee intent {directory}")
 
@@ -264,9 +255,7 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
     if not log.order.paper_roll:
         if log.order.phase.value != "closed":
             raise NotReady("paper votes are logged after the close")
-        write_durably(office.public / PAPER, encode_keys(struck).encode("ascii"))
-        count, root = list_root(struck)
-        log.append([office.officers_sign(PaperRoll(count=count, root=root.hex()))])
+        office.log_paper_roll()
     log.append([office.officers_sign(body)])
     say(f"{ballots} paper ballots of {len(struck)} struck voters are logged")
 

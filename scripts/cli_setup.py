@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ballot.definition import DRAFT
 from ballot.log import write_durably
 from ballot.office import ROLES, NotReady, check_draft
-from crypto.signing import SigningKey
+from scripts.parties import new_secret, public_part
 from scripts.shell import DIRECTORY, next_step, open_office, say
-from tally.trustee import new_identity
 
 
 @click.command()
@@ -101,32 +99,11 @@ def make_key(directory: Path, party: str) -> None:
         content = office.secret(party)
         say(f"already done: {office.key_path(party)} exists")
     else:
-        content = _new_secret(role)
-    public = _public(role, party, content)
+        content = new_secret(role)
+    public = public_part(role, party, content)
     path = office.make_key(party, content, public)
     click.echo(f"{party} {fingerprint(public['key'])}")
     say(f"secret: {path}   public: {directory / 'keys' / (party + '.json')}")
-
-
-def _new_secret(role: str) -> dict[str, Any]:
-    if role == "trustee":
-        return new_identity()
-    content: dict[str, Any] = {"role": role, "seed": SigningKey.generate().seed.hex()}
-    if role == "registrar":
-        from crypto.blind_signer import BlindSigner
-
-        content["blind_key"] = BlindSigner.generate().to_der().hex()
-    return content
-
-
-def _public(role: str, party: str, content: dict[str, Any]) -> dict[str, str]:
-    signing = SigningKey(bytes.fromhex(content["seed"]))
-    public = {"role": role, "name": party, "key": signing.public.hex()}
-    if role == "registrar":
-        from crypto.blind_signer import BlindSigner
-
-        public["blind_key"] = BlindSigner.from_der(bytes.fromhex(content["blind_key"])).public.to_spki().hex()
-    return public
 
 
 def fingerprint(key_hex: str) -> str:

@@ -11,8 +11,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from audit.clock import SimulatedClock
-from audit.entries import Close, Open, PaperResult, PaperRoll
-from audit.lists import PAPER, encode_keys, issuance_path, list_root
+from audit.entries import Open, PaperResult
 from audit.logview import read_log
 from audit.manifest import parse_time
 from audit.place import FolderPlace
@@ -30,10 +29,9 @@ from ballot.roll import RollReading, import_roll, read_csv
 from ballot.services import ServedOffice
 from ballot.token import VotingPass, make_request, new_pass, take_answer
 from ballot.voter import Choice, prepare, sign_ballot
-from crypto.blind_signer import BlindSigner
-from crypto.signing import SigningKey
+from scripts.parties import new_secret, public_part
 from tally.combine import make_result_body
-from tally.trustee import Trustee, make_election_key, new_identity
+from tally.trustee import Trustee, make_election_key
 
 OPENS = "2019-10-14T09:00:00+02:00"
 CLOSES = "2019-10-20T18:00:00+02:00"
@@ -68,20 +66,8 @@ def demo_draft(eligible: int, minimum: int, **changes: object) -> str:
 def make_party(office: ServedOffice, party: str) -> None:
     """One party makes its own key: a secret file, and a public one for the definition."""
     role = party.partition("-")[0]
-    if office.key_path(party).exists():
-        content = office.secret(party)
-    elif role == "trustee":
-        content = new_identity()
-    else:
-        content = {"role": role, "seed": SigningKey.generate().seed.hex()}
-        if role == "registrar":
-            content["blind_key"] = BlindSigner.generate().to_der().hex()
-    key = SigningKey(bytes.fromhex(str(content["seed"])))
-    public = {"role": role, "name": party, "key": key.public.hex()}
-    if role == "registrar":
-        signer = BlindSigner.from_der(bytes.fromhex(str(content["blind_key"])))
-        public["blind_key"] = signer.public.to_spki().hex()
-    office.make_key(party, content, public)
+    content = office.secret(party) if office.key_path(party).exists() else new_secret(role)
+    office.make_key(party, content, public_part(role, party, content))
 
 
 class Rehearsal:
@@ -190,26 +176,15 @@ class Rehearsal:
 
     def close(self) -> None:
         """Registrars stop and sign, the box seals its last batch, officers close the log."""
-        office, manifest = self.office, self.office.manifest
+        manifest = self.office.manifest
         self.clock.move_to(manifest.closes_at + manifest.grace_seconds)
-        statements = []
-        for number in range(1, len(manifest.registrars) + 1):
-            statement, issued = office.registrar(number).close()
-            write_durably(office.public / issuance_path(number), "".join(line.line() for line in issued).encode())
-            statements.append(statement)
-        office.box.finish(office.count_statements)
-        order = office.log().order
-        body = Close(batches=order.batches, ballots=order.ballots, issuance=statements)
-        office.log().append([office.officers_sign(body)])
+        self.office.close_voting()
 
     def paper(self, ballots: int, counts: Sequence[Sequence[int]]) -> None:
         """The list of voters struck for paper, and the count of the paper ballots."""
-        struck = self.office.registrar().struck()
-        write_durably(self.office.public / PAPER, encode_keys(struck).encode("ascii"))
-        count, root = list_root(struck)
-        log = self.office.log()
-        log.append([self.office.officers_sign(PaperRoll(count=count, root=root.hex()))])
-        log.append([self.office.officers_sign(PaperResult(ballots=ballots, counts=[list(c) for c in counts]))])
+        self.office.log_paper_roll()
+        body = PaperResult(ballots=ballots, counts=[list(c) for c in counts])
+        self.office.log().append([self.office.officers_sign(body)])
 
     def intents(self, trustees: Sequence[int] = (1, 2)) -> None:
         for number in trustees:
