@@ -273,6 +273,11 @@ def parse_entry(data: bytes) -> Entry:
     return Entry(envelope.type, body, tuple(envelope.signatures))  # type: ignore[arg-type]
 
 
+def entry_type(body: Record) -> str:
+    """The name under which such a body stands in the log."""
+    return _NAMES[type(body)]
+
+
 def encode_entry(body: Record, signatures: Sequence[Signature] = ()) -> bytes:
     ordered = sorted(signatures, key=lambda signature: signature.by)
     return encode({"body": body, "signatures": ordered, "type": _NAMES[type(body)]})

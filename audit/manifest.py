@@ -306,6 +306,13 @@ def _check_parties(manifest: Manifest) -> None:
         _fail("registrars", "two registrars have the same blind-signing key")
 
 
+def _origin(url: str) -> tuple[str | None, int]:
+    try:
+        return urlsplit(url).hostname, urlsplit(url).port or 443
+    except ValueError:
+        raise ManifestInvalid(f"url: {url[:100]!r} is not an address") from None
+
+
 def _check_binding(manifest: Manifest) -> None:
     def demand(holds: bool, field: str, problem: str) -> None:
         if not holds:
@@ -325,5 +332,5 @@ def _check_binding(manifest: Manifest) -> None:
     demand(2 * manifest.witnesses.quorum > len(manifest.witnesses.members), "witnesses", "need a quorum above half")
     urls = [r.url for r in manifest.registrars] + [manifest.box.url, manifest.client.url]
     demand(all(url.startswith("https://") for url in urls), "url", "must start with https://")
-    origins = {(urlsplit(url).hostname, urlsplit(url).port or 443) for url in urls}
+    origins = {_origin(url) for url in urls}
     demand(len(origins) == len(urls), "url", "registrars, ballot box and client need separate origins")

@@ -52,7 +52,7 @@ class BallotBox:
         self._log.refresh()
         now = self._clock.now()
         if self._log.order.phase.value != "open" or now < self._manifest.opens_at:
-            raise NotOpen(f"voting is not open; it opens at {self._manifest.opens}")
+            raise NotOpen(f"voting is not open; it runs from {self._manifest.opens} to {self._manifest.closes}")
         if now >= self._manifest.closes_at + self._manifest.grace_seconds:
             raise NotOpen("voting is closed")
         try:

@@ -1,7 +1,7 @@
 """The credential authority: a code for each letter, public keys for everyone else.
 
 Works offline on the letters file. Decides codes, spare letters, and what is published. The codes exist in
-two secret files until the letters are printed; `destroy_codes` ends that.
+two secret files until the letters are printed; `destroy_codes` ends that: what stays is who got which public key.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from math import ceil
 from pathlib import Path
 
 from audit.entries import Roll
-from audit.lists import CREDENTIALS, SPARES, encode_keys, list_root, parse_keys
+from audit.lists import CREDENTIALS, SPARES, encode_keys, list_root
 from ballot.codes import credential_key, format_code, new_code, parse_code
 from ballot.errors import RollInvalid
 from ballot.log import write_durably
@@ -21,6 +21,7 @@ from ballot.roll import LETTER_COLUMNS, read_csv, write_csv
 CODED_COLUMNS = [*LETTER_COLUMNS, "code"]
 SPARE_COLUMNS = ["spare", "code"]
 ENROLMENT_COLUMNS = ["number", "credential"]
+SPARE_KEY_COLUMNS = ["spare", "credential"]
 SPARE_SHARE = 0.02
 Progress = Callable[[int, int], None]
 
@@ -36,7 +37,7 @@ def make_credentials(letters: Path, folder: Path, referendum: bytes, progress: P
     Done again, it keeps what is there: letters may be at the printer's."""
     if (folder / "enrolment.csv").exists():
         count = sum(1 for _ in read_csv(folder / "enrolment.csv", ENROLMENT_COLUMNS))
-        return Made(count, sum(1 for _ in read_csv(folder / "spares.csv", SPARE_COLUMNS)))
+        return Made(count, sum(1 for _ in read_csv(folder / "spare-keys.csv", SPARE_KEY_COLUMNS)))
     rows = list(read_csv(letters, LETTER_COLUMNS))
     coded, enrolment = [], []
     for done, row in enumerate(rows, 1):
@@ -48,14 +49,16 @@ def make_credentials(letters: Path, folder: Path, referendum: bytes, progress: P
     spares = [[f"spare-{k:05d}", format_code(new_code())] for k in range(1, ceil(len(rows) * SPARE_SHARE) + 1)]
     write_csv(folder / "codes.csv", coded, CODED_COLUMNS)
     write_csv(folder / "spares.csv", spares, SPARE_COLUMNS)
+    keys = [[label, credential_key(parse_code(code), referendum).public.hex()] for label, code in spares]
+    write_csv(folder / "spare-keys.csv", keys, SPARE_KEY_COLUMNS)
     write_csv(folder / "enrolment.csv", enrolment, ENROLMENT_COLUMNS)
     return Made(len(rows), len(spares))
 
 
-def publish_lists(folder: Path, public: Path, referendum: bytes) -> Roll:
+def publish_lists(folder: Path, public: Path) -> Roll:
     """Writes both sorted public lists into the bundle and returns the entry's body."""
     credentials = [bytes.fromhex(row[1]) for row in read_csv(folder / "enrolment.csv", ENROLMENT_COLUMNS)]
-    spares = [spare_key(row[1], referendum) for row in read_csv(folder / "spares.csv", SPARE_COLUMNS)]
+    spares = list(spare_keys(folder).values())
     if len({*credentials, *spares}) != len(credentials) + len(spares):
         raise RollInvalid("two letters have the same code; make the credentials again")
     write_durably(public / CREDENTIALS, encode_keys(credentials).encode("ascii"))
@@ -65,13 +68,9 @@ def publish_lists(folder: Path, public: Path, referendum: bytes) -> Roll:
     return Roll(count=count, credentials_root=root.hex(), spares=spare_count, spares_root=spare_root.hex())
 
 
-def spare_key(code: str, referendum: bytes) -> bytes:
-    return credential_key(parse_code(code), referendum).public
-
-
-def published(public: Path, name: str) -> list[bytes]:
-    with (public / name).open("rb") as lines:
-        return list(parse_keys(lines))
+def spare_keys(folder: Path) -> dict[str, bytes]:
+    """The public key of each spare letter, by its label. The codes are not needed for it."""
+    return {row[0]: bytes.fromhex(row[1]) for row in read_csv(folder / "spare-keys.csv", SPARE_KEY_COLUMNS)}
 
 
 def destroy_codes(folder: Path) -> list[str]:

@@ -12,10 +12,12 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 
 from audit import bounds
-from audit.entries import Entry, check_signatures, parse_entry
+from audit.canonical import Record
+from audit.entries import Entry, check_signatures, entry_type, parse_entry
 from audit.errors import AuditError, RecordInvalid
 from audit.manifest import Manifest, parse_manifest, referendum_id
 from audit.merkle import Frontier, consistency_proof, hash_root, leaf_hash
@@ -182,6 +184,14 @@ class LogWriter:
                 raise
             self._cosign()
         return first
+
+    def check(self, body: Record) -> None:
+        """Says beforehand whether an entry could be appended now, so that no file is published for one that
+        cannot. Raises OrderInvalid or WitnessesMissing."""
+        self.refresh()
+        deepcopy(self.order).admit(entry_type(body), body)  # type: ignore[arg-type]
+        if not self.cosign():
+            raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was changed, try again")
 
     def _refuse_rollback(self) -> None:
         for witness in self.witnesses:

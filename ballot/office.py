@@ -20,6 +20,7 @@ from audit.canonical import Record
 from audit.castballot import BallotContext
 from audit.clock import Clock, RealClock, SimulatedClock
 from audit.entries import ElectionKey, encode_entry, sign_entry
+from audit.errors import ManifestInvalid
 from audit.manifest import Manifest, encode_manifest, parse_manifest, parse_time, referendum_id
 from audit.place import FolderPlace
 from audit.verify.ballots import context_of
@@ -94,7 +95,10 @@ class Office:
         """Freezes the draft. Once frozen it stays as it is."""
         path = self.root / "manifest.json"
         if not path.exists():
-            raw = encode_manifest(make_manifest(read_draft(self.draft), read_keys(self.root / "keys")))
+            manifest = make_manifest(read_draft(self.draft), read_keys(self.root / "keys"))
+            if manifest.clock == "simulated" and self._given_clock is None:
+                _simulated_clock()
+            raw = encode_manifest(manifest)
             write_durably(path, raw)
             write_durably(self.root / "referendum.id", (referendum_id(raw).hex() + "\n").encode("ascii"))
         return self.manifest, self.manifest_raw
@@ -121,10 +125,7 @@ class Office:
             return self._given_clock
         if self.manifest.clock == "real":
             return RealClock()
-        moment = os.environ.get("STEMBUS_CLOCK")
-        if moment is None:
-            raise NotReady("this rehearsal's clock is simulated; set STEMBUS_CLOCK=2019-10-14T09:00:00+02:00 or so")
-        return SimulatedClock(parse_time(moment))
+        return _simulated_clock()
 
     # Services
 
@@ -168,6 +169,16 @@ class Office:
             sign_entry(self.referendum, body, party.replace("-", "/"), self.signing_key(party)) for party in parties
         ]
         return encode_entry(body, signatures)
+
+
+def _simulated_clock() -> SimulatedClock:
+    moment = os.environ.get("STEMBUS_CLOCK")
+    try:
+        if moment is not None:
+            return SimulatedClock(parse_time(moment))
+    except ManifestInvalid as error:
+        raise NotReady(f"STEMBUS_CLOCK: {error}") from None
+    raise NotReady("this rehearsal's clock is simulated; set STEMBUS_CLOCK=2019-10-14T09:00:00+02:00 or so")
 
 
 def check_draft(root: Path) -> Manifest:

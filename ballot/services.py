@@ -75,6 +75,8 @@ class ServedOffice(Office):
     def close_voting(self) -> None:
         """Registrars stop and sign, the box seals its last batch, two officers close the log. Killed
         anywhere, it can be run again."""
+        order = self.log().order
+        self.log().check(Close(batches=order.batches, ballots=order.ballots, issuance=[]))
         statements = []
         for number in range(1, len(self.manifest.registrars) + 1):
             statement, issued = self.registrar(number).close()
@@ -89,6 +91,8 @@ class ServedOffice(Office):
     def log_paper_roll(self) -> None:
         """Publishes who was struck for paper, and logs the list's root."""
         struck = self.registrar().struck()
-        write_durably(self.public / PAPER, encode_keys(struck).encode("ascii"))
         count, root = list_root(struck)
-        self.log().append([self.officers_sign(PaperRoll(count=count, root=root.hex()))])
+        body = PaperRoll(count=count, root=root.hex())
+        self.log().check(body)
+        write_durably(self.public / PAPER, encode_keys(struck).encode("ascii"))
+        self.log().append([self.officers_sign(body)])

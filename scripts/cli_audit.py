@@ -16,6 +16,7 @@ import msgspec
 
 from audit.castballot import BallotContext, parse_ballot
 from audit.entries import ElectionKey
+from audit.errors import PlaceError
 from audit.logview import LogView, read_log
 from audit.place import open_place
 from audit.verify import Report, verify
@@ -59,7 +60,10 @@ def verify_command(
     """
     identity = _identity(referendum)
     with ExitStack() as stack:
-        source = open_place(place)
+        try:
+            source = open_place(place)
+        except PlaceError as error:
+            fail(str(error), "give a folder, a zip file or an address that holds a published bundle", EXIT_USAGE)
         # Fresh processes: a fork would copy open databases and locks.
         executor = (
             stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn"))) if workers > 1 else None

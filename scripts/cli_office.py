@@ -11,15 +11,24 @@ import click
 from audit.entries import Cancel, Incident, Open, PaperResult, Replace
 from audit.manifest import Manifest
 from audit.place import FolderPlace
-from audit.tiles import log_paths
 from audit.verify import verify
+from audit.verify.report import EXIT_FAULT
 from audit.verify.roll import paper_problem
 from ballot.errors import TooEarly
+from ballot.log import LogWriter
 from ballot.office import NotReady, Office
 from scripts.shell import DIRECTORY, next_step, open_office, progress, say, serve_office
 from tally.combine import make_result_body
 
 TEXT = click.option("--text", multiple=True, required=True, metavar="LANG=TEXT", help="Once for each language.")
+
+
+def settle(log: LogWriter) -> bool:
+    """Asks witnesses for the head's cosignatures, and says so when they are missing."""
+    if log.cosign():
+        return True
+    say("a quorum of witnesses has not seen this step yet: nothing can follow it; run the same command again")
+    return False
 
 
 @click.group()
@@ -87,6 +96,19 @@ def roll_strike(directory: Path, number: str) -> None:
     say(f"voter {number} is struck and can vote on paper")
 
 
+@roll.command("unlock")
+@DIRECTORY
+@click.argument("number")
+def roll_unlock(directory: Path, number: str) -> None:
+    """Give voter NUMBER new tries, after ten wrong second factors.
+
+    \b
+    Example:  stembus roll unlock kortrijk 012345678
+    """
+    serve_office(directory).registrar().unlock(number)
+    say(f"voter {number} has ten new tries")
+
+
 @click.group()
 def credentials() -> None:
     """The letters' codes."""
@@ -110,10 +132,11 @@ def credentials_make(directory: Path) -> None:
     with progress("codes") as bar:
         made = make_credentials(office.folder("importer") / "letters.csv", authority, office.referendum, bar)
     if phase == "keyed":
-        office.log().append([office.officers_sign(publish_lists(authority, office.public, office.referendum))])
+        office.log().append([office.officers_sign(publish_lists(authority, office.public))])
     office.enrol_all()
     click.echo(f"{made.credentials} letters, {made.spares} spares")
-    say(f"the codes are in {authority / 'codes.csv'}: print, then delete that file and spares.csv")
+    say(f"the codes are in {authority / 'codes.csv'} and spares.csv")
+    say(f"once all letters are printed: stembus credentials destroy {directory}")
     next_step(f"stembus open {directory}")
 
 
@@ -127,14 +150,13 @@ def credentials_replace(directory: Path, number: str, spare: str) -> None:
     \b
     Example:  stembus credentials replace kortrijk 012345678 spare-00001
     """
-    from ballot.credentials import SPARE_COLUMNS, spare_key
-    from ballot.roll import read_csv
-
     office = serve_office(directory)
-    codes = dict(read_csv(office.folder("authority") / "spares.csv", SPARE_COLUMNS))
-    if spare not in codes:
+    from ballot.credentials import spare_keys
+
+    keys = spare_keys(office.folder("authority"))
+    if spare not in keys:
         raise NotReady(f"there is no spare letter {spare}")
-    replacement = spare_key(codes[spare], office.referendum)
+    replacement = keys[spare]
     struck = office.registrar().replace(number, replacement)
     if replacement.hex() in office.log().order.replaced:
         say("already done: this replacement stands in the log")
@@ -142,6 +164,22 @@ def credentials_replace(directory: Path, number: str, spare: str) -> None:
     body = Replace(struck=struck.hex(), replacement=replacement.hex())
     office.log().append([office.officers_sign(body)])
     say(f"voter {number} now votes with {spare}; the lost letter is void")
+
+
+@credentials.command("destroy")
+@DIRECTORY
+@click.confirmation_option(prompt="Are all letters and spares printed?")
+def credentials_destroy(directory: Path) -> None:
+    """Delete the codes, once letters and sealed spares are printed.
+
+    \b
+    Example:  stembus credentials destroy kortrijk --yes
+    """
+    open_office(directory)
+    from ballot.credentials import destroy_codes
+
+    gone = destroy_codes(directory / "authority")
+    say(f"deleted: {', '.join(gone)}" if gone else "already done: there are no codes left")
 
 
 @click.command("open")
@@ -156,6 +194,7 @@ def open_command(directory: Path) -> None:
     log = office.log()
     if log.order.phase.value == "open":
         say("already done: voting is open")
+        settle(log)
         return
     now = office.clock.now()
     if now < office.manifest.opens_at:
@@ -164,8 +203,9 @@ def open_command(directory: Path) -> None:
         raise TooEarly(f"voting would have closed at {office.manifest.closes}; define a new referendum")
     digest = office.context().election_key.hex()
     log.append([office.officers_sign(Open(election_key=digest))])
-    say(f"voting is open until {office.manifest.closes}")
-    next_step(f"stembus vote {directory}; and every ten minutes: stembus seal {directory}")
+    if settle(log):
+        say(f"voting is open until {office.manifest.closes}")
+        next_step(f"stembus vote {directory}; and every minute: stembus seal {directory}")
 
 
 @click.command()
@@ -182,6 +222,7 @@ def status(directory: Path) -> None:
     click.echo(f"referendum  {office.referendum.hex()}{'' if office.manifest.binding else '  (rehearsal)'}")
     click.echo(f"phase       {order.phase.value}")
     click.echo(f"log         {log.size} entries, {order.batches} batches, {order.ballots} ballots")
+    settle(log)
     if order.phase.value == "ceremony":
         done = f"{len(order.committed)} committed, {len(order.revealed)} revealed, {len(order.confirmed)} confirmed"
         click.echo(f"ceremony    attempt {order.attempt}: {done} of {order.trustees}")
@@ -204,6 +245,7 @@ def seal(directory: Path) -> None:
     office = serve_office(directory)
     number = office.box.seal(office.count_statements)
     say(f"batch {number} stands in the log" if number else "no batch is due")
+    settle(office.log())
 
 
 @click.command()
@@ -217,20 +259,24 @@ def close(directory: Path) -> None:
     office = serve_office(directory)
     if office.log().order.phase.value in ("closed", "tallied"):
         say("already done: voting is closed")
+        settle(office.log())
         return
     manifest = office.manifest
     if office.clock.now() < manifest.closes_at + manifest.grace_seconds:
         raise TooEarly(f"ballots are accepted until {manifest.closes} and {manifest.grace_seconds} seconds more")
     office.close_voting()
     order = office.log().order
-    say(f"voting is closed: {order.ballots} ballots in {order.batches} batches")
+    say(f"voting is closed: {order.ballots} ballots, {order.batches} batches")
+    settle(office.log())
     next_step(f"paper votes, if any: stembus paper {directory} --help; then: stembus trustee intent {directory}")
 
 
 @click.command()
 @DIRECTORY
 @click.option("--ballots", type=click.IntRange(0), required=True, help="Paper ballots, blank ones included.")
-@click.option("--counts", multiple=True, required=True, metavar="N,N,...", help="Per question, in order of options.")
+@click.option(
+    "--counts", multiple=True, required=True, metavar="N,N,...", help="Once for each question, in order of options."
+)
 def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
     """Log who was struck for paper, and the count of the paper ballots.
 
@@ -257,6 +303,7 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
             raise NotReady("paper votes are logged after the close")
         office.log_paper_roll()
     log.append([office.officers_sign(body)])
+    settle(log)
     say(f"{ballots} paper ballots of {len(struck)} struck voters are logged")
 
 
@@ -340,7 +387,8 @@ def publish(directory: Path, target: Path | None) -> None:
     if target is not None:
         _copy_bundle(office, target)
         say(f"copied to {target}")
-    click.echo(f"{office.public}: {len(list(log_paths(log.size)))} log files, sound")
+    word = "with faults; the result stands" if report.exit_status == EXIT_FAULT else "sound"
+    click.echo(f"{office.public}: {log.size} log entries, {word}")
     next_step(f"anyone can run: stembus verify {target or office.public} --referendum {office.referendum.hex()}")
 
 

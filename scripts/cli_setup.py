@@ -121,7 +121,7 @@ def define(directory: Path) -> None:
     Example:  stembus define kortrijk
     """
     office = open_office(directory)
-    done = (directory / "manifest.json").exists()
+    done = (directory / "public" / "checkpoint").exists()
     manifest, _ = office.define()
     office.log()
     click.echo(office.referendum.hex())

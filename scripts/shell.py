@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 HINTS: list[tuple[type[Exception], str]] = [
     (ManifestInvalid, "correct this field in referendum.toml and run: stembus check DIR"),
-    (NotReady, "stembus status DIR shows where the referendum stands"),
     (OrderInvalid, "stembus status DIR shows where the referendum stands"),
     (LogBehindWitness, "nothing was changed; bring back the newest copy of the published folder"),
     (SecretFileError, "check the path and the passphrase (STEMBUS_PASSPHRASE, or type it when asked)"),
@@ -70,7 +69,7 @@ def next_step(text: str) -> None:
     say(f"next: {text}")
 
 
-def fail(message: str, hint: str | None = None, status: int = 1) -> None:
+def fail(message: str, hint: str | None = None, status: int = 1) -> NoReturn:
     say(f"stembus: error: {message}")
     if hint:
         say(f"stembus: hint: {hint}")

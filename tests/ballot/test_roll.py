@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import ballot.roll
-from audit.lists import CREDENTIALS, SPARES, list_root
+from audit.lists import CREDENTIALS, SPARES, list_root, parse_keys
 from audit.manifest import Eligibility, SecondFactor
 from ballot.codes import credential_key, parse_code
-from ballot.credentials import destroy_codes, make_credentials, publish_lists, published
+from ballot.credentials import destroy_codes, make_credentials, publish_lists
 from ballot.errors import CodeMistyped, RollInvalid
 from ballot.factor import FactorHasher, normalise_factor
 from ballot.roll import COLUMNS, Refusal, RollReading, import_roll, read_register
@@ -27,6 +27,11 @@ LANGUAGES = ["nl", "en", "fr"]
 FACTOR = SecondFactor(kind="birth-date", memory_kib=8, passes=1)
 PEPPER = b"p" * 32
 REFERENDUM = b"r" * 32
+
+
+def _keys(path: Path) -> list[bytes]:
+    with path.open("rb") as lines:
+        return list(parse_keys(lines))
 
 
 def rule(count: int) -> Eligibility:
@@ -410,17 +415,17 @@ def test_each_code_opens_the_credential_of_its_letter(authority: Path) -> None:
 def test_the_published_roots_are_those_of_the_published_lists(tmp_path: Path, authority: Path) -> None:
     public = tmp_path / "public"
     public.mkdir()
-    roll = publish_lists(authority, public, REFERENDUM)
+    roll = publish_lists(authority, public)
     for name, count, root in (
         (CREDENTIALS, roll.count, roll.credentials_root),
         (SPARES, roll.spares, roll.spares_root),
     ):
-        keys = published(public, name)
+        keys = _keys(public / name)
         assert keys == sorted(keys)
         assert list_root(keys) == (count, bytes.fromhex(root))
     enrolled = dict(read(authority / "enrolment.csv"))
-    assert {key.hex() for key in published(public, CREDENTIALS)} == set(enrolled.values()) - {"credential"}
-    assert publish_lists(authority, public, REFERENDUM) == roll
+    assert {key.hex() for key in _keys(public / CREDENTIALS)} == set(enrolled.values()) - {"credential"}
+    assert publish_lists(authority, public) == roll
 
 
 def test_two_letters_with_one_code_are_refused(tmp_path: Path, authority: Path) -> None:
@@ -429,17 +434,17 @@ def test_two_letters_with_one_code_are_refused(tmp_path: Path, authority: Path) 
     (authority / "enrolment.csv").write_text("\n".join(lines) + "\n")
     (tmp_path / "public").mkdir()
     with pytest.raises(RollInvalid, match="same code"):
-        publish_lists(authority, tmp_path / "public", REFERENDUM)
+        publish_lists(authority, tmp_path / "public")
     assert list((tmp_path / "public").iterdir()) == []
 
 
 def test_destroyed_codes_are_gone_and_are_not_made_anew(tmp_path: Path, authority: Path) -> None:
     assert destroy_codes(authority) == ["codes.csv", "spares.csv"]
     assert destroy_codes(authority) == []
-    enrolment = (authority / "enrolment.csv").read_bytes()
+    public = {name: (authority / name).read_bytes() for name in ("enrolment.csv", "spare-keys.csv")}
     with contextlib.suppress(RollInvalid):
         make_credentials(tmp_path / "importer" / "letters.csv", authority, REFERENDUM)
-    assert content(authority) == {"enrolment.csv": enrolment}
+    assert content(authority) == public
 
 
 def test_the_whole_import_done_again_in_a_rehearsal_changes_nothing(opened: Finished, tmp_path: Path) -> None:

@@ -73,6 +73,8 @@ def test_an_official_runs_a_referendum_from_draft_to_result(run: Run, tmp_path: 
     run("vote", folder, "--code", letters[0][1], "--factor", letters[0][2], "--choice", "2", "--yes", at=OPENS)
     assert "cast number" not in run("status", folder, at=OPENS).output
     run("roll", "strike", folder, letters[10][0], at=OPENS)
+    assert "codes.csv" in run("credentials", "destroy", folder, "--yes", at=OPENS).output
+    assert not (folder / "authority" / "codes.csv").exists()
     run("credentials", "replace", folder, letters[11][0], "spare-00001", at=OPENS)
     assert "already" in run("credentials", "replace", folder, letters[11][0], "spare-00001", at=OPENS).output
     run("incident", folder, "--text", "nl=De website lag tien minuten plat.", at=OPENS)
@@ -86,6 +88,7 @@ def test_an_official_runs_a_referendum_from_draft_to_result(run: Run, tmp_path: 
             run("trustee", step, folder, "--number", number, at=CLOSED)
     assert "already done" in run("trustee", "decrypt", folder, "--number", 1, at=CLOSED).output
     run("trustee", "rehearse", folder, "--number", 1, at=CLOSED)
+    assert "the paper result" in run("paper", folder, "--ballots", 1, "--counts", "1,0", at=CLOSED).output
     run("tally", folder, at=CLOSED)
     run("publish", folder, "--to", tmp_path / "bundle.zip", at=CLOSED)
     output = run("verify", tmp_path / "bundle.zip", "--referendum", identity, "--workers", 1).output
@@ -95,6 +98,24 @@ def test_an_official_runs_a_referendum_from_draft_to_result(run: Run, tmp_path: 
     run("verify", public, "--workers", 1, status=3)
     run("verify", public, "--referendum", "00" * 32, "--workers", 1, status=1)
     assert '"manifest"' in run("show", public, 0).output
+
+
+def test_paper_that_comes_too_late_publishes_nothing_and_stops_nobody(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    run("open", folder, at=OPENS)
+    letters = _letters(folder)
+    for _, code, born in letters[:3]:
+        run("vote", folder, "--code", code, "--factor", born, "--choice", "1", "--yes", at=OPENS)
+    run("roll", "strike", folder, letters[5][0], at=OPENS)
+    run("close", folder, at=CLOSED)
+    run("trustee", "intent", folder, "--number", 1, at=CLOSED)
+    run("paper", folder, "--ballots", 1, "--counts", "1,0", at=CLOSED, status=1)
+    assert not (folder / "public" / "paper").exists()
+    run("trustee", "intent", folder, "--number", 2, at=CLOSED)
+    for number in (1, 2):
+        run("trustee", "decrypt", folder, "--number", number, at=CLOSED)
+    run("tally", folder, at=CLOSED)
 
 
 def test_a_voter_can_test_a_ballot_and_rebuild_it_elsewhere(run: Run, tmp_path: Path) -> None:
@@ -121,7 +142,6 @@ def test_a_voter_can_test_a_ballot_and_rebuild_it_elsewhere(run: Run, tmp_path: 
     ("arguments", "message"),
     [
         (["status", "nowhere"], "there is no folder nowhere"),
-        (["verify", "nowhere", "--referendum", "00" * 32], "there is nothing at nowhere"),
         (["key", "make", ".", "mayor-1"], "is no party"),
         (["key", "make", ".", "trustee"], "is no party"),
         (["define", "."], "no draft"),
@@ -135,6 +155,10 @@ def test_bad_input_ends_in_an_error_and_a_sentence(
     output = run(*arguments, status=1).output
     assert "stembus: error:" in output
     assert message in output
+
+
+def test_a_place_that_is_not_there_is_a_usage_error(run: Run) -> None:
+    assert "there is nothing at nowhere" in run("verify", "nowhere", "--referendum", "00" * 32, status=2).output
 
 
 def test_a_malformed_id_is_a_usage_error(run: Run, finished: Finished) -> None:

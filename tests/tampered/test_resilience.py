@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from audit.castballot import encode_body
+from audit.verify.ceremony import CeremonyCheck
 from crypto.elgamal import add_ciphertexts, encrypt
 from crypto.group import ORDER, random_scalar
 from crypto.proofs import commit_range, respond_range
@@ -60,4 +61,19 @@ def test_a_bundle_with_several_faults_has_each_of_them_reported(parts: dict[str,
     forge.files_hook = lambda files: files.update({"notes.txt": b"", "log.vkey": b"x\n"})
     report = judge(forge, forge.build())
     assert {fault.check for fault in report.faults} == {"V1", "V4", "V16", "V19", "V20", "V28"}
+    assert report.exit_status == 1
+
+
+@pytest.mark.parametrize("step", ["take", "conclude"])
+def test_an_exception_inside_a_step_is_a_failed_check_and_never_exit_0(
+    parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug in the verifier")
+
+    monkeypatch.setattr(CeremonyCheck, step, broken)
+    forge = new_forge(parts)
+    forge.with_tally = False
+    report = judge(forge, forge.build())
+    assert [fault.where for fault in report.faults] == ["verifier"]
     assert report.exit_status == 1
