@@ -56,9 +56,10 @@ def starting(prefix: str, last: bool = False) -> Callable[[dict[str, bytes]], st
 
 
 add("one_bit_of_a_hash_tile", 8, "V5", flip(starting("tile/0")))
-add("one_bit_of_an_entry_bundle", 8, "V5", flip(starting("tile/entries"), -40), also=("V6", "V10"))
+# The last letters of the last entry are `result"}`: a flipped bit makes it a type that does not exist.
+add("one_bit_of_an_entry_bundle", 8, "V5", flip(starting("tile/entries"), -3), also=("V6", "V8"))
 add("one_bit_of_the_verifier_key", 8, "V4", flip(starting("log.vkey")))
-add("one_bit_of_the_credentials", 8, "V13", flip(starting("credentials")), also=("V21",))
+add("one_bit_of_the_credentials", 8, "V13", flip(starting("credentials"), 64), also=("V21",))
 add("one_bit_of_the_spares", 8, "V13", flip(starting("spares")))
 add("one_bit_of_the_issuance_list", 8, "V21", flip(starting("issuance"), 200))
 for name in ("checkpoint", "log.vkey", "tile/0", "tile/entries", "spares", "issuance"):
