@@ -51,8 +51,13 @@ class BallotBox:
             return known
         self._log.refresh()
         now = self._clock.now()
-        if self._log.order.phase.value != "open" or now < self._manifest.opens_at:
-            raise NotOpen(f"voting is not open; it runs from {self._manifest.opens} to {self._manifest.closes}")
+        phase = self._log.order.phase.value
+        if now < self._manifest.opens_at:
+            raise NotOpen(f"voting is not open yet; it opens at {self._manifest.opens}")
+        if phase in ("closed", "tallied", "cancelled"):
+            raise NotOpen("voting is closed")
+        if phase != "open":
+            raise NotOpen("voting is not open yet; the officers have not opened it")
         if now >= self._manifest.closes_at + self._manifest.grace_seconds:
             raise NotOpen("voting is closed")
         try:

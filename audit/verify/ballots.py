@@ -8,6 +8,7 @@ with `check_ballot`, the same check.
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -93,7 +94,17 @@ class ChunkResult:
 
 def check_chunk(manifest: bytes, election_key: bytes, ballots: Sequence[tuple[int, bytes]]) -> ChunkResult:
     """Checks ballots, given with their log positions. Runs in workers."""
-    context = context_of(manifest, election_key)
+    # Nothing here makes cycles; the collector would only walk the whole batch over and over.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _check_chunk(context_of(manifest, election_key), ballots)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _check_chunk(context: BallotContext, ballots: Sequence[tuple[int, bytes]]) -> ChunkResult:
     faults: list[tuple[int, str, str]] = []
     kept: list[tuple[int, CastBallot]] = []
     for position, raw in ballots:
