@@ -89,7 +89,7 @@ def read_draft(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DefinitionInvalid(f"there is no draft {path}; make one with stembus new") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DefinitionInvalid(f"{path} is not valid TOML: {error}") from None
 
 

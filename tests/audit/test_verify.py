@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -75,3 +76,11 @@ def test_a_file_that_does_not_belong_to_the_bundle_is_a_fault(finished: Finished
     (tmp_path / "copy" / "notes.txt").write_text("hello")
     report = verify(FolderPlace(tmp_path / "copy"), finished.referendum)
     assert [(f.check, f.where) for f in report.faults] == [("V1", "notes.txt")]
+
+
+def test_a_pipe_in_the_place_of_a_file_is_a_fault_and_holds_nobody_up(finished: Finished, tmp_path: Path) -> None:
+    shutil.copytree(finished.public, tmp_path / "copy")
+    (tmp_path / "copy" / "log.vkey").unlink()
+    os.mkfifo(tmp_path / "copy" / "log.vkey")
+    report = verify(FolderPlace(tmp_path / "copy"), finished.referendum)
+    assert [(f.check, f.where) for f in report.faults] == [("V1", "log.vkey")]
