@@ -10,7 +10,7 @@ Source: SEC 2, section 2.4.1 (curve), through libsecp256k1.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from coincurve import PublicKey
 
@@ -94,12 +94,12 @@ def add_all(points: Iterable[Point]) -> Point:
     return Point(combine(keys))
 
 
-def combine(keys: Sequence[PublicKey]) -> PublicKey | None:
+def combine(keys: list[PublicKey]) -> PublicKey | None:
     """The sum of parsed, non-identity keys (at least one); None when it is the identity."""
     if len(keys) == 1:
         return keys[0]
     try:
-        return PublicKey.combine_keys(list(keys))
+        return PublicKey.combine_keys(keys)
     except ValueError:
         # The library says the same of a vanishing sum and of bad input, so the identity is confirmed.
         generator = GENERATOR.key
