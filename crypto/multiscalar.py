@@ -34,8 +34,8 @@ def weighted_sum(points: Sequence[Point], scalars: Sequence[int]) -> Point:
         put = [bucket.append for bucket in buckets]
         for width, keys, digits in groups:
             if position < width:
-                for key, digit in zip(keys, digits[position::width], strict=True):
-                    put[digit](key)
+                for point_key, digit in zip(keys, digits[position::width], strict=True):
+                    put[digit](point_key)
         sums = [combine(keys) if digit and keys else None for digit, keys in enumerate(buckets)]
         for bit in reversed(range(8)):
             terms = [key for digit in _BITS[bit] if (key := sums[digit]) is not None]
