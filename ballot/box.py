@@ -19,7 +19,7 @@ from audit.entries import Batch, IssuedCount, encode_entry, sign_entry
 from audit.manifest import Manifest
 from audit.receipt import Promise, Receipt, make_promise, make_receipt
 from audit.verify.ballots import BallotRefused, check_ballot
-from ballot.errors import BallotRejected, CastOutOfTurn, NotOpen, RollInvalid, TooEarly
+from ballot.errors import BallotRejected, CastOutOfTurn, Closed, NotOpenYet, RollInvalid, TooEarly
 from ballot.log import LogWriter
 from ballot.storage import ballots, bind_database, box_state
 from crypto.signing import SigningKey
@@ -53,13 +53,13 @@ class BallotBox:
         now = self._clock.now()
         phase = self._log.order.phase.value
         if now < self._manifest.opens_at:
-            raise NotOpen(f"voting is not open yet; it opens at {self._manifest.opens}")
+            raise NotOpenYet(f"voting is not open yet; it opens at {self._manifest.opens}")
         if phase in ("closed", "tallied", "cancelled"):
-            raise NotOpen("voting is closed")
+            raise Closed("voting is closed")
         if phase != "open":
-            raise NotOpen("voting is not open yet; the officers have not opened it")
+            raise NotOpenYet("voting is not open yet; the officers have not opened it")
         if now >= self._manifest.closes_at + self._manifest.grace_seconds:
-            raise NotOpen("voting is closed")
+            raise Closed("voting is closed")
         try:
             ballot = check_ballot(self.context, raw)
         except BallotRefused as error:
@@ -97,7 +97,7 @@ class BallotBox:
                     current = db.execute(
                         select(ballots.c.cast_ballot).where(of_token, ballots.c.seq == last)
                     ).scalar_one_or_none()
-                    raise CastOutOfTurn(f"cast number {ballot.seq + 1} where {expected + 1} is next", current)
+                    raise CastOutOfTurn(f"cast number {ballot.seq + 1} where {expected + 1} is next", current, expected)
                 db.execute(
                     insert(ballots).values(
                         ballot_id=ballot.ballot_id,

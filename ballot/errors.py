@@ -51,6 +51,14 @@ class NotOpen(BallotError):
     """Outside the voting times."""
 
 
+class NotOpenYet(NotOpen):
+    """Before the voting."""
+
+
+class Closed(NotOpen):
+    """After the voting."""
+
+
 class BallotRejected(BallotError):
     """A ballot fails a check; `check` is its code."""
 
@@ -60,11 +68,13 @@ class BallotRejected(BallotError):
 
 
 class CastOutOfTurn(BallotError):
-    """Another cast of this token is the current one; `current` is its stored ballot, when it is still here."""
+    """Another cast of this token is the current one; `current` is its stored ballot, when it is still here,
+    and `expected` the seq whose turn it is, when that is known."""
 
-    def __init__(self, message: str, current: bytes | None = None) -> None:
+    def __init__(self, message: str, current: bytes | None = None, expected: int | None = None) -> None:
         super().__init__(message)
         self.current = current
+        self.expected = expected
 
 
 class HeadMoved(BallotError):

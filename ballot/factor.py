@@ -1,43 +1,20 @@
-"""The second factor: how it is normalised, stored and checked.
+"""The second factor: how it is stored and checked.
 
-A birth date as ISO text or a national number as eleven digits; HMAC-SHA256 with a pepper kept outside the
-database, then Argon2id. Birth dates are widely known: the factor stops a thief of letters, not a relative.
+HMAC-SHA256 with a pepper kept outside the database, then Argon2id. Birth dates are widely known: the factor
+stops a thief of letters, not a relative.
 """
 
 from __future__ import annotations
 
 import hmac
-import re
-from datetime import date
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from argon2.low_level import Type
 
 from audit.manifest import SecondFactor
-from ballot.errors import RequestInvalid
 
 PEPPER_BYTES = 32
-
-
-def normalise_factor(kind: str, text: str) -> str:
-    """Raises RequestInvalid with what to type instead."""
-    text = text.strip()
-    if kind == "birth-date":
-        for pattern, order in (
-            (r"(\d{4})-(\d{2})-(\d{2})", (1, 2, 3)),
-            (r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})", (3, 2, 1)),
-        ):
-            if match := re.fullmatch(pattern, text):
-                try:
-                    return date(*(int(match[i]) for i in order)).isoformat()
-                except ValueError:
-                    break
-        raise RequestInvalid("type the birth date as day, month, year, like 31/12/1980")
-    digits = re.sub(r"[ .-]", "", text)
-    if not re.fullmatch(r"[0-9]{11}", digits):
-        raise RequestInvalid("a national number has eleven digits, like 80.12.31-123.45")
-    return digits
 
 
 class FactorHasher:

@@ -18,11 +18,13 @@ from audit.entries import Issuance, IssuedCount, issuance_digest, issued_digest
 from audit.lists import Issued, list_root, request_digest
 from audit.manifest import Manifest
 from ballot.errors import (
+    Closed,
     CredentialUnknown,
     FactorLocked,
     FactorWrong,
     LetterStruck,
     NotOpen,
+    NotOpenYet,
     RequestInvalid,
     RollInvalid,
     TokenAlreadyIssued,
@@ -111,7 +113,7 @@ class Registrar:
         with self._engine.begin() as db:
             # Shared with other issues, exclusive against the close: no answer leaves after the final list.
             if db.execute(select(registrar_state.c.closed).with_for_update(read=True)).scalar_one():
-                raise NotOpen("voting is closed; no more tokens are given out")
+                raise Closed("voting is closed; no more tokens are given out")
             done = db.execute(
                 update(voters)
                 .where(voters.c.credential == request.credential, voters.c.state == "ready")
@@ -128,9 +130,9 @@ class Registrar:
     def _check_time(self) -> None:
         now = self._clock.now()
         if now < self._manifest.opens_at:
-            raise NotOpen(f"voting opens at {self._manifest.opens}")
+            raise NotOpenYet(f"voting opens at {self._manifest.opens}")
         if now >= self._manifest.closes_at or self._closed():
-            raise NotOpen("voting is closed; no more tokens are given out")
+            raise Closed("voting is closed; no more tokens are given out")
 
     def _closed(self) -> bool:
         with self._engine.connect() as db:
@@ -185,7 +187,7 @@ class Registrar:
     def strike(self, number: str) -> bytes:
         """Strikes a voter for paper; returns the credential. Striking twice changes nothing."""
         if self._closed():
-            raise NotOpen("voting is closed; nobody can be struck any more")
+            raise Closed("voting is closed; nobody can be struck any more")
         with self._engine.begin() as db:
             db.execute(
                 update(voters).where(voters.c.number == number, voters.c.state == "ready").values(state="struck")

@@ -19,6 +19,7 @@ from scripts.cli_office import (
     submit,
     tally,
 )
+from scripts.cli_serve import serve
 from scripts.cli_setup import check, define, key, new
 from scripts.cli_trustee import trustee
 from scripts.cli_voter import rebuild, vote
@@ -39,6 +40,6 @@ def main() -> None:
 
 for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, rebuild, seal, paper, incident,
-    close, cancel, tally, publish, submit, verify_command, show, demo,
+    close, cancel, tally, publish, submit, verify_command, show, demo, serve,
 ):  # fmt: skip
     main.add_command(command)

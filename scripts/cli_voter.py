@@ -1,26 +1,81 @@
-"""The Python voter: also the way round a browser that one does not trust."""
+"""The Python voter: also the way round a browser that one does not trust.
+
+Votes on the folder of one organisation, or over the network. Decides nothing that the browser's client does
+not decide in the same way.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import click
 
 from audit.place import FolderPlace, open_place
-from audit.receipt import encode_promise
+from audit.receipt import Promise, check_promise, encode_promise
 from audit.verify.setup import Setup, load_setup
 from ballot.codes import credential_key, parse_code
 from ballot.errors import RequestInvalid
+from ballot.factorform import normalise_factor
 from ballot.log import write_durably
-from ballot.token import VotingPass, make_request, new_pass, take_answer
+from ballot.remote import RemoteBox, RemoteRegistrar
+from ballot.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
 from ballot.voter import Choice, ChoiceInvalid, PreparedBallot, check_choice, prepare, rebuild_id, sign_ballot
-from scripts.shell import DIRECTORY, next_step, say, serve_office
+from scripts.shell import next_step, say, serve_office
+
+
+class _RegistrarService(Protocol):
+    def issue(self, request: TokenRequest) -> bytes: ...
+
+
+class _BoxService(Protocol):
+    def cast(self, raw: bytes) -> Promise: ...
+
+
+@dataclass(frozen=True)
+class Referendum:
+    """Where a voter votes: the checked setup, the services, and how to verify."""
+
+    setup: Setup
+    registrars: list[_RegistrarService]
+    box: _BoxService
+    published: str
+    keep: Path
+
+
+def _reach(place: str, referendum: str | None) -> Referendum:
+    """A folder holds its own services; an address says in its manifest where they are."""
+    if not place.startswith(("https://", "http://")):
+        office = serve_office(Path(place))
+        setup = load_setup(FolderPlace(office.public), office.referendum)
+        registrars: list[_RegistrarService] = [
+            office.registrar(k) for k in range(1, len(setup.manifest.registrars) + 1)
+        ]
+        return Referendum(setup, registrars, office.box, str(office.public), Path(place) / "voters")
+    if referendum is None:
+        raise RequestInvalid("say which referendum it should be: --referendum and the id on the letter")
+    published = place.rstrip("/") + "/log"
+    setup = load_setup(open_place(published), _identity(referendum))
+    remote: list[_RegistrarService] = [RemoteRegistrar(registrar.url) for registrar in setup.manifest.registrars]
+    return Referendum(setup, remote, RemoteBox(setup.manifest.box.url), published, Path("stembus-voters"))
+
+
+def _identity(text: str) -> bytes:
+    try:
+        identity = bytes.fromhex(text)
+    except ValueError:
+        identity = b""
+    if len(identity) != 32:
+        raise RequestInvalid("a referendum id is 64 hexadecimal digits; it stands on the letter")
+    return identity
 
 
 @click.command()
-@DIRECTORY
+@click.argument("place", metavar="DIR|URL")
+@click.option("--referendum", metavar="ID", help="The id on the letter; needed to vote at an address.")
 @click.option("--code", prompt="Code on the letter", help="Forgives O for 0, I and L for 1.")
 @click.option("--factor", prompt="Birth date or national number", hide_input=True, help="The second factor.")
 @click.option("--choice", multiple=True, metavar="N[,N]", help="Options of each question, from 1; 'blank' for none.")
@@ -28,7 +83,8 @@ from scripts.shell import DIRECTORY, next_step, say, serve_office
 @click.option("--yes", "sure", is_flag=True, help="Cast without asking whether to test the ballot first.")
 @click.option("--language", help="Language of the questions; the first of the referendum is the one that counts.")
 def vote(
-    directory: Path,
+    place: str,
+    referendum: str | None,
     code: str,
     factor: str,
     choice: tuple[str, ...],
@@ -36,48 +92,49 @@ def vote(
     sure: bool,
     language: str | None,
 ) -> None:
-    """Vote, or replace your vote, in the referendum at DIR.
+    """Vote, or replace your vote, in the referendum of a folder or at an address.
 
     \b
-    Example:  stembus vote kortrijk --code 7K3M-... --factor 31/12/1980 --choice 1
+    Example:  stembus vote https://vote.example.org --referendum ID --code 7K3M-... --choice 1
     """
     symbols = parse_code(code)
-    office = serve_office(directory)
-    setup = load_setup(FolderPlace(office.public), office.referendum)
+    where = _reach(place, referendum)
+    setup = where.setup
     chosen = _choice(setup, choice, language)
     check_choice(setup.context, chosen)
-    credential = credential_key(symbols, office.referendum)
-    keep = keep or directory / "voters" / credential.public.hex()[:16]
+    credential = credential_key(symbols, setup.referendum)
+    keep = keep or where.keep / credential.public.hex()[:16]
     voting_pass = _read_pass(keep, setup)
-    from ballot.factor import normalise_factor
-
     normal = normalise_factor(setup.manifest.second_factor.kind, factor)
     for number, signature in enumerate(voting_pass.signatures, 1):
         if signature is None:
-            answer = office.registrar(number).issue(make_request(voting_pass, number, credential, normal))
+            answer = where.registrars[number - 1].issue(make_request(voting_pass, number, credential, normal))
             voting_pass = take_answer(setup.context, voting_pass, number, answer)
             _keep(keep, voting_pass)
     waiting = keep / "ballot"
     if waiting.exists():
         # A ballot that was signed and never answered goes first, as it is: two for one turn must not exist.
-        office.box.cast(waiting.read_bytes())
+        check_promise(setup.manifest, setup.referendum, where.box.cast(waiting.read_bytes()))
         waiting.unlink()
         voting_pass = replace(voting_pass, casts=voting_pass.casts + 1)
         _keep(keep, voting_pass)
         say("an earlier ballot that had not been answered is cast now")
     prepared = prepare(setup.context, voting_pass, chosen)
     while not sure and _wants_test(prepared):
-        _explain_test(office.public, setup, prepared, chosen)
+        _explain_test(where.published, setup, prepared, chosen)
         prepared = prepare(setup.context, voting_pass, chosen)
     raw = sign_ballot(setup.context, voting_pass, prepared, voting_pass.casts)
     write_durably(waiting, raw)
-    promise = office.box.cast(raw)
+    promise = where.box.cast(raw)
+    check_promise(setup.manifest, setup.referendum, promise)
+    if bytes.fromhex(promise.cast_hash) != hashlib.sha256(raw).digest():
+        raise RequestInvalid("the ballot box promised another ballot; keep the file ballot and run the command again")
     write_durably(keep / "promise.json", encode_promise(promise))
     _keep(keep, replace(voting_pass, casts=voting_pass.casts + 1))
     waiting.unlink()
     click.echo(f"cast: ballot {promise.ballot_id}, promised for batch {promise.batch}")
     kept = keep / "promise.json"
-    next_step(f"stembus verify {office.public} --referendum {office.referendum.hex()} --promise {kept}")
+    next_step(f"stembus verify {where.published} --referendum {setup.referendum.hex()} --promise {kept}")
 
 
 def _read_pass(keep: Path, setup: Setup) -> VotingPass:
@@ -134,7 +191,7 @@ def _wants_test(prepared: PreparedBallot) -> bool:
     return str(answer) == "test"
 
 
-def _explain_test(public: Path, setup: Setup, prepared: PreparedBallot, chosen: Choice) -> None:
+def _explain_test(public: str, setup: Setup, prepared: PreparedBallot, chosen: Choice) -> None:
     choices = " ".join(f"--choice {','.join(str(k + 1) for k in part) or 'blank'}" for part in chosen)
     say("on another device, with its own copy of the published folder:")
     click.echo(

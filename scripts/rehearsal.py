@@ -73,8 +73,14 @@ def make_party(office: ServedOffice, party: str) -> None:
 class Rehearsal:
     """`root` is an empty folder. Steps are called in the order in which they stand here."""
 
-    def __init__(self, root: Path, executor: Executor | None = None, office: ServedOffice | None = None) -> None:
-        self.clock = SimulatedClock(parse_time(OPENS) - 7 * 86_400)
+    def __init__(
+        self,
+        root: Path,
+        executor: Executor | None = None,
+        office: ServedOffice | None = None,
+        start: int = parse_time(OPENS) - 7 * 86_400,
+    ) -> None:
+        self.clock = SimulatedClock(start)
         self.office = office or ServedOffice(root, lambda _: PASSPHRASE, self.clock)
         self.executor = executor
 

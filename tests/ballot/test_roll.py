@@ -17,7 +17,8 @@ from audit.manifest import Eligibility, SecondFactor
 from ballot.codes import credential_key, parse_code
 from ballot.credentials import destroy_codes, make_credentials, publish_lists
 from ballot.errors import CodeMistyped, RollInvalid
-from ballot.factor import FactorHasher, normalise_factor
+from ballot.factor import FactorHasher
+from ballot.factorform import normalise_factor
 from ballot.roll import COLUMNS, Refusal, RollReading, import_roll, read_register
 from scripts.register import _number, write_register
 from tests.conftest import Finished

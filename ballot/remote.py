@@ -1,0 +1,110 @@
+"""Registrar and ballot box over HTTP, for the Python voter.
+
+Decides how requests and ballots travel and turns a service's refusal into the error that a local one raises.
+Sends no cookie and no name; needs no library beyond Python's own.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import urllib.error
+import urllib.request
+from typing import Any
+
+from audit.errors import AuditError
+from audit.receipt import Promise, parse_promise
+from ballot.errors import (
+    BallotError,
+    BallotRejected,
+    CastOutOfTurn,
+    Closed,
+    CredentialUnknown,
+    FactorLocked,
+    FactorWrong,
+    LetterStruck,
+    NotOpenYet,
+    RequestInvalid,
+    TokenAlreadyIssued,
+)
+from ballot.token import TokenRequest
+
+_TIMEOUT_SECONDS = 30
+_ANSWER_BYTES = 256 * 1024
+_PLAIN: dict[str, type[BallotError]] = {
+    "not-open-yet": NotOpenYet,
+    "closed": Closed,
+    "credential-unknown": CredentialUnknown,
+    "factor-locked": FactorLocked,
+    "token-issued": TokenAlreadyIssued,
+    "letter-struck": LetterStruck,
+    "request-invalid": RequestInvalid,
+}
+
+
+class ServiceUnreachable(BallotError):
+    """A service did not answer, or not in its own words. Nothing is lost: the same request may be sent again."""
+
+
+class RemoteRegistrar:
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/") + "/token"
+
+    def issue(self, request: TokenRequest) -> bytes:
+        """The blind signature. Raises what `ballot.registrar` raises, or ServiceUnreachable."""
+        body = {
+            "credential": request.credential.hex(),
+            "blinded": request.blinded.hex(),
+            "signature": request.signature.hex(),
+            "factor": request.factor,
+        }
+        answer = _post(self._url, json.dumps(body).encode(), "application/json")
+        try:
+            return bytes.fromhex(json.loads(answer)["signature"])
+        except (ValueError, KeyError, TypeError):
+            raise ServiceUnreachable(f"{self._url} gave no signature; try again") from None
+
+
+class RemoteBox:
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/") + "/cast"
+
+    def cast(self, raw: bytes) -> Promise:
+        """The promise, not checked yet. Raises what `ballot.box` raises, or ServiceUnreachable."""
+        answer = _post(self._url, raw, "application/octet-stream")
+        try:
+            return parse_promise(answer)
+        except AuditError:
+            raise ServiceUnreachable(f"{self._url} gave no promise; try again") from None
+
+
+def _post(url: str, data: bytes, kind: str) -> bytes:
+    request = urllib.request.Request(url, data, {"Content-Type": kind, "User-Agent": "stembus"})  # noqa: S310
+    context = ssl.create_default_context() if url.startswith("https") else None
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS, context=context) as response:  # noqa: S310
+            return bytes(response.read(_ANSWER_BYTES))
+    except urllib.error.HTTPError as error:
+        raise _refusal(url, error.read(_ANSWER_BYTES)) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise ServiceUnreachable(
+            f"{url} does not answer ({type(error).__name__}); nothing is lost, try again"
+        ) from None
+
+
+def _refusal(url: str, answer: bytes) -> BallotError:
+    try:
+        body: dict[str, Any] = json.loads(answer)
+        name, message = str(body["error"]), str(body["message"])
+        if name == "factor-wrong":
+            return FactorWrong(int(body["left"]))
+        if name == "ballot-rejected":
+            return BallotRejected(str(body["check"]), message)
+        if name == "out-of-turn":
+            return CastOutOfTurn(
+                message, bytes.fromhex(body["current"]) if body.get("current") else None, body.get("next")
+            )
+    except (ValueError, KeyError, TypeError):
+        return ServiceUnreachable(f"{url} does not answer in its own words; try again")
+    return _PLAIN.get(name, ServiceUnreachable)(message)

@@ -1,0 +1,97 @@
+"""Real Chromium against the real apps: one rehearsal a session, served on a free port of the loopback."""
+
+from __future__ import annotations
+
+import csv
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from ballot.services import ServedOffice
+from scripts.cli_serve import make_rehearsal
+from webvote.together import Together
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+WIDTHS = {"phone": (360, 740), "desk": (1280, 800)}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Site:
+    """A served rehearsal, and the letters that nobody has used yet."""
+
+    root: Path
+    server: Together
+    letters: list[list[str]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def letter(self) -> tuple[str, str]:
+        """(code, birth date) of a voter who has not voted."""
+        code, born = self.letters.pop()
+        return code, born
+
+    def office(self) -> ServedOffice:
+        return open_office(self.root)
+
+
+def open_office(root: Path) -> ServedOffice:
+    return ServedOffice(root, lambda _: "rehearsal")
+
+
+def start_site(root: Path, letters: int, **changes: object) -> Site:
+    make_rehearsal(root, 60 * 24, free_port(), letters, **changes)
+    server = Together(lambda: open_office(root), "056 00 00 00")
+    threading.Thread(target=server.serve, daemon=True).start()
+    with (root / "voters.csv").open(encoding="ascii", newline="") as file:
+        return Site(root, server, list(csv.reader(file)))
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    served = start_site(tmp_path_factory.mktemp("site"), 120)
+    yield served
+    served.server.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def device(chromium: Browser) -> Iterator[BrowserContext]:
+    """A phone with nothing on it. A script error or a refused resource fails the test that caused it."""
+    context = chromium.new_context(viewport={"width": 360, "height": 740}, accept_downloads=True)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(device: BrowserContext) -> Iterator[Page]:
+    opened = device.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda message: problems.append(message.text) if "Content Security" in message.text else None)
+    yield opened
+    assert problems == []

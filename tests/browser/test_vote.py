@@ -1,0 +1,223 @@
+"""A voter's way through the pages, as a voter goes it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.browser.conftest import Site
+
+
+def enter(page: Page, site: Site, letter: tuple[str, str], language: str = "nl") -> None:
+    """Follows the letter's link and gives the second factor."""
+    code, born = letter
+    page.goto(f"{site.url}{language}/vote#code={code}&id={site.office().referendum.hex()}")
+    expect(page.locator("#code")).to_have_value(code)
+    page.locator("#factor").fill(born)
+    page.locator("#submit-code").click()
+    expect(page.locator("#step-ballot")).to_be_visible()
+
+
+def choose(page: Page, option: str) -> None:
+    page.locator(f"input[name=q0][value='{option}']").check()
+    page.locator("#submit-ballot").click()
+    expect(page.locator("#step-review")).to_be_visible()
+
+
+def cast(page: Page) -> str:
+    """Casts, and returns the tracking code."""
+    page.locator("#cast").click()
+    expect(page.locator("#step-done")).to_be_visible()
+    return re.sub(r"\s", "", page.locator("#tracking").inner_text())
+
+
+@pytest.mark.parametrize("language", ["nl", "en", "fr"])
+def test_a_voter_votes_and_finds_the_ballot_in_the_log(page: Page, site: Site, language: str) -> None:
+    enter(page, site, site.letter(), language)
+    assert page.evaluate("location.hash") == ""
+    choose(page, "1")
+    tracking = cast(page)
+    expect(page.locator("#save-receipt")).to_be_visible(timeout=20_000)
+    page.goto(f"{site.url}{language}/track")
+    page.locator("#tracking").fill(tracking)
+    page.locator("#form-track button").click()
+    expect(page.locator("#save-receipt")).to_be_visible()
+    assert page.locator("#error").is_hidden()
+
+
+def test_a_promise_and_a_receipt_from_the_browser_hold_for_the_verifier(page: Page, site: Site, tmp_path: Path) -> None:
+    from audit.place import FolderPlace
+    from audit.verify import verify
+    from audit.verify.kept import check_kept
+
+    enter(page, site, site.letter())
+    choose(page, "0")
+    cast(page)
+    kept = []
+    for button in ("#save-promise", "#save-receipt"):
+        with page.expect_download(timeout=20_000) as download:
+            page.locator(button).click(timeout=20_000)
+        kept.append(Path(download.value.path()).read_bytes())
+    place = FolderPlace(site.root / "public")
+    report = verify(place, site.office().referendum)
+    check_kept(place, report, kept[0], kept[1])
+    assert report.faults == []
+
+
+def test_a_typing_error_is_told_from_an_unknown_code(page: Page, site: Site) -> None:
+    code, born = site.letters[-1]
+    page.goto(f"{site.url}en/vote")
+    wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
+    page.locator("#code").fill(wrong)
+    page.locator("#factor").fill(born)
+    page.locator("#submit-code").click()
+    expect(page.locator("#code-error")).to_contain_text("typing error")
+    page.locator("#code").fill("0123-4567-89AB-CDEF-GHJK-XYC7")
+    page.locator("#submit-code").click()
+    expect(page.locator("#error")).to_contain_text("no such letter")
+
+
+def test_a_code_is_read_forgivingly(page: Page, site: Site) -> None:
+    code, born = site.letter()
+    page.goto(f"{site.url}en/vote")
+    page.locator("#code").fill(" " + code.lower().replace("0", "o").replace("1", "l").replace("-", " "))
+    year, month, day = born.split("-")
+    page.locator("#factor").fill(f"{int(day)}/{int(month)}/{year}")
+    page.locator("#submit-code").click()
+    expect(page.locator("#step-ballot")).to_be_visible()
+
+
+def test_a_wrong_second_factor_says_how_many_tries_are_left(page: Page, site: Site) -> None:
+    code, _ = site.letter()
+    page.goto(f"{site.url}en/vote#code={code}")
+    page.locator("#factor").fill("1/2/1903")
+    page.locator("#submit-code").click()
+    expect(page.locator("#factor-error")).to_contain_text("9")
+
+
+def test_a_letter_used_on_another_device_is_explained(page: Page, site: Site, chromium) -> None:  # type: ignore[no-untyped-def]
+    letter = site.letter()
+    enter(page, site, letter, "en")
+    other = chromium.new_context().new_page()
+    other.goto(f"{site.url}en/vote#code={letter[0]}")
+    other.locator("#factor").fill(letter[1])
+    other.locator("#submit-code").click()
+    expect(other.locator("#error")).to_contain_text("already has its ballot paper")
+    other.context.close()
+
+
+def test_a_reload_goes_on_where_the_voter_was(page: Page, site: Site) -> None:
+    enter(page, site, site.letter())
+    page.reload()
+    expect(page.locator("#step-ballot")).to_be_visible()
+    choose(page, "blank")
+    tracking = cast(page)
+    page.reload()
+    expect(page.locator("#step-done")).to_be_visible()
+    assert re.sub(r"\s", "", page.locator("#tracking").inner_text()) == tracking
+
+
+@pytest.mark.parametrize("service", ["registrar/1/token", "box/cast"])
+def test_a_lost_answer_costs_nothing(page: Page, site: Site, service: str) -> None:
+    letter = site.letter()
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        if lost:
+            route.continue_()
+            return
+        lost.append(route.request.url)
+        route.fetch()
+        route.abort()
+
+    page.route(f"**/{service}", lose)
+    page.goto(f"{site.url}en/vote#code={letter[0]}")
+    page.locator("#factor").fill(letter[1])
+    page.locator("#submit-code").click()
+    if "token" in service:
+        expect(page.locator("#error")).to_contain_text("no connection")
+        page.locator("#submit-code").click()
+    expect(page.locator("#step-ballot")).to_be_visible()
+    choose(page, "0")
+    page.locator("#cast").click()
+    if "cast" in service:
+        expect(page.locator("#error")).to_contain_text("no connection")
+        before = site.office().box.accepted()
+        page.reload()
+        expect(page.locator("#step-done")).to_be_visible()
+        assert site.office().box.accepted() == before
+    expect(page.locator("#step-done")).to_be_visible()
+    assert lost
+
+
+def test_a_tested_ballot_says_its_choice_and_is_never_cast(page: Page, device: BrowserContext, site: Site) -> None:
+    enter(page, site, site.letter(), "en")
+    choose(page, "1")
+    page.locator("#test-details summary").click()
+    shown = re.sub(r"\s", "", page.locator("#ballot-id").inner_text())
+    page.locator("#test").click()
+    link = page.locator("#test-link").get_attribute("href")
+    assert link is not None
+    second = device.browser.new_context().new_page()  # type: ignore[union-attr]
+    second.goto(f"{site.url}en/check#ballot={shown}")
+    second.goto("about:blank")
+    second.goto(link)
+    expect(second.locator("#chosen")).to_contain_text("Yes")
+    expect(second.locator("#comparison")).to_contain_text("same")
+    assert re.sub(r"\s", "", second.locator("#ballot-id").inner_text()) == shown
+    second.goto("about:blank")
+    second.goto(re.sub(r"\.1$", ".0", link))
+    expect(second.locator("#comparison")).to_contain_text("DIFFER")
+    second.context.close()
+    page.locator("#test-done").click()
+    choose(page, "1")
+    assert not cast(page).startswith(shown)
+
+
+def test_a_voter_changes_the_vote_in_two_tabs(page: Page, device: BrowserContext, site: Site) -> None:
+    letter = site.letter()
+    enter(page, site, letter)
+    other = device.new_page()
+    enter(other, site, letter)
+    choose(page, "0")
+    choose(other, "1")
+    assert cast(page) != cast(other)
+
+
+def test_a_voting_pass_moves_to_another_device(page: Page, site: Site, chromium, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    enter(page, site, site.letter())
+    page.locator("#step-ballot details summary").click()
+    with page.expect_download() as download:
+        page.locator("#save-pass").click()
+    file = tmp_path / "pass.json"
+    download.value.save_as(file)
+    assert json.loads(file.read_text())["format"] == "stembus-voting-pass-v1"
+    other = chromium.new_context().new_page()
+    other.goto(f"{site.url}nl/vote")
+    other.locator("#step-code details summary").first.click()
+    other.locator("#pass-file").set_input_files(file)
+    expect(other.locator("#step-ballot")).to_be_visible()
+    choose(other, "1")
+    cast(other)
+    other.context.close()
+    choose(page, "0")
+    cast(page)
+
+
+def test_a_page_of_another_referendum_is_refused(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}en/vote#code={site.letters[-1][0]}&id={'0' * 64}")
+    expect(page.locator("#stop-reason")).to_contain_text("does not match")
+
+
+def test_nothing_that_was_removed_stays_on_the_device(page: Page, site: Site) -> None:
+    enter(page, site, site.letter())
+    choose(page, "0")
+    cast(page)
+    page.locator("#remove").click()
+    expect(page.locator("#step-removed")).to_be_visible()
+    assert page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)") == "{}{}"
+    assert page.context.cookies() == []

@@ -1,0 +1,184 @@
+"""The three apps without a browser: headers, origins, refusals, silence."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from ballot.codes import credential_key, parse_code
+from ballot.token import make_request, new_pass, take_answer
+from ballot.voter import prepare, sign_ballot
+from scripts.rehearsal import Rehearsal
+from tests.conftest import Finished
+from webvote.box_app import create_box_app
+from webvote.registrar_app import create_registrar_app
+from webvote.site_app import create_site_app
+
+
+@dataclass
+class Front:
+    rehearsal: Rehearsal
+    registrar: FlaskClient
+    box: FlaskClient
+    site: FlaskClient
+    letters: list[tuple[str, str]]
+
+    @property
+    def origin(self) -> str:
+        return self.rehearsal.office.manifest.client.url
+
+
+@pytest.fixture
+def front(opened: Finished, tmp_path: Path) -> Front:
+    rehearsal = opened.rehearsal(tmp_path / "front")
+    office = rehearsal.office
+    rehearsal.clock.move_to(office.manifest.opens_at)
+    apps = (
+        create_registrar_app(office.registrar(), office.manifest),
+        create_box_app(office.box, office.manifest),
+        create_site_app(office.public, "056 11 22 33"),
+    )
+    return Front(rehearsal, *(app.test_client() for app in apps), letters=list(opened.letters))
+
+
+def ask(front: Front, code: str, factor: str, **headers: str):  # type: ignore[no-untyped-def]
+    context = front.rehearsal.office.box.context
+    voting_pass = new_pass(context)
+    credential = credential_key(parse_code(code), front.rehearsal.office.referendum)
+    request = make_request(voting_pass, 1, credential, factor)
+    wire = {
+        "credential": request.credential.hex(),
+        "blinded": request.blinded.hex(),
+        "signature": request.signature.hex(),
+        "factor": request.factor,
+    }
+    return voting_pass, front.registrar.post("/token", json=wire, headers=headers)
+
+
+def test_a_token_and_a_ballot_go_over_the_wire(front: Front) -> None:
+    context = front.rehearsal.office.box.context
+    voting_pass, answer = ask(front, *front.letters[0], Origin=front.origin)
+    assert answer.status_code == 200
+    voting_pass = take_answer(context, voting_pass, 1, bytes.fromhex(answer.json["signature"]))
+    raw = sign_ballot(context, voting_pass, prepare(context, voting_pass, [[1]]), 0)
+    first, again = (front.box.post("/cast", data=raw, headers={"Origin": front.origin}) for _ in range(2))
+    assert first.status_code == 200
+    assert first.data == again.data
+    later = sign_ballot(context, voting_pass, prepare(context, voting_pass, [[0]]), 3)
+    refused = front.box.post("/cast", data=later)
+    assert (refused.status_code, refused.json["error"], refused.json["next"]) == (409, "out-of-turn", 1)
+
+
+@pytest.mark.parametrize(
+    ("service", "path"), [("registrar", "/token"), ("box", "/cast")], ids=["registrar", "ballot box"]
+)
+def test_a_foreign_page_may_not_post(front: Front, service: str, path: str) -> None:
+    client: FlaskClient = getattr(front, service)
+    assert client.post(path, data=b"x", headers={"Origin": "https://evil.example"}).status_code == 403
+    assert client.post(path, data=b"x", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert client.options(path, headers={"Origin": front.origin}).status_code == 204
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[" * 5000, b'{"credential":"x"}', b"\xff\xfe"])
+def test_a_malformed_token_request_is_refused_by_name(front: Front, data: bytes) -> None:
+    answer = front.registrar.post("/token", data=data)
+    assert (answer.status_code, answer.json["error"]) == (400, "request-invalid")
+
+
+def test_a_body_that_is_too_long_is_not_read(front: Front) -> None:
+    assert front.registrar.post("/token", data=b"x" * 20_000).status_code == 413
+    assert front.box.post("/cast", data=b"x" * 100_000).json["error"] == "too-large"
+
+
+def test_a_letter_cannot_be_tried_faster_than_allowed_and_a_stranger_cannot_use_its_tries_up(front: Front) -> None:
+    code, born = front.letters[1]
+    credential = credential_key(parse_code(code), front.rehearsal.office.referendum)
+    forged = {
+        "credential": credential.public.hex(),
+        "blinded": "11" * 384,
+        "signature": "22" * 64,
+        "factor": "1980-01-01",
+    }
+    for _ in range(40):
+        assert front.registrar.post("/token", json=forged).status_code == 400
+    _, answer = ask(front, code, born)
+    assert answer.status_code == 200
+    statuses = [ask(front, code, born)[1].status_code for _ in range(30)]
+    assert statuses[0] == 409
+    assert statuses[-1] == 429
+
+
+PAGES = ["/nl/", "/en/vote", "/fr/check", "/nl/track", "/en/result", "/fr/accessibility", "/nl/nowhere"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_has_a_strict_policy_and_no_cookie(front: Front, path: str) -> None:
+    answer = front.site.get(path)
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert "require-trusted-types-for 'script'" in policy
+    assert "Set-Cookie" not in answer.headers
+    text = answer.get_data(as_text=True)
+    assert " style=" not in text
+    assert " onclick=" not in text
+    assert "https://" not in text.replace("https://vote.example.org", "")
+
+
+def test_no_page_is_chosen_by_the_browsers_language(front: Front) -> None:
+    answer = front.site.get("/", headers={"Accept-Language": "fr"})
+    assert answer.headers["Location"] == "/nl/"
+
+
+def test_a_translation_says_that_it_is_one(front: Front) -> None:
+    assert "enkel" not in front.site.get("/nl/").get_data(as_text=True)
+    assert "only the text in Dutch is valid" in front.site.get("/en/").get_data(as_text=True)
+
+
+def test_a_rehearsal_is_marked_on_every_page(front: Front) -> None:
+    for path in PAGES:
+        assert 'class="rehearsal"' in front.site.get(path).get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["../manifest.json", "..%2fmanifest.json", "%2e%2e/referendum.id", "/etc/passwd", ".."]
+)
+def test_only_the_published_folder_is_served(front: Front, name: str) -> None:
+    assert front.site.get(f"/log/{name}").status_code in (308, 404)
+
+
+def test_the_published_log_verifies_as_it_is_served(front: Front) -> None:
+    with front.site.get("/log/checkpoint") as answer:
+        assert answer.data == (front.rehearsal.office.public / "checkpoint").read_bytes()
+        assert "immutable" not in answer.headers["Cache-Control"]
+
+
+def test_before_the_tally_only_the_number_of_ballots_is_shown(front: Front) -> None:
+    text = front.site.get("/en/result").get_data(as_text=True)
+    assert "There is no result yet" in text
+    assert "<rect" not in text
+
+
+def test_after_the_tally_chart_and_table_show_the_counts(finished: Finished) -> None:
+    client = create_site_app(finished.public).test_client()
+    text = client.get("/en/result").get_data(as_text=True)
+    assert "Rejected: no won." in text
+    assert "<td>13</td>" in text
+    assert "<td>7</td>" in text
+    assert text.count("<rect") == 2
+
+
+def test_nothing_secret_is_written_to_any_log(front: Front, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    code, born = front.letters[2]
+    ask(front, code, "1901-01-01")
+    ask(front, code, born)
+    front.box.post("/cast", data=b"\x01" * 1365)
+    written = caplog.text
+    credential = credential_key(parse_code(code), front.rehearsal.office.referendum).public.hex()
+    for secret in (code, born, credential, "127.0.0.1"):
+        assert secret not in written

@@ -1,0 +1,33 @@
+"""The ballot box on the web: one POST, one promise. No cookie, no address, no time.
+
+Decides how a ballot travels; what is accepted is the box's matter. When batches go into the log is decided
+by whoever runs `stembus seal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask, Response, request
+
+from audit.manifest import Manifest, cast_ballot_bytes
+from audit.receipt import encode_promise
+from ballot.box import BallotBox
+from webvote.answers import answer_errors
+from webvote.security import NO_PAGE, allow_origin, harden, origin_of
+
+
+def create_box_app(box: BallotBox, manifest: Manifest, accepted: Callable[[], None] = lambda: None) -> Flask:
+    """`accepted` is called after every stored ballot; a rehearsal seals its batches so."""
+    app = Flask("stembus-box", static_folder=None)
+    harden(app, NO_PAGE, cast_ballot_bytes(manifest) + 1)
+    allow_origin(app, origin_of(manifest.client.url))
+    answer_errors(app)
+
+    @app.post("/cast")
+    def cast() -> Response:
+        promise = box.cast(request.get_data())
+        accepted()
+        return Response(encode_promise(promise), mimetype="application/json")
+
+    return app

@@ -1,0 +1,141 @@
+// Makes ballots: encrypts a choice, proves it, signs it with the token; and rebuilds a ballot that is tested.
+//
+// All randomness of ciphertexts and proofs comes from one 32-byte seed bound to election key, token commitment
+// and choice (docs/protocol.md, 11.4). The nonce of the commitment does not, so a test reveals no token.
+import { schnorr } from "@noble/curves/secp256k1.js";
+import { expand, extract } from "@noble/hashes/hkdf.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { concat, toBig, u32, utf8, type Bytes } from "./bytes.ts";
+import type { BallotContext } from "./context.ts";
+import { ClientError } from "./errors.ts";
+import { G, ORDER, mod, pointBytes, scalarBytes, sum, times, timesSecret, type Point } from "./group.ts";
+import { tokenPublic, type VotingPass } from "./token.ts";
+
+export type Choice = readonly (readonly number[])[];
+
+export interface PreparedBallot {
+  readonly body: Bytes;
+  readonly ballotId: Bytes;
+  readonly commitment: Bytes;
+  readonly nonce: Bytes;
+  /** Secret until the voter tests; a tested ballot is never cast. */
+  readonly seed: Bytes;
+}
+
+/** The 0 or 1 of every option. Throws choice-invalid. */
+export function checkChoice(context: BallotContext, choice: Choice): number[] {
+  const refuse = (problem: string): never => {
+    throw new ClientError("choice-invalid", problem);
+  };
+  if (choice.length !== context.questions.length) refuse("one answer for each question");
+  return context.questions.flatMap(([options, most], number) => {
+    const chosen = choice[number] ?? [];
+    if (new Set(chosen).size !== chosen.length || chosen.some((k) => !Number.isInteger(k) || k < 0 || k >= options)) refuse("no such option");
+    if (chosen.length > most) refuse("too many options");
+    return Array.from({ length: options }, (_, option) => Number(chosen.includes(option)));
+  });
+}
+
+/** scalar i = HKDF-Expand(prk, info || u32 i, 48 bytes) mod q. */
+export function scalarStream(seed: Uint8Array, salt: Uint8Array, info: Uint8Array): () => bigint {
+  const key = extract(sha256, seed, salt);
+  let index = 0;
+  return () => toBig(expand(sha256, key, concat(info, u32(index++)), 48)) % ORDER;
+}
+
+interface Encrypted {
+  readonly nonce: Point;
+  readonly blinded: Point;
+  readonly randomness: bigint;
+  readonly value: number;
+}
+
+interface Witness {
+  readonly commitments: readonly (readonly [Point, Point])[];
+  readonly challenges: bigint[];
+  readonly responses: bigint[];
+  readonly secret: bigint;
+}
+
+/** First move of the proof that `item` holds one of 0..maximum. */
+function commit(joint: Point, item: Encrypted, maximum: number, next: () => bigint): Witness {
+  const secret = next();
+  const commitments: (readonly [Point, Point])[] = [];
+  const challenges: bigint[] = [];
+  const responses: bigint[] = [];
+  for (let branch = 0; branch <= maximum; branch++) {
+    const [challenge, response] = [next(), next()];
+    if (branch === item.value) {
+      commitments.push([timesSecret(G, secret), timesSecret(joint, secret)]);
+      challenges.push(0n);
+      responses.push(0n);
+      continue;
+    }
+    const target = branch === 0 ? item.blinded : item.blinded.subtract(times(G, BigInt(branch)));
+    commitments.push([
+      timesSecret(G, response).subtract(timesSecret(item.nonce, challenge)),
+      timesSecret(joint, response).subtract(timesSecret(target, challenge)),
+    ]);
+    challenges.push(challenge);
+    responses.push(response);
+  }
+  return { commitments, challenges, responses, secret };
+}
+
+/** Last move: the true branch takes what the simulated ones leave of the challenge. */
+function respond(witness: Witness, item: Encrypted, challenge: bigint): Bytes {
+  const { challenges, responses } = witness;
+  const real = mod(challenge - challenges.reduce((total, part) => total + part, 0n));
+  challenges[item.value] = real;
+  responses[item.value] = mod(witness.secret + real * item.randomness);
+  return concat(...[...challenges.slice(0, -1), ...responses].map(scalarBytes));
+}
+
+/** The one body that follows from seed, choice and commitment. */
+export function buildBody(context: BallotContext, commitment: Uint8Array, choice: Choice, seed: Uint8Array): Bytes {
+  const bits = checkChoice(context, choice);
+  const info = concat(utf8("stembus/v1 ballot randomness"), context.electionKey, commitment, Uint8Array.from(bits));
+  const next = scalarStream(seed, context.referendum, info);
+  const randomness = bits.map(() => next());
+  const items = bits.map((value, k): Encrypted => {
+    const r = randomness[k] ?? 0n;
+    const masked = timesSecret(context.jointKey, r);
+    return { nonce: timesSecret(G, r), blinded: value === 1 ? masked.add(G) : masked, randomness: r, value };
+  });
+  const proven = context.proofs.map((shape) => {
+    const part = items.slice(shape.first, shape.last);
+    const item: Encrypted = {
+      nonce: sum(part.map((one) => one.nonce)),
+      blinded: sum(part.map((one) => one.blinded)),
+      randomness: mod(part.reduce((total, one) => total + one.randomness, 0n)),
+      value: part.reduce((total, one) => total + one.value, 0),
+    };
+    return { item, witness: commit(context.jointKey, item, shape.maximum, next) };
+  });
+  const ciphertexts = concat(...items.flatMap((item) => [pointBytes(item.nonce), pointBytes(item.blinded)]));
+  const commitments = concat(...proven.flatMap(({ witness }) => witness.commitments.flatMap((pair) => pair.map(pointBytes))));
+  const challenges = context.challenges(commitment, ciphertexts, commitments);
+  const scalars = proven.map(({ item, witness }, k) => respond(witness, item, challenges[k] ?? 0n));
+  return concat(commitment, ciphertexts, commitments, ...scalars);
+}
+
+/** A new ballot with a fresh seed and nonce. */
+export function prepare(context: BallotContext, pass: VotingPass, choice: Choice): PreparedBallot {
+  const [seed, nonce] = [crypto.getRandomValues(new Uint8Array(32)), crypto.getRandomValues(new Uint8Array(32))];
+  const commitment = context.tokenCommitment(tokenPublic(pass), nonce);
+  const body = buildBody(context, commitment, choice, seed);
+  return { body, ballotId: context.ballotId(body), commitment, nonce, seed };
+}
+
+/** What a second device computes in a test: the ballot id that this choice and seed must have. */
+export function rebuildId(context: BallotContext, commitment: Uint8Array, choice: Choice, seed: Uint8Array): Bytes {
+  return context.ballotId(buildBody(context, commitment, choice, seed));
+}
+
+/** The cast ballot. The caller lets the seed go, and has never tested this body. */
+export function signBallot(context: BallotContext, pass: VotingPass, prepared: PreparedBallot, seq: number): Bytes {
+  const signatures = pass.signatures.filter((signature) => signature !== null);
+  if (signatures.length !== context.registrars.length) throw new ClientError("pass-damaged", "a registrar's signature is missing");
+  const unsigned = concat(Uint8Array.of(1), prepared.body, prepared.nonce, tokenPublic(pass), ...signatures, u32(seq));
+  return concat(unsigned, schnorr.sign(context.castDigest(unsigned), pass.tokenSecret));
+}

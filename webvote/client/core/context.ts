@@ -1,0 +1,95 @@
+// What every ballot of one referendum has in common, and the hashes that bind ballots to it (docs/protocol.md, 11).
+import { sha256 } from "@noble/hashes/sha2.js";
+import { concat, fromHex, u16, type Bytes } from "./bytes.ts";
+import { POINT_BYTES, SCALAR_BYTES, pointBytes, pointFrom, type Point } from "./group.ts";
+import type { Manifest } from "./manifest.ts";
+import { Transcript } from "./transcript.ts";
+
+export const SIGNATURE_BYTES = 384;
+export const CIPHERTEXT_BYTES = 2 * POINT_BYTES;
+
+/** That the sum of the ciphertexts first..last-1 lies in 0..maximum. */
+export interface ProofShape {
+  readonly first: number;
+  readonly last: number;
+  readonly maximum: number;
+}
+
+export class BallotContext {
+  readonly options: number;
+  readonly proofs: readonly ProofShape[];
+  readonly commitmentsAt: number;
+  readonly scalarsAt: number;
+  readonly bodyBytes: number;
+  readonly castBytes: number;
+  private readonly shape: Bytes;
+
+  constructor(
+    readonly referendum: Uint8Array,
+    readonly electionKey: Uint8Array,
+    readonly jointKey: Point,
+    readonly registrars: readonly Uint8Array[],
+    /** (options, most) of each question. */
+    readonly questions: readonly (readonly [number, number])[],
+    readonly maxCasts: number,
+  ) {
+    const proofs: ProofShape[] = [];
+    let first = 0;
+    for (const [options, most] of questions) {
+      for (let index = first; index < first + options; index++) proofs.push({ first: index, last: index + 1, maximum: 1 });
+      if (most < options) proofs.push({ first, last: first + options, maximum: most });
+      first += options;
+    }
+    this.options = first;
+    this.proofs = proofs;
+    this.shape = concat(u16(questions.length), ...questions.flatMap(([options, most]) => [u16(options), u16(most)]));
+    this.commitmentsAt = 32 + CIPHERTEXT_BYTES * first;
+    this.scalarsAt = this.commitmentsAt + proofs.reduce((size, p) => size + 2 * POINT_BYTES * (p.maximum + 1), 0);
+    this.bodyBytes = this.scalarsAt + proofs.reduce((size, p) => size + SCALAR_BYTES * (2 * p.maximum + 1), 0);
+    this.castBytes = 1 + this.bodyBytes + 64 + SIGNATURE_BYTES * registrars.length + 4 + 64;
+  }
+
+  private bound(tag: string): Transcript {
+    return Transcript.of(tag).add("referendum", this.referendum).add("election-key", this.electionKey);
+  }
+
+  tokenMessage(tokenKey: Uint8Array): Bytes {
+    return this.bound("token").add("token-key", tokenKey).digest();
+  }
+
+  tokenCommitment(tokenKey: Uint8Array, nonce: Uint8Array): Bytes {
+    return Transcript.of("token-commitment").add("token-key", tokenKey).add("nonce", nonce).digest();
+  }
+
+  ballotId(body: Uint8Array): Bytes {
+    return this.bound("ballot-id").add("body", body).digest();
+  }
+
+  /** One challenge for each proof, by position, from one hash over the whole statement. */
+  challenges(commitment: Uint8Array, ciphertexts: Uint8Array, commitments: Uint8Array): bigint[] {
+    const statement = this.bound("ballot-proof")
+      .add("joint-key", pointBytes(this.jointKey))
+      .add("shape", this.shape)
+      .add("token-commitment", commitment)
+      .add("ciphertexts", ciphertexts)
+      .add("commitments", commitments)
+      .digest();
+    return this.proofs.map((_, position) => Transcript.of("ballot-challenge").add("statement", statement).addInt("position", position).scalar());
+  }
+
+  /** What the token key signs: everything before the signature. */
+  castDigest(unsigned: Uint8Array): Bytes {
+    return this.bound("cast").add("ballot", unsigned).digest();
+  }
+}
+
+export function contextOf(manifest: Manifest, referendum: Uint8Array, electionKeyRaw: Uint8Array, jointKey: string): BallotContext {
+  return new BallotContext(
+    referendum,
+    sha256(electionKeyRaw),
+    pointFrom(fromHex(jointKey)),
+    manifest.registrars.map((registrar) => fromHex(registrar.blind_key)),
+    manifest.questions.map((question) => [question.options.length, question.max_choices] as const),
+    manifest.max_casts,
+  );
+}

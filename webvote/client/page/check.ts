@@ -1,0 +1,66 @@
+// The second device of a test: locks the revealed choice again and says in words what the ballot contains.
+//
+// A first scan (#ballot=ID) is remembered, so that after the second one (#test=...) both can be compared.
+import { rebuildId } from "../core/ballot.ts";
+import { fromHex, hex } from "../core/bytes.ts";
+import { ClientError } from "../core/errors.ts";
+import { loadSetup } from "../core/setup.ts";
+import { byId, grouped, listChoice, message, showError } from "./dom.ts";
+import { decodeTest } from "./handover.ts";
+import { logAt } from "./services.ts";
+
+const EXPECTED = "stembus/expected";
+const app = byId("app");
+const readLog = logAt(app.dataset["log"] ?? "/log/");
+
+async function check(): Promise<void> {
+  showError("");
+  byId("outcome").hidden = true;
+  try {
+    const test = decodeTest(byId<HTMLTextAreaElement>("test-code").value);
+    const setup = await loadSetup(readLog, fromHex(app.dataset["referendum"] ?? ""));
+    const id = hex(rebuildId(setup.context, test.commitment, test.choice, test.seed));
+    listChoice(byId("chosen"), setup.manifest.questions, test.choice, app.dataset["language"] ?? "nl");
+    byId("ballot-id").textContent = grouped(id);
+    const expected = byId<HTMLInputElement>("expected").value.toLowerCase().replace(/\s/g, "");
+    const comparison = byId("comparison");
+    comparison.textContent = expected === "" ? "" : message(expected === id ? "test-same" : "test-differs");
+    comparison.className = expected === id ? "good" : "error";
+    comparison.hidden = expected === "";
+    byId("outcome").hidden = false;
+    byId("outcome").querySelector("h2")?.focus();
+  } catch (error) {
+    const code = error instanceof ClientError ? error.code : "broken";
+    showError(message(code.startsWith("setup") ? "setup" : code === "choice-invalid" ? "test-format" : code));
+  }
+}
+
+function remembered(): string {
+  try {
+    return localStorage.getItem(EXPECTED) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function remember(id: string): void {
+  try {
+    localStorage.setItem(EXPECTED, id);
+  } catch {
+    // without storage the number is compared by eye
+  }
+}
+
+byId("form-check").addEventListener("submit", (event) => {
+  event.preventDefault();
+  void check();
+});
+const fragment = decodeURIComponent(location.hash);
+history.replaceState(null, "", location.pathname);
+const announced = /^#ballot=([0-9a-f]{64})$/.exec(fragment)?.[1];
+if (announced !== undefined) remember(announced);
+byId<HTMLInputElement>("expected").value = grouped(remembered());
+if (fragment.startsWith("#test=")) {
+  byId<HTMLTextAreaElement>("test-code").value = fragment.slice(1);
+  void check();
+}

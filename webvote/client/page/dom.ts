@@ -1,0 +1,84 @@
+// The few things the pages do to their document. Text only ever goes in as text, never as markup.
+
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`no element ${id}`);
+  return found as T;
+}
+
+/** The translated sentence of a stable name, with {placeholders} filled in. */
+export function message(key: string, values: Readonly<Record<string, string | number>> = {}): string {
+  const item = document.querySelector(`#messages [data-key="${CSS.escape(key)}"]`) ?? document.querySelector('#messages [data-key="broken"]');
+  return (item?.textContent ?? key).replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+/** Shows one step of the page, moves the focus to its heading, and marks the progress. */
+export function showStep(step: string, progress?: string): void {
+  for (const section of document.querySelectorAll<HTMLElement>("section[id^=step-]")) section.hidden = section.id !== `step-${step}`;
+  const list = document.getElementById("progress");
+  if (list !== null) {
+    list.hidden = progress === undefined;
+    for (const item of list.querySelectorAll<HTMLElement>("[data-step]")) {
+      if (item.dataset["step"] === progress) item.setAttribute("aria-current", "step");
+      else item.removeAttribute("aria-current");
+    }
+  }
+  window.scrollTo(0, 0);
+  document.querySelector<HTMLElement>(`#step-${step} h1`)?.focus();
+}
+
+export function showError(text: string): void {
+  const box = byId("error");
+  box.textContent = text;
+  box.hidden = text === "";
+  if (text !== "") box.focus();
+}
+
+export function say(text: string): void {
+  byId("status").textContent = text;
+}
+
+/** Marks a field as wrong, in words beside it; an empty text takes the mark away. */
+export function fieldError(input: HTMLElement, error: HTMLElement, text: string): void {
+  error.textContent = text;
+  if (text === "") input.removeAttribute("aria-invalid");
+  else input.setAttribute("aria-invalid", "true");
+}
+
+/** Offers bytes or text as a file. */
+export function save(name: string, content: string | Uint8Array<ArrayBuffer>, type: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** Hexadecimal in groups of eight, so that people can compare it. */
+export function grouped(hexText: string): string {
+  return hexText.replace(/(.{8})(?=.)/g, "$1 ");
+}
+
+/** Fills a list with question and chosen options. */
+export function listChoice(
+  list: HTMLElement,
+  questions: readonly { readonly text: Readonly<Record<string, string>>; readonly options: readonly { readonly text: Readonly<Record<string, string>> }[] }[],
+  choice: readonly (readonly number[])[],
+  language: string,
+): void {
+  list.replaceChildren();
+  questions.forEach((question, number) => {
+    const term = document.createElement("dt");
+    term.textContent = question.text[language] ?? "";
+    list.append(term);
+    const chosen = choice[number] ?? [];
+    const texts = chosen.length === 0 ? [message("blank")] : chosen.map((option) => question.options[option]?.text[language] ?? "");
+    for (const text of texts) {
+      const item = document.createElement("dd");
+      item.textContent = text;
+      list.append(item);
+    }
+  });
+}

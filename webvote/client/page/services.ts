@@ -1,0 +1,69 @@
+// Talks to registrar, ballot box and published log. Decides how failures are named; sends no cookie, no
+// referrer, and nothing that a step does not need.
+import { ClientError } from "../core/errors.ts";
+import { fromHex } from "../core/bytes.ts";
+import type { TokenRequest } from "../core/token.ts";
+
+const TIMEOUT_MS = 30_000;
+
+export class ServiceError extends ClientError {
+  constructor(
+    code: string,
+    readonly detail: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(code, String(detail["message"] ?? code));
+  }
+}
+
+async function request(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS), ...init });
+  } catch {
+    throw new ServiceError("network");
+  }
+}
+
+async function refusal(response: Response): Promise<ServiceError> {
+  try {
+    const body: unknown = await response.json();
+    if (typeof body === "object" && body !== null && "error" in body && typeof body.error === "string") return new ServiceError(body.error, { ...body });
+  } catch {
+    // not an answer of ours: a proxy's page, say
+  }
+  return new ServiceError("broken");
+}
+
+async function whole(response: Response): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await response.arrayBuffer());
+  } catch {
+    throw new ServiceError("network");
+  }
+}
+
+/** Reads a published file; `base` ends with a slash. */
+export function logAt(base: string): (path: string) => Promise<Uint8Array> {
+  return async (path) => {
+    const response = await request(base + path, { method: "GET", cache: "default" });
+    if (!response.ok) throw new ServiceError("network", { message: `${path} is not there` });
+    return whole(response);
+  };
+}
+
+export async function askToken(url: string, wire: TokenRequest): Promise<Uint8Array> {
+  const response = await request(`${url}/token`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(wire) });
+  if (!response.ok) throw await refusal(response);
+  try {
+    const body: unknown = await response.json();
+    if (typeof body === "object" && body !== null && "signature" in body && typeof body.signature === "string") return fromHex(body.signature);
+  } catch {
+    // falls through: cut off or malformed, and the same request may be sent again
+  }
+  throw new ServiceError("network");
+}
+
+export async function castBallot(url: string, raw: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  const response = await request(`${url}/cast`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: raw });
+  if (!response.ok) throw await refusal(response);
+  return whole(response);
+}

@@ -1,0 +1,46 @@
+// Find a ballot in the public log. All ballots of the promised batch are fetched and searched here, so that no
+// request says which one is meant.
+import { fromHex } from "../core/bytes.ts";
+import { ClientError } from "../core/errors.ts";
+import { findBallot } from "../core/receipt.ts";
+import { loadSetup } from "../core/setup.ts";
+import { byId, message, save, showError } from "./dom.ts";
+import { readTracking } from "./handover.ts";
+import { logAt } from "./services.ts";
+
+const app = byId("app");
+const readLog = logAt(app.dataset["log"] ?? "/log/");
+
+async function track(): Promise<void> {
+  showError("");
+  const outcome = byId("outcome");
+  const receipt = byId<HTMLButtonElement>("save-receipt");
+  outcome.textContent = "";
+  receipt.hidden = true;
+  try {
+    const wanted = readTracking(byId<HTMLTextAreaElement>("tracking").value);
+    const setup = await loadSetup(readLog, fromHex(app.dataset["referendum"] ?? ""));
+    const found = await findBallot(readLog, setup, wanted.ballotId, null, wanted.batch);
+    if (found.state !== "found") {
+      outcome.textContent = message(found.state, { batch: wanted.batch });
+      return;
+    }
+    outcome.textContent = message(found.superseded ? "found-superseded" : "found", { index: found.index });
+    receipt.hidden = false;
+    receipt.onclick = () => save("stembus-receipt.txt", found.receipt, "text/plain");
+  } catch (error) {
+    const code = error instanceof ClientError ? error.code : "broken";
+    showError(message(code.startsWith("setup") ? "setup" : code));
+  }
+}
+
+byId("form-track").addEventListener("submit", (event) => {
+  event.preventDefault();
+  void track();
+});
+const fragment = decodeURIComponent(location.hash.slice(1));
+if (fragment !== "") {
+  history.replaceState(null, "", location.pathname);
+  byId<HTMLTextAreaElement>("tracking").value = fragment;
+  void track();
+}

@@ -1,0 +1,157 @@
+// The core at a terminal, for tests against the reference: one JSON request a line in, one JSON answer a line out.
+// Byte strings are hexadecimal. Decides nothing; an error answers with its code. Not part of what voters load.
+import { buildBody, prepare, rebuildId, signBallot } from "../core/ballot.ts";
+import { fromHex, hex, utf8 } from "../core/bytes.ts";
+import { encodeCanonical, parseCanonical } from "../core/canonical.ts";
+import { codeFromFragment, credentialKey, formatCode, parseCode } from "../core/code.ts";
+import { BallotContext } from "../core/context.ts";
+import { verifyEd25519 } from "../core/ed25519.ts";
+import { BallotRefused, ClientError } from "../core/errors.ts";
+import { normaliseFactor, type FactorKind } from "../core/factor.ts";
+import { pointFrom } from "../core/group.ts";
+import type { Fetch } from "../core/log.ts";
+import { checkPromise, checkReceipt, findBallot } from "../core/receipt.ts";
+import { loadSetup, type Setup } from "../core/setup.ts";
+import { makeRequest, newPass, passFromJson, passToJson, takeAnswer } from "../core/token.ts";
+import { Transcript } from "../core/transcript.ts";
+import { checkBallot } from "../core/verifyballot.ts";
+
+// The few things of node that this program uses.
+declare const process: { readonly stdin: AsyncIterable<unknown> & { setEncoding(name: string): void }; readonly stdout: { write(text: string): void } };
+interface FileSystem {
+  readFile(path: string): Promise<Uint8Array>;
+}
+const files = (await import(["node:fs", "promises"].join("/"))) as FileSystem;
+
+type Fields = Readonly<Record<string, unknown>>;
+type Choice = readonly (readonly number[])[];
+
+const text = (request: Fields, name: string): string => String(request[name]);
+const bytes = (request: Fields, name: string): Uint8Array => fromHex(text(request, name));
+
+function folder(request: Fields, asked: string[] = []): Fetch {
+  return async (path) => {
+    asked.push(path);
+    try {
+      return new Uint8Array(await files.readFile(`${text(request, "folder")}/${path}`));
+    } catch {
+      throw new ClientError("network", `${path} is not there`);
+    }
+  };
+}
+
+const setups = new Map<string, Promise<Setup>>();
+
+/** The same folder under the same number is read once. */
+function setup(request: Fields): Promise<Setup> {
+  const name = `${text(request, "folder")} ${text(request, "referendum")}`;
+  const found = setups.get(name) ?? loadSetup(folder(request), bytes(request, "referendum"));
+  setups.set(name, found);
+  return found;
+}
+
+function bareContext(request: Fields): BallotContext {
+  const questions = request["questions"] as readonly (readonly [number, number])[];
+  return new BallotContext(bytes(request, "referendum"), bytes(request, "election_key"), pointFrom(bytes(request, "joint_key")), [], questions, 1);
+}
+
+const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
+  transcript(request) {
+    const fields = request["fields"] as readonly (readonly [string, string])[];
+    const transcript = Transcript.of(text(request, "tag"));
+    for (const [label, value] of fields) transcript.add(label, fromHex(value));
+    return { digest: hex(transcript.digest()), scalar: transcript.scalar().toString(16).padStart(64, "0") };
+  },
+  canonical: (request) => hex(utf8(encodeCanonical(parseCanonical(bytes(request, "data"))))),
+  ed25519: (request) => verifyEd25519(bytes(request, "key"), bytes(request, "message"), bytes(request, "signature")),
+  code(request) {
+    const symbols = parseCode(text(request, "typed"));
+    const key = credentialKey(symbols, bytes(request, "referendum"));
+    return { symbols, printed: formatCode(symbols), secret: hex(key.secret), credential: hex(key.publicKey) };
+  },
+  fragment(request) {
+    const found = codeFromFragment(text(request, "fragment"));
+    return { code: found.code ?? null, referendum: found.referendum === undefined ? null : hex(found.referendum) };
+  },
+  factor: (request) => normaliseFactor(request["kind"] as FactorKind, text(request, "typed")),
+  token(request) {
+    const context = bareContext(request);
+    const key = bytes(request, "token_key");
+    return { message: hex(context.tokenMessage(key)), commitment: hex(context.tokenCommitment(key, bytes(request, "nonce"))) };
+  },
+  body(request) {
+    const context = bareContext(request);
+    const [commitment, seed] = [bytes(request, "token_commitment"), bytes(request, "seed")];
+    const body = buildBody(context, commitment, request["choice"] as Choice, seed);
+    const { commitmentsAt, scalarsAt } = context;
+    const challenges = context.challenges(commitment, body.slice(32, commitmentsAt), body.slice(commitmentsAt, scalarsAt));
+    return {
+      body: hex(body),
+      ballot_id: hex(context.ballotId(body)),
+      rebuilt: hex(rebuildId(context, commitment, request["choice"] as Choice, seed)),
+      challenges: challenges.map((challenge) => challenge.toString(16).padStart(64, "0")),
+    };
+  },
+  async loadSetup(request) {
+    const { referendum, openSize } = await loadSetup(folder(request), bytes(request, "referendum"));
+    return { referendum: hex(referendum), openSize };
+  },
+  async checkBallot(request) {
+    const { ballotId, seq } = await checkBallot((await setup(request)).context, bytes(request, "raw"));
+    return { ballot_id: hex(ballotId), seq };
+  },
+  newPass: async (request) => passToJson(await newPass((await setup(request)).context)),
+  readPass: (request) => passToJson(passFromJson(text(request, "pass"))),
+  makeRequest(request) {
+    const credential = credentialKey(parseCode(text(request, "code")), bytes(request, "referendum"));
+    return makeRequest(passFromJson(text(request, "pass")), Number(request["registrar"]), credential, text(request, "factor"));
+  },
+  async takeAnswer(request) {
+    const pass = passFromJson(text(request, "pass"));
+    return passToJson(await takeAnswer((await setup(request)).context, pass, Number(request["registrar"]), bytes(request, "answer")));
+  },
+  async cast(request) {
+    const { context } = await setup(request);
+    const pass = passFromJson(text(request, "pass"));
+    const prepared = prepare(context, pass, request["choice"] as Choice);
+    return {
+      raw: hex(signBallot(context, pass, prepared, Number(request["seq"]))),
+      ballot_id: hex(prepared.ballotId),
+      seed: hex(prepared.seed),
+      commitment: hex(prepared.commitment),
+    };
+  },
+  async checkPromise(request) {
+    const { manifest, referendum } = await setup(request);
+    return checkPromise(manifest, referendum, utf8(text(request, "promise")));
+  },
+  async checkReceipt(request) {
+    checkReceipt((await setup(request)).manifest, text(request, "receipt"), bytes(request, "entry"));
+    return true;
+  },
+  async findBallot(request) {
+    const asked: string[] = [];
+    const castHash = request["cast_hash"] === null ? null : bytes(request, "cast_hash");
+    const found = await findBallot(folder(request, asked), await setup(request), bytes(request, "ballot_id"), castHash, Number(request["batch"]));
+    return { ...found, asked };
+  },
+};
+
+async function answer(line: string): Promise<Fields> {
+  try {
+    const request = JSON.parse(line) as Fields;
+    return { result: await operations[text(request, "do")]?.(request) };
+  } catch (error) {
+    if (error instanceof BallotRefused) return { error: error.code, check: error.check };
+    if (error instanceof ClientError) return { error: error.code, message: error.message };
+    return { error: "unexpected", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+process.stdin.setEncoding("utf8");
+let rest = "";
+for await (const chunk of process.stdin) {
+  const lines = (rest + String(chunk)).split("\n");
+  rest = lines.pop() ?? "";
+  for (const line of lines) process.stdout.write(`${JSON.stringify(await answer(line))}\n`);
+}

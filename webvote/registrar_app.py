@@ -1,0 +1,59 @@
+"""The registrar on the web: one POST, one blind signature.
+
+Decides how a request travels and how often one letter may try; who gets a token is the registrar's matter.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from flask import Flask, Response, jsonify, request
+from flask_limiter import Limiter
+
+from audit.manifest import Manifest
+from ballot.errors import RequestInvalid
+from ballot.registrar import Registrar
+from ballot.token import TokenRequest
+from webvote.answers import answer_errors
+from webvote.security import NO_PAGE, allow_origin, harden, origin_of
+
+REQUEST_BYTES = 8 * 1024
+TRIES = "20 per minute"
+
+
+class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    credential: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+    blinded: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{768}\Z")]
+    signature: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{128}\Z")]
+    factor: Annotated[str, msgspec.Meta(max_length=40)]
+
+
+def parse_request(data: bytes) -> TokenRequest:
+    """Raises RequestInvalid."""
+    try:
+        wire = msgspec.json.decode(data, type=_Wire)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise RequestInvalid("a token request has credential, blinded, signature and factor") from None
+    credential, blinded, signature = (bytes.fromhex(text) for text in (wire.credential, wire.blinded, wire.signature))
+    return TokenRequest(credential, blinded, signature, wire.factor)
+
+
+def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
+    app = Flask("stembus-registrar", static_folder=None)
+    harden(app, NO_PAGE, REQUEST_BYTES)
+    allow_origin(app, origin_of(manifest.client.url))
+    answer_errors(app)
+    limiter = Limiter(_credential, app=app, storage_uri="memory://", headers_enabled=False)
+
+    @app.post("/token")
+    # Counted by letter, and only when its own code signed: nobody can use up a stranger's tries.
+    @limiter.limit(TRIES, deduct_when=lambda response: response.status_code not in (400, 404))
+    def token() -> Response:
+        return jsonify({"signature": registrar.issue(parse_request(request.get_data())).hex()})
+
+    return app
+
+
+def _credential() -> str:
+    return parse_request(request.get_data()).credential.hex()

@@ -1,0 +1,88 @@
+"""What every answer and every request has to keep, in one place: headers, origins, sizes.
+
+Decides the content security policy, who may post from where, and that nothing is cached that should not
+be. No app here sets a cookie unless it says so itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, request
+
+_HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def origin_of(url: str) -> str:
+    """`https://host:port` of an address."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def page_policy(connect: Sequence[str]) -> str:
+    """The policy of a page that loads its own script and style and talks to `connect`."""
+    sources = " ".join(["'self'", *sorted(set(connect))])
+    rules = [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        f"connect-src {sources}",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
+    return "; ".join(rules)
+
+
+NO_PAGE = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+
+def harden(app: Flask, policy: str, limit: int) -> None:
+    """Security headers on every answer; no request body above `limit` bytes."""
+    app.config["MAX_CONTENT_LENGTH"] = limit
+
+    @app.after_request
+    def headers(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers.setdefault("Cache-Control", "no-store")
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.is_secure:
+            response.headers.setdefault("Strict-Transport-Security", "max-age=63072000")
+        return response
+
+
+def allow_origin(app: Flask, origin: str) -> None:
+    """Pages of `origin` may post here; a browser on any other page may not. A program that is no browser
+    sends neither header and is let in: there are no cookies that it could ride on."""
+
+    @app.before_request
+    def check() -> Response | None:
+        given = request.headers.get("Origin")
+        if given is None:
+            if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+                abort(403, "this service answers the voting page only")
+        elif given != origin:
+            abort(403, "this service answers the voting page only")
+        if request.method == "OPTIONS":
+            return Response(status=204)
+        return None
+
+    @app.after_request
+    def share(response: Response) -> Response:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        response.vary.add("Origin")
+        return response

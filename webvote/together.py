@@ -1,0 +1,96 @@
+"""Registrar, ballot box and public pages in one process, at one address: for rehearsals and trials.
+
+Decides how the three apps share an address and that batches are sealed while the server runs. A binding
+referendum runs them apart (`webvote.wsgi`), on three origins.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from audit.errors import AuditError
+from ballot.errors import BallotError
+from ballot.services import ServedOffice
+from webvote.box_app import create_box_app
+from webvote.registrar_app import create_registrar_app
+from webvote.site_app import create_site_app
+
+_log = logging.getLogger("stembus")
+
+
+class _Silent(WSGIRequestHandler):
+    """Writes no address and no time anywhere."""
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: ARG002
+        return
+
+
+class Sealer:
+    """Brings waiting ballots into the log, in a thread with its own view of the log."""
+
+    def __init__(self, office: ServedOffice, every_seconds: float = 1.0) -> None:
+        self._office = office
+        self._every = every_seconds
+        self._wake, self._stopped = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._wake.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                if self._office.log().order.phase.value == "open":
+                    self._office.box.seal(self._office.count_statements)
+                else:
+                    self._office.log().refresh()
+            except (BallotError, AuditError, OSError) as error:
+                _log.warning("no batch was sealed (%s); it will be tried again", type(error).__name__)
+            self._wake.wait(self._every)
+            self._wake.clear()
+
+
+class Together:
+    """`open_office()` opens the referendum's folder; it is called once for answering and once for sealing."""
+
+    def __init__(self, open_office: Callable[[], ServedOffice], help_line: str = "") -> None:
+        office = open_office()
+        manifest = office.manifest
+        self.url = manifest.client.url.rstrip("/") + "/"
+        self.sealer = Sealer(open_office())
+        mounts: dict[str, Any] = {
+            f"/registrar/{k}": create_registrar_app(office.registrar(k), manifest)
+            for k in range(1, len(manifest.registrars) + 1)
+        }
+        mounts["/box"] = create_box_app(office.box, manifest, self.sealer.wake)
+        self.app = DispatcherMiddleware(create_site_app(office.public, help_line), mounts)
+        self._server: BaseWSGIServer | None = None
+
+    def serve(self) -> None:
+        """Serves until `stop` is called. Raises OSError when the port is taken."""
+        address = urlsplit(self.url)
+        self._server = make_server(
+            address.hostname or "127.0.0.1", address.port or 80, self.app, threaded=True, request_handler=_Silent
+        )
+        self.sealer.start()
+        self._server.serve_forever()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+        self.sealer.stop()
