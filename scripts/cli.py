@@ -1,10 +1,11 @@
-"""The `stembus` command: one group, its commands in four files by who uses them."""
+"""The `stembus` command: one group, its commands in files by who uses them."""
 
 from __future__ import annotations
 
 import click
 
 from scripts.cli_audit import show, verify_command
+from scripts.cli_client import client
 from scripts.cli_office import (
     cancel,
     close,
@@ -19,6 +20,7 @@ from scripts.cli_office import (
     submit,
     tally,
 )
+from scripts.cli_records import minutes, purge
 from scripts.cli_serve import serve
 from scripts.cli_setup import check, define, key, new
 from scripts.cli_trustee import trustee
@@ -40,6 +42,7 @@ def main() -> None:
 
 for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, rebuild, seal, paper, incident,
-    close, cancel, tally, publish, submit, verify_command, show, demo, serve,
+    close, cancel, tally, publish, submit, verify_command, show, demo, serve, client, minutes,
+    purge,
 ):  # fmt: skip
     main.add_command(command)

@@ -12,7 +12,7 @@ class Bar:
     text: str
     count: int
     paper: int
-    percent: str
+    percent: float
     width: int
 
 
@@ -40,7 +40,7 @@ def charts(published: Published, language: str) -> list[Chart]:
                 option.text[texts],
                 total,
                 paper,
-                f"{100 * total / whole:.1f}" if whole else "0.0",
+                100 * total / whole if whole else 0.0,
                 round(1000 * total / most),
             )
             for option, total, paper in zip(question.options, counted.total, counted.paper, strict=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flask import Flask, Response, abort, g, redirect, render_template, request, send_from_directory, url_for
-from flask_babel import Babel, format_datetime
+from flask_babel import Babel, format_datetime, format_decimal
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as Answer
 
@@ -62,6 +62,7 @@ def _add_pages(app: Flask, public: Path, manifest: Manifest, languages: list[str
             "rehearsal": not manifest.binding,
             "help_line": help_line,
             "moment": _moment,
+            "decimal": lambda number: format_decimal(number, "0.0"),
         }
 
     @app.get("/")

@@ -221,3 +221,87 @@ def test_nothing_that_was_removed_stays_on_the_device(page: Page, site: Site) ->
     expect(page.locator("#step-removed")).to_be_visible()
     assert page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)") == "{}{}"
     assert page.context.cookies() == []
+
+
+def test_without_a_network_every_step_says_so_and_goes_on_later(page: Page, device: BrowserContext, site: Site) -> None:
+    code, born = site.letter()
+    page.goto(f"{site.url}en/vote#code={code}")
+    page.locator("#factor").fill(born)
+    device.set_offline(True)
+    page.locator("#submit-code").click()
+    expect(page.locator("#error")).to_contain_text("no connection")
+    device.set_offline(False)
+    page.locator("#submit-code").click()
+    expect(page.locator("#step-ballot")).to_be_visible()
+    device.set_offline(True)
+    choose(page, "1")
+    page.locator("#cast").click()
+    expect(page.locator("#error")).to_contain_text("no connection")
+    device.set_offline(False)
+    tracking = cast(page)
+    page.goto(f"{site.url}en/track")
+    page.locator("#tracking").fill(tracking)
+    device.set_offline(True)
+    page.locator("#form-track button").click()
+    expect(page.locator("#error")).to_contain_text("no connection")
+    device.set_offline(False)
+    page.locator("#form-track button").click()
+    expect(page.locator("#outcome")).not_to_be_empty()
+
+
+def test_no_request_says_which_ballot_is_looked_for(page: Page, site: Site) -> None:
+    enter(page, site, site.letter())
+    choose(page, "0")
+    tracking = cast(page)
+    expect(page.locator("#save-receipt")).to_be_visible(timeout=20_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url + (request.post_data or "")))
+    page.goto(f"{site.url}nl/track#{tracking}")
+    expect(page.locator("#save-receipt")).to_be_visible()
+    sent = [url.split("#")[0] for url in asked]
+    assert sent
+    assert not any(tracking[:12] in url for url in sent)
+
+
+def test_a_browser_that_keeps_nothing_is_told_before_anything_is_asked(page: Page, site: Site) -> None:
+    page.add_init_script("Storage.prototype.setItem = () => { throw new DOMException('no', 'QuotaExceededError'); };")
+    page.goto(f"{site.url}en/vote#code={site.letters[-1][0]}")
+    expect(page.locator("#stop-reason")).to_contain_text("refuses to keep anything")
+
+
+def test_a_refused_ballot_can_be_saved_as_evidence(page: Page, site: Site) -> None:
+    enter(page, site, site.letter(), "en")
+    choose(page, "0")
+    body = json.dumps({"error": "ballot-rejected", "message": "no", "check": "V19"})
+    page.route("**/box/cast", lambda route: route.fulfill(status=422, body=body, content_type="application/json"))
+    page.locator("#cast").click()
+    expect(page.locator("#step-refused")).to_be_visible()
+    with page.expect_download() as download:
+        page.locator("#save-ballot").click()
+    context = site.office().context()
+    assert len(Path(download.value.path()).read_bytes()) == context.size
+    page.unroute("**/box/cast")
+    page.locator("#retry").click()
+    expect(page.locator("#step-done")).to_be_visible()
+
+
+def test_a_forged_promise_is_not_taken(page: Page, site: Site) -> None:
+    enter(page, site, site.letter(), "en")
+    choose(page, "0")
+
+    def forge(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(status=200, body=answer.text().replace('"batch":', '"batch":1'), content_type="application/json")
+
+    page.route("**/box/cast", forge)
+    page.locator("#cast").click()
+    expect(page.locator("#refused-reason")).to_contain_text("wrong answer")
+
+
+def test_the_screen_tells_a_closed_referendum(page: Page, site: Site) -> None:
+    body = json.dumps({"error": "closed", "message": "voting is closed"})
+    page.route("**/token", lambda route: route.fulfill(status=403, body=body, content_type="application/json"))
+    page.goto(f"{site.url}en/vote#code={site.letters[-1][0]}")
+    page.locator("#factor").fill("1/1/1980")
+    page.locator("#submit-code").click()
+    expect(page.locator("#stop-reason")).to_contain_text("Voting is closed")

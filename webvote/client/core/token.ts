@@ -1,22 +1,15 @@
 // The voter's token: a fresh key that every registrar signs without seeing it (RFC 9474; docs/protocol.md, 10).
 // The voting pass is what a device keeps, in the same JSON form that the command line writes.
-import { RSABSSA } from "@cloudflare/blindrsa-ts";
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { sha256 } from "@noble/hashes/sha2.js";
+import { blind, finalize, type Blinding } from "./blindrsa.ts";
 import { fromHex, hex, type Bytes } from "./bytes.ts";
 import type { Credential } from "./code.ts";
-import { SIGNATURE_BYTES, type BallotContext } from "./context.ts";
+import type { BallotContext } from "./context.ts";
 import { ClientError } from "./errors.ts";
 import { Transcript } from "./transcript.ts";
 
 const FORMAT = "stembus-voting-pass-v1";
-const suite = RSABSSA.SHA384.PSS.Deterministic();
-
-interface Blinding {
-  readonly blinded: Bytes;
-  readonly inverse: Bytes;
-}
-
 export interface VotingPass {
   readonly referendum: Bytes;
   readonly tokenSecret: Bytes;
@@ -39,19 +32,10 @@ export function tokenPublic(pass: VotingPass): Bytes {
   return schnorr.getPublicKey(pass.tokenSecret) as Bytes;
 }
 
-function importKey(spki: Uint8Array): Promise<CryptoKey> {
-  return crypto.subtle.importKey("spki", Uint8Array.from(spki), { name: "RSA-PSS", hash: "SHA-384" }, true, ["verify"]);
-}
-
 export async function newPass(context: BallotContext): Promise<VotingPass> {
   const tokenSecret = schnorr.utils.randomSecretKey() as Bytes;
   const message = context.tokenMessage(schnorr.getPublicKey(tokenSecret));
-  const blindings = await Promise.all(
-    context.registrars.map(async (spki): Promise<Blinding> => {
-      const { blindedMsg, inv } = await suite.blind(await importKey(spki), suite.prepare(message));
-      return { blinded: Uint8Array.from(blindedMsg), inverse: Uint8Array.from(inv) };
-    }),
-  );
+  const blindings = await Promise.all(context.registrars.map((spki) => blind(spki, message)));
   return { referendum: Uint8Array.from(context.referendum), tokenSecret, blindings, signatures: blindings.map(() => null), casts: 0 };
 }
 
@@ -77,14 +61,7 @@ export async function takeAnswer(context: BallotContext, pass: VotingPass, regis
   const blinding = pass.blindings[registrar - 1];
   const spki = context.registrars[registrar - 1];
   if (blinding === undefined || spki === undefined) throw new ClientError("pass-damaged", "no such registrar");
-  let signature: Bytes;
-  try {
-    const message = suite.prepare(context.tokenMessage(tokenPublic(pass)));
-    if (answer.length !== SIGNATURE_BYTES) throw new Error("length");
-    signature = Uint8Array.from(await suite.finalize(await importKey(spki), message, Uint8Array.from(answer), blinding.inverse));
-  } catch {
-    throw new ClientError("signature-invalid", "a registrar's answer does not verify");
-  }
+  const signature = await finalize(spki, context.tokenMessage(tokenPublic(pass)), answer, blinding.inverse);
   return { ...pass, signatures: pass.signatures.map((old, k) => (k === registrar - 1 ? signature : old)) };
 }
 
@@ -93,7 +70,7 @@ export function passToJson(pass: VotingPass): string {
     format: FORMAT,
     referendum: hex(pass.referendum),
     token_key: hex(pass.tokenSecret),
-    blindings: pass.blindings.map((blinding) => [hex(blinding.blinded), hex(blinding.inverse)]),
+    blindings: pass.blindings.map((blinding) => [hex(blinding.blinded), blinding.inverse.toString(16)]),
     signatures: pass.signatures.map((signature) => (signature === null ? null : hex(signature))),
     casts: pass.casts,
   });
@@ -113,8 +90,7 @@ export function passFromJson(text: string): VotingPass {
     const pass: VotingPass = {
       referendum: fromHex(data.referendum),
       tokenSecret: fromHex(data.token_key),
-      // The command line writes the inverse as a number, without leading zeros.
-      blindings: data.blindings.map(([blinded, inverse]) => ({ blinded: fromHex(blinded), inverse: fromHex(inverse.padStart(2 * SIGNATURE_BYTES, "0")) })),
+      blindings: data.blindings.map(([blinded, inverse]) => ({ blinded: fromHex(blinded), inverse: BigInt(`0x${inverse}`) })),
       signatures: data.signatures.map((signature) => (signature === null ? null : fromHex(signature))),
       casts: data.casts,
     };

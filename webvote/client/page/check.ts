@@ -5,7 +5,7 @@ import { rebuildId } from "../core/ballot.ts";
 import { fromHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import { loadSetup } from "../core/setup.ts";
-import { byId, grouped, listChoice, message, showError } from "./dom.ts";
+import { byId, followFragments, grouped, listChoice, message, showError } from "./dom.ts";
 import { decodeTest } from "./handover.ts";
 import { logAt } from "./services.ts";
 
@@ -64,3 +64,4 @@ if (fragment.startsWith("#test=")) {
   byId<HTMLTextAreaElement>("test-code").value = fragment.slice(1);
   void check();
 }
+followFragments();

@@ -82,3 +82,10 @@ export function listChoice(
     }
   });
 }
+
+/** A link scanned while the page stands open changes only the fragment: begin again, so that it is taken in. */
+export function followFragments(): void {
+  addEventListener("hashchange", () => {
+    if (location.hash !== "") location.reload();
+  });
+}

@@ -99,8 +99,11 @@ export class Session {
   /** Signs, stores, sends. A ballot that was stored before and never answered goes first, as it is. */
   async cast(prepared: PreparedBallot): Promise<void> {
     await alone(this.voter, async () => {
-      if (this.waiting) await this.send(null);
-      this.sign(prepared, this.pass);
+      const body = this.waitingBallot.subarray(1, 1 + prepared.body.length);
+      if (!equal(body, prepared.body)) {
+        if (this.waiting) await this.send(null);
+        this.sign(prepared, this.pass);
+      }
       await this.send(prepared);
     });
   }

@@ -4,7 +4,7 @@ import { fromHex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import { findBallot } from "../core/receipt.ts";
 import { loadSetup } from "../core/setup.ts";
-import { byId, message, save, showError } from "./dom.ts";
+import { byId, followFragments, message, save, showError } from "./dom.ts";
 import { readTracking } from "./handover.ts";
 import { logAt } from "./services.ts";
 
@@ -44,3 +44,4 @@ if (fragment !== "") {
   byId<HTMLTextAreaElement>("tracking").value = fragment;
   void track();
 }
+followFragments();

@@ -7,7 +7,7 @@ import { findBallot } from "../core/receipt.ts";
 import { loadSetup, type Setup } from "../core/setup.ts";
 import { isComplete, passFromJson, passToJson, type VotingPass } from "../core/token.ts";
 import type { PreparedBallot } from "../core/ballot.ts";
-import { byId, fieldError, grouped, listChoice, message, save, say, showError, showStep } from "./dom.ts";
+import { byId, fieldError, followFragments, grouped, listChoice, message, save, say, showError, showStep } from "./dom.ts";
 import { decodePass, encodePass, encodeTest, trackingCode } from "./handover.ts";
 import { drawQr } from "./qr.ts";
 import { logAt } from "./services.ts";
@@ -336,4 +336,5 @@ async function start(): Promise<void> {
   }
 }
 
+followFragments();
 void start();
