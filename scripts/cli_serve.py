@@ -61,8 +61,11 @@ def serve(directory: Path, fresh: bool, minutes: int, port: int, help_line: str)
     say("stopped; the same command goes on where it was")
 
 
-def make_rehearsal(directory: Path, minutes: int, port: int, letters: int = LETTERS, **changes: object) -> None:
-    """A referendum on the real clock, open from now on: batches of one ballot, floor one."""
+def make_rehearsal(
+    directory: Path, minutes: int, port: int, letters: int = LETTERS, registrar_url: str = "", box_url: str = ""
+) -> None:
+    """A referendum on the real clock, open from now on: batches of one ballot, floor one. Registrar and box are
+    at `port` as well unless they have addresses of their own."""
     from scripts.register import write_register
     from scripts.rehearsal import Rehearsal, demo_draft
 
@@ -77,12 +80,12 @@ def make_rehearsal(directory: Path, minutes: int, port: int, letters: int = LETT
         "batch_seconds": 0,
         "batch_tokens": 1,
         "quiet_seconds": 0,
-        **changes,
     }
     draft = demo_draft(letters, 1, **values)
     base = f"http://127.0.0.1:{port}"
-    draft = draft.replace("https://registrar.example.org", f"{base}/registrar/1")
-    draft = draft.replace("https://box.example.org", f"{base}/box").replace("https://vote.example.org", base)
+    draft = draft.replace("https://registrar.example.org", registrar_url or f"{base}/registrar/1")
+    draft = draft.replace("https://box.example.org", box_url or f"{base}/box")
+    draft = draft.replace("https://vote.example.org", base)
     directory.mkdir(parents=True, exist_ok=True)
     rehearsal = Rehearsal(directory, start=now)
     rehearsal.keys()

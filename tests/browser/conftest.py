@@ -56,8 +56,8 @@ def open_office(root: Path) -> ServedOffice:
     return ServedOffice(root, lambda _: "rehearsal")
 
 
-def start_site(root: Path, letters: int, **changes: object) -> Site:
-    make_rehearsal(root, 60 * 24, free_port(), letters, **changes)
+def start_site(root: Path, letters: int) -> Site:
+    make_rehearsal(root, 60 * 24, free_port(), letters)
     server = Together(lambda: open_office(root), "056 00 00 00")
     threading.Thread(target=server.serve, daemon=True).start()
     with (root / "voters.csv").open(encoding="ascii", newline="") as file:

@@ -1,0 +1,83 @@
+"""The three apps apart, for gunicorn: each on its own machine or account, with what it needs and no more.
+
+    gunicorn 'webvote.wsgi:registrar()'     STEMBUS_DIR with registrar-1/, its database URL, its passphrase
+    gunicorn 'webvote.wsgi:box()'           STEMBUS_DIR with box/, log/ and public/
+    gunicorn 'webvote.wsgi:site()'          STEMBUS_PUBLIC, the published folder; no key, no database
+
+Settings come from the environment, or from the TOML file that STEMBUS_SETTINGS names; the environment wins.
+Batches go into the log by `stembus seal`, run every minute.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from ballot.office import NotReady
+from ballot.services import ServedOffice
+from webvote.box_app import create_box_app
+from webvote.registrar_app import create_registrar_app
+from webvote.site_app import create_site_app
+
+SETTINGS = (
+    "STEMBUS_DIR", "STEMBUS_PUBLIC", "STEMBUS_REGISTRAR", "STEMBUS_REGISTRAR_1_DATABASE", "STEMBUS_BOX_DATABASE",
+    "STEMBUS_PASSPHRASE", "STEMBUS_HELP_LINE",
+)  # fmt: skip
+
+
+def settings() -> dict[str, str]:
+    """Raises NotReady for a settings file that cannot be read or has an unknown name."""
+    found: dict[str, str] = {}
+    if path := os.environ.get("STEMBUS_SETTINGS"):
+        try:
+            found = {
+                f"STEMBUS_{name.upper()}": str(value) for name, value in tomllib.loads(Path(path).read_text()).items()
+            }
+        except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+            raise NotReady(f"the settings file {path} cannot be read: {error}") from None
+        if unknown := sorted(set(found) - set(SETTINGS)):
+            raise NotReady(f"{path} sets {', '.join(unknown)}; known are {', '.join(SETTINGS)}")
+    return found | {name: os.environ[name] for name in SETTINGS if name in os.environ}
+
+
+def _need(found: dict[str, str], name: str) -> str:
+    if name not in found:
+        raise NotReady(f"set {name}, in the environment or in the file that STEMBUS_SETTINGS names")
+    return found[name]
+
+
+def _office(found: dict[str, str]) -> ServedOffice:
+    # The services read their database's URL from the environment.
+    for name in SETTINGS:
+        if name.endswith("_DATABASE") and name in found:
+            os.environ[name] = found[name]
+    words = _need(found, "STEMBUS_PASSPHRASE")
+    return ServedOffice(Path(_need(found, "STEMBUS_DIR")), lambda _: words)
+
+
+def _behind_proxy(app: Flask) -> Flask:
+    """One proxy in front says whether the voter came over HTTPS and by which name; its client address is dropped."""
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=1, x_host=1)  # type: ignore[method-assign]
+    return app
+
+
+def registrar() -> Flask:
+    found = settings()
+    office = _office(found)
+    return _behind_proxy(
+        create_registrar_app(office.registrar(int(found.get("STEMBUS_REGISTRAR", "1"))), office.manifest)
+    )
+
+
+def box() -> Flask:
+    office = _office(settings())
+    return _behind_proxy(create_box_app(office.box, office.manifest))
+
+
+def site() -> Flask:
+    found = settings()
+    return _behind_proxy(create_site_app(Path(_need(found, "STEMBUS_PUBLIC")), found.get("STEMBUS_HELP_LINE", "")))
