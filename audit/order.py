@@ -21,6 +21,7 @@ from audit.entries import (
     Commit,
     Complaint,
     Confirm,
+    ElectionKey,
     Incident,
     PartialDecryption,
     Replace,
@@ -164,8 +165,9 @@ class Order:
         self._need((body.accused, body.accuser) in self.shared, "a complaint about a share that was not sent")
         self.voided.add(body.attempt)
 
-    def _election_key(self, _: Body) -> None:
+    def _election_key(self, body: ElectionKey) -> None:
         self._need(self.attempt > 0 and self.attempt not in self.voided, "no valid attempt of the ceremony")
+        self._need(body.attempt == self.attempt, f"an election key of attempt {body.attempt}, not of the current one")
         self._need(len(self.confirmed) == self.trustees, "an election key without the confirmation of all trustees")
 
     def _batch(self, body: Batch) -> None:

@@ -251,3 +251,19 @@ def confirmation_of_a_void_attempt(forge: Forge) -> MemoryPlace:
     index = forge.find_setup("confirm")
     body = {"attempt": 1, "accuser": 2, "accused": 1, "receiving_secret": "00" * 31 + "01"}
     return forge.bundle([*forge.setup[:index], forge.entry("complaint", body), forge.setup[index]])
+
+
+@forgery(14, "V9", also=("V11",))
+def election_key_of_an_older_attempt_that_nobody_confirmed(forge: Forge) -> MemoryPlace:
+    """All trustees confirm a second attempt; the election key then names the first."""
+    kinds = {
+        kind: [json.loads(raw)["body"] for raw in forge.setup[1:] if _kind(raw) == kind]
+        for kind in ("commit", "reveal", "share", "confirm")
+    }
+    first = [forge.setup[0], *(raw for raw in forge.setup[1:] if _kind(raw) in ("commit", "reveal", "share"))]
+    second = [
+        forge.entry(kind, {**body, "attempt": 2}) for kind in ("commit", "reveal", "share") for body in kinds[kind]
+    ]
+    other = {"attempt": 2, "joint_key": OTHER_POINT, "transcript": "00" * 32}
+    second += [forge.entry("confirm", body | other) for body in kinds["confirm"]]
+    return forge.bundle([*first, *second, forge.setup[forge.find_setup("election-key")]])

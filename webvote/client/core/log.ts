@@ -1,7 +1,8 @@
-// Reads a published log by position: entries and subtree hashes from C2SP tlog-tiles. Trusts nothing it reads:
-// whoever uses it checks against a signed root.
+// Reads a published log by position: entries and subtree hashes from C2SP tlog-tiles.
+// Given a root, it checks every bundle against it; without one, whoever uses an entry checks it.
+import { equal } from "./bytes.ts";
 import { ClientError } from "./errors.ts";
-import { hashRoot, inclusionProof, nodeHash, splitOf } from "./merkle.ts";
+import { hashRoot, inclusionProof, leafHash, nodeHash, rootFromProof, splitOf } from "./merkle.ts";
 
 /** Reads one published file, by its path in the bundle. */
 export type Fetch = (path: string) => Promise<Uint8Array>;
@@ -24,6 +25,7 @@ function parseBundle(data: Uint8Array, width: number): Uint8Array[] {
   const entries: Uint8Array[] = [];
   for (let position = 0; position < data.length; ) {
     const start = position + 2;
+    if (start > data.length) throw new ClientError("setup-log", "an entry bundle is cut off");
     const end = start + 256 * (data[position] ?? 0) + (data[position + 1] ?? 0);
     if (end > data.length) throw new ClientError("setup-log", "an entry bundle is cut off");
     entries.push(data.subarray(start, end));
@@ -40,6 +42,7 @@ export class LogReader {
   constructor(
     private readonly fetch: Fetch,
     readonly size: number,
+    private readonly root: Uint8Array | null = null,
   ) {}
 
   /** All entries of one bundle: the unit in which a log is fetched. */
@@ -47,10 +50,21 @@ export class LogReader {
     let found = this.bundles.get(number);
     if (found === undefined) {
       const width = Math.min(WIDTH, this.size - number * WIDTH);
-      found = this.fetch(tilePath("entries", number, width)).then((data) => parseBundle(data, width));
+      found = this.fetch(tilePath("entries", number, width)).then((data) => this.check(number, parseBundle(data, width)));
       this.bundles.set(number, found);
     }
     return found;
+  }
+
+  /** The entries are those of the tile, and one leaf's proof binds the whole tile to the root. */
+  private async check(number: number, entries: Uint8Array[]): Promise<Uint8Array[]> {
+    if (this.root === null) return entries;
+    const leaves = await this.tile(0, number);
+    const first = leaves[0] ?? this.root;
+    const root = rootFromProof(first, number * WIDTH, this.size, await this.inclusion(number * WIDTH));
+    const same = entries.every((entry, k) => equal(leafHash(entry), leaves[k] ?? entry));
+    if (!same || !equal(root, this.root)) throw new ClientError("setup-log", "entries that are not those of the signed tree");
+    return entries;
   }
 
   async entry(index: number): Promise<Uint8Array> {
@@ -89,5 +103,17 @@ export class LogReader {
 
   inclusion(index: number): Promise<Uint8Array[]> {
     return inclusionProof(index, this.size, (start, end) => this.subtree(start, end));
+  }
+}
+
+/** Works from the log's head, and once more from a newer one when files of the old one went while it worked. */
+export async function steady<T>(fetch: Fetch, work: (head: Uint8Array) => Promise<T>): Promise<T> {
+  for (let tries = 2; ; tries--) {
+    const head = await fetch("checkpoint");
+    try {
+      return await work(head);
+    } catch (error) {
+      if (tries === 0 || equal(head, await fetch("checkpoint"))) throw error;
+    }
   }
 }

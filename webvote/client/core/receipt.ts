@@ -2,42 +2,37 @@
 // ballot is found in the log without any request that says which one is meant.
 import { sha256 } from "@noble/hashes/sha2.js";
 import { base64, equal, fromBase64, fromHex, hex, utf8 } from "./bytes.ts";
-import { parseCanonical } from "./canonical.ts";
-import { ClientError } from "./errors.ts";
-import { LogReader, type Fetch } from "./log.ts";
+import { count, hash, oneOf, parseCanonical, record, signatureHex, type Read } from "./canonical.ts";
+import type { BallotContext } from "./context.ts";
+import { verifyEd25519 } from "./ed25519.ts";
+import { checkSignatures, entryType, parseEntry } from "./entries.ts";
+import { ClientError, naming, namingNow } from "./errors.ts";
+import { LogReader, steady, type Fetch } from "./log.ts";
 import type { Manifest } from "./manifest.ts";
 import { leafHash, rootFromProof } from "./merkle.ts";
-import { checkLogSignature, countWitnesses, parseCheckpoint, verifyEd25519, type Checkpoint } from "./note.ts";
-import { parseEntry, type Setup } from "./setup.ts";
+import { checkLogSignature, countWitnesses, parseCheckpoint, type Checkpoint } from "./note.ts";
+import type { Setup } from "./setup.ts";
 import { Transcript } from "./transcript.ts";
 
 const HEADER = "c2sp.org/tlog-proof@v1";
 
-export interface PromiseRecord {
-  readonly type: "promise";
-  readonly referendum: string;
-  readonly ballot_id: string;
-  readonly cast_hash: string;
-  readonly batch: number;
-  readonly signature: string;
-}
+const readPromise = record({ ballot_id: hash, batch: count, cast_hash: hash, referendum: hash, signature: signatureHex, type: oneOf("promise") });
 
-/** Throws promise-invalid unless the box of this referendum signed it. */
+/** The box's signed word that this ballot will stand in this batch. */
+export type PromiseRecord = Read<typeof readPromise>;
+
+/** Throws `promise-invalid` unless the box of this referendum signed it. */
 export function checkPromise(manifest: Manifest, referendum: Uint8Array, raw: Uint8Array): PromiseRecord {
-  try {
-    const promise = parseCanonical(raw) as unknown as PromiseRecord;
-    const digest = Transcript.of("promise")
-      .add("referendum", referendum)
-      .add("cast", fromHex(promise.cast_hash))
-      .add("ballot-id", fromHex(promise.ballot_id))
-      .addInt("batch", promise.batch)
-      .digest();
-    if (promise.type !== "promise" || promise.referendum !== hex(referendum)) throw new Error("another referendum");
-    if (!verifyEd25519(manifest.box.key, digest, fromHex(promise.signature))) throw new Error("signature");
-    return promise;
-  } catch {
-    throw new ClientError("promise-invalid", "the ballot box did not sign this promise");
-  }
+  const promise = namingNow("promise-invalid", () => readPromise(parseCanonical(raw)));
+  const digest = Transcript.of("promise")
+    .add("referendum", referendum)
+    .add("cast", fromHex(promise.cast_hash))
+    .add("ballot-id", fromHex(promise.ballot_id))
+    .addInt("batch", promise.batch)
+    .digest();
+  if (promise.referendum !== hex(referendum)) throw new ClientError("promise-invalid", "a promise of another referendum");
+  if (!verifyEd25519(fromHex(manifest.box.key), digest, fromHex(promise.signature))) throw new ClientError("promise-invalid", "the ballot box did not sign this promise");
+  return promise;
 }
 
 export function makeReceipt(index: number, proof: readonly Uint8Array[], checkpoint: Checkpoint): string {
@@ -68,35 +63,62 @@ export type Found =
   | { readonly state: "waiting" | "missing" }
   | { readonly state: "found"; readonly index: number; readonly receipt: string; readonly superseded: boolean };
 
-/** Looks for a ballot in its promised batch. Whole bundles from `open` on are fetched, whichever ballot is meant. */
-export async function findBallot(fetch: Fetch, setup: Setup, ballotId: Uint8Array, castHash: Uint8Array | null, batch: number): Promise<Found> {
-  const checkpoint = parseCheckpoint(await fetch("checkpoint"));
-  checkLogSignature(setup.manifest, checkpoint);
-  if (countWitnesses(setup.manifest, checkpoint) < setup.manifest.witnesses.quorum) return { state: "waiting" };
-  const reader = new LogReader(fetch, checkpoint.size);
-  const { context } = setup;
-  let [number, closed] = [0, false];
-  let own: { readonly index: number; readonly raw: Uint8Array } | null = null;
-  let superseded = false;
-  for (let index = setup.openSize; index < checkpoint.size; index++) {
+/** Looks for a ballot in its promised batch. Which files are asked for follows from log and batch, never from the
+ * ballot: headers are followed from `open` on, then all of the batch is read and searched here. */
+export function findBallot(fetch: Fetch, setup: Setup, ballotId: Uint8Array, castHash: Uint8Array | null, batch: number): Promise<Found> {
+  return steady(fetch, (head) => naming("setup-log", () => find(fetch, head, setup, ballotId, castHash, batch)));
+}
+
+async function find(fetch: Fetch, head: Uint8Array, setup: Setup, ballotId: Uint8Array, castHash: Uint8Array | null, batch: number): Promise<Found> {
+  const { manifest, context } = setup;
+  const checkpoint = parseCheckpoint(head);
+  checkLogSignature(manifest, checkpoint);
+  if (countWitnesses(manifest, checkpoint) < manifest.witnesses.quorum) return { state: "waiting" };
+  const reader = new LogReader(fetch, checkpoint.size, checkpoint.root);
+  const range = await findBatch(reader, setup, batch);
+  if (typeof range === "string") return { state: range };
+  const ballots: { readonly index: number; readonly raw: Uint8Array }[] = [];
+  for (let index = range.first; index < range.end; index++) {
     const raw = await reader.entry(index);
-    if (raw[0] === 0x7b) {
-      const entry = parseEntry(raw);
-      if (entry.type === "batch") number = Number(entry.body["number"]);
-      if (entry.type === "close") closed = true;
-      continue;
-    }
-    if (own !== null) superseded ||= equal(tokenOf(context.bodyBytes, raw), tokenOf(context.bodyBytes, own.raw));
-    else if (number === batch && equal(context.ballotId(raw.subarray(1, 1 + context.bodyBytes)), ballotId)) {
-      if (castHash === null || equal(sha256(raw), castHash)) own = { index, raw };
-    }
+    if (raw.length === context.castBytes) ballots.push({ index, raw });
   }
-  if (own === null) return { state: number > batch || closed || number === batch ? "missing" : "waiting" };
+  const own = ballots.find(({ raw }) => equal(idOf(context, raw), ballotId) && (castHash === null || equal(sha256(raw), castHash)));
+  if (own === undefined) return { state: "missing" };
+  // Every bundle was proven when it was read, so this proof's tiles are all there and nothing is asked for now.
   const receipt = makeReceipt(own.index, await reader.inclusion(own.index), checkpoint);
-  checkReceipt(setup.manifest, receipt, own.raw);
+  checkReceipt(manifest, receipt, own.raw);
+  const superseded = ballots.some(({ raw }) => equal(tokenOf(context, raw), tokenOf(context, own.raw)) && seqOf(raw) > seqOf(own.raw));
   return { state: "found", index: own.index, receipt, superseded };
 }
 
-function tokenOf(bodyBytes: number, raw: Uint8Array): Uint8Array {
-  return raw.subarray(1 + bodyBytes + 32, 1 + bodyBytes + 64);
+/** Where the batch's ballots stand; `waiting` while it may still come, `missing` once it cannot. */
+async function findBatch(reader: LogReader, setup: Setup, batch: number): Promise<{ first: number; end: number } | "waiting" | "missing"> {
+  for (let index = setup.openSize; index < reader.size; index++) {
+    const raw = await reader.entry(index);
+    if (raw[0] !== 0x7b) continue;
+    const type = entryType(raw);
+    if (type === "close" || type === "cancel") return "missing";
+    if (type !== "batch") continue;
+    const entry = parseEntry(raw);
+    if (entry.type !== "batch") continue;
+    checkSignatures(setup.manifest, setup.referendum, entry);
+    const { number, size } = entry.body;
+    if (index + 1 + size > reader.size) return "waiting";
+    if (number === batch) return { first: index + 1, end: index + 1 + size };
+    if (number > batch) return "missing";
+    index += size;
+  }
+  return "waiting";
+}
+
+function idOf(context: BallotContext, raw: Uint8Array): Uint8Array {
+  return context.ballotId(raw.slice(1, 1 + context.bodyBytes));
+}
+
+function tokenOf(context: BallotContext, raw: Uint8Array): Uint8Array {
+  return raw.slice(1 + context.bodyBytes + 32, 1 + context.bodyBytes + 64);
+}
+
+function seqOf(raw: Uint8Array): number {
+  return new DataView(raw.buffer, raw.byteOffset).getUint32(raw.length - 68);
 }

@@ -1,113 +1,127 @@
-// What the client checks before it encrypts: that the published referendum is the one on the letter, that all
-// trustees confirmed its key, that two officers opened it, and that a quorum of witnesses has seen that.
+// What the client checks before it encrypts: the log from its beginning to `open`, as the whole verifier would
+// (V2, V3, V8 to V12), held against the opening's checkpoint that a quorum of witnesses has seen. So nobody is shown a
+// private referendum. Leaves the lists and everything after the opening to auditors.
 import { sha256 } from "@noble/hashes/sha2.js";
-import { equal, fromHex, hex, utf8, type Bytes } from "./bytes.ts";
-import { encodeCanonical, parseCanonical, type Json } from "./canonical.ts";
+import { equal, hex, type Bytes } from "./bytes.ts";
+import { Ceremony } from "./ceremony.ts";
 import { contextOf, type BallotContext } from "./context.ts";
-import { ClientError } from "./errors.ts";
-import { pointBytes, pointFrom, sum } from "./group.ts";
-import { LogReader, type Fetch } from "./log.ts";
+import { checkSignatures, parseEntry, type Body, type Entry } from "./entries.ts";
+import { ClientError, naming } from "./errors.ts";
+import { LogReader, steady, type Fetch } from "./log.ts";
 import { parseManifest, referendumId, type Manifest } from "./manifest.ts";
 import { hashRoot, leafHash } from "./merkle.ts";
-import { checkLogSignature, checkQuorum, parseCheckpoint, verifyEd25519 } from "./note.ts";
-import { Transcript } from "./transcript.ts";
+import { checkLogSignature, checkQuorum, parseCheckpoint } from "./note.ts";
+
+export type ClientRelease = Body<"client">;
 
 export interface Setup {
   readonly manifest: Manifest;
+  readonly manifestRaw: Uint8Array;
+  readonly electionKeyRaw: Uint8Array;
   readonly referendum: Bytes;
   readonly context: BallotContext;
   /** The log's size after its entry `open`. */
   readonly openSize: number;
+  /** The `client` entries before the opening, in log order. */
+  readonly releases: readonly ClientRelease[];
 }
 
-type Fields = { readonly [key: string]: Json };
-
-interface Entry {
-  readonly type: string;
-  readonly body: Fields;
-  readonly signatures: readonly { readonly by: string; readonly signature: string }[];
+function need(condition: boolean, code: string, problem: string): asserts condition {
+  if (!condition) throw new ClientError(code, problem);
 }
 
-interface ElectionKey {
-  readonly attempt: number;
-  readonly joint_key: string;
-  readonly transcript: string;
-  readonly raw: Uint8Array;
+/** Throws `setup-id`, `setup-log`, `setup-ceremony`, `setup-witnesses`, `setup-not-open` or `setup-cancelled`. */
+export function loadSetup(fetch: Fetch, referendum: Uint8Array): Promise<Setup> {
+  return steady(fetch, (head) => naming("setup-log", () => load(fetch, head, new Uint8Array(referendum))));
 }
 
-export function parseEntry(raw: Uint8Array): Entry {
-  return parseCanonical(raw) as unknown as Entry;
-}
-
-function keyOf(manifest: Manifest, by: string): string | undefined {
-  const [role, number] = by.split("/");
-  const holders = role === "trustee" ? manifest.trustees.members : role === "officer" ? manifest.officers : [];
-  return role === "box" && number === undefined ? manifest.box.key : holders[Number(number) - 1]?.key;
-}
-
-/** The different signers whose signature on the entry verifies. */
-function signers(manifest: Manifest, referendum: Uint8Array, entry: Entry): string[] {
-  const digest = Transcript.of("entry")
-    .add("referendum", referendum)
-    .add("type", utf8(entry.type))
-    .add("body", utf8(encodeCanonical(entry.body)))
-    .digest();
-  const valid = entry.signatures.filter(({ by, signature }) => {
-    const key = keyOf(manifest, by);
-    return key !== undefined && verifyEd25519(key, digest, fromHex(signature));
-  });
-  return [...new Set(valid.map(({ by }) => by))];
-}
-
-function need(holds: boolean, code: string, problem: string): asserts holds {
-  if (!holds) throw new ClientError(code, problem);
-}
-
-/** Throws setup-id, setup-log, setup-ceremony, setup-witnesses or setup-not-open. */
-export async function loadSetup(fetch: Fetch, referendum: Uint8Array): Promise<Setup> {
-  const head = parseCheckpoint(await fetch("checkpoint"));
+async function load(fetch: Fetch, headRaw: Uint8Array, referendum: Bytes): Promise<Setup> {
+  const head = parseCheckpoint(headRaw);
   const reader = new LogReader(fetch, head.size);
   const manifestRaw = await reader.entry(0);
   need(equal(referendumId(manifestRaw), referendum), "setup-id", "the log is not the referendum of this id");
   const manifest = parseManifest(manifestRaw);
   checkLogSignature(manifest, head);
+  const beginning = new Beginning(manifest, referendum);
   const leaves = [leafHash(manifestRaw)];
-  const ceremony: Entry[] = [];
-  let election: ElectionKey | null = null;
   for (let index = 1; index < head.size; index++) {
     const raw = await reader.entry(index);
     leaves.push(leafHash(raw));
     const entry = parseEntry(raw);
-    if (entry.type === "reveal" || entry.type === "confirm") ceremony.push(entry);
-    if (entry.type === "election-key") election = { ...(entry.body as unknown as ElectionKey), raw };
+    checkSignatures(manifest, referendum, entry);
+    beginning.take(entry, raw);
     if (entry.type !== "open") continue;
+    await checkOpening(fetch, manifest, leaves);
+    const { election, releases } = beginning;
     need(election !== null, "setup-ceremony", "opened without an election key");
-    need(entry.body["election_key"] === hex(sha256(election.raw)), "setup-ceremony", "opened for another election key");
-    const officers = signers(manifest, referendum, entry).filter((by) => by.startsWith("officer/"));
-    need(officers.length >= 2, "setup-log", "not opened by two officers");
-    checkCeremony(manifest, referendum, ceremony, election);
-    const seen = parseCheckpoint(await fetch(`checkpoints/${leaves.length}`));
-    checkLogSignature(manifest, seen);
-    need(seen.size === leaves.length && equal(seen.root, hashRoot(leaves)), "setup-log", "the opening's checkpoint contradicts the log");
-    checkQuorum(manifest, seen);
-    const context = contextOf(manifest, referendum, election.raw, election.joint_key);
-    return { manifest, referendum: Uint8Array.from(referendum), context, openSize: leaves.length };
+    const context = contextOf(manifest, referendum, election.raw, election.body.joint_key);
+    return { manifest, manifestRaw, electionKeyRaw: election.raw, referendum, context, openSize: leaves.length, releases };
   }
   throw new ClientError("setup-not-open", "voting is not open yet");
 }
 
-/** Every trustee confirmed this key and transcript, and the key is the sum of what they revealed. */
-function checkCeremony(manifest: Manifest, referendum: Uint8Array, entries: readonly Entry[], election: ElectionKey): void {
-  const constants = manifest.trustees.members.map((_, k) => {
-    const own = entries.filter((entry) => entry.body["attempt"] === election.attempt && entry.body["trustee"] === k + 1);
-    const signed = own.filter((entry) => signers(manifest, referendum, entry).includes(`trustee/${k + 1}`));
-    const reveal = signed.find((entry) => entry.type === "reveal");
-    const confirm = signed.find((entry) => entry.type === "confirm");
-    const agrees = confirm?.body["joint_key"] === election.joint_key && confirm.body["transcript"] === election.transcript;
-    need(agrees, "setup-ceremony", `trustee ${k + 1} has not confirmed this election key`);
-    const coefficients = reveal?.body["coefficients"] as readonly string[] | undefined;
-    need(coefficients?.length === manifest.trustees.threshold, "setup-ceremony", `trustee ${k + 1} revealed nothing`);
-    return pointFrom(fromHex(coefficients[0] ?? ""));
-  });
-  need(hex(pointBytes(sum(constants))) === election.joint_key, "setup-ceremony", "the election key is not the trustees' sum");
+async function checkOpening(fetch: Fetch, manifest: Manifest, leaves: readonly Uint8Array[]): Promise<void> {
+  const seen = parseCheckpoint(await fetch(`checkpoints/${leaves.length}`));
+  checkLogSignature(manifest, seen);
+  need(seen.size === leaves.length && equal(seen.root, hashRoot(leaves)), "setup-log", "the opening's checkpoint contradicts the log");
+  checkQuorum(manifest, seen);
+}
+
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  ceremony: ["commit", "reveal", "share", "confirm", "complaint", "election-key", "incident", "cancel"],
+  keyed: ["roll", "incident", "cancel"],
+  rolled: ["client", "open", "replace", "incident", "cancel"],
+};
+
+/** Which entry may follow which, up to the opening (docs/protocol.md, 8). */
+class Beginning {
+  election: { readonly body: Body<"election-key">; readonly raw: Uint8Array } | null = null;
+  readonly releases: ClientRelease[] = [];
+  private readonly ceremony: Ceremony;
+  private readonly replaced = new Set<string>();
+  private phase = "ceremony";
+  private incidents = 0;
+
+  constructor(manifest: Manifest, referendum: Uint8Array) {
+    this.ceremony = new Ceremony(referendum, manifest.trustees.members.length, manifest.trustees.threshold);
+  }
+
+  take(entry: Entry, raw: Uint8Array): void {
+    need(ALLOWED[this.phase]?.includes(entry.type) ?? false, "setup-log", `an entry ${entry.type} in the phase ${this.phase}`);
+    if (this.phase === "ceremony") this.ceremony.take(entry);
+    switch (entry.type) {
+      case "election-key":
+        this.election = { body: entry.body, raw };
+        this.phase = "keyed";
+        break;
+      case "roll":
+        this.phase = "rolled";
+        break;
+      case "client":
+        this.releases.push(entry.body);
+        break;
+      case "replace": {
+        const { struck, replacement } = entry.body;
+        need(struck !== replacement && !this.replaced.has(struck) && !this.replaced.has(replacement), "setup-log", "a letter replaced twice");
+        this.replaced.add(struck).add(replacement);
+        break;
+      }
+      case "incident":
+        need(entry.body.number === ++this.incidents, "setup-log", "an incident out of its turn");
+        break;
+      case "cancel":
+        throw new ClientError("setup-cancelled", "the referendum was cancelled");
+      case "open":
+        need(this.election !== null && entry.body.election_key === hex(sha256(this.election.raw)), "setup-ceremony", "opened for another election key");
+        break;
+      default:
+    }
+  }
+}
+
+/** The file hashes of all client releases before the opening. Throws `setup-log` for a malformed one (V29). */
+export function checkClientEntries({ releases }: Setup): readonly ClientRelease[] {
+  const sound = releases.every(({ files }) => files.length > 0 && files.every((file, k) => k === 0 || (files[k - 1]?.path ?? "") < file.path));
+  need(sound, "setup-log", "a client release whose files are not in order");
+  return releases;
 }

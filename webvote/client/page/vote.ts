@@ -32,7 +32,8 @@ function explain(error: unknown): string {
   const detail = "detail" in error && typeof error.detail === "object" && error.detail !== null ? (error.detail as Record<string, unknown>) : {};
   const left = detail["left"];
   if (error.code === "ballot-rejected" && detail["check"] === "V20") return message("too-many-casts");
-  if (error.code === "setup-witnesses" || error.code === "setup-not-open") return message(error.code === "setup-not-open" ? "not-open-yet" : error.code);
+  if (error.code === "setup-not-open") return message("not-open-yet");
+  if (error.code === "setup-witnesses" || error.code === "setup-cancelled") return message(error.code);
   if (error.code.startsWith("setup")) return message("setup");
   return message(error.code, typeof left === "number" ? { left } : {});
 }

@@ -1,0 +1,127 @@
+// The key ceremony in the log (docs/protocol.md, 8 and 13): which message may follow which, and whether the election
+// key is what all trustees revealed and confirmed. A fault counts only in the attempt that made the key; who is to
+// blame for a void attempt is for auditors.
+import { concat, fromHex, hex, utf8 } from "./bytes.ts";
+import { encodeCanonical } from "./canonical.ts";
+import type { Body, Entry } from "./entries.ts";
+import { ClientError } from "./errors.ts";
+import { G, IDENTITY, mod, parseScalar, pointBytes, pointFrom, sum, times, type Point } from "./group.ts";
+import { Transcript } from "./transcript.ts";
+
+function need(condition: boolean, problem: string): asserts condition {
+  if (!condition) throw new ClientError("setup-ceremony", problem);
+}
+
+/** One attempt; maps by trustee number. */
+class Attempt {
+  readonly commits = new Map<number, Body<"commit">>();
+  readonly reveals = new Map<number, Body<"reveal">>();
+  readonly shares = new Map<string, Body<"share">>();
+  readonly confirms = new Map<number, Body<"confirm">>();
+  void = false;
+
+  constructor(readonly number: number) {}
+}
+
+export class Ceremony {
+  private current = new Attempt(0);
+
+  constructor(
+    private readonly referendum: Uint8Array,
+    private readonly trustees: number,
+    private readonly threshold: number,
+  ) {}
+
+  /** Files one entry of the ceremony, in log order. Throws `setup-ceremony`. */
+  take(entry: Entry): void {
+    const { current, trustees: n } = this;
+    switch (entry.type) {
+      case "commit": {
+        const { attempt, trustee } = entry.body;
+        if (attempt === current.number + 1 && (current.void || current.confirms.size < n)) this.current = new Attempt(attempt);
+        return this.file(this.current.commits, trustee, entry.body, attempt, true);
+      }
+      case "reveal":
+        return this.file(current.reveals, entry.body.trustee, entry.body, entry.body.attempt, current.commits.size === n);
+      case "share": {
+        const { sender, receiver, attempt } = entry.body;
+        need(receiver <= n && receiver !== sender && !current.shares.has(`${sender}/${receiver}`), "a share for nobody");
+        this.demandCurrent(attempt, sender, current.reveals.size === n);
+        current.shares.set(`${sender}/${receiver}`, entry.body);
+        return;
+      }
+      case "confirm":
+        return this.file(current.confirms, entry.body.trustee, entry.body, entry.body.attempt, current.reveals.size === n && current.shares.size === n * (n - 1));
+      case "complaint": {
+        const { accuser, accused, attempt } = entry.body;
+        this.demandCurrent(attempt, accuser, current.shares.has(`${accused}/${accuser}`));
+        current.void = true;
+        return;
+      }
+      case "election-key":
+        return this.conclude(entry.body);
+      default:
+    }
+  }
+
+  private demandCurrent(attempt: number, trustee: number, ready: boolean): void {
+    need(trustee <= this.trustees && attempt === this.current.number && !this.current.void && ready, "a message out of its turn");
+  }
+
+  private file<T>(messages: Map<number, T>, trustee: number, body: T, attempt: number, ready: boolean): void {
+    this.demandCurrent(attempt, trustee, ready && !messages.has(trustee));
+    messages.set(trustee, body);
+  }
+
+  /** That this is the one key which the confirmed attempt makes. */
+  private conclude(key: Body<"election-key">): void {
+    const { current, trustees: n } = this;
+    need(!current.void && current.confirms.size === n && key.attempt === current.number, "an election key that not all trustees confirmed");
+    const polynomials = [...ascending(current.reveals)].map((reveal) => this.checkReveal(reveal));
+    const columns = Array.from({ length: this.threshold }, (_, k) => sum(polynomials.map((points) => points[k] ?? IDENTITY)));
+    const joint = columns[0] ?? IDENTITY;
+    need(!joint.is0() && hex(pointBytes(joint)) === key.joint_key, "the election key is not what the trustees revealed");
+    const verification = Array.from({ length: n }, (_, j) => columns.reduceRight((total, point) => times(total, BigInt(j + 1)).add(point), IDENTITY));
+    const same = verification.every((point, j) => !point.is0() && hex(pointBytes(point)) === key.verification_keys[j]);
+    need(same && key.verification_keys.length === n, "a verification key is not what the trustees revealed");
+    need(hex(this.transcript()) === key.transcript, "the election key names another transcript");
+    for (const confirm of current.confirms.values()) {
+      need(confirm.joint_key === key.joint_key && confirm.transcript === key.transcript, `trustee ${confirm.trustee} confirmed another key`);
+    }
+  }
+
+  /** The trustee's points: as committed to, t of them, with a proof that it knows the first one's logarithm. */
+  private checkReveal(reveal: Body<"reveal">): readonly Point[] {
+    const who = `trustee ${reveal.trustee}`;
+    need(reveal.coefficients.length === this.threshold, `${who} reveals another number of points than due`);
+    const coefficients = concat(...reveal.coefficients.map(fromHex));
+    const bound = (tag: string): Transcript =>
+      Transcript.of(tag).add("referendum", this.referendum).addInt("attempt", reveal.attempt).addInt("trustee", reveal.trustee).add("coefficients", coefficients);
+    const commitment = this.current.commits.get(reveal.trustee)?.commitment;
+    need(hex(bound("ceremony-commitment").digest()) === commitment, `${who} reveals what it did not commit to`);
+    const points = reveal.coefficients.map((point) => pointFrom(fromHex(point)));
+    const [first] = points;
+    const [challenge, response] = [reveal.proof_challenge, reveal.proof_response].map((scalar) => parseScalar(fromHex(scalar)));
+    need(first !== undefined && challenge !== undefined && response !== undefined, `${who} reveals nothing`);
+    const nonce = times(G, response).subtract(times(first, challenge));
+    need(!nonce.is0(), `${who} reveals without proof`);
+    const expected = bound("possession").add("public", pointBytes(first)).add("commitment", pointBytes(nonce)).scalar();
+    need(mod(expected - challenge) === 0n, `${who} reveals without proof`);
+    return points;
+  }
+
+  private transcript(): Uint8Array {
+    const { current } = this;
+    const transcript = Transcript.of("ceremony").add("referendum", this.referendum).addInt("attempt", current.number);
+    const shares = [...current.shares.values()].sort((a, b) => a.sender - b.sender || a.receiver - b.receiver);
+    const messages = { commit: ascending(current.commits), reveal: ascending(current.reveals), share: shares };
+    for (const [label, bodies] of Object.entries(messages)) {
+      for (const body of bodies) transcript.add(label, utf8(encodeCanonical(body)));
+    }
+    return transcript.digest();
+  }
+}
+
+function ascending<T>(messages: ReadonlyMap<number, T>): readonly T[] {
+  return [...messages].sort(([a], [b]) => a - b).map(([, body]) => body);
+}
