@@ -17,8 +17,9 @@ async function track(): Promise<void> {
   const receipt = byId<HTMLButtonElement>("save-receipt");
   outcome.textContent = "";
   receipt.hidden = true;
+  let wanted: ReturnType<typeof readTracking> | null = null;
   try {
-    const wanted = readTracking(byId<HTMLTextAreaElement>("tracking").value);
+    wanted = readTracking(byId<HTMLTextAreaElement>("tracking").value);
     const setup = await loadSetup(readLog, fromHex(app.dataset["referendum"] ?? ""));
     const found = await findBallot(readLog, setup, wanted.ballotId, null, wanted.batch);
     if (found.state !== "found") {
@@ -30,7 +31,8 @@ async function track(): Promise<void> {
     receipt.onclick = () => save("stembus-receipt.txt", found.receipt, "text/plain");
   } catch (error) {
     const code = error instanceof ClientError ? error.code : "broken";
-    showError(message(code.startsWith("setup") ? "setup" : code));
+    if (code === "receipt-waits") outcome.textContent = message("waiting", { batch: wanted?.batch ?? "" });
+    else showError(message(code.startsWith("setup") ? "setup" : code));
   }
 }
 
