@@ -47,7 +47,7 @@ test: check
 screens: $(VENV)/test $(CLIENT)
 	$(VENV)/bin/python -m scripts.screens $(ARGS)
 
-bench: $(VENV)/base
+bench: $(CLIENT)
 	$(VENV)/bin/python -m scripts.bench $(ARGS)
 
 lock: $(VENV)/base

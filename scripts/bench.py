@@ -239,6 +239,20 @@ def enlarge(material: Material, root: Path, ballots: int) -> Path:
     return office.public
 
 
+def bench_browser(root: Path) -> None:
+    """What the browser loads, and how long it takes to vote; left out where there is no browser to drive."""
+    from scripts.bench_browser import SLOWER, bundle_bytes, vote_seconds
+
+    sizes = bundle_bytes()
+    show("the voting page's script, gzipped (at most 40 kB)", f"{sizes['vote.js'] / 1000:.1f} kB")
+    try:
+        taken = vote_seconds(root)
+    except ModuleNotFoundError:
+        print("a vote in the browser was not timed: playwright is not installed (make test installs it)")
+        return
+    show(f"a vote, click to promise, processor {SLOWER} times slower (1.5 s)", f"{statistics.median(taken):.2f} s")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--voters", type=int, default=9880, help="ballots of the whole audit")
@@ -252,6 +266,7 @@ def main() -> None:
         bench_audit(material)
         bench_ballots(material)
         bench_services(root / "services")
+        bench_browser(root / "browser")
         if not arguments.no_memory:
             peaks = []
             for size in (10_000, 100_000):
