@@ -74,6 +74,10 @@ def _add_pages(app: Flask, public: Path, manifest: Manifest, languages: list[str
     for name, path in pages.items():
         app.add_url_rule(f"/<language>/{path}", name, _page(name))
 
+    @app.get("/<language>/kiosk")
+    def kiosk(language: str) -> str:  # noqa: ARG001
+        return render_template("vote.html", kiosk=True)
+
     @app.get("/<language>/result")
     def result(language: str) -> str:  # noqa: ARG001
         published: Published = read_published(public)

@@ -305,3 +305,60 @@ def test_the_screen_tells_a_closed_referendum(page: Page, site: Site) -> None:
     page.locator("#factor").fill("1/1/1980")
     page.locator("#submit-code").click()
     expect(page.locator("#stop-reason")).to_contain_text("Voting is closed")
+
+
+def at_kiosk(page: Page, site: Site, letter: tuple[str, str]) -> None:
+    page.goto(f"{site.url}en/kiosk")
+    page.locator("#code").fill(letter[0])
+    page.locator("#factor").fill(letter[1])
+    page.locator("#submit-code").click()
+    expect(page.locator("#step-ballot")).to_be_visible()
+
+
+def kept(page: Page) -> str:
+    return str(page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)"))
+
+
+def test_a_kiosk_asks_for_the_token_only_when_the_vote_is_cast_and_keeps_nothing(page: Page, site: Site) -> None:
+    letter = site.letter()
+    issued = site.office().registrar().issued_count()
+    at_kiosk(page, site, letter)
+    choose(page, "1")
+    assert site.office().registrar().issued_count() == issued
+    cast(page)
+    assert site.office().registrar().issued_count() == issued + 1
+    assert kept(page) == "{}{}"
+    expect(page.locator("#print")).to_be_visible()
+    page.locator("#remove").click()
+    expect(page.locator("#step-code")).to_be_visible()
+    assert page.locator("#code").input_value() == ""
+
+
+def test_a_kiosk_is_wiped_after_silence(page: Page, site: Site) -> None:
+    page.clock.install()
+    at_kiosk(page, site, site.letter())
+    page.clock.fast_forward(61_000)
+    expect(page.locator("#step-code")).to_be_visible()
+    assert page.locator("#code").input_value() == ""
+
+
+def test_a_kiosk_without_an_answer_of_the_box_waits_and_hands_the_pass_out(page: Page, site: Site) -> None:
+    page.clock.install()
+    at_kiosk(page, site, site.letter())
+    choose(page, "0")
+    page.route("**/box/cast", lambda route: route.abort())
+    page.locator("#cast").click()
+    expect(page.locator("#kiosk-pass svg")).to_be_visible()
+    page.clock.fast_forward(300_000)
+    expect(page.locator("#step-review")).to_be_visible()
+    page.unroute("**/box/cast")
+    cast(page)
+
+
+def test_a_wrong_factor_at_a_kiosk_leads_back_to_the_code(page: Page, site: Site) -> None:
+    code, _ = site.letter()
+    at_kiosk(page, site, (code, "1/2/1903"))
+    choose(page, "0")
+    page.locator("#cast").click()
+    expect(page.locator("#step-code")).to_be_visible()
+    expect(page.locator("#error")).to_contain_text("9")

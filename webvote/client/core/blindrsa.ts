@@ -24,7 +24,7 @@ export function parseSpki(spki: Uint8Array): bigint {
   const end = SPKI_HEAD.length + MODULUS_BYTES;
   const modulus = toBig(spki.slice(SPKI_HEAD.length, end));
   const framed = equal(spki.slice(0, SPKI_HEAD.length), SPKI_HEAD) && equal(spki.slice(end), SPKI_TAIL);
-  if (!framed || modulus >> 3071n !== 1n || modulus % 2n === 0n) throw new ClientError("encoding", "a blind-signing key is RSA of 3072 bit with e = 65537");
+  if (!framed || modulus >> 3071n !== 1n || modulus % 2n === 0n) throw new ClientError("encoding", "not an RSA key of 3072 bit");
   return modulus;
 }
 
@@ -81,9 +81,9 @@ export async function blind(spki: Uint8Array, message: Uint8Array): Promise<Blin
 export async function finalize(spki: Uint8Array, message: Uint8Array, answer: Uint8Array, inverse: bigint): Promise<Bytes> {
   const n = parseSpki(spki);
   const value = toBig(answer);
-  if (answer.length !== MODULUS_BYTES || value >= n) throw new ClientError("signature-invalid", "a blind signature is 384 bytes below the modulus");
+  if (answer.length !== MODULUS_BYTES || value >= n) throw new ClientError("signature-invalid", "not below the modulus");
   const signature = fromBig((value * inverse) % n, MODULUS_BYTES);
-  if (!(await verifyBlind(spki, message, signature))) throw new ClientError("signature-invalid", "a registrar's signature does not verify");
+  if (!(await verifyBlind(spki, message, signature))) throw new ClientError("signature-invalid", "does not verify");
   return signature;
 }
 

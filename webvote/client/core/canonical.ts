@@ -14,7 +14,7 @@ function refuse(problem: string): never {
 export function encodeCanonical(value: unknown): string {
   if (value === null || typeof value === "boolean") return String(value);
   if (typeof value === "string") return /\p{Surrogate}/u.test(value) ? refuse("an unpaired surrogate") : JSON.stringify(value);
-  if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : refuse("a number that is no integer within 2^53 - 1");
+  if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : refuse("not an integer");
   if (Array.isArray(value)) return `[${value.map(encodeCanonical).join(",")}]`;
   if (typeof value !== "object") return refuse("not JSON");
   const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -44,7 +44,7 @@ export function record<F extends Readonly<Record<string, Reader<unknown>>>>(fiel
   const names = Object.keys(fields);
   return (value) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse("not an object");
-    if (Object.keys(value).length !== names.length) return refuse("a record with other fields");
+    if (Object.keys(value).length !== names.length) return refuse("other fields");
     const given = value as Readonly<Record<string, unknown>>;
     const read = names.map((name) => [name, Object.hasOwn(given, name) ? fields[name]?.(given[name]) : refuse(`no field ${name}`)]);
     return Object.fromEntries(read) as { readonly [K in keyof F]: Read<F[K]> };
@@ -60,7 +60,7 @@ export function integer(least: number, most: number): Reader<number> {
 }
 
 export function oneOf<const T>(...allowed: readonly T[]): Reader<T> {
-  return (value) => allowed.find((item) => item === value) ?? refuse("a value that is not allowed");
+  return (value) => allowed.find((item) => item === value) ?? refuse("not allowed");
 }
 
 export function matching(pattern: RegExp): Reader<string> {

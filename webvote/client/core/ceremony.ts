@@ -80,11 +80,11 @@ export class Ceremony {
     const polynomials = [...ascending(current.reveals)].map((reveal) => this.checkReveal(reveal));
     const columns = Array.from({ length: this.threshold }, (_, k) => sum(polynomials.map((points) => points[k] ?? IDENTITY)));
     const joint = columns[0] ?? IDENTITY;
-    need(!joint.is0() && hex(pointBytes(joint)) === key.joint_key, "the election key is not what the trustees revealed");
+    need(!joint.is0() && hex(pointBytes(joint)) === key.joint_key, "joint key");
     const verification = Array.from({ length: n }, (_, j) => columns.reduceRight((total, point) => times(total, BigInt(j + 1)).add(point), IDENTITY));
     const same = verification.every((point, j) => !point.is0() && hex(pointBytes(point)) === key.verification_keys[j]);
-    need(same && key.verification_keys.length === n, "a verification key is not what the trustees revealed");
-    need(hex(this.transcript()) === key.transcript, "the election key names another transcript");
+    need(same && key.verification_keys.length === n, "verification key");
+    need(hex(this.transcript()) === key.transcript, "another transcript");
     for (const confirm of current.confirms.values()) {
       need(confirm.joint_key === key.joint_key && confirm.transcript === key.transcript, `trustee ${confirm.trustee} confirmed another key`);
     }

@@ -59,12 +59,12 @@ export function referendumId(raw: Uint8Array): Bytes {
 /** Throws `setup-log`. */
 export function parseManifest(raw: Uint8Array): Manifest {
   const manifest = namingNow("setup-log", () => readManifest(parseCanonical(raw)));
-  need(inAllLanguages(manifest), "texts in other languages than it lists");
-  need(manifest.questions.every(isSound), "a question of another shape");
-  need(castBytes(manifest) <= 65_535, "ballots longer than a log entry");
-  need(manifest.trustees.threshold <= manifest.trustees.members.length, "a threshold above the number of trustees");
-  need(manifest.witnesses.quorum <= manifest.witnesses.members.length, "a quorum above the number of witnesses");
-  need(keysAreSound(manifest), "a key that is invalid or held twice");
+  need(inAllLanguages(manifest), "texts");
+  need(manifest.questions.every(isSound), "a question");
+  need(castBytes(manifest) <= 65_535, "ballots too long");
+  need(manifest.trustees.threshold <= manifest.trustees.members.length, "threshold");
+  need(manifest.witnesses.quorum <= manifest.witnesses.members.length, "quorum");
+  need(keysAreSound(manifest), "keys");
   return manifest;
 }
 

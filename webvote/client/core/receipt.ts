@@ -31,7 +31,7 @@ export function checkPromise(manifest: Manifest, referendum: Uint8Array, raw: Ui
     .addInt("batch", promise.batch)
     .digest();
   if (promise.referendum !== hex(referendum)) throw new ClientError("promise-invalid", "a promise of another referendum");
-  if (!verifyEd25519(fromHex(manifest.box.key), digest, fromHex(promise.signature))) throw new ClientError("promise-invalid", "the ballot box did not sign this promise");
+  if (!verifyEd25519(fromHex(manifest.box.key), digest, fromHex(promise.signature))) throw new ClientError("promise-invalid", "not signed by the box");
   return promise;
 }
 
@@ -55,7 +55,7 @@ export function checkReceipt(manifest: Manifest, receipt: string, entry: Uint8Ar
     const root = rootFromProof(leafHash(entry), Number(index), checkpoint.size, proof.map(fromBase64));
     if (header !== HEADER || index === undefined || !equal(root, checkpoint.root)) throw new Error("root");
   } catch {
-    throw new ClientError("receipt-invalid", "the receipt does not show this ballot in the log");
+    throw new ClientError("receipt-invalid", "not in the log");
   }
 }
 

@@ -39,7 +39,7 @@ async function load(fetch: Fetch, headRaw: Uint8Array, referendum: Bytes): Promi
   const head = parseCheckpoint(headRaw);
   const reader = new LogReader(fetch, head.size);
   const manifestRaw = await reader.entry(0);
-  need(equal(referendumId(manifestRaw), referendum), "setup-id", "the log is not the referendum of this id");
+  need(equal(referendumId(manifestRaw), referendum), "setup-id", "another referendum");
   const manifest = parseManifest(manifestRaw);
   checkLogSignature(manifest, head);
   const beginning = new Beginning(manifest, referendum);
@@ -53,7 +53,7 @@ async function load(fetch: Fetch, headRaw: Uint8Array, referendum: Bytes): Promi
     if (entry.type !== "open") continue;
     await checkOpening(fetch, manifest, leaves);
     const { election, releases } = beginning;
-    need(election !== null, "setup-ceremony", "opened without an election key");
+    need(election !== null, "setup-ceremony", "no election key");
     const context = contextOf(manifest, referendum, election.raw, election.body.joint_key);
     return { manifest, manifestRaw, electionKeyRaw: election.raw, referendum, context, openSize: leaves.length, releases };
   }
@@ -63,7 +63,7 @@ async function load(fetch: Fetch, headRaw: Uint8Array, referendum: Bytes): Promi
 async function checkOpening(fetch: Fetch, manifest: Manifest, leaves: readonly Uint8Array[]): Promise<void> {
   const seen = parseCheckpoint(await fetch(`checkpoints/${leaves.length}`));
   checkLogSignature(manifest, seen);
-  need(seen.size === leaves.length && equal(seen.root, hashRoot(leaves)), "setup-log", "the opening's checkpoint contradicts the log");
+  need(seen.size === leaves.length && equal(seen.root, hashRoot(leaves)), "setup-log", "another tree at the opening");
   checkQuorum(manifest, seen);
 }
 
@@ -112,7 +112,7 @@ class Beginning {
       case "cancel":
         throw new ClientError("setup-cancelled", "the referendum was cancelled");
       case "open":
-        need(this.election !== null && entry.body.election_key === hex(sha256(this.election.raw)), "setup-ceremony", "opened for another election key");
+        need(this.election !== null && entry.body.election_key === hex(sha256(this.election.raw)), "setup-ceremony", "another election key");
         break;
       default:
     }
@@ -122,6 +122,6 @@ class Beginning {
 /** The file hashes of all client releases before the opening. Throws `setup-log` for a malformed one (V29). */
 export function checkClientEntries({ releases }: Setup): readonly ClientRelease[] {
   const sound = releases.every(({ files }) => files.length > 0 && files.every((file, k) => k === 0 || (files[k - 1]?.path ?? "") < file.path));
-  need(sound, "setup-log", "a client release whose files are not in order");
+  need(sound, "setup-log", "client files out of order");
   return releases;
 }

@@ -3,70 +3,82 @@
 // Order is everything here: the pass is stored before it is used, a signed ballot before it is sent, a promise
 // before the ballot is let go. What is interrupted anywhere goes on from what was stored.
 import { equal, fromHex, hex } from "../core/bytes.ts";
-import { credentialKey } from "../core/code.ts";
+import { credentialKey, type Credential } from "../core/code.ts";
 import { prepare, signBallot, type PreparedBallot } from "../core/ballot.ts";
 import { checkPromise } from "../core/receipt.ts";
 import type { Setup } from "../core/setup.ts";
 import { isComplete, makeRequest, newPass, passFromJson, passToJson, takeAnswer, tokenPublic, type VotingPass } from "../core/token.ts";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { ServiceError, askToken, castBallot } from "./services.ts";
-import { Store, alone, setCurrent, type Memory } from "./store.ts";
+import { Fleeting, Store, alone, type Memory, type Shelf } from "./store.ts";
+
+/** A letter's key and second factor, in memory only, until the token is there. */
+interface Letter {
+  readonly credential: Credential;
+  readonly factor: string;
+}
 
 export class Session {
   private constructor(
     readonly setup: Setup,
     readonly voter: string,
-    private readonly store: Store,
+    private readonly shelf: Shelf,
+    private readonly letter: Letter | null = null,
   ) {}
 
   /** Goes on with a voter of this device, if it knows one by this name. */
   static resume(setup: Setup, voter: string): Session | null {
-    const store = new Store(hex(setup.referendum), voter);
-    const memory = store.read();
+    const shelf = new Store(hex(setup.referendum), voter);
+    const memory = shelf.read();
     if (memory === null || !isComplete(passFromJson(memory.pass))) return null;
-    return new Session(setup, voter, store);
+    return new Session(setup, voter, shelf);
+  }
+
+  /** Lays a pass on the shelf for the letter, or takes up the one that lies there. Asks nobody anything. */
+  static async begin(setup: Setup, symbols: string, factor: string, given: VotingPass | null, kiosk: boolean): Promise<Session> {
+    const credential = credentialKey(symbols, setup.referendum);
+    const voter = hex(credential.publicKey);
+    const shelf = kiosk ? new Fleeting() : new Store(hex(setup.referendum), voter);
+    return alone(voter, async () => {
+      if (shelf.read() === null) shelf.write({ pass: passToJson(given ?? (await newPass(setup.context))), waiting: null, promises: [] });
+      return new Session(setup, voter, shelf, { credential, factor });
+    });
   }
 
   /** Exchanges code and second factor for a token; asks nothing that was answered before. */
-  static async begin(setup: Setup, symbols: string, factor: string, given: VotingPass | null): Promise<Session> {
-    const credential = credentialKey(symbols, setup.referendum);
-    const voter = hex(credential.publicKey);
-    return alone(voter, async () => {
-      const store = new Store(hex(setup.referendum), voter);
-      const known = store.read();
-      const before = known === null ? (given ?? (await newPass(setup.context))) : passFromJson(known.pass);
-      let memory: Memory = known ?? { pass: passToJson(before), waiting: null, promises: [] };
-      store.write(memory);
-      let pass = before;
-      for (const [index, registrar] of setup.manifest.registrars.entries()) {
+  async fetchToken(): Promise<void> {
+    const { letter } = this;
+    if (letter === null || isComplete(this.pass)) return;
+    await alone(this.voter, async () => {
+      for (const [index, registrar] of this.setup.manifest.registrars.entries()) {
+        const { pass } = this;
         if (pass.signatures[index] !== null) continue;
         try {
-          const answer = await askToken(registrar.url, makeRequest(pass, index + 1, credential, factor));
-          pass = await takeAnswer(setup.context, pass, index + 1, answer);
+          const answer = await askToken(registrar.url, makeRequest(pass, index + 1, letter.credential, letter.factor));
+          const signed = await takeAnswer(this.setup.context, pass, index + 1, answer);
+          this.shelf.write({ ...this.memory(), pass: passToJson(signed) });
         } catch (error) {
           // This letter's token went to another pass: ours never got one and never will.
-          if (error instanceof ServiceError && ["token-issued", "credential-unknown"].includes(error.code) && known === null) store.remove();
+          const hopeless = error instanceof ServiceError && ["token-issued", "credential-unknown"].includes(error.code);
+          if (hopeless && pass.signatures.every((signature) => signature === null)) this.shelf.remove();
           throw error;
         }
-        memory = { ...memory, pass: passToJson(pass) };
-        store.write(memory);
       }
-      setCurrent(voter);
-      return new Session(setup, voter, store);
     });
+    this.shelf.announce(this.voter);
   }
 
   /** Goes on with a complete pass from another device. */
   static adopt(setup: Setup, pass: VotingPass): Session {
     const voter = hex(tokenPublic(pass));
-    const store = new Store(hex(setup.referendum), voter);
-    if (store.read() === null) store.write({ pass: passToJson(pass), waiting: null, promises: [] });
-    setCurrent(voter);
-    return new Session(setup, voter, store);
+    const shelf = new Store(hex(setup.referendum), voter);
+    if (shelf.read() === null) shelf.write({ pass: passToJson(pass), waiting: null, promises: [] });
+    shelf.announce(voter);
+    return new Session(setup, voter, shelf);
   }
 
   private memory(): Memory {
-    const memory = this.store.read();
+    const memory = this.shelf.read();
     if (memory === null) throw new ServiceError("storage");
     return memory;
   }
@@ -118,7 +130,7 @@ export class Session {
   private sign(prepared: PreparedBallot, pass: VotingPass): void {
     if (pass.casts >= this.setup.context.maxCasts) throw new ServiceError("too-many-casts");
     const raw = signBallot(this.setup.context, pass, prepared, pass.casts);
-    this.store.write({ ...this.memory(), pass: passToJson(pass), waiting: hex(raw) });
+    this.shelf.write({ ...this.memory(), pass: passToJson(pass), waiting: hex(raw) });
   }
 
   private async send(prepared: PreparedBallot | null): Promise<void> {
@@ -132,7 +144,7 @@ export class Session {
       const next = error.detail["next"];
       if (typeof next !== "number") throw error;
       const pass = { ...this.pass, casts: next };
-      this.store.write({ ...this.memory(), pass: passToJson(pass), waiting: null });
+      this.shelf.write({ ...this.memory(), pass: passToJson(pass), waiting: null });
       if (prepared === null) return;
       this.sign(prepared, pass);
       const again = this.waitingBallot;
@@ -146,7 +158,7 @@ export class Session {
     if (!equal(fromHex(promise.cast_hash), sha256(raw))) throw new ServiceError("promise-invalid");
     const memory = this.memory();
     const pass = passFromJson(memory.pass);
-    this.store.write({
+    this.shelf.write({
       pass: passToJson({ ...pass, casts: pass.casts + 1 }),
       waiting: null,
       promises: [...memory.promises, new TextDecoder().decode(answer)],
@@ -154,6 +166,6 @@ export class Session {
   }
 
   remove(): void {
-    this.store.remove();
+    this.shelf.remove();
   }
 }

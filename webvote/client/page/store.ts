@@ -9,8 +9,39 @@ export interface Memory {
 
 const PREFIX = "stembus";
 
+/** Where one voter's memory lies. */
+export interface Shelf {
+  read(): Memory | null;
+  /** Throws when nothing can be kept. */
+  write(memory: Memory): void;
+  remove(): void;
+  /** From now on this tab is about this voter. */
+  announce(voter: string): void;
+}
+
+/** In a kiosk: nothing outlives the page. */
+export class Fleeting implements Shelf {
+  private memory: Memory | null = null;
+
+  read(): Memory | null {
+    return this.memory;
+  }
+
+  write(memory: Memory): void {
+    this.memory = memory;
+  }
+
+  remove(): void {
+    this.memory = null;
+  }
+
+  announce(): void {
+    // a kiosk remembers nobody
+  }
+}
+
 /** One voter's record in one referendum; several people may share a device. */
-export class Store {
+export class Store implements Shelf {
   constructor(
     private readonly referendum: string,
     private readonly voter: string,
@@ -25,7 +56,6 @@ export class Store {
     return text === null ? null : (JSON.parse(text) as Memory);
   }
 
-  /** Throws when the browser refuses to keep anything. */
   write(memory: Memory): void {
     localStorage.setItem(this.key, JSON.stringify(memory));
     if (localStorage.getItem(this.key) === null) throw new Error("storage");
@@ -34,6 +64,10 @@ export class Store {
   remove(): void {
     localStorage.removeItem(this.key);
     forgetCurrent();
+  }
+
+  announce(voter: string): void {
+    setCurrent(voter);
   }
 }
 

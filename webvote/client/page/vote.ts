@@ -21,11 +21,15 @@ const POLLS_MS = [1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
 // After these nothing on this page can help until later.
 const STOPS = ["not-open-yet", "closed", "storage", "setup"];
 
+const kiosk = app.dataset["mode"] === "kiosk";
+
 let setup: Setup;
 let session: Session | null = null;
 let given: VotingPass | null = null;
 let prepared: PreparedBallot | null = null;
 let choice: readonly (readonly number[])[] = [];
+// Between token and promise nothing may be wiped.
+let guarded = false;
 
 function explain(error: unknown): string {
   if (!(error instanceof ClientError)) return message("broken");
@@ -96,8 +100,12 @@ async function submitCode(): Promise<void> {
     button("submit-code"),
     "busy-token",
     async () => {
-      session = await Session.begin(setup, symbols, normal, given);
-      code.value = factor.value = "";
+      session = await Session.begin(setup, symbols, normal, given, kiosk);
+      // A kiosk asks only when the vote is cast: who walks away before has used nothing up.
+      if (!kiosk) {
+        await session.fetchToken();
+        code.value = factor.value = "";
+      }
       await enter();
     },
     (error) => {
@@ -181,7 +189,10 @@ async function castNow(): Promise<void> {
     "busy-cast",
     async () => {
       if (session === null || prepared === null) return;
+      guarded = true;
+      await session.fetchToken();
       await session.cast(prepared);
+      guarded = false;
       prepared = null;
       showDone();
     },
@@ -191,6 +202,7 @@ async function castNow(): Promise<void> {
 
 /** A ballot that was stored, sent and refused can be shown to others; one that got lost is simply sent again. */
 function afterRefusal(error: unknown): void {
+  if (kiosk) return leaveKiosk(error);
   if (!(error instanceof ClientError) || !session?.waiting || ["network", "broken"].includes(error.code)) return;
   byId("refused-reason").textContent = explain(error);
   showStep("refused", "review");
@@ -247,6 +259,33 @@ async function follow(text: string, promise: { ballot_id: string; batch: number;
   if (pause !== undefined) setTimeout(() => void follow(text, promise, round + 1), pause);
 }
 
+// Kiosk
+
+/** A wrong factor sends the voter back; a token without a promise goes home on paper, as a pass. */
+function leaveKiosk(error: unknown): void {
+  if (session === null) return;
+  if (!isComplete(session.pass)) {
+    guarded = error instanceof ClientError && error.code === "network"; // the token may be on its way
+    if (!guarded) showCode();
+    return;
+  }
+  const { pathname } = new URL(app.dataset["vote"] ?? "/", location.href);
+  drawQr(byId("kiosk-pass"), `${location.origin}${pathname}${encodePass(session.pass)}`, message("qr"));
+  byId("kiosk-unanswered").hidden = false;
+}
+
+/** Wipes the page after a minute of silence, but never between token and promise. */
+function watchSilence(): void {
+  let timer = 0;
+  const wipe = (): void => (guarded ? restart() : location.replace(location.pathname));
+  const restart = (): void => {
+    clearTimeout(timer);
+    timer = window.setTimeout(wipe, Number(app.dataset["silence"] ?? 60) * 1000);
+  };
+  for (const sign of ["pointerdown", "keydown", "input", "touchstart"]) addEventListener(sign, restart, { passive: true });
+  restart();
+}
+
 // Wiring
 
 function wire(): void {
@@ -291,8 +330,14 @@ function wire(): void {
   on("save-promise", () => session !== null && session.promise !== null && save("stembus-promise.json", session.promise, "application/json"));
   on("save-pass", () => session !== null && save("stembus-voting-pass.json", passToJson(session.pass), "application/json"));
   on("show-pass", () => session !== null && drawQr(byId("pass-qr"), `${location.origin}${location.pathname}${encodePass(session.pass)}`, message("qr")));
+  document.getElementById("print")?.addEventListener("click", () => window.print());
+  document.getElementById("print-pass")?.addEventListener("click", () => {
+    guarded = false; // it is on paper now
+    window.print();
+  });
   on("remove", () => {
     session?.remove();
+    if (kiosk) return location.replace(location.pathname);
     session = null;
     byId<HTMLFormElement>("form-ballot").reset();
     showStep("removed");
@@ -307,7 +352,7 @@ async function start(): Promise<void> {
   if (!("subtle" in crypto) || typeof BigInt === "undefined" || !("timeout" in AbortSignal)) return showStep("old");
   const fragment = location.hash;
   history.replaceState(null, "", location.pathname);
-  if (!storageWorks()) return stop(new ClientError("storage", "nothing is kept"));
+  if (!kiosk && !storageWorks()) return stop(new ClientError("storage", "nothing is kept"));
   const letter = fragment.startsWith("#pass=") ? {} : codeFromFragment(fragment);
   // The letter's own number wins over the page's: a page of another referendum is found out here.
   const identity = letter.referendum ?? fromHex(app.dataset["referendum"] ?? "");
@@ -316,7 +361,8 @@ async function start(): Promise<void> {
     setup = await loadSetup(readLog, identity);
     wire();
     if (fragment.startsWith("#pass=")) adopt(decodePass(fragment, setup.referendum));
-    const voter = current();
+    const voter = kiosk ? null : current();
+    if (kiosk) watchSilence();
     if (letter.code !== undefined) {
       byId<HTMLInputElement>("code").value = letter.code;
       forgetCurrent();
