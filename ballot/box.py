@@ -46,6 +46,8 @@ class BallotBox:
     def cast(self, raw: bytes) -> Promise:
         """Checks, stores, promises. The same ballot again gets the same promise. Raises NotOpen,
         BallotRejected or CastOutOfTurn; then nothing was stored."""
+        if len(raw) != self.context.size:
+            raise BallotRejected("V16", f"a ballot of this referendum is {self.context.size} bytes, not {len(raw)}")
         known = self._known(raw)
         if known is not None:
             return known

@@ -17,7 +17,8 @@ def normalise_factor(kind: str, text: str) -> str:
     if kind == "birth-date":
         for pattern, order in (
             (r"(\d{4})-(\d{2})-(\d{2})", (1, 2, 3)),
-            (r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})", (3, 2, 1)),
+            (r"(\d{1,2})[ ./-]+(\d{1,2})[ ./-]+(\d{4})", (3, 2, 1)),
+            (r"(\d{2})(\d{2})(\d{4})", (3, 2, 1)),
         ):
             if match := re.fullmatch(pattern, text):
                 try:

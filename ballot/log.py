@@ -130,7 +130,10 @@ class LogWriter:
         if self.head().size == self.size:
             return
         with self._locked():
-            self._load(known=self.size if self.head().size > self.size else 0)
+            size = self.head().size
+            # Another thread may have been faster.
+            if size != self.size:
+                self._load(known=self.size if size > self.size else 0)
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
         """All entries but the manifest and ballots, parsed."""

@@ -47,12 +47,17 @@ class VotingPass:
         return all(signature is not None for signature in self.signatures)
 
     def to_json(self) -> str:
+        """Without the blindings once all signatures are there: the hash of a blinded message stands beside the
+        letter's key in the issuance list, and would tie whoever finds the pass to the letter."""
+        blindings = [
+            ["00", "0"] if self.complete else [b.blinded_message.hex(), f"{b.inverse:x}"] for b in self.blindings
+        ]
         return json.dumps(
             {
                 "format": "stembus-voting-pass-v1",
                 "referendum": self.referendum.hex(),
                 "token_key": self.token_key.secret.hex(),
-                "blindings": [[b.blinded_message.hex(), f"{b.inverse:x}"] for b in self.blindings],
+                "blindings": blindings,
                 "signatures": [s.hex() if s else None for s in self.signatures],
                 "casts": self.casts,
             }

@@ -46,7 +46,8 @@ def _named(error: Exception) -> tuple[str, int]:
     for kind, name, status in NAMES:
         if isinstance(error, kind):
             return name, status
-    return "refused", 400
+    # A service's own trouble is no verdict on what was sent.
+    return ("refused", 400) if isinstance(error, BallotError) else ("broken", 500)
 
 
 def answer_errors(app: Flask) -> None:

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.security import safe_join
 from werkzeug.wrappers import Response as Answer
 
+from audit.errors import AuditError
 from audit.manifest import Manifest
 from webvote.published import Published, read_published
 from webvote.result import charts
@@ -82,6 +83,10 @@ def _add_pages(app: Flask, public: Path, manifest: Manifest, languages: list[str
     def result(language: str) -> str:  # noqa: ARG001
         published: Published = read_published(public)
         return render_template("result.html", charts=charts(published, g.language))
+
+    @app.errorhandler(AuditError)
+    def unreadable(error: AuditError) -> tuple[str, int]:  # noqa: ARG001 - the next request finds the log whole
+        return "The public log is being written. Reload the page in a moment.", 503
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> tuple[str, int]:

@@ -15,8 +15,6 @@ from urllib.parse import urlsplit
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from audit.errors import AuditError
-from ballot.errors import BallotError
 from ballot.services import ServedOffice
 from webvote.box_app import create_box_app
 from webvote.registrar_app import create_registrar_app
@@ -59,7 +57,7 @@ class Sealer:
                     self._office.box.seal(self._office.count_statements)
                 else:
                     self._office.log().refresh()
-            except (BallotError, AuditError, OSError) as error:
+            except Exception as error:  # a busy database, a witness away: promises must not be left alone
                 _log.warning("no batch was sealed (%s); it will be tried again", type(error).__name__)
             self._wake.wait(self._every)
             self._wake.clear()

@@ -170,6 +170,7 @@ def test_a_tested_ballot_says_its_choice_and_is_never_cast(page: Page, device: B
     expect(second.locator("#comparison")).to_contain_text("same")
     assert re.sub(r"\s", "", second.locator("#ballot-id").inner_text()) == shown
     second.goto("about:blank")
+    second.goto(f"{site.url}en/check#ballot={shown}")
     second.goto(re.sub(r"\.1$", ".0", link))
     expect(second.locator("#comparison")).to_contain_text("DIFFER")
     second.context.close()
@@ -237,6 +238,8 @@ def test_without_a_network_every_step_says_so_and_goes_on_later(page: Page, devi
     choose(page, "1")
     page.locator("#cast").click()
     expect(page.locator("#error")).to_contain_text("no connection")
+    # It may have arrived: what may be counted cannot be tested any more.
+    expect(page.locator("#test-details")).to_be_hidden()
     device.set_offline(False)
     tracking = cast(page)
     page.goto(f"{site.url}en/track")
@@ -362,3 +365,45 @@ def test_a_wrong_factor_at_a_kiosk_leads_back_to_the_code(page: Page, site: Site
     page.locator("#cast").click()
     expect(page.locator("#step-code")).to_be_visible()
     expect(page.locator("#error")).to_contain_text("9")
+
+
+def test_two_people_share_a_device(page: Page, site: Site) -> None:
+    enter(page, site, site.letter())
+    choose(page, "0")
+    first = cast(page)
+    page.locator("#other-done").click()
+    expect(page.locator("#step-code")).to_be_visible()
+    enter(page, site, site.letter())
+    choose(page, "1")
+    assert cast(page) != first
+
+
+def test_a_reload_does_not_forget_which_referendum_the_letter_named(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}en/vote#code={site.letters[-1][0]}&id={'0' * 64}")
+    expect(page.locator("#stop-reason")).to_contain_text("does not match")
+    expect(page.locator("#again")).to_be_hidden()
+    page.reload()
+    expect(page.locator("#stop-reason")).to_contain_text("does not match")
+
+
+def test_a_box_that_says_closed_while_casting_leaves_evidence(page: Page, site: Site) -> None:
+    enter(page, site, site.letter(), "en")
+    choose(page, "0")
+    body = json.dumps({"error": "closed", "message": "voting is closed"})
+    page.route("**/box/cast", lambda route: route.fulfill(status=403, body=body, content_type="application/json"))
+    page.locator("#cast").click()
+    expect(page.locator("#save-ballot")).to_be_visible()
+
+
+def test_a_birth_date_can_be_typed_with_digits_alone(page: Page, site: Site) -> None:
+    code, born = site.letter()
+    year, month, day = born.split("-")
+    page.goto(f"{site.url}en/vote#code={code}")
+    page.locator("#factor").fill(day + month + year)
+    page.locator("#submit-code").click()
+    expect(page.locator("#step-ballot")).to_be_visible()
+
+
+def test_a_pass_from_a_link_is_taken_only_when_the_voter_says_so(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}en/vote#pass={'A' * 555}")
+    expect(page.locator("#step-code")).to_be_visible()

@@ -23,7 +23,7 @@ export function parseCode(typed: string): string {
   if ([...cleaned].length !== SYMBOLS + CHECK_SYMBOLS) throw new ClientError("code-length", `a code has ${SYMBOLS + CHECK_SYMBOLS} symbols`);
   if (wrong !== undefined) throw new ClientError("code-symbol", `${wrong} does not occur in codes`);
   const symbols = cleaned.slice(0, SYMBOLS);
-  if (checkSymbols(symbols) !== cleaned.slice(SYMBOLS)) throw new ClientError("code-typing", "the last four symbols do not fit the others");
+  if (checkSymbols(symbols) !== cleaned.slice(SYMBOLS)) throw new ClientError("code-typing");
   return symbols;
 }
 

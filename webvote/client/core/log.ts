@@ -25,13 +25,13 @@ function parseBundle(data: Uint8Array, width: number): Uint8Array[] {
   const entries: Uint8Array[] = [];
   for (let position = 0; position < data.length; ) {
     const start = position + 2;
-    if (start > data.length) throw new ClientError("setup-log", "an entry bundle is cut off");
+    if (start > data.length) throw new ClientError("setup-log");
     const end = start + 256 * (data[position] ?? 0) + (data[position + 1] ?? 0);
-    if (end > data.length) throw new ClientError("setup-log", "an entry bundle is cut off");
+    if (end > data.length) throw new ClientError("setup-log");
     entries.push(data.subarray(start, end));
     position = end;
   }
-  if (entries.length !== width) throw new ClientError("setup-log", "an entry bundle of a wrong length");
+  if (entries.length !== width) throw new ClientError("setup-log");
   return entries;
 }
 
@@ -63,13 +63,13 @@ export class LogReader {
     const first = leaves[0] ?? this.root;
     const root = rootFromProof(first, number * WIDTH, this.size, await this.inclusion(number * WIDTH));
     const same = entries.every((entry, k) => equal(leafHash(entry), leaves[k] ?? entry));
-    if (!same || !equal(root, this.root)) throw new ClientError("setup-log", "entries that are not those of the signed tree");
+    if (!same || !equal(root, this.root)) throw new ClientError("setup-log");
     return entries;
   }
 
   async entry(index: number): Promise<Uint8Array> {
     const entry = index < this.size ? (await this.bundle(Math.floor(index / WIDTH)))[index % WIDTH] : undefined;
-    if (entry === undefined) throw new ClientError("setup-log", "no such entry");
+    if (entry === undefined) throw new ClientError("setup-log");
     return entry;
   }
 
@@ -79,7 +79,7 @@ export class LogReader {
     if (found === undefined) {
       const width = Math.min(WIDTH, Math.floor(this.size / WIDTH ** level) - number * WIDTH);
       found = this.fetch(tilePath(level, number, width)).then((data) => {
-        if (data.length !== 32 * width) throw new ClientError("setup-log", "a tile of a wrong length");
+        if (data.length !== 32 * width) throw new ClientError("setup-log");
         return Array.from({ length: width }, (_, k) => data.subarray(32 * k, 32 * k + 32));
       });
       this.tiles.set(name, found);

@@ -30,8 +30,8 @@ export function checkPromise(manifest: Manifest, referendum: Uint8Array, raw: Ui
     .add("ballot-id", fromHex(promise.ballot_id))
     .addInt("batch", promise.batch)
     .digest();
-  if (promise.referendum !== hex(referendum)) throw new ClientError("promise-invalid", "a promise of another referendum");
-  if (!verifyEd25519(fromHex(manifest.box.key), digest, fromHex(promise.signature))) throw new ClientError("promise-invalid", "not signed by the box");
+  if (promise.referendum !== hex(referendum)) throw new ClientError("promise-invalid");
+  if (!verifyEd25519(fromHex(manifest.box.key), digest, fromHex(promise.signature))) throw new ClientError("promise-invalid");
   return promise;
 }
 
@@ -41,7 +41,7 @@ export function makeReceipt(index: number, proof: readonly Uint8Array[], checkpo
 
 function demandSeen(manifest: Manifest, checkpoint: Checkpoint): void {
   checkLogSignature(manifest, checkpoint);
-  if (countWitnesses(manifest, checkpoint) < manifest.witnesses.quorum) throw new ClientError("receipt-waits", "too few witnesses yet");
+  if (countWitnesses(manifest, checkpoint) < manifest.witnesses.quorum) throw new ClientError("receipt-waits");
 }
 
 /** That `entry` stands at the receipt's place of a log a quorum has seen. Throws receipt-invalid. */
@@ -55,7 +55,7 @@ export function checkReceipt(manifest: Manifest, receipt: string, entry: Uint8Ar
     const root = rootFromProof(leafHash(entry), Number(index), checkpoint.size, proof.map(fromBase64));
     if (header !== HEADER || index === undefined || !equal(root, checkpoint.root)) throw new Error("root");
   } catch {
-    throw new ClientError("receipt-invalid", "not in the log");
+    throw new ClientError("receipt-invalid");
   }
 }
 

@@ -42,7 +42,7 @@ export async function newPass(context: BallotContext): Promise<VotingPass> {
 /** `registrar` counts from 1. */
 export function makeRequest(pass: VotingPass, registrar: number, credential: Credential, factor: string): TokenRequest {
   const blinding = pass.blindings[registrar - 1];
-  if (blinding === undefined) throw new ClientError("pass-damaged", "no such registrar");
+  if (blinding === undefined) throw new ClientError("pass-damaged");
   const digest = Transcript.of("token-request")
     .add("referendum", pass.referendum)
     .addInt("registrar", registrar)
@@ -60,7 +60,7 @@ export function makeRequest(pass: VotingPass, registrar: number, credential: Cre
 export async function takeAnswer(context: BallotContext, pass: VotingPass, registrar: number, answer: Uint8Array): Promise<VotingPass> {
   const blinding = pass.blindings[registrar - 1];
   const spki = context.registrars[registrar - 1];
-  if (blinding === undefined || spki === undefined) throw new ClientError("pass-damaged", "no such registrar");
+  if (blinding === undefined || spki === undefined) throw new ClientError("pass-damaged");
   const signature = await finalize(spki, context.tokenMessage(tokenPublic(pass)), answer, blinding.inverse);
   return { ...pass, signatures: pass.signatures.map((old, k) => (k === registrar - 1 ? signature : old)) };
 }
@@ -70,7 +70,9 @@ export function passToJson(pass: VotingPass): string {
     format: FORMAT,
     referendum: hex(pass.referendum),
     token_key: hex(pass.tokenSecret),
-    blindings: pass.blindings.map((blinding) => [hex(blinding.blinded), blinding.inverse.toString(16)]),
+    // The blinded message stands beside the letter's key in a list that is published later: once the signatures are
+    // there, no device keeps what ties its token to the letter.
+    blindings: pass.blindings.map((blinding) => isComplete(pass) ? ["00", "0"] : [hex(blinding.blinded), blinding.inverse.toString(16)]),
     signatures: pass.signatures.map((signature) => (signature === null ? null : hex(signature))),
     casts: pass.casts,
   });
@@ -106,6 +108,6 @@ export function passFromJson(text: string): VotingPass {
     tokenPublic(pass);
     return pass;
   } catch {
-    throw new ClientError("pass-damaged", "this file is not a voting pass, or it is damaged");
+    throw new ClientError("pass-damaged");
   }
 }

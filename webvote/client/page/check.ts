@@ -27,6 +27,7 @@ async function check(): Promise<void> {
     comparison.textContent = expected === "" ? "" : message(expected === id ? "test-same" : "test-differs");
     comparison.className = expected === id ? "good" : "error";
     comparison.hidden = expected === "";
+    remember(""); // the next test is of another ballot
     byId("outcome").hidden = false;
     byId("outcome").querySelector("h2")?.focus();
   } catch (error) {

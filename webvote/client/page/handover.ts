@@ -21,7 +21,7 @@ export function encodeTest(test: BallotTest): string {
 export function decodeTest(text: string): BallotTest {
   const match = /#?test=([0-9a-f]{64})\.([0-9a-f]{64})\.([0-9,_]*)\s*$/.exec(text.trim());
   const [, commitment, seed, choice] = match ?? [];
-  if (commitment === undefined || seed === undefined || choice === undefined) throw new ClientError("test-format", "not a test code");
+  if (commitment === undefined || seed === undefined || choice === undefined) throw new ClientError("test-format");
   return {
     commitment: fromHex(commitment),
     seed: fromHex(seed),
@@ -38,7 +38,7 @@ export function encodePass(pass: VotingPass): string {
 export function decodePass(fragment: string, referendum: Uint8Array): VotingPass {
   const data = fromBase64url(fragment.replace(/^#pass=/, ""));
   const count = (data.length - 36) / SIGNATURE_BYTES;
-  if (!Number.isInteger(count) || count < 1) throw new ClientError("pass-damaged", "not a voting pass");
+  if (!Number.isInteger(count) || count < 1) throw new ClientError("pass-damaged");
   const signatures = Array.from({ length: count }, (_, k) => hex(data.slice(36 + k * SIGNATURE_BYTES, 36 + (k + 1) * SIGNATURE_BYTES)));
   return passFromJson(
     JSON.stringify({
@@ -59,6 +59,6 @@ export function trackingCode(ballotId: string, batch: number): string {
 
 export function readTracking(text: string): { readonly ballotId: Uint8Array; readonly batch: number } {
   const match = /^([0-9a-f]{64})-([0-9]{1,9})$/.exec(text.toLowerCase().replace(/\s/g, ""));
-  if (match?.[1] === undefined || match[2] === undefined) throw new ClientError("tracking-format", "not a tracking code");
+  if (match?.[1] === undefined || match[2] === undefined) throw new ClientError("tracking-format");
   return { ballotId: fromHex(match[1]), batch: Number(match[2]) };
 }

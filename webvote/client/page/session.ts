@@ -59,7 +59,7 @@ export class Session {
           this.shelf.write({ ...this.memory(), pass: passToJson(signed) });
         } catch (error) {
           // This letter's token went to another pass: ours never got one and never will.
-          const hopeless = error instanceof ServiceError && ["token-issued", "credential-unknown"].includes(error.code);
+          const hopeless = error instanceof ServiceError && error.code === "token-issued";
           if (hopeless && pass.signatures.every((signature) => signature === null)) this.shelf.remove();
           throw error;
         }
@@ -129,6 +129,8 @@ export class Session {
 
   private sign(prepared: PreparedBallot, pass: VotingPass): void {
     if (pass.casts >= this.setup.context.maxCasts) throw new ServiceError("too-many-casts");
+    // From here on this body may be counted, so it can no longer be tested: the seed goes first.
+    prepared.seed.fill(0);
     const raw = signBallot(this.setup.context, pass, prepared, pass.casts);
     this.shelf.write({ ...this.memory(), pass: passToJson(pass), waiting: hex(raw) });
   }
@@ -142,10 +144,10 @@ export class Session {
       if (!(error instanceof ServiceError) || error.code !== "out-of-turn") throw error;
       // Another device with this pass has cast meanwhile. The newest wish counts: take the next turn.
       const next = error.detail["next"];
-      if (typeof next !== "number") throw error;
+      if (typeof next !== "number" || !Number.isInteger(next) || next <= this.pass.casts || next > this.setup.context.maxCasts) throw error;
       const pass = { ...this.pass, casts: next };
       this.shelf.write({ ...this.memory(), pass: passToJson(pass), waiting: null });
-      if (prepared === null) return;
+      if (prepared === null) throw error;
       this.sign(prepared, pass);
       const again = this.waitingBallot;
       this.keep(again, await castBallot(this.setup.manifest.box.url, again));

@@ -64,6 +64,7 @@ export class Store implements Shelf {
   remove(): void {
     localStorage.removeItem(this.key);
     forgetCurrent();
+    forgetLetter();
   }
 
   announce(voter: string): void {
@@ -93,6 +94,19 @@ export function current(): string | null {
 
 export function forgetCurrent(): void {
   sessionStorage.removeItem(`${PREFIX}/voter`);
+}
+
+/** The referendum id of the letter that was scanned in this tab: a reload must not forget what it was held against. */
+export function setLetter(referendum: string): void {
+  sessionStorage.setItem(`${PREFIX}/letter`, referendum);
+}
+
+export function forgetLetter(): void {
+  sessionStorage.removeItem(`${PREFIX}/letter`);
+}
+
+export function letterId(): string | null {
+  return sessionStorage.getItem(`${PREFIX}/letter`);
 }
 
 /** Runs `work` while no other tab of this device does the same for this voter. */

@@ -18,12 +18,14 @@ async function track(): Promise<void> {
   outcome.textContent = "";
   receipt.hidden = true;
   let wanted: ReturnType<typeof readTracking> | null = null;
+  let checked = false;
   try {
     wanted = readTracking(byId<HTMLTextAreaElement>("tracking").value);
     const setup = await loadSetup(readLog, fromHex(app.dataset["referendum"] ?? ""));
+    checked = true;
     const found = await findBallot(readLog, setup, wanted.ballotId, null, wanted.batch);
     if (found.state !== "found") {
-      outcome.textContent = message(found.state, { batch: wanted.batch });
+      outcome.textContent = message(found.state === "missing" ? "not-in-batch" : found.state, { batch: wanted.batch });
       return;
     }
     outcome.textContent = message(found.superseded ? "found-superseded" : "found", { index: found.index });
@@ -32,7 +34,7 @@ async function track(): Promise<void> {
   } catch (error) {
     const code = error instanceof ClientError ? error.code : "broken";
     if (code === "receipt-waits") outcome.textContent = message("waiting", { batch: wanted?.batch ?? "" });
-    else showError(message(code.startsWith("setup") ? "setup" : code));
+    else showError(message(!code.startsWith("setup") ? code : checked ? "receipt-invalid" : "setup"));
   }
 }
 

@@ -12,7 +12,7 @@ import { decodePass, encodePass, encodeTest, trackingCode } from "./handover.ts"
 import { drawQr } from "./qr.ts";
 import { logAt } from "./services.ts";
 import { Session } from "./session.ts";
-import { current, forgetCurrent, storageWorks } from "./store.ts";
+import { current, forgetCurrent, forgetLetter, letterId, setLetter, storageWorks } from "./store.ts";
 
 const app = byId("app");
 const language = app.dataset["language"] ?? "nl";
@@ -45,6 +45,7 @@ function explain(error: unknown): string {
 function stop(error: unknown): void {
   byId("stop-reason").textContent = explain(error);
   say("");
+  button("again").hidden = error instanceof ClientError && error.code.startsWith("setup-") && error.code !== "setup-witnesses" && error.code !== "setup-not-open";
   showStep("stop");
 }
 
@@ -56,7 +57,7 @@ async function attempt(button: HTMLButtonElement, busy: string, work: () => Prom
   try {
     await work();
   } catch (error) {
-    if (error instanceof ClientError && STOPS.includes(error.code)) stop(error);
+    if (error instanceof ClientError && STOPS.includes(error.code) && !session?.waiting) stop(error);
     else {
       showError(explain(error));
       failed(error);
@@ -127,7 +128,7 @@ async function takePassFile(file: File): Promise<void> {
 }
 
 function adopt(pass: VotingPass): void {
-  if (hex(pass.referendum) !== hex(setup.referendum)) throw new ClientError("pass-other", "a pass of another referendum");
+  if (hex(pass.referendum) !== hex(setup.referendum)) throw new ClientError("pass-other");
   if (isComplete(pass)) session = Session.adopt(setup, pass);
   else given = pass; // its token was asked and not answered: the code is needed once more
 }
@@ -165,7 +166,7 @@ async function submitBallot(): Promise<void> {
   if (found === null || session === null) return;
   choice = found;
   await attempt(button("submit-ballot"), "busy-encrypt", async () => {
-    if (!session?.mayCast) throw new ClientError("too-many-casts", "no cast is left");
+    if (!session?.mayCast) throw new ClientError("too-many-casts");
     // Lets the status be drawn before the device is busy.
     await new Promise((resolve) => setTimeout(resolve, 0));
     prepared = session.prepare(choice);
@@ -179,7 +180,8 @@ function showReview(): void {
   const id = hex(prepared.ballotId);
   byId("ballot-id").textContent = grouped(id);
   byId("ballot-qr").replaceChildren();
-  byId<HTMLDetailsElement>("test-details").open = false;
+  const test = byId<HTMLDetailsElement>("test-details");
+  test.open = test.hidden = button("back").hidden = false;
   showStep("review", "review");
 }
 
@@ -190,6 +192,7 @@ async function castNow(): Promise<void> {
     async () => {
       if (session === null || prepared === null) return;
       guarded = true;
+      byId("test-details").hidden = true; // what may have been cast is never tested
       await session.fetchToken();
       await session.cast(prepared);
       guarded = false;
@@ -202,6 +205,7 @@ async function castNow(): Promise<void> {
 
 /** A ballot that was stored, sent and refused can be shown to others; one that got lost is simply sent again. */
 function afterRefusal(error: unknown): void {
+  button("back").hidden = session?.waiting ?? false;
   if (kiosk) return leaveKiosk(error);
   if (!(error instanceof ClientError) || !session?.waiting || ["network", "broken"].includes(error.code)) return;
   byId("refused-reason").textContent = explain(error);
@@ -253,7 +257,7 @@ async function follow(text: string, promise: { ballot_id: string; batch: number;
       return;
     }
   } catch (error) {
-    if (error instanceof ClientError && error.code === "receipt-invalid") byId("batch-state").textContent = message("receipt-invalid");
+    if (error instanceof ClientError && ["receipt-invalid", "setup-log"].includes(error.code)) byId("batch-state").textContent = message("receipt-invalid");
   }
   const pause = POLLS_MS[round];
   if (pause !== undefined) setTimeout(() => void follow(text, promise, round + 1), pause);
@@ -265,7 +269,7 @@ async function follow(text: string, promise: { ballot_id: string; batch: number;
 function leaveKiosk(error: unknown): void {
   if (session === null) return;
   if (!isComplete(session.pass)) {
-    guarded = error instanceof ClientError && error.code === "network"; // the token may be on its way
+    guarded = !(error instanceof ClientError) || ["network", "broken"].includes(error.code); // the token may be on its way
     if (!guarded) showCode();
     return;
   }
@@ -284,6 +288,13 @@ function watchSilence(): void {
   };
   for (const sign of ["pointerdown", "keydown", "input", "touchstart"]) addEventListener(sign, restart, { passive: true });
   restart();
+}
+
+/** Somebody else votes on this device: what was kept for the first stays kept. */
+function other(): void {
+  forgetCurrent();
+  forgetLetter();
+  location.reload();
 }
 
 // Wiring
@@ -314,6 +325,8 @@ function wire(): void {
   });
   on("test", testBallot);
   on("test-done", () => showStep("ballot", "ballot"));
+  byId("other").addEventListener("click", other);
+  document.getElementById("other-done")?.addEventListener("click", other);
   on("again", () => location.reload());
   on("retry", () =>
     attempt(
@@ -352,15 +365,16 @@ async function start(): Promise<void> {
   if (!("subtle" in crypto) || typeof BigInt === "undefined" || !("timeout" in AbortSignal)) return showStep("old");
   const fragment = location.hash;
   history.replaceState(null, "", location.pathname);
-  if (!kiosk && !storageWorks()) return stop(new ClientError("storage", "nothing is kept"));
+  if (!kiosk && !storageWorks()) return stop(new ClientError("storage"));
   const letter = fragment.startsWith("#pass=") ? {} : codeFromFragment(fragment);
   // The letter's own number wins over the page's: a page of another referendum is found out here.
-  const identity = letter.referendum ?? fromHex(app.dataset["referendum"] ?? "");
+  if (letter.referendum !== undefined && !kiosk) setLetter(hex(letter.referendum));
+  const identity = letter.referendum ?? fromHex((kiosk ? null : letterId()) ?? app.dataset["referendum"] ?? "");
   byId("referendum").textContent = grouped(hex(identity));
   try {
     setup = await loadSetup(readLog, identity);
     wire();
-    if (fragment.startsWith("#pass=")) adopt(decodePass(fragment, setup.referendum));
+    if (fragment.startsWith("#pass=") && confirm(message("pass-confirm"))) adopt(decodePass(fragment, setup.referendum));
     const voter = kiosk ? null : current();
     if (kiosk) watchSilence();
     if (letter.code !== undefined) {
@@ -376,6 +390,7 @@ async function start(): Promise<void> {
   } catch (error) {
     if (error instanceof ClientError && STOPS.includes(error.code)) return stop(error);
     showError(explain(error));
+    if (session !== null && !session.waiting) return showStep("ballot", "ballot");
     if (session?.waiting) {
       byId("refused-reason").textContent = explain(error);
       showStep("refused", "review");
