@@ -407,3 +407,16 @@ def test_a_birth_date_can_be_typed_with_digits_alone(page: Page, site: Site) -> 
 def test_a_pass_from_a_link_is_taken_only_when_the_voter_says_so(page: Page, site: Site) -> None:
     page.goto(f"{site.url}en/vote#pass={'A' * 555}")
     expect(page.locator("#step-code")).to_be_visible()
+
+
+def test_the_way_back_leads_to_the_ballot_paper_with_the_choice_on_it(page: Page, site: Site) -> None:
+    enter(page, site, site.letter())
+    for way in (page.go_back, page.locator("#back").click):
+        choose(page, "1")
+        way()
+        expect(page.locator("#step-ballot")).to_be_visible()
+        expect(page.locator("input[name=q0][value='1']")).to_be_checked()
+    choose(page, "0")
+    cast(page)
+    page.go_back()
+    expect(page.locator("#step-done")).to_be_visible()

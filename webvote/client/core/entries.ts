@@ -50,7 +50,7 @@ export function entryType(raw: Uint8Array): string {
 export function parseEntry(raw: Uint8Array): Entry {
   const { type, body, signatures } = envelope(parseCanonical(raw));
   if (!Object.hasOwn(bodies, type)) throw new ClientError("encoding", `an entry of type ${type.slice(0, 40)}`);
-  if (signatures.some(({ by }, k) => k > 0 && by <= (signatures[k - 1]?.by ?? ""))) throw new ClientError("encoding", "signatures are sorted, one for each signer");
+  if (signatures.some(({ by }, k) => k > 0 && by <= (signatures[k - 1]?.by ?? ""))) throw new ClientError("encoding", "signatures out of order");
   return { type, body: bodies[type as keyof Bodies](body), signatures } as Entry;
 }
 

@@ -57,7 +57,7 @@ export async function askToken(url: string, wire: TokenRequest): Promise<Uint8Ar
     const body: unknown = await response.json();
     if (typeof body === "object" && body !== null && "signature" in body && typeof body.signature === "string") return fromHex(body.signature);
   } catch {
-    // falls through: cut off or malformed, and the same request may be sent again
+    // cut off or malformed: the same request may be sent again
   }
   throw new ServiceError("network");
 }

@@ -182,7 +182,15 @@ function showReview(): void {
   byId("ballot-qr").replaceChildren();
   const test = byId<HTMLDetailsElement>("test-details");
   test.open = test.hidden = button("back").hidden = false;
+  history.pushState(null, "");
   showStep("review", "review");
+}
+
+/** The browser's own way back leads to the ballot paper, the choice still on it. */
+function wentBack(): void {
+  if (byId("step-review").hidden || session?.waiting) return;
+  prepared = null;
+  showStep("ballot", "ballot");
 }
 
 async function castNow(): Promise<void> {
@@ -286,7 +294,7 @@ function watchSilence(): void {
     clearTimeout(timer);
     timer = window.setTimeout(wipe, Number(app.dataset["silence"] ?? 60) * 1000);
   };
-  for (const sign of ["pointerdown", "keydown", "input", "touchstart"]) addEventListener(sign, restart, { passive: true });
+  for (const sign of ["pointerdown", "keydown", "input"]) addEventListener(sign, restart, { passive: true });
   restart();
 }
 
@@ -319,10 +327,8 @@ function wire(): void {
     if (prepared !== null) drawQr(byId("ballot-qr"), `${app.dataset["check"] ?? ""}#ballot=${hex(prepared.ballotId)}`, message("qr"));
   });
   on("cast", castNow);
-  on("back", () => {
-    prepared = null;
-    showStep("ballot", "ballot");
-  });
+  on("back", () => history.back());
+  addEventListener("popstate", wentBack);
   on("test", testBallot);
   on("test-done", () => showStep("ballot", "ballot"));
   byId("other").addEventListener("click", other);
