@@ -8,6 +8,7 @@ the registrar, whose signed counts are handed in.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine, func, insert, select, update
@@ -21,7 +22,7 @@ from audit.receipt import Promise, Receipt, make_promise, make_receipt
 from audit.verify.ballots import BallotRefused, check_ballot
 from ballot.errors import BallotRejected, CastOutOfTurn, Closed, NotOpenYet, RollInvalid, TooEarly
 from ballot.log import LogWriter
-from ballot.storage import ballots, bind_database, box_state
+from ballot.storage import ballots, bind_database, box_state, reading
 from crypto.signing import SigningKey
 
 Statements = Callable[[int], Sequence[IssuedCount]]
@@ -79,7 +80,7 @@ class BallotBox:
         return make_promise(self.context.referendum, cast_hash, ballot_id, batch, self._key)
 
     def _known(self, raw: bytes) -> Promise | None:
-        with self._engine.connect() as db:
+        with reading(self._engine) as db:
             cast_hash = hashlib.sha256(raw).digest()
             ballot_id = self.context.ballot_id(raw[1 : 1 + self.context.body_bytes])
             row = db.execute(select(ballots).where(ballots.c.ballot_id == ballot_id)).one_or_none()
@@ -89,17 +90,24 @@ class BallotBox:
 
     def _store(self, ballot: CastBallot) -> int:
         try:
-            with self._engine.begin() as db:
-                # Shared with other casts, exclusive against sealing: no ballot slips behind a sealed batch.
-                batch = db.execute(select(box_state.c.batch).with_for_update(read=True)).scalar_one()
-                of_token = ballots.c.token == ballot.token_key
-                last = db.execute(select(func.max(ballots.c.seq)).where(of_token)).scalar_one()
-                expected = 0 if last is None else last + 1
-                if ballot.seq != expected:
-                    current = db.execute(
-                        select(ballots.c.cast_ballot).where(of_token, ballots.c.seq == last)
-                    ).scalar_one_or_none()
-                    raise CastOutOfTurn(f"cast number {ballot.seq + 1} where {expected + 1} is next", current, expected)
+            return self._insert(ballot)
+        except IntegrityError:
+            pass  # another cast of this token was faster by a moment: now it is seen
+        try:
+            return self._insert(ballot)
+        except IntegrityError:
+            raise CastOutOfTurn("another ballot with this id is here already") from None
+
+    def _insert(self, ballot: CastBallot) -> int:
+        """Stores a ballot whose turn it is, and returns its batch. Raises CastOutOfTurn, with the token's current
+        ballot: the token's own signature on it shows the voter's device that the turn was taken."""
+        with self._engine.begin() as db:
+            # Shared with other casts, exclusive against sealing: no ballot slips behind a sealed batch.
+            batch = int(db.execute(select(box_state.c.batch).with_for_update(read=True)).scalar_one())
+            of_token = ballots.c.token == ballot.token_key
+            last = db.execute(select(ballots).where(of_token).order_by(ballots.c.seq.desc()).limit(1)).one_or_none()
+            expected = 0 if last is None else last.seq + 1
+            if ballot.seq == expected:
                 db.execute(
                     insert(ballots).values(
                         ballot_id=ballot.ballot_id,
@@ -110,17 +118,29 @@ class BallotBox:
                         cast_ballot=ballot.raw,
                     )
                 )
-                return int(batch)
-        except IntegrityError:
-            raise CastOutOfTurn("another ballot with this id, or this cast of the token, is here already") from None
+                return batch
+        current = None
+        if last is not None:
+            current = bytes(last.cast_ballot) if last.cast_ballot else self._logged(bytes(last.ballot_id), last.batch)
+        raise CastOutOfTurn(f"cast number {ballot.seq + 1} where {expected + 1} is next", current, expected)
+
+    def _logged(self, ballot_id: bytes, batch: int) -> bytes | None:
+        """A ballot that left the database for the log. Batches are sorted by ballot id, so few entries are read."""
+        self._log.refresh()
+        first, size = self._log.batches[batch - 1]
+        reader, width = self._log.reader(), self.context.body_bytes
+        found = bisect_left(
+            range(first, first + size), ballot_id, key=lambda k: self.context.ballot_id(reader.entry(k)[1 : 1 + width])
+        )
+        return reader.entry(first + found) if found < size else None
 
     def pending(self) -> int:
         """Ballots that wait for a batch."""
-        with self._engine.connect() as db:
+        with reading(self._engine) as db:
             return db.execute(select(func.count()).where(ballots.c.cast_ballot.is_not(None))).scalar_one()
 
     def accepted(self) -> int:
-        with self._engine.connect() as db:
+        with reading(self._engine) as db:
             return db.execute(select(func.count()).select_from(ballots)).scalar_one()
 
     def seal(self, statements: Statements) -> int | None:
@@ -148,7 +168,7 @@ class BallotBox:
         now, rules, closes = self._clock.now(), self._manifest.batching, self._manifest.closes_at
         if now >= closes + self._manifest.grace_seconds:
             return True
-        with self._engine.connect() as db:
+        with reading(self._engine) as db:
             state = db.execute(select(box_state)).one()
             tokens = db.execute(
                 select(func.count(func.distinct(ballots.c.token))).where(ballots.c.batch == state.batch)
@@ -164,7 +184,7 @@ class BallotBox:
     def _resume(self) -> int | None:
         """Appends a sealed batch that is not in the log yet, and tidies after one that is."""
         self._log.refresh()
-        with self._engine.connect() as db:
+        with reading(self._engine) as db:
             state = db.execute(select(box_state)).one()
             if state.header is None:
                 return None

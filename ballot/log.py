@@ -17,7 +17,7 @@ from pathlib import Path
 
 from audit import bounds
 from audit.canonical import Record
-from audit.entries import Entry, check_signatures, entry_type, parse_entry
+from audit.entries import Batch, Entry, check_signatures, entry_type, parse_entry
 from audit.errors import AuditError, RecordInvalid
 from audit.manifest import Manifest, parse_manifest, referendum_id
 from audit.merkle import Frontier, consistency_proof, hash_root, leaf_hash
@@ -79,7 +79,7 @@ class LogWriter:
             write_durably(folder / "log.vkey", (verifier_key(parsed.log.origin, key.public) + "\n").encode())
             writer = cls.__new__(cls)
             writer.folder, writer._key, writer._lock, writer.witnesses = folder, key, lock, list(witnesses)
-            writer._levels, writer._tail, writer.size, writer.batch_end = [], [], 0, 0
+            writer._levels, writer._tail, writer.size, writer.batches = [], [], 0, []
             writer.manifest, writer.order = parsed, Order()
             with writer._locked():
                 writer._commit([manifest])
@@ -110,20 +110,27 @@ class LogWriter:
         if self.root() != head.root:
             raise RecordInvalid("the log's files do not hash to its signed head; restore them before going on")
         if not known:
-            self.order, self.batch_end = Order(), 0
+            self.order = Order()
+            # (index of the first ballot, number of ballots) of each batch
+            self.batches: list[tuple[int, int]] = []
             self.order.start(self.manifest)
         for index in range(max(known, 1), reader.size):
             self._take(index, reader.entry(index))
 
     def _take(self, index: int, raw: bytes) -> None:
-        """Moves the state machine on; remembers where the last batch ended."""
-        if raw[:1] == b"{":
-            entry = parse_entry(raw)
-            self.order.admit(entry.type, entry.body)
+        """Moves the state machine on; remembers where the batches stand."""
+        if raw[:1] != b"{":
+            self.order.admit_ballot()
             return
-        self.order.admit_ballot()
-        if not self.order.awaiting:
-            self.batch_end = index + 1
+        entry = parse_entry(raw)
+        self.order.admit(entry.type, entry.body)
+        if isinstance(entry.body, Batch):
+            self.batches.append((index + 1, entry.body.size))
+
+    @property
+    def batch_end(self) -> int:
+        """The size of the log right after its last batch; 0 before the first."""
+        return sum(self.batches[-1]) if self.batches else 0
 
     def refresh(self) -> None:
         """Takes in what other processes appended meanwhile."""

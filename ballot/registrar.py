@@ -30,7 +30,7 @@ from ballot.errors import (
     TokenAlreadyIssued,
 )
 from ballot.factor import FactorHasher
-from ballot.storage import bind_database, registrar_state, voters
+from ballot.storage import bind_database, reading, registrar_state, voters
 from ballot.token import TokenRequest
 from crypto.blind_signer import BlindSigner
 from crypto.errors import CryptoError
@@ -90,27 +90,20 @@ class Registrar:
         return len(rows)
 
     def enrolled(self) -> int:
-        with self._engine.connect() as db:
+        with reading(self._engine) as db:
             return db.execute(select(func.count()).select_from(voters)).scalar_one()
+
+    def check(self, request: TokenRequest) -> None:
+        """Raises what `issue` would raise now, and gives nothing out. A wrong factor costs a try; a right one none."""
+        if not self._admit(request):
+            with self._engine.begin() as db:
+                this = (voters.c.credential == request.credential) & (voters.c.tries > 0)
+                db.execute(update(voters).where(this).values(tries=voters.c.tries - 1))
 
     def issue(self, request: TokenRequest) -> bytes:
         """The blind signature, 384 bytes. The same request again gets the same answer."""
-        self._check_request(request)
-        # What was issued before is answered at any time: a lost answer must not cost the vote.
-        if not self._answered(request):
-            self._check_time()
-        with self._engine.begin() as db:
-            row = self._letter(db, request.credential)
-            if row.state == "issued":
-                if row.request_hash != request.request_hash:
-                    raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
-                return self._signer.sign(request.blinded)
-            self._refuse_unready(row.state)
-            left = self._take_try(db, request.credential)
-            factor = row.factor
-        # Argon2 runs outside the transaction, so a slow check locks nobody out.
-        if not self._hasher.matches(factor, request.factor):
-            raise FactorWrong(left)
+        if self._admit(request):
+            return self._signer.sign(request.blinded)
         answer = self._signer.sign(request.blinded)
         with self._engine.begin() as db:
             # Shared with other issues, exclusive against the close: no answer leaves after the final list.
@@ -129,9 +122,29 @@ class Registrar:
                     raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
         return answer
 
+    def _admit(self, request: TokenRequest) -> bool:
+        """Whether this very request had its answer before; otherwise it may have its first one, and has spent a try."""
+        self._check_request(request)
+        # What was issued before is answered at any time: a lost answer must not cost the vote.
+        if not self._answered(request):
+            self._check_time()
+        with self._engine.begin() as db:
+            row = self._letter(db, request.credential)
+            if row.state == "issued":
+                if row.request_hash != request.request_hash:
+                    raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
+                return True
+            self._refuse_unready(row.state)
+            left = self._take_try(db, request.credential)
+            factor = row.factor
+        # Argon2 runs outside the transaction, so a slow check locks nobody out.
+        if not self._hasher.matches(factor, request.factor):
+            raise FactorWrong(left)
+        return False
+
     def _answered(self, request: TokenRequest) -> bool:
         same = (voters.c.credential == request.credential) & (voters.c.request_hash == request.request_hash)
-        with self._engine.connect() as db:
+        with reading(self._engine) as db:
             return db.execute(select(voters.c.state).where(same)).scalar_one_or_none() == "issued"
 
     def _check_time(self) -> None:
@@ -142,7 +155,7 @@ class Registrar:
             raise Closed("voting is closed; no more tokens are given out")
 
     def _closed(self) -> bool:
-        with self._engine.connect() as db:
+        with reading(self._engine) as db:
             return bool(db.execute(select(registrar_state.c.closed)).scalar_one())
 
     def _check_request(self, request: TokenRequest) -> None:
@@ -180,7 +193,7 @@ class Registrar:
 
     def state(self, number: str) -> str:
         """ready, issued, struck or replaced. Raises CredentialUnknown."""
-        with self._engine.connect() as db:
+        with reading(self._engine) as db:
             state = db.execute(select(voters.c.state).where(voters.c.number == number)).scalar_one_or_none()
         if state is None:
             raise CredentialUnknown(f"there is no voter number {number}")
@@ -236,13 +249,13 @@ class Registrar:
 
     def struck(self) -> list[bytes]:
         """Credentials struck for paper, sorted."""
-        with self._engine.connect() as db:
+        with reading(self._engine) as db:
             return sorted(db.execute(select(voters.c.credential).where(voters.c.state == "struck")).scalars())
 
     # For the log.
 
     def issued_count(self) -> int:
-        with self._engine.connect() as db:
+        with reading(self._engine) as db:
             return db.execute(select(func.count()).where(voters.c.state == "issued")).scalar_one()
 
     def count_statement(self, batch: int) -> IssuedCount:

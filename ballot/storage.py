@@ -3,6 +3,9 @@
 Decides tables and connection settings. No table holds a time, an address or an order of arrival: SQLite
 tables are WITHOUT ROWID, keyed by credential or ballot id. Uniqueness *is* the rule: a violated constraint
 becomes a named refusal in the services.
+
+A transaction that writes takes SQLite's write lock at its start (`engine.begin()`); one that only reads takes none
+(`reading(engine)`), so people who ask do not queue behind those who vote.
 """
 
 from __future__ import annotations
@@ -95,8 +98,13 @@ def bind_database(engine: Engine, state: Table, start: dict[str, object]) -> byt
                 db.execute(insert(state).values(start))
     except IntegrityError:
         pass  # another worker was first
-    with engine.connect() as db:
+    with reading(engine) as db:
         return bytes(db.execute(select(state.c.referendum)).scalar_one())
+
+
+def reading(engine: Engine) -> Connection:
+    """A connection that writes nothing. The caller closes it, by `with`."""
+    return engine.execution_options(stembus_reads=True).connect()
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -110,4 +118,5 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        reads = connection.get_execution_options().get("stembus_reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

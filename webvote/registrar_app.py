@@ -1,4 +1,4 @@
-"""The registrar on the web: one POST, one blind signature.
+"""The registrar on the web: one POST that says whether a letter may vote, one that gives its blind signature.
 
 Decides how a request travels and how often one letter may try; who gets a token is the registrar's matter.
 """
@@ -45,10 +45,17 @@ def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
     allow_origin(app, origin_of(manifest.client.url))
     answer_errors(app)
     limiter = Limiter(_credential, app=app, storage_uri="memory://", headers_enabled=False)
+    # Counted by letter, and only when its own code signed: nobody can use up a stranger's tries.
+    tries = limiter.shared_limit(TRIES, "letter", deduct_when=lambda response: response.status_code not in (400, 404))
+
+    @app.post("/check")
+    @tries
+    def check() -> Response:
+        registrar.check(parse_request(request.get_data()))
+        return Response(status=204)
 
     @app.post("/token")
-    # Counted by letter, and only when its own code signed: nobody can use up a stranger's tries.
-    @limiter.limit(TRIES, deduct_when=lambda response: response.status_code not in (400, 404))
+    @tries
     def token() -> Response:
         return jsonify({"signature": registrar.issue(parse_request(request.get_data())).hex()})
 

@@ -93,6 +93,45 @@ def test_the_same_request_gets_the_same_answer_without_its_factor(
     assert registrar.issued_count() == 1
 
 
+def test_a_letter_can_be_checked_without_taking_its_token(poll: Poll, registrar: Registrar) -> None:
+    voting_pass, request = poll.ask(0)
+    for _ in range(12):
+        registrar.check(request)
+    assert registrar.issued_count() == 0
+    assert poll.take(voting_pass, registrar.issue(request)).complete
+    registrar.check(request)
+    with pytest.raises(TokenAlreadyIssued):
+        registrar.check(poll.ask(0)[1])
+
+
+def test_a_check_with_a_wrong_factor_costs_a_try_and_one_with_the_right_factor_gives_none_back(
+    poll: Poll, registrar: Registrar
+) -> None:
+    for left in (9, 8):
+        with pytest.raises(FactorWrong) as refusal:
+            registrar.check(poll.ask(0, WRONG)[1])
+        assert refusal.value.left == left
+        registrar.check(poll.ask(0)[1])
+    with pytest.raises(FactorWrong) as refusal:
+        registrar.issue(poll.ask(0, WRONG)[1])
+    assert refusal.value.left == 7
+
+
+def test_checks_at_the_same_moment_are_not_more_than_ten_guesses(poll: Poll, registrar: Registrar) -> None:
+    requests = [poll.ask(0, WRONG)[1] for _ in range(16)]
+    answers = race(*(partial(registrar.check, request) for request in requests))
+    assert sum(isinstance(answer, FactorWrong) for answer in answers) == 10
+    assert sum(isinstance(answer, FactorLocked) for answer in answers) == 6
+
+
+def test_reading_does_not_wait_for_a_writer(lite: Poll) -> None:
+    registrar = lite.office.registrar()
+    number = lite.numbers()[0]
+    with registrar._engine.begin():
+        assert registrar.state(number) == "ready"
+        assert registrar.issued_count() == 0
+
+
 def test_many_requests_of_one_letter_at_once_have_one_winner(poll: Poll, registrar: Registrar) -> None:
     requests = [poll.ask(0)[1] for _ in range(12)]
     answers = race(*(partial(registrar.issue, request) for request in requests))

@@ -45,7 +45,7 @@ def front(opened: Finished, tmp_path: Path) -> Front:
     return Front(rehearsal, *(app.test_client() for app in apps), letters=list(opened.letters))
 
 
-def ask(front: Front, code: str, factor: str, **headers: str):  # type: ignore[no-untyped-def]
+def ask(front: Front, code: str, factor: str, path: str = "/token", **headers: str):  # type: ignore[no-untyped-def]
     context = front.rehearsal.office.box.context
     voting_pass = new_pass(context)
     credential = credential_key(parse_code(code), front.rehearsal.office.referendum)
@@ -56,7 +56,7 @@ def ask(front: Front, code: str, factor: str, **headers: str):  # type: ignore[n
         "signature": request.signature.hex(),
         "factor": request.factor,
     }
-    return voting_pass, front.registrar.post("/token", json=wire, headers=headers)
+    return voting_pass, front.registrar.post(path, json=wire, headers=headers)
 
 
 def test_a_token_and_a_ballot_go_over_the_wire(front: Front) -> None:
@@ -73,9 +73,16 @@ def test_a_token_and_a_ballot_go_over_the_wire(front: Front) -> None:
     assert (refused.status_code, refused.json["error"], refused.json["next"]) == (409, "out-of-turn", 1)
 
 
-@pytest.mark.parametrize(
-    ("service", "path"), [("registrar", "/token"), ("box", "/cast")], ids=["registrar", "ballot box"]
-)
+def test_a_letter_is_checked_without_a_token(front: Front) -> None:
+    code, born = front.letters[0]
+    _, answer = ask(front, code, born, "/check", Origin=front.origin)
+    assert (answer.status_code, answer.data) == (204, b"")
+    _, answer = ask(front, code, "1901-01-01", "/check")
+    assert (answer.json["error"], answer.json["left"]) == ("factor-wrong", 9)
+    assert front.rehearsal.office.registrar().issued_count() == 0
+
+
+@pytest.mark.parametrize(("service", "path"), [("registrar", "/check"), ("registrar", "/token"), ("box", "/cast")])
 def test_a_foreign_page_may_not_post(front: Front, service: str, path: str) -> None:
     client: FlaskClient = getattr(front, service)
     assert client.post(path, data=b"x", headers={"Origin": "https://evil.example"}).status_code == 403
@@ -107,9 +114,10 @@ def test_a_letter_cannot_be_tried_faster_than_allowed_and_a_stranger_cannot_use_
         assert front.registrar.post("/token", json=forged).status_code == 400
     _, answer = ask(front, code, born)
     assert answer.status_code == 200
-    statuses = [ask(front, code, born)[1].status_code for _ in range(30)]
+    statuses = [ask(front, code, born, path)[1].status_code for _ in range(15) for path in ("/check", "/token")]
     assert statuses[0] == 409
-    assert statuses[-1] == 429
+    assert statuses[17] == 409
+    assert statuses[-2:] == [429, 429]
 
 
 PAGES = ["/nl/", "/en/vote", "/fr/check", "/nl/track", "/en/result", "/fr/accessibility", "/nl/nowhere"]
