@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -62,10 +63,16 @@ def serve(directory: Path, fresh: bool, minutes: int, port: int, help_line: str)
 
 
 def make_rehearsal(
-    directory: Path, minutes: int, port: int, letters: int = LETTERS, registrar_url: str = "", box_url: str = ""
+    directory: Path,
+    minutes: int,
+    port: int,
+    letters: int = LETTERS,
+    registrar_url: str = "",
+    box_url: str = "",
+    change: Callable[[str], str] = lambda draft: draft,
 ) -> None:
     """A referendum on the real clock, open from now on: batches of one ballot, floor one. Registrar and box are
-    at `port` as well unless they have addresses of their own."""
+    at `port` as well unless they have addresses of their own; `change` has the last word on the draft."""
     from scripts.register import write_register
     from scripts.rehearsal import Rehearsal, demo_draft
 
@@ -89,7 +96,7 @@ def make_rehearsal(
     directory.mkdir(parents=True, exist_ok=True)
     rehearsal = Rehearsal(directory, start=now)
     rehearsal.keys()
-    rehearsal.define(draft.replace("grace_seconds = 300", "grace_seconds = 0  "))
+    rehearsal.define(change(draft.replace("grace_seconds = 300", "grace_seconds = 0  ")))
     rehearsal.ceremony()
     register = directory / "register.csv"
     write_register(register, letters, date(2019, 10, 14), 1)

@@ -6,56 +6,87 @@ the log states it. Does not judge the log: the pages say how anyone does that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+import threading
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audit import bounds
-from audit.entries import Batch, Cancel, Close, Incident, Open, Result
-from audit.logview import read_log
-from audit.manifest import Manifest
+from audit.entries import Batch, Cancel, Close, Incident, Open, Result, parse_entry
+from audit.errors import AuditError
+from audit.manifest import Manifest, parse_manifest, referendum_id
 from audit.note import parse_checkpoint
 from audit.place import FolderPlace
+from audit.tilereader import TileReader
+
+_TRIES = 3
 
 
 @dataclass(frozen=True)
 class Published:
     """A log's public story at one size."""
 
+    size: int
+    root: bytes
     referendum: str
     manifest: Manifest
-    ballots: int
-    phase: str
-    result: Result | None
-    incidents: tuple[Incident, ...]
-    cancelled: Cancel | None
-
-
-def read_published(public: Path) -> Published:
-    """Raises AuditError for a log that cannot be read."""
-    head = parse_checkpoint(FolderPlace(public).read("checkpoint", bounds.CHECKPOINT_BYTES))
-    return _read(public, head.size, head.root)
-
-
-@lru_cache(maxsize=4)
-def _read(public: Path, size: int, root: bytes) -> Published:  # noqa: ARG001 - they name the state that is cached
-    log = read_log(FolderPlace(public))
-    phase, ballots = "setup", 0
+    phase: str = "setup"
+    ballots: int = 0
+    #: (number, index of its header) of each batch, ascending
+    batches: tuple[tuple[int, int], ...] = ()
+    #: the log's size right after the entry `open`; 0 before it
+    opening: int = 0
     result: Result | None = None
+    incidents: tuple[Incident, ...] = ()
     cancelled: Cancel | None = None
-    incidents: list[Incident] = []
-    for _, _, entry in log.entries():
-        body = entry.body
-        if isinstance(body, Open):
-            phase = "open"
-        elif isinstance(body, Batch):
-            ballots += body.size
+
+
+class Follower:
+    """Reads a published folder once, and after that only what is new. Safe to share between threads."""
+
+    def __init__(self, public: Path) -> None:
+        self._place = FolderPlace(public)
+        self._lock = threading.Lock()
+        self._last: Published | None = None
+
+    def now(self) -> Published:
+        """Raises AuditError for a log that cannot be read."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._read()
+            except AuditError:
+                continue  # files of an outgrown head go while they are read
+        return self._read()
+
+    def _read(self) -> Published:
+        head = parse_checkpoint(self._place.read("checkpoint", bounds.CHECKPOINT_BYTES))
+        with self._lock:
+            last = self._last
+            if last is None or (head.size, head.root) != (last.size, last.root):
+                # A log only grows; whatever else this is, it is read from its beginning.
+                known = last if last is not None and last.size < head.size else None
+                self._last = last = _read_on(TileReader(self._place, head.size), known, head.root)
+        return last
+
+
+def _read_on(reader: TileReader, known: Published | None, root: bytes) -> Published:
+    if known is None:
+        raw = reader.entry(0)
+        known = Published(1, root, referendum_id(raw).hex(), parse_manifest(raw))
+    index = known.size
+    while index < reader.size:
+        body = parse_entry(reader.entry(index)).body
+        if isinstance(body, Batch):
+            known = replace(known, ballots=known.ballots + body.size, batches=(*known.batches, (body.number, index)))
+            index += body.size
+        elif isinstance(body, Open):
+            known = replace(known, phase="open", opening=index + 1)
         elif isinstance(body, Close):
-            phase = "closed"
+            known = replace(known, phase="closed")
         elif isinstance(body, Result):
-            phase, result = "tallied", body
+            known = replace(known, phase="tallied", result=body)
         elif isinstance(body, Cancel):
-            phase, cancelled = "cancelled", body
+            known = replace(known, phase="cancelled", cancelled=body)
         elif isinstance(body, Incident):
-            incidents.append(body)
-    return Published(log.referendum.hex(), log.manifest, ballots, phase, result, tuple(incidents), cancelled)
+            known = replace(known, incidents=(*known.incidents, body))
+        index += 1
+    return replace(known, size=reader.size, root=root)

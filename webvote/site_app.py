@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from flask import Flask, Response, abort, g, redirect, render_template, request, url_for
+from flask import Flask, Response, abort, g, jsonify, redirect, render_template, request, url_for
 from flask_babel import Babel, format_datetime, format_decimal
 from werkzeug.exceptions import HTTPException
 from werkzeug.security import safe_join
@@ -18,71 +19,82 @@ from werkzeug.wrappers import Response as Answer
 
 from audit.errors import AuditError
 from audit.manifest import Manifest
-from webvote.published import Published, read_published
+from webvote.published import Follower
 from webvote.result import charts
+from webvote.saved import saved_parts
 from webvote.security import harden, origin_of, page_policy
 
 INTERFACE_LANGUAGES = {"nl": "Nederlands", "en": "English", "fr": "Français"}
+PAGES = {
+    "start": "", "vote": "vote", "kiosk": "kiosk", "check": "check", "track": "track", "accessibility": "accessibility",
+}  # fmt: skip
 _ZONE = "Europe/Brussels"
 _IMMUTABLE = re.compile(r"\Atile/(?:[0-9]|entries)/(?:x[0-9]{3}/)*[0-9]{3}\Z")
 
 
 def create_site_app(public: Path, help_line: str = "") -> Flask:
     """`public` is the published folder; `help_line` is shown to voters (telephone, opening hours)."""
-    manifest = read_published(public).manifest
+    follower = Follower(public)
+    manifest = follower.now().manifest
     app = Flask("webvote", root_path=str(Path(__file__).parent), static_folder="static")
     app.config.update(BABEL_DEFAULT_TIMEZONE=_ZONE, BABEL_TRANSLATION_DIRECTORIES="translations")
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     services = [registrar.url for registrar in manifest.registrars] + [manifest.box.url]
     harden(app, page_policy([origin_of(url) for url in services]), 16 * 1024)
     Babel(app, locale_selector=lambda: g.get("language", "nl"))
-    languages = [code for code in manifest.languages if code in INTERFACE_LANGUAGES] or ["en"]
-    _add_pages(app, public, manifest, languages, help_line)
+    _choose_language(app, interface_languages(manifest))
+    _add_common(app, follower, manifest, help_line)
+    _add_pages(app, public, follower)
     _add_log(app, public)
     return app
 
 
-def _add_pages(app: Flask, public: Path, manifest: Manifest, languages: list[str], help_line: str) -> None:
+def interface_languages(manifest: Manifest) -> list[str]:
+    """The languages of the pages, the referendum's own order."""
+    return [code for code in manifest.languages if code in INTERFACE_LANGUAGES] or ["en"]
+
+
+def _choose_language(app: Flask, languages: list[str]) -> None:
     @app.url_value_preprocessor
-    def choose_language(endpoint: str | None, values: dict[str, str] | None) -> None:  # noqa: ARG001
-        language = (values or {}).get("language")
+    def choose(endpoint: str | None, values: dict[str, str] | None) -> None:  # noqa: ARG001
+        g.language = languages[0]
+        language = (values or {}).pop("language", None)
         if language is not None and language not in languages:
             abort(404)
         g.language = language or languages[0]
 
+    @app.url_defaults
+    def keep(endpoint: str, values: dict[str, str]) -> None:
+        if app.url_map.is_endpoint_expecting(endpoint, "language"):
+            values.setdefault("language", g.language)
+
+    @app.get("/")
+    def root() -> Answer:
+        return redirect(url_for("start"))
+
+    @app.context_processor
+    def chosen() -> dict[str, object]:
+        return {"language": g.language, "languages": {code: INTERFACE_LANGUAGES[code] for code in languages}}
+
+
+def _add_common(app: Flask, follower: Follower, manifest: Manifest, help_line: str) -> None:
+    """What every template may use."""
+
     @app.context_processor
     def common() -> dict[str, object]:
-        published = read_published(public)
         return {
-            "published": published,
+            "published": follower.now(),
             "manifest": manifest,
-            "language": g.language,
             # A referendum whose languages the pages do not speak is shown in its own first one.
             "texts": g.language if g.language in manifest.languages else manifest.languages[0],
-            "languages": {code: INTERFACE_LANGUAGES[code] for code in languages},
             "translated": g.language != manifest.languages[0],
             "rehearsal": not manifest.binding,
             "help_line": help_line,
             "moment": _moment,
             "decimal": lambda number: format_decimal(number, "0.0"),
+            # The address that the manifest names, whatever the request calls this host.
+            "public_url": lambda endpoint, **values: origin_of(manifest.client.url) + url_for(endpoint, **values),
         }
-
-    @app.get("/")
-    def root() -> Answer:
-        return redirect(url_for("start", language=languages[0]))
-
-    pages = {"start": "", "vote": "vote", "check": "check", "track": "track", "accessibility": "accessibility"}
-    for name, path in pages.items():
-        app.add_url_rule(f"/<language>/{path}", name, _page(name))
-
-    @app.get("/<language>/kiosk")
-    def kiosk(language: str) -> str:  # noqa: ARG001
-        return render_template("vote.html", kiosk=True)
-
-    @app.get("/<language>/result")
-    def result(language: str) -> str:  # noqa: ARG001
-        published: Published = read_published(public)
-        return render_template("result.html", charts=charts(published, g.language))
 
     @app.errorhandler(AuditError)
     def unreadable(error: AuditError) -> tuple[str, int]:  # noqa: ARG001 - the next request finds the log whole
@@ -90,17 +102,30 @@ def _add_pages(app: Flask, public: Path, manifest: Manifest, languages: list[str
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> tuple[str, int]:
-        if "language" not in g:
-            g.language = languages[0]
         return render_template("error.html", code=error.code), error.code or 500
 
 
-def _page(name: str):  # type: ignore[no-untyped-def]
-    def view(language: str) -> str:  # noqa: ARG001
-        return render_template(f"{name}.html")
+def _add_pages(app: Flask, public: Path, follower: Follower) -> None:
+    for name, path in PAGES.items():
+        app.add_url_rule(f"/<language>/{path}", name, partial(render_template, f"{name}.html"))
 
-    view.__name__ = name
-    return view
+    @app.get("/<language>/result")
+    def result() -> str:
+        return render_template("result.html", charts=charts(follower.now(), g.language))
+
+    @app.get("/<language>/check/save")
+    def saved_check() -> Response:
+        published = follower.now()
+        if not published.opening:
+            abort(404)
+        page = render_template("saved_check.html", **saved_parts(public, published.opening))
+        name = f"stembus-test-{g.language}.html"
+        return Response(page, mimetype="text/html", headers={"Content-Disposition": f"attachment; filename={name}"})
+
+    @app.get("/batches")
+    def batches() -> Response:
+        """Where batches stand: a help for finding one, which the client checks against the log."""
+        return jsonify(follower.now().batches)
 
 
 def _moment(text: str) -> str:

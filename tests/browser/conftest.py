@@ -6,7 +6,7 @@ import csv
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,8 +56,8 @@ def open_office(root: Path) -> ServedOffice:
     return ServedOffice(root, lambda _: "rehearsal")
 
 
-def start_site(root: Path, letters: int) -> Site:
-    make_rehearsal(root, 60 * 24, free_port(), letters)
+def start_site(root: Path, letters: int, change: Callable[[str], str] = lambda draft: draft) -> Site:
+    make_rehearsal(root, 60 * 24, free_port(), letters, change=change)
     server = Together(lambda: open_office(root), "056 00 00 00")
     threading.Thread(target=server.serve, daemon=True).start()
     with (root / "voters.csv").open(encoding="ascii", newline="") as file:

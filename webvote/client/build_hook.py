@@ -20,7 +20,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PAGES = ("check", "desk", "track", "vote")
+PAGES = ("check", "kiosk", "track", "vote")
 SOURCES, STATIC = "webvote/client", "webvote/static/client"
 CATALOGUES = "webvote/translations/*/LC_MESSAGES/messages.po"
 OPTIONS = ("--bundle", "--minify", "--format=esm", "--target=es2022", "--charset=utf8", "--legal-comments=none")

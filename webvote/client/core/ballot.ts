@@ -5,7 +5,7 @@
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { expand, extract } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { concat, toBig, u32, utf8, type Bytes } from "./bytes.ts";
+import { concat, equal, toBig, u32, utf8, type Bytes } from "./bytes.ts";
 import type { BallotContext } from "./context.ts";
 import { ClientError } from "./errors.ts";
 import { G, ORDER, mod, pointBytes, scalarBytes, sum, times, timesSecret, type Point } from "./group.ts";
@@ -138,4 +138,12 @@ export function signBallot(context: BallotContext, pass: VotingPass, prepared: P
   if (signatures.length !== context.registrars.length) throw new ClientError("pass-damaged", "a registrar's signature is missing");
   const unsigned = concat(Uint8Array.of(1), prepared.body, prepared.nonce, tokenPublic(pass), ...signatures, u32(seq));
   return concat(unsigned, schnorr.sign(context.castDigest(unsigned), pass.tokenSecret));
+}
+
+/** The turn that a ballot of this pass takes. With it a box shows that somebody with the same pass has cast before;
+ * its bare word proves nothing. Throws turn-unproven. */
+export function turnOf(context: BallotContext, pass: VotingPass, raw: Uint8Array): number {
+  const own = raw.length === context.castBytes && equal(context.tokenOf(raw), tokenPublic(pass)) && context.signedByToken(raw);
+  if (!own) throw new ClientError("turn-unproven");
+  return context.seqOf(raw);
 }

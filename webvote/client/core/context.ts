@@ -1,7 +1,7 @@
 // What every ballot of one referendum has in common, and the hashes that bind ballots to it (docs/protocol.md, 11).
 import { sha256 } from "@noble/hashes/sha2.js";
 import { concat, fromHex, u16, type Bytes } from "./bytes.ts";
-import { POINT_BYTES, SCALAR_BYTES, pointBytes, pointFrom, type Point } from "./group.ts";
+import { POINT_BYTES, SCALAR_BYTES, pointBytes, pointFrom, verifySchnorr, type Point } from "./group.ts";
 import type { Manifest } from "./manifest.ts";
 import { Transcript } from "./transcript.ts";
 
@@ -80,6 +80,25 @@ export class BallotContext {
   /** What the token key signs: everything before the signature. */
   castDigest(unsigned: Uint8Array): Bytes {
     return this.bound("cast").add("ballot", unsigned).digest();
+  }
+
+  // Parts of a cast ballot of the right length, not checked yet.
+
+  bodyOf(raw: Uint8Array): Uint8Array {
+    return raw.slice(1, 1 + this.bodyBytes);
+  }
+
+  tokenOf(raw: Uint8Array): Uint8Array {
+    return raw.slice(1 + this.bodyBytes + 32, 1 + this.bodyBytes + 64);
+  }
+
+  seqOf(raw: Uint8Array): number {
+    return new DataView(raw.buffer, raw.byteOffset).getUint32(raw.length - 68);
+  }
+
+  /** Whether the ballot's own token signed it. */
+  signedByToken(raw: Uint8Array): boolean {
+    return verifySchnorr(this.tokenOf(raw), this.castDigest(raw.slice(0, -64)), raw.slice(-64));
   }
 }
 

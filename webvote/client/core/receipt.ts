@@ -3,7 +3,6 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { base64, equal, fromBase64, fromHex, hex, utf8 } from "./bytes.ts";
 import { count, hash, oneOf, parseCanonical, record, signatureHex, type Read } from "./canonical.ts";
-import type { BallotContext } from "./context.ts";
 import { verifyEd25519 } from "./ed25519.ts";
 import { checkSignatures, entryType, parseEntry } from "./entries.ts";
 import { ClientError, naming, namingNow } from "./errors.ts";
@@ -63,37 +62,60 @@ export type Found =
   | { readonly state: "waiting" | "missing" }
   | { readonly state: "found"; readonly index: number; readonly receipt: string; readonly superseded: boolean };
 
-/** Looks for a ballot in its promised batch. Which files are asked for follows from log and batch, never from the
- * ballot: headers are followed from `open` on, then all of the batch is read and searched here. */
-export function findBallot(fetch: Fetch, setup: Setup, ballotId: Uint8Array, castHash: Uint8Array | null, batch: number): Promise<Found> {
-  return steady(fetch, (head) => naming("setup-log", () => find(fetch, head, setup, ballotId, castHash, batch)));
+/** What is looked for: a ballot id in a batch, and the hash of the whole cast ballot where it is known. */
+export interface Wanted {
+  readonly ballotId: Uint8Array;
+  readonly castHash: Uint8Array | null;
+  readonly batch: number;
 }
 
-async function find(fetch: Fetch, head: Uint8Array, setup: Setup, ballotId: Uint8Array, castHash: Uint8Array | null, batch: number): Promise<Found> {
+/** (batch, index of its header), ascending: where the server says that batches stand. Only a place to begin. */
+export type Signposts = readonly (readonly [number, number])[];
+
+/** Looks for a ballot in its promised batch. Which files are asked for follows from log and batch, never from the
+ * ballot: headers are followed to the batch, then all of it is read and searched here. */
+export function findBallot(fetch: Fetch, setup: Setup, wanted: Wanted, signposts: Signposts = []): Promise<Found> {
+  return steady(fetch, (head) => naming("setup-log", () => find(fetch, head, setup, wanted, signposts)));
+}
+
+async function find(fetch: Fetch, head: Uint8Array, setup: Setup, { ballotId, castHash, batch }: Wanted, signposts: Signposts): Promise<Found> {
   const { manifest, context } = setup;
   const checkpoint = parseCheckpoint(head);
   checkLogSignature(manifest, checkpoint);
   if (countWitnesses(manifest, checkpoint) < manifest.witnesses.quorum) return { state: "waiting" };
   const reader = new LogReader(fetch, checkpoint.size, checkpoint.root);
-  const range = await findBatch(reader, setup, batch);
+  const start = await followSignposts(reader, setup, batch, signposts);
+  const range = await findBatch(reader, setup, batch, start);
   if (typeof range === "string") return { state: range };
   const ballots: { readonly index: number; readonly raw: Uint8Array }[] = [];
   for (let index = range.first; index < range.end; index++) {
     const raw = await reader.entry(index);
     if (raw.length === context.castBytes) ballots.push({ index, raw });
   }
-  const own = ballots.find(({ raw }) => equal(idOf(context, raw), ballotId) && (castHash === null || equal(sha256(raw), castHash)));
+  const own = ballots.find(({ raw }) => equal(context.ballotId(context.bodyOf(raw)), ballotId) && (castHash === null || equal(sha256(raw), castHash)));
   if (own === undefined) return { state: "missing" };
   // Every bundle was proven when it was read, so this proof's tiles are all there and nothing is asked for now.
   const receipt = makeReceipt(own.index, await reader.inclusion(own.index), checkpoint);
   checkReceipt(manifest, receipt, own.raw);
-  const superseded = ballots.some(({ raw }) => equal(tokenOf(context, raw), tokenOf(context, own.raw)) && seqOf(raw) > seqOf(own.raw));
+  const superseded = ballots.some(({ raw }) => equal(context.tokenOf(raw), context.tokenOf(own.raw)) && context.seqOf(raw) > context.seqOf(own.raw));
   return { state: "found", index: own.index, receipt, superseded };
 }
 
+/** The nearest header at or before the batch, or else the opening. A signpost counts only where the box's own signed
+ * header stands; so a false one costs time and hides nothing. */
+async function followSignposts(reader: LogReader, setup: Setup, batch: number, signposts: Signposts): Promise<number> {
+  const [number, index] = signposts.filter(([candidate]) => candidate <= batch).at(-1) ?? [0, 0];
+  if (index < setup.openSize || index >= reader.size) return setup.openSize;
+  const raw = await reader.entry(index);
+  if (raw[0] !== 0x7b || entryType(raw) !== "batch") return setup.openSize;
+  const entry = parseEntry(raw);
+  checkSignatures(setup.manifest, setup.referendum, entry);
+  return entry.type === "batch" && entry.body.number === number ? index : setup.openSize;
+}
+
 /** Where the batch's ballots stand; `waiting` while it may still come, `missing` once it cannot. */
-async function findBatch(reader: LogReader, setup: Setup, batch: number): Promise<{ first: number; end: number } | "waiting" | "missing"> {
-  for (let index = setup.openSize; index < reader.size; index++) {
+async function findBatch(reader: LogReader, setup: Setup, batch: number, start: number): Promise<{ first: number; end: number } | "waiting" | "missing"> {
+  for (let index = start; index < reader.size; index++) {
     const raw = await reader.entry(index);
     if (raw[0] !== 0x7b) continue;
     const type = entryType(raw);
@@ -109,16 +131,4 @@ async function findBatch(reader: LogReader, setup: Setup, batch: number): Promis
     index += size;
   }
   return "waiting";
-}
-
-function idOf(context: BallotContext, raw: Uint8Array): Uint8Array {
-  return context.ballotId(raw.slice(1, 1 + context.bodyBytes));
-}
-
-function tokenOf(context: BallotContext, raw: Uint8Array): Uint8Array {
-  return raw.slice(1 + context.bodyBytes + 32, 1 + context.bodyBytes + 64);
-}
-
-function seqOf(raw: Uint8Array): number {
-  return new DataView(raw.buffer, raw.byteOffset).getUint32(raw.length - 68);
 }

@@ -5,7 +5,7 @@ import { equal } from "./bytes.ts";
 import { verifyBlind } from "./blindrsa.ts";
 import { CIPHERTEXT_BYTES, SIGNATURE_BYTES, type BallotContext, type ProofShape } from "./context.ts";
 import { BallotRefused, ClientError, type BallotCheck } from "./errors.ts";
-import { G, POINT_BYTES, SCALAR_BYTES, mod, parseScalar, pointFrom, sum, times, verifySchnorr, type Point } from "./group.ts";
+import { G, POINT_BYTES, SCALAR_BYTES, mod, parseScalar, pointFrom, sum, times, type Point } from "./group.ts";
 
 const VERSION = 1;
 
@@ -33,16 +33,14 @@ export interface CheckedBallot {
 export async function checkBallot(context: BallotContext, raw: Uint8Array): Promise<CheckedBallot> {
   const elements = parse(context, raw);
   const tail = 1 + context.bodyBytes;
-  const seqAt = tail + 64 + SIGNATURE_BYTES * context.registrars.length;
-  const [body, nonce, tokenKey] = [raw.slice(1, tail), raw.slice(tail, tail + 32), raw.slice(tail + 32, tail + 64)];
-  const seq = new DataView(raw.buffer, raw.byteOffset).getUint32(seqAt);
+  const [body, nonce, tokenKey, seq] = [context.bodyOf(raw), raw.slice(tail, tail + 32), context.tokenOf(raw), context.seqOf(raw)];
   need(equal(context.tokenCommitment(tokenKey, nonce), body.slice(0, 32)), "V17", "the token commitment does not open to this token");
   const message = context.tokenMessage(tokenKey);
   for (const [number, spki] of context.registrars.entries()) {
     const at = tail + 64 + SIGNATURE_BYTES * number;
     need(await verifyBlind(spki, message, raw.slice(at, at + SIGNATURE_BYTES)), "V17", "a registrar's signature does not verify");
   }
-  need(verifySchnorr(tokenKey, context.castDigest(raw.slice(0, -64)), raw.slice(-64)), "V18", "the token's signature does not verify");
+  need(context.signedByToken(raw), "V18", "the token's signature does not verify");
   need(seq < context.maxCasts, "V20", `cast number ${seq + 1} where ${context.maxCasts} are allowed`);
   need(elements.statements.every((statement) => holds(context.jointKey, statement)), "V19", "a range proof does not hold");
   return { ballotId: context.ballotId(body), tokenKey, seq };
@@ -56,7 +54,7 @@ function parse(context: BallotContext, raw: Uint8Array): Elements {
   need(raw.length === context.castBytes, "V16", `a ballot of this referendum is ${context.castBytes} bytes`);
   need(raw[0] === VERSION, "V16", "a ballot of unknown version");
   try {
-    return parseBody(context, raw.slice(1, 1 + context.bodyBytes));
+    return parseBody(context, context.bodyOf(raw));
   } catch (error) {
     if (error instanceof ClientError && error.code === "encoding") throw new BallotRefused("V16", error.message);
     throw error;

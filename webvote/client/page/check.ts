@@ -2,8 +2,9 @@
 //
 // A first scan (#ballot=ID) is remembered, so that after the second one (#test=...) both can be compared.
 import { rebuildId } from "../core/ballot.ts";
-import { fromHex, hex } from "../core/bytes.ts";
+import { fromBase64, fromHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
+import type { Fetch } from "../core/log.ts";
 import { loadSetup } from "../core/setup.ts";
 import { byId, followFragments, grouped, listChoice, message, showError } from "./dom.ts";
 import { decodeTest } from "./handover.ts";
@@ -11,7 +12,19 @@ import { logAt } from "./services.ts";
 
 const EXPECTED = "stembus/expected";
 const app = byId("app");
-const readLog = logAt(app.dataset["log"] ?? "/log/");
+const readLog = savedLog() ?? logAt(app.dataset["log"] ?? "/log/");
+
+/** The log that a saved page carries within it, by the paths of its files. */
+function savedLog(): Fetch | null {
+  const text = document.getElementById("saved-log")?.textContent ?? null;
+  if (text === null) return null;
+  const files = JSON.parse(text) as Readonly<Record<string, string>>;
+  return async (path) => {
+    const file = files[path];
+    if (file === undefined) throw new ClientError("setup-log");
+    return fromBase64(file);
+  };
+}
 
 async function check(): Promise<void> {
   showError("");

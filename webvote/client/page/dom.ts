@@ -6,6 +6,15 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   return found as T;
 }
 
+export function button(id: string): HTMLButtonElement {
+  return byId<HTMLButtonElement>(id);
+}
+
+/** Runs `work` at a click on what has this id. */
+export function on(id: string, work: () => unknown): void {
+  byId(id).addEventListener("click", () => void work());
+}
+
 /** The translated sentence of a stable name, with {placeholders} filled in. */
 export function message(key: string, values: Readonly<Record<string, string | number>> = {}): string {
   const item = document.querySelector(`#messages [data-key="${CSS.escape(key)}"]`) ?? document.querySelector('#messages [data-key="broken"]');
@@ -15,6 +24,7 @@ export function message(key: string, values: Readonly<Record<string, string | nu
 /** Shows one step of the page, moves the focus to its heading, and marks the progress. */
 export function showStep(step: string, progress?: string): void {
   for (const section of document.querySelectorAll<HTMLElement>("section[id^=step-]")) section.hidden = section.id !== `step-${step}`;
+  for (const part of document.querySelectorAll<HTMLElement>("[data-steps]")) part.hidden = !part.dataset["steps"]?.split(" ").includes(step);
   const list = document.getElementById("progress");
   if (list !== null) {
     list.hidden = progress === undefined;

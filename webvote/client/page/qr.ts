@@ -1,20 +1,23 @@
 // QR codes as SVG elements, built without markup so that trusted types hold.
-import encodeQR from "qr";
+import { correction, generate } from "lean-qr";
 
 const SVG = "http://www.w3.org/2000/svg";
+const BORDER = 4;
 
 export function drawQr(target: HTMLElement, text: string, label: string): void {
-  const rows = encodeQR(text, "raw", { ecc: "medium", border: 4 });
+  const code = generate(text, { minCorrectionLevel: correction.M });
   const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", `0 0 ${rows.length} ${rows.length}`);
+  const width = code.size + 2 * BORDER;
+  svg.setAttribute("viewBox", `0 0 ${width} ${width}`);
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", label);
   svg.setAttribute("shape-rendering", "crispEdges");
   const path = document.createElementNS(SVG, "path");
-  path.setAttribute(
-    "d",
-    rows.map((row, y) => row.map((dark, x) => (dark ? `M${x} ${y}h1v1h-1z` : "")).join("")).join(""),
-  );
+  const squares: string[] = [];
+  for (let y = 0; y < code.size; y++) {
+    for (let x = 0; x < code.size; x++) if (code.get(x, y)) squares.push(`M${x + BORDER} ${y + BORDER}h1v1h-1z`);
+  }
+  path.setAttribute("d", squares.join(""));
   svg.append(path);
   target.replaceChildren(svg);
 }

@@ -2,6 +2,7 @@
 // referrer, and nothing that a step does not need.
 import { ClientError } from "../core/errors.ts";
 import { fromHex } from "../core/bytes.ts";
+import type { Signposts } from "../core/receipt.ts";
 import type { TokenRequest } from "../core/token.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -50,9 +51,29 @@ export function logAt(base: string): (path: string) => Promise<Uint8Array> {
   };
 }
 
-export async function askToken(url: string, wire: TokenRequest): Promise<Uint8Array> {
-  const response = await request(`${url}/token`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(wire) });
+/** Where batches stand, as the site says; nothing when it does not say. A false answer is found out later. */
+export async function askSignposts(url: string): Promise<Signposts> {
+  try {
+    const found: unknown = await (await request(url, { method: "GET" })).json();
+    const isPair = (pair: unknown): pair is [number, number] => Array.isArray(pair) && pair.length === 2 && pair.every(Number.isSafeInteger);
+    return Array.isArray(found) ? found.filter(isPair) : [];
+  } catch {
+    return [];
+  }
+}
+
+async function postRequest(url: string, wire: TokenRequest): Promise<Response> {
+  const response = await request(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(wire) });
   if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+export async function checkLetter(url: string, wire: TokenRequest): Promise<void> {
+  await postRequest(`${url}/check`, wire);
+}
+
+export async function askToken(url: string, wire: TokenRequest): Promise<Uint8Array> {
+  const response = await postRequest(`${url}/token`, wire);
   try {
     const body: unknown = await response.json();
     if (typeof body === "object" && body !== null && "signature" in body && typeof body.signature === "string") return fromHex(body.signature);

@@ -1,71 +1,46 @@
-// One voter on one device, without the page: gets the token, casts, and keeps what must not be lost.
+// One voter on one device, without the page: has the letter checked, gets the token, casts, and keeps what must not be
+// lost.
 //
-// Order is everything here: the pass is stored before it is used, a signed ballot before it is sent, a promise
-// before the ballot is let go. What is interrupted anywhere goes on from what was stored.
+// Order is everything here: the pass is stored before it is used, a signed ballot before it is sent, a promise before
+// the ballot is let go. The token is asked for when the vote is cast and not earlier: who stops before that has used
+// nothing up. What is interrupted anywhere goes on from what was stored.
 import { equal, fromHex, hex } from "../core/bytes.ts";
-import { credentialKey, type Credential } from "../core/code.ts";
-import { prepare, signBallot, type PreparedBallot } from "../core/ballot.ts";
+import { credentialKey } from "../core/code.ts";
+import { prepare, signBallot, turnOf, type Choice, type PreparedBallot } from "../core/ballot.ts";
 import { checkPromise } from "../core/receipt.ts";
 import type { Setup } from "../core/setup.ts";
-import { isComplete, makeRequest, newPass, passFromJson, passToJson, takeAnswer, tokenPublic, type VotingPass } from "../core/token.ts";
+import { isComplete, makeRequest, newPass, passFromJson, passToJson, takeAnswer, tokenPublic, type TokenRequest, type VotingPass } from "../core/token.ts";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { ServiceError, askToken, castBallot } from "./services.ts";
-import { Fleeting, Store, alone, type Memory, type Shelf } from "./store.ts";
-
-/** A letter's key and second factor, in memory only, until the token is there. */
-interface Letter {
-  readonly credential: Credential;
-  readonly factor: string;
-}
+import { ServiceError, askToken, castBallot, checkLetter } from "./services.ts";
+import { Store, alone, type Memory, type Shelf } from "./store.ts";
 
 export class Session {
   private constructor(
     readonly setup: Setup,
     readonly voter: string,
     private readonly shelf: Shelf,
-    private readonly letter: Letter | null = null,
   ) {}
 
-  /** Goes on with a voter of this device, if it knows one by this name. */
+  /** Goes on with a voter of this device, if it knows one by this name and need not ask for the code again. */
   static resume(setup: Setup, voter: string): Session | null {
     const shelf = new Store(hex(setup.referendum), voter);
     const memory = shelf.read();
-    if (memory === null || !isComplete(passFromJson(memory.pass))) return null;
+    if (memory === null || (!isComplete(passFromJson(memory.pass)) && shelf.requests().length === 0)) return null;
     return new Session(setup, voter, shelf);
   }
 
   /** Lays a pass on the shelf for the letter, or takes up the one that lies there. Asks nobody anything. */
-  static async begin(setup: Setup, symbols: string, factor: string, given: VotingPass | null, kiosk: boolean): Promise<Session> {
+  static async begin(setup: Setup, symbols: string, factor: string, given: VotingPass | null, shelfOf: (voter: string) => Shelf): Promise<Session> {
     const credential = credentialKey(symbols, setup.referendum);
     const voter = hex(credential.publicKey);
-    const shelf = kiosk ? new Fleeting() : new Store(hex(setup.referendum), voter);
-    return alone(voter, async () => {
+    const session = new Session(setup, voter, shelfOf(voter));
+    await alone(voter, async () => {
+      const { shelf } = session;
       if (shelf.read() === null) shelf.write({ pass: passToJson(given ?? (await newPass(setup.context))), waiting: null, promises: [] });
-      return new Session(setup, voter, shelf, { credential, factor });
+      const { pass } = session;
+      shelf.keepRequests(isComplete(pass) ? [] : setup.manifest.registrars.map((_, k) => makeRequest(pass, k + 1, credential, factor)));
     });
-  }
-
-  /** Exchanges code and second factor for a token; asks nothing that was answered before. */
-  async fetchToken(): Promise<void> {
-    const { letter } = this;
-    if (letter === null || isComplete(this.pass)) return;
-    await alone(this.voter, async () => {
-      for (const [index, registrar] of this.setup.manifest.registrars.entries()) {
-        const { pass } = this;
-        if (pass.signatures[index] !== null) continue;
-        try {
-          const answer = await askToken(registrar.url, makeRequest(pass, index + 1, letter.credential, letter.factor));
-          const signed = await takeAnswer(this.setup.context, pass, index + 1, answer);
-          this.shelf.write({ ...this.memory(), pass: passToJson(signed) });
-        } catch (error) {
-          // This letter's token went to another pass: ours never got one and never will.
-          const hopeless = error instanceof ServiceError && error.code === "token-issued";
-          if (hopeless && pass.signatures.every((signature) => signature === null)) this.shelf.remove();
-          throw error;
-        }
-      }
-    });
-    this.shelf.announce(this.voter);
+    return session;
   }
 
   /** Goes on with a complete pass from another device. */
@@ -77,9 +52,44 @@ export class Session {
     return new Session(setup, voter, shelf);
   }
 
+  /** Asks the registrars whether this letter may vote. Nothing is used up but a try, by a wrong second factor. */
+  async checkLetter(): Promise<void> {
+    await this.askRegistrars(checkLetter);
+    this.shelf.announce(this.voter);
+  }
+
+  /** Exchanges code and second factor for a token; asks nothing that was answered before. */
+  async fetchToken(): Promise<void> {
+    await this.askRegistrars(async (url, request, registrar) => {
+      const signed = await takeAnswer(this.setup.context, this.pass, registrar, await askToken(url, request));
+      this.shelf.write({ ...this.memory(), pass: passToJson(signed) });
+    });
+    this.shelf.keepRequests([]);
+  }
+
+  private async askRegistrars(ask: (url: string, request: TokenRequest, registrar: number) => Promise<void>): Promise<void> {
+    await alone(this.voter, async () => {
+      const requests = this.shelf.requests();
+      for (const [index, { url }] of this.setup.manifest.registrars.entries()) {
+        const { signatures } = this.pass;
+        if (signatures[index] !== null) continue;
+        const request = requests[index];
+        if (request === undefined) throw new ServiceError("gone");
+        try {
+          await ask(url, request, index + 1);
+        } catch (error) {
+          // This letter's token went to another pass: ours never got one and never will.
+          const hopeless = error instanceof ServiceError && error.code === "token-issued";
+          if (hopeless && signatures.every((signature) => signature === null)) this.shelf.remove();
+          throw error;
+        }
+      }
+    });
+  }
+
   private memory(): Memory {
     const memory = this.shelf.read();
-    if (memory === null) throw new ServiceError("storage");
+    if (memory === null) throw new ServiceError("gone");
     return memory;
   }
 
@@ -87,8 +97,13 @@ export class Session {
     return passFromJson(this.memory().pass);
   }
 
+  /** Whether the token is there. */
+  get complete(): boolean {
+    return isComplete(this.pass);
+  }
+
   get waiting(): boolean {
-    return this.memory().waiting !== null;
+    return (this.shelf.read()?.waiting ?? null) !== null;
   }
 
   get waitingBallot(): Uint8Array<ArrayBuffer> {
@@ -104,7 +119,7 @@ export class Session {
     return this.pass.casts < this.setup.context.maxCasts;
   }
 
-  prepare(choice: readonly (readonly number[])[]): PreparedBallot {
+  prepare(choice: Choice): PreparedBallot {
     return prepare(this.setup.context, this.pass, choice);
   }
 
@@ -127,6 +142,11 @@ export class Session {
     });
   }
 
+  /** Lets go of a ballot that the box refused, so that another one can be made. */
+  discard(): void {
+    this.shelf.write({ ...this.memory(), waiting: null });
+  }
+
   private sign(prepared: PreparedBallot, pass: VotingPass): void {
     if (pass.casts >= this.setup.context.maxCasts) throw new ServiceError("too-many-casts");
     // From here on this body may be counted, so it can no longer be tested: the seed goes first.
@@ -138,20 +158,26 @@ export class Session {
   private async send(prepared: PreparedBallot | null): Promise<void> {
     const raw = this.waitingBallot;
     try {
-      const answer = await castBallot(this.setup.manifest.box.url, raw);
-      this.keep(raw, answer);
+      this.keep(raw, await castBallot(this.setup.manifest.box.url, raw));
     } catch (error) {
       if (!(error instanceof ServiceError) || error.code !== "out-of-turn") throw error;
       // Another device with this pass has cast meanwhile. The newest wish counts: take the next turn.
-      const next = error.detail["next"];
-      if (typeof next !== "number" || !Number.isInteger(next) || next <= this.pass.casts || next > this.setup.context.maxCasts) throw error;
-      const pass = { ...this.pass, casts: next };
+      const pass = { ...this.pass, casts: this.nextTurn(error) };
       this.shelf.write({ ...this.memory(), pass: passToJson(pass), waiting: null });
       if (prepared === null) throw error;
       this.sign(prepared, pass);
       const again = this.waitingBallot;
       this.keep(again, await castBallot(this.setup.manifest.box.url, again));
     }
+  }
+
+  /** The turn after the ballot that the box shows. Throws turn-unproven when it shows none of this pass, or an old one. */
+  private nextTurn(refusal: ServiceError): number {
+    const { pass } = this;
+    const shown = refusal.detail["current"];
+    const next = turnOf(this.setup.context, pass, typeof shown === "string" && /^([0-9a-f]{2})+$/.test(shown) ? fromHex(shown) : new Uint8Array()) + 1;
+    if (next <= pass.casts) throw new ServiceError("turn-unproven");
+    return next;
   }
 
   /** Checks the promise against the very bytes that were sent before the ballot is let go. */

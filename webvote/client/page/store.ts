@@ -1,5 +1,8 @@
 // What this device remembers of a voter: the voting pass, a signed ballot that was not answered yet, and the
 // promises. Never a choice. The pass is written before it is used, so a crash or a lost answer costs nothing.
+//
+// Requests for a token (with the second factor in them) stay with the tab that made them, until the token is there.
+import type { TokenRequest } from "../core/token.ts";
 
 export interface Memory {
   readonly pass: string;
@@ -14,6 +17,9 @@ export interface Shelf {
   read(): Memory | null;
   /** Throws when nothing can be kept. */
   write(memory: Memory): void;
+  /** The signed requests of this tab, one for each registrar; none once the token is there. */
+  requests(): readonly TokenRequest[];
+  keepRequests(requests: readonly TokenRequest[]): void;
   remove(): void;
   /** From now on this tab is about this voter. */
   announce(voter: string): void;
@@ -22,6 +28,7 @@ export interface Shelf {
 /** In a kiosk: nothing outlives the page. */
 export class Fleeting implements Shelf {
   private memory: Memory | null = null;
+  private asked: readonly TokenRequest[] = [];
 
   read(): Memory | null {
     return this.memory;
@@ -31,8 +38,17 @@ export class Fleeting implements Shelf {
     this.memory = memory;
   }
 
+  requests(): readonly TokenRequest[] {
+    return this.asked;
+  }
+
+  keepRequests(requests: readonly TokenRequest[]): void {
+    this.asked = requests;
+  }
+
   remove(): void {
     this.memory = null;
+    this.asked = [];
   }
 
   announce(): void {
@@ -42,13 +58,10 @@ export class Fleeting implements Shelf {
 
 /** One voter's record in one referendum; several people may share a device. */
 export class Store implements Shelf {
-  constructor(
-    private readonly referendum: string,
-    private readonly voter: string,
-  ) {}
+  private readonly key: string;
 
-  private get key(): string {
-    return `${PREFIX}/${this.referendum}/${this.voter}`;
+  constructor(referendum: string, voter: string) {
+    this.key = `${PREFIX}/${referendum}/${voter}`;
   }
 
   read(): Memory | null {
@@ -61,14 +74,23 @@ export class Store implements Shelf {
     if (localStorage.getItem(this.key) === null) throw new Error("storage");
   }
 
+  requests(): readonly TokenRequest[] {
+    return JSON.parse(sessionStorage.getItem(this.key) ?? "[]") as TokenRequest[];
+  }
+
+  keepRequests(requests: readonly TokenRequest[]): void {
+    if (requests.length > 0) sessionStorage.setItem(this.key, JSON.stringify(requests));
+    else sessionStorage.removeItem(this.key);
+  }
+
   remove(): void {
     localStorage.removeItem(this.key);
-    forgetCurrent();
-    forgetLetter();
+    sessionStorage.removeItem(this.key);
+    forget();
   }
 
   announce(voter: string): void {
-    setCurrent(voter);
+    sessionStorage.setItem(VOTER, voter);
   }
 }
 
@@ -83,30 +105,32 @@ export function storageWorks(): boolean {
   }
 }
 
-/** Which voter this tab is about: survives a reload, not the closing of the tab. */
-export function setCurrent(voter: string): void {
-  sessionStorage.setItem(`${PREFIX}/voter`, voter);
-}
+// What a tab knows survives a reload, not its closing.
+const VOTER = `${PREFIX}/voter`;
+const LETTER = `${PREFIX}/letter`;
 
+/** Which voter this tab is about. */
 export function current(): string | null {
-  return sessionStorage.getItem(`${PREFIX}/voter`);
+  return sessionStorage.getItem(VOTER);
 }
 
 export function forgetCurrent(): void {
-  sessionStorage.removeItem(`${PREFIX}/voter`);
+  sessionStorage.removeItem(VOTER);
 }
 
 /** The referendum id of the letter that was scanned in this tab: a reload must not forget what it was held against. */
 export function setLetter(referendum: string): void {
-  sessionStorage.setItem(`${PREFIX}/letter`, referendum);
-}
-
-export function forgetLetter(): void {
-  sessionStorage.removeItem(`${PREFIX}/letter`);
+  sessionStorage.setItem(LETTER, referendum);
 }
 
 export function letterId(): string | null {
-  return sessionStorage.getItem(`${PREFIX}/letter`);
+  return sessionStorage.getItem(LETTER);
+}
+
+/** This tab is about nobody any more. */
+export function forget(): void {
+  forgetCurrent();
+  sessionStorage.removeItem(LETTER);
 }
 
 /** Runs `work` while no other tab of this device does the same for this voter. */

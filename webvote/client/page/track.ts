@@ -6,7 +6,7 @@ import { findBallot } from "../core/receipt.ts";
 import { loadSetup } from "../core/setup.ts";
 import { byId, followFragments, message, save, showError } from "./dom.ts";
 import { readTracking } from "./handover.ts";
-import { logAt } from "./services.ts";
+import { askSignposts, logAt } from "./services.ts";
 
 const app = byId("app");
 const readLog = logAt(app.dataset["log"] ?? "/log/");
@@ -23,7 +23,7 @@ async function track(): Promise<void> {
     wanted = readTracking(byId<HTMLTextAreaElement>("tracking").value);
     const setup = await loadSetup(readLog, fromHex(app.dataset["referendum"] ?? ""));
     checked = true;
-    const found = await findBallot(readLog, setup, wanted.ballotId, null, wanted.batch);
+    const found = await findBallot(readLog, setup, { ...wanted, castHash: null }, await askSignposts(app.dataset["signposts"] ?? ""));
     if (found.state !== "found") {
       outcome.textContent = message(found.state === "missing" ? "not-in-batch" : found.state, { batch: wanted.batch });
       return;

@@ -1,6 +1,6 @@
 // The core at a terminal, for tests against the reference: one JSON request a line in, one JSON answer a line out.
 // Byte strings are hexadecimal. Decides nothing; an error answers with its code. Not part of what voters load.
-import { buildBody, prepare, rebuildId, signBallot } from "../core/ballot.ts";
+import { buildBody, prepare, rebuildId, signBallot, turnOf } from "../core/ballot.ts";
 import { fromHex, hex, utf8 } from "../core/bytes.ts";
 import { encodeCanonical, parseCanonical } from "../core/canonical.ts";
 import { codeFromFragment, credentialKey, formatCode, parseCode } from "../core/code.ts";
@@ -10,7 +10,7 @@ import { BallotRefused, ClientError } from "../core/errors.ts";
 import { normaliseFactor, type FactorKind } from "../core/factor.ts";
 import { pointFrom } from "../core/group.ts";
 import type { Fetch } from "../core/log.ts";
-import { checkPromise, checkReceipt, findBallot } from "../core/receipt.ts";
+import { checkPromise, checkReceipt, findBallot, type Signposts } from "../core/receipt.ts";
 import { loadSetup, type Setup } from "../core/setup.ts";
 import { makeRequest, newPass, passFromJson, passToJson, takeAnswer } from "../core/token.ts";
 import { Transcript } from "../core/transcript.ts";
@@ -121,6 +121,9 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
       commitment: hex(prepared.commitment),
     };
   },
+  async turnOf(request) {
+    return turnOf((await setup(request)).context, passFromJson(text(request, "pass")), bytes(request, "raw"));
+  },
   async checkPromise(request) {
     const { manifest, referendum } = await setup(request);
     return checkPromise(manifest, referendum, utf8(text(request, "promise")));
@@ -132,7 +135,8 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   async findBallot(request) {
     const asked: string[] = [];
     const castHash = request["cast_hash"] === null ? null : bytes(request, "cast_hash");
-    const found = await findBallot(folder(request, asked), await setup(request), bytes(request, "ballot_id"), castHash, Number(request["batch"]));
+    const wanted = { ballotId: bytes(request, "ballot_id"), castHash, batch: Number(request["batch"]) };
+    const found = await findBallot(folder(request, asked), await setup(request), wanted, (request["signposts"] ?? []) as Signposts);
     return { ...found, asked };
   },
 };

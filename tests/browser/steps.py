@@ -1,0 +1,81 @@
+"""What a voter does at the pages, one step at a time."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from functools import lru_cache
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Site
+from tests.client.conftest import CLIENT, ESBUILD, node_program
+
+
+def enter(page: Page, site: Site, letter: tuple[str, str], language: str = "nl") -> None:
+    """Follows the letter's link and gives the second factor."""
+    code, born = letter
+    page.goto(f"{site.url}{language}/vote#code={code}&id={site.office().referendum.hex()}")
+    expect(page.locator("#code")).to_have_value(code)
+    page.locator("#factor").fill(born)
+    page.locator("#submit-code").click()
+    expect(page.locator("#step-ballot")).to_be_visible()
+
+
+def choose(page: Page, option: str) -> None:
+    page.locator(f"input[name=q0][value='{option}']").check()
+    page.locator("#submit-ballot").click()
+    expect(page.locator("#step-review")).to_be_visible()
+
+
+def cast(page: Page) -> str:
+    """Casts, and returns the tracking code."""
+    page.locator("#cast").click()
+    expect(page.locator("#step-done")).to_be_visible()
+    return re.sub(r"\s", "", page.locator("#tracking").inner_text())
+
+
+def at_kiosk(page: Page, site: Site, letter: tuple[str, str]) -> None:
+    page.goto(f"{site.url}en/kiosk")
+    page.locator("#code").fill(letter[0])
+    page.locator("#factor").fill(letter[1])
+    page.locator("#submit-code").click()
+    expect(page.locator("#step-ballot")).to_be_visible()
+
+
+def kept(page: Page) -> str:
+    """Everything the device remembers."""
+    return str(page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)"))
+
+
+def read_qr(page: Page, selector: str) -> str:
+    """What the QR code of an SVG says: drawn on a canvas, and decoded by another library than the one that made it."""
+    expect(page.locator(selector)).to_be_visible()
+    page.evaluate(qr_reader())
+    return str(
+        page.evaluate(
+            """selector => {
+                const svg = document.querySelector(selector);
+                const width = svg.viewBox.baseVal.width, scale = 4;
+                const canvas = new OffscreenCanvas(width * scale, width * scale);
+                const context = canvas.getContext('2d');
+                context.fillStyle = 'white';
+                context.fillRect(0, 0, canvas.width, canvas.height);
+                context.scale(scale, scale);
+                context.fillStyle = 'black';
+                context.fill(new Path2D(svg.querySelector('path').getAttribute('d')));
+                return qrReader.default(context.getImageData(0, 0, canvas.width, canvas.height), {timeLimit: 5000});
+            }""",
+            selector,
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def qr_reader() -> str:
+    """The decoder as one script that sets the global `qrReader`."""
+    node = node_program()
+    assert node is not None
+    command = [node, ESBUILD, "node_modules/qr/decode.js", "--bundle", "--format=iife", "--global-name=qrReader"]
+    done = subprocess.run([*command, "--log-level=error"], cwd=CLIENT, check=True, capture_output=True, text=True)
+    return done.stdout.replace("var qrReader", "globalThis.qrReader", 1)

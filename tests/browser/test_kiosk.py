@@ -1,0 +1,123 @@
+"""The kiosk: nothing stored, nothing left for the next voter, nothing lost between token and promise."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Site
+from tests.browser.steps import at_kiosk, cast, choose, kept, read_qr
+from tests.browser.test_access import violations
+
+
+def test_a_kiosk_asks_for_the_token_only_when_the_vote_is_cast_and_keeps_nothing(page: Page, site: Site) -> None:
+    letter = site.letter()
+    issued = site.office().registrar().issued_count()
+    at_kiosk(page, site, letter)
+    choose(page, "1")
+    assert site.office().registrar().issued_count() == issued
+    cast(page)
+    assert site.office().registrar().issued_count() == issued + 1
+    assert kept(page) == "{}{}"
+    expect(page.locator("#print")).to_be_visible()
+    page.locator("#remove").click()
+    expect(page.locator("#step-code")).to_be_visible()
+    assert page.locator("#code").input_value() == ""
+
+
+def test_a_kiosk_is_wiped_after_silence_with_a_warning_before(page: Page, site: Site) -> None:
+    page.clock.install()
+    at_kiosk(page, site, site.letter())
+    page.locator("input[name=q0][value='1']").check()
+    page.clock.fast_forward(41_000)
+    expect(page.locator("#silence")).to_be_visible()
+    assert violations(page) == []
+    page.locator("#silence button").click()
+    expect(page.locator("#silence")).to_be_hidden()
+    page.clock.fast_forward(39_000)
+    expect(page.locator("input[name=q0][value='1']")).to_be_checked()
+    page.clock.fast_forward(2_000)
+    page.clock.fast_forward(21_000)
+    expect(page.locator("#step-code")).to_be_visible()
+    assert page.locator("#code").input_value() == ""
+    assert not page.locator("input[name=q0][value='1']").is_checked()
+
+
+@pytest.mark.parametrize("service", ["registrar/1/token", "box/cast"])
+def test_a_kiosk_without_an_answer_waits_and_shows_no_choice(page: Page, site: Site, service: str) -> None:
+    page.clock.install()
+    at_kiosk(page, site, site.letter())
+    choose(page, "1")
+    page.route(f"**/{service}", lambda route: route.abort())
+    page.locator("#cast").click()
+    expect(page.locator("#step-unanswered h1")).to_be_focused()
+    assert violations(page) == []
+    for _ in range(3):
+        page.clock.fast_forward(100_000)
+    expect(page.locator("#step-unanswered")).to_be_visible()
+    expect(page.locator("#silence")).to_be_hidden()
+    assert "Yes" not in page.locator("#chosen").inner_text()
+    assert not page.locator("input[name=q0][value='1']").is_checked()
+    # The pass is given out as soon as there is a token in it.
+    expect(page.locator("#pass-qr svg")).to_have_count(0 if "token" in service else 1)
+    page.unroute(f"**/{service}")
+    page.locator("#retry").click()
+    expect(page.locator("#step-done")).to_be_visible()
+    assert kept(page) == "{}{}"
+    page.clock.fast_forward(41_000)
+    page.clock.fast_forward(21_000)
+    expect(page.locator("#step-code")).to_be_visible()
+
+
+def test_a_printed_pass_frees_the_kiosk_and_votes_at_home(page: Page, site: Site, chromium: Browser) -> None:
+    page.add_init_script("window.print = () => {};")
+    page.clock.install()
+    at_kiosk(page, site, site.letter())
+    choose(page, "1")
+    page.route("**/box/cast", lambda route: route.abort())
+    page.locator("#cast").click()
+    link = read_qr(page, "#pass-qr svg")
+    page.locator("#print-pass").click()
+    page.clock.fast_forward(41_000)
+    page.clock.fast_forward(21_000)
+    expect(page.locator("#step-code")).to_be_visible()
+    home = chromium.new_context().new_page()
+    home.on("dialog", lambda dialog: dialog.accept())
+    home.goto(link)
+    choose(home, "1")
+    cast(home)
+    home.context.close()
+
+
+def test_a_voter_may_give_up_at_a_kiosk(page: Page, site: Site) -> None:
+    at_kiosk(page, site, site.letter())
+    choose(page, "1")
+    page.route("**/box/cast", lambda route: route.abort())
+    page.locator("#cast").click()
+    page.locator("#step-unanswered details summary").click()
+    page.locator("#give-up").click()
+    expect(page.locator("#step-code")).to_be_visible()
+
+
+def test_a_wrong_factor_at_a_kiosk_is_told_at_once(page: Page, site: Site) -> None:
+    code, _ = site.letter()
+    page.goto(f"{site.url}en/kiosk")
+    page.locator("#code").fill(code)
+    page.locator("#factor").fill("1/2/1903")
+    page.locator("#submit-code").click()
+    expect(page.locator("#factor-error")).to_contain_text("9")
+
+
+def test_a_letter_struck_meanwhile_frees_the_kiosk(page: Page, site: Site) -> None:
+    page.clock.install()
+    at_kiosk(page, site, site.letter())
+    choose(page, "1")
+    body = json.dumps({"error": "letter-struck", "message": "no"})
+    page.route("**/token", lambda route: route.fulfill(status=403, body=body, content_type="application/json"))
+    page.locator("#cast").click()
+    expect(page.locator("#error")).to_contain_text("no longer valid")
+    expect(page.locator("#step-code")).to_be_visible()
+    page.clock.fast_forward(41_000)
+    expect(page.locator("#silence")).to_be_visible()

@@ -1,0 +1,98 @@
+// The voting page in a library or town hall: nothing is stored, and nothing stays for the next voter.
+//
+// Wipes the page after each voter and after silence, with a warning before; but never between the request for a token
+// and the promise, when the voter has something to lose. Then the screen shows no choice, and gives the voting pass out.
+import { isComplete } from "../core/token.ts";
+import { Booth } from "./booth.ts";
+import { byId, button, on, showStep, message } from "./dom.ts";
+import { follow } from "./follow.ts";
+import { encodePass } from "./handover.ts";
+import { openBooth } from "./open.ts";
+import { drawQr } from "./qr.ts";
+import { logAt } from "./services.ts";
+import type { Session } from "./session.ts";
+import { Fleeting } from "./store.ts";
+import { explain } from "./words.ts";
+
+const data = byId("app").dataset;
+const readLog = logAt(data["log"] ?? "/log/");
+// WCAG 2.2, 2.2.1: a warning at least twenty seconds before, and any key goes on.
+const WARNING_SECONDS = 20;
+
+// Between the request for a token and the promise nothing may be wiped.
+let guarded = false;
+
+const wipe = (): void => location.replace(location.pathname);
+
+function watchSilence(): void {
+  const seconds = Number(data["silence"] ?? 60);
+  const warning = byId<HTMLDialogElement>("silence");
+  let timer = 0;
+  const rest = (): void => {
+    clearTimeout(timer);
+    if (warning.open) warning.close();
+    timer = window.setTimeout(warn, (seconds - WARNING_SECONDS) * 1000);
+  };
+  const warn = (): void => {
+    if (guarded) return rest();
+    warning.showModal();
+    timer = window.setTimeout(() => (guarded ? rest() : wipe()), WARNING_SECONDS * 1000);
+  };
+  for (const sign of ["pointerdown", "keydown", "input"]) addEventListener(sign, rest, { passive: true });
+  rest();
+}
+
+async function start(): Promise<void> {
+  history.replaceState(null, "", location.pathname);
+  const setup = await openBooth(readLog, data["referendum"] ?? "");
+  if (setup === null) return;
+  watchSilence();
+
+  const booth = new Booth(
+    setup,
+    {
+      shelfOf: () => new Fleeting(),
+      arrived: async () => booth.showBallot(),
+      casting: () => {
+        guarded = true;
+        booth.hideChoice();
+        showStep("sending", "review");
+      },
+      nothingSent: () => {
+        guarded = false;
+      },
+      done: (session) => {
+        guarded = false;
+        const text = session.promise;
+        if (text !== null) follow(text, setup, readLog, data["signposts"] ?? "", () => booth.session?.promise === text);
+        showStep("done", "done");
+      },
+      unanswered: showUnanswered,
+    },
+    data,
+  );
+
+  /** What happened to the vote is not known yet: the voter tries again, or takes the pass home on paper. */
+  function showUnanswered(session: Session, error: unknown): void {
+    byId("unanswered-reason").textContent = explain(error);
+    const complete = isComplete(session.pass);
+    byId("pass-part").hidden = !complete;
+    if (complete) {
+      const { pathname } = new URL(data["vote"] ?? "/", location.href);
+      drawQr(byId("pass-qr"), `${location.origin}${pathname}${encodePass(session.pass)}`, message("qr"));
+    }
+    showStep("unanswered", "review");
+  }
+
+  on("retry", () => booth.retry(button("retry")));
+  on("print", () => window.print());
+  on("print-pass", () => {
+    window.print();
+    guarded = false; // it is on paper now
+  });
+  on("give-up", wipe);
+  on("remove", wipe);
+  booth.showCode();
+}
+
+void start();
