@@ -1,16 +1,20 @@
-"""Commands about the browser client: is it what its sources say, and which files does the log name.
+"""Commands about the browser client: is it what its sources say, which files does the log name, and are they served.
 
-Decides what is compared with what: sources, installed files, and the last `client` entry of a published log.
+Decides what is compared with what: sources, installed files, the last `client` entry of a published log, and what
+comes from the address that voters use.
 Building is the build hook's work; it is loaded from the source tree, so that anybody can rebuild a release.
 """
 
 from __future__ import annotations
 
 import hashlib
+import http.client
 import importlib.util
 import shutil
+import ssl
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 from types import ModuleType
 
@@ -19,14 +23,16 @@ import click
 import webvote
 from audit.entries import Client, ClientFile, check_signatures, encode_entry, sign_entry
 from audit.logview import LogView, read_log
+from audit.manifest import Manifest
 from audit.place import open_place
-from ballot.office import NotReady
+from ballot.office import NotReady, Office
 from scripts.cli_office import settle
 from scripts.shell import DIRECTORY, fail, next_step, open_office, say
+from webvote.static_files import STATIC, static_hashes
 
-INSTALLED = Path(webvote.__file__).parent / "static" / "client"
-SERVED = "static/client"
+INSTALLED = STATIC
 HOOK = Path("webvote", "client", "build_hook.py")
+FILE_BYTES = 4 * 1024 * 1024
 Hashes = dict[str, str]
 
 
@@ -48,12 +54,13 @@ def compare(place: str | None, source: Path, fresh: bool) -> None:
     """Rebuild the client from its sources, and compare it with the installed files and with a published log.
 
     \b
-    PLACE is a folder, a zip file or an address; without it the log is left out.
+    PLACE is a folder, a zip file or an address; without it the log is left out. Pages hold the texts of one referendum
+    and come from no source file: stembus client served compares them.
     Exit status: 0 all the same, 1 a file differs.
     Example:  stembus client compare public
     """
-    logged = _logged_at(place) if place is not None else None
-    built, installed = _rebuild(source, fresh), _hashes(INSTALLED)
+    logged = {k: v for k, v in _logged_at(place)[1].items() if k.startswith("static/")} if place is not None else None
+    built, installed = _rebuild(source, fresh), static_hashes(INSTALLED)
     against = {"installed": installed} | ({"log": logged} if logged is not None else {})
     differs = False
     for path in sorted(set(built).union(*against.values())):
@@ -71,37 +78,79 @@ def compare(place: str | None, source: Path, fresh: bool) -> None:
 @client.command("log")
 @DIRECTORY
 @click.option("--release", required=True, metavar="NAME", help="How people call this release, such as 1.2.0.")
-def log_command(directory: Path, release: str) -> None:
-    """Log the hashes of the installed files, signed with the client release key, for browsers to be held to.
+@click.option(
+    "--help-line", envvar="STEMBUS_HELP_LINE", default="", help="What the pages tell voters to call, as it is served."
+)
+def log_command(directory: Path, release: str, help_line: str) -> None:
+    """Log the hashes of scripts, style and voting pages, signed with the client release key.
 
     \b
-    Example:  stembus client log kortrijk --release 1.2.0
+    Example:  stembus client log kortrijk --release 1.2.0 --help-line "056 27 80 00"
     """
-    hashes = _hashes(INSTALLED)
-    if not hashes:
-        raise NotReady(f"there is no client in {INSTALLED}; make it with: make client")
+    if not list(INSTALLED.glob("client/*.js")):
+        raise NotReady(f"there is no client in {INSTALLED / 'client'}; make it with: make client")
     office = open_office(directory)
+    body, added = log_client(office, release, help_line)
+    settle(office.log())
+    if not added:
+        say(f"already done: the log names these files, as release {body.release}")
+        return
+    say(f"the log names {len(body.files)} files of release {release}")
+    next_step(f"anyone can run: stembus client compare {office.public}; and: stembus client served {office.public}")
+
+
+def log_client(office: Office, release: str, help_line: str) -> tuple[Client, bool]:
+    """Appends a `client` entry, unless the last one names the same files. Returns the one that counts, and whether it
+    is new."""
+    try:
+        from webvote.release import served_hashes
+    except ModuleNotFoundError as error:
+        raise NotReady(f"this step needs the server parts ({error.name}): pip install 'stembus[server]'") from None
     log = office.log()
+    hashes = served_hashes(office.public, help_line)
     body = Client(release=release, files=[ClientFile(path=path, sha256=hashes[path]) for path in sorted(hashes)])
     logged = [entry.body for _, entry in log.entries() if isinstance(entry.body, Client)]
     if logged and logged[-1].files == body.files:
-        say(f"already done: the log names these files, as release {logged[-1].release}")
-        settle(log)
-        return
+        return logged[-1], False
     signature = sign_entry(office.referendum, body, "client", office.signing_key("client"))
     log.append([encode_entry(body, [signature])])
-    settle(log)
-    say(f"the log names {len(body.files)} files of release {release}")
-    next_step(f"anyone can run: stembus client compare {office.public}")
+    return body, True
 
 
-def _hashes(folder: Path) -> Hashes:
-    """SHA-256 of the scripts in `folder`, by the paths under which they are served."""
-    return {f"{SERVED}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.js")}
+@client.command()
+@click.argument("place")
+def served(place: str) -> None:
+    """Fetch what the log names from the address that voters use, and compare it.
+
+    \b
+    PLACE is the published log: a folder, a zip file or an address. Run it from several places, now and then: a server
+    can show one visitor something else than another. Exit status: 0 all the same, 1 a file differs.
+    Example:  stembus client served https://vote.example.org/log
+    """
+    manifest, logged = _logged_at(place)
+    differs = False
+    for path, expected in logged.items():
+        found = _fetch(f"{manifest.client.url.rstrip('/')}/{path}")
+        differs = differs or found != expected
+        click.echo(f"{expected}  {path}  {'same' if found == expected else 'DIFFERS'}")
+        if found != expected:
+            click.echo(f"{found:64}  {path}  served")
+    if differs:
+        fail("voters are served something else than the log names", "keep what you fetched, and tell the officers")
 
 
-def _logged_at(place: str) -> Hashes:
-    """The files of the last `client` entry."""
+def _fetch(url: str) -> str:
+    """SHA-256 of what is served, or what kept it from being fetched."""
+    try:
+        context = ssl.create_default_context() if url.startswith("https") else None
+        with urllib.request.urlopen(url, timeout=30, context=context) as response:  # noqa: S310
+            return hashlib.sha256(response.read(FILE_BYTES)).hexdigest()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return f"(not served: {error})"
+
+
+def _logged_at(place: str) -> tuple[Manifest, Hashes]:
+    """The manifest, and the files of the last `client` entry."""
     log: LogView = read_log(open_place(place))
     entries = [entry for _, _, entry in log.entries() if isinstance(entry.body, Client)]
     if not entries:
@@ -110,14 +159,15 @@ def _logged_at(place: str) -> Hashes:
     check_signatures(log.manifest, log.referendum, last)
     assert isinstance(last.body, Client)
     say(f"the log names release {last.body.release}")
-    return {file.path: file.sha256 for file in last.body.files}
+    return log.manifest, {file.path: file.sha256 for file in last.body.files}
 
 
 def _rebuild(source: Path, fresh: bool) -> Hashes:
     if not (source / HOOK).is_file():
         fail(f"there are no sources of the client in {source}", "in a copy of the repository, add: --source .")
     with tempfile.TemporaryDirectory() as scratch:
-        root, out = source.resolve(), Path(scratch) / "out"
+        root, static = source.resolve(), Path(scratch) / "static"
+        shutil.copytree(source / "webvote" / "static", static, ignore=shutil.ignore_patterns("client"))
         if fresh:
             root = Path(scratch) / "tree"
             folder = HOOK.parent
@@ -128,10 +178,10 @@ def _rebuild(source: Path, fresh: bool) -> Hashes:
             hint = "install the locked build packages: pip install --require-hashes -r requirements/base.lock"
             fail(f"rebuilding needs the build packages ({error.name})", hint)
         try:
-            hook.build_client(root, out)
+            hook.build_client(root, static / "client")
         except hook.BuildFailed as error:
             fail(str(error), "the libraries come over the network the first time; run the same command again")
-        return _hashes(out)
+        return static_hashes(static)
 
 
 def load_hook(path: Path) -> ModuleType:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from audit.entries import Cancel, Incident, Open, PaperResult, Replace
+from audit.entries import Cancel, Client, Incident, Open, PaperResult, Replace
 from audit.manifest import Manifest
 from audit.place import FolderPlace
 from audit.verify import verify
@@ -184,7 +184,8 @@ def credentials_destroy(directory: Path) -> None:
 
 @click.command("open")
 @DIRECTORY
-def open_command(directory: Path) -> None:
+@click.option("--without-pages", is_flag=True, help="Nobody votes in a browser: open although no client is logged.")
+def open_command(directory: Path, without_pages: bool) -> None:
     """Open the voting, at or after the manifest's time.
 
     \b
@@ -202,6 +203,11 @@ def open_command(directory: Path) -> None:
     if now >= office.manifest.closes_at:
         raise TooEarly(f"voting would have closed at {office.manifest.closes}; define a new referendum")
     digest = office.context().election_key.hex()
+    if not without_pages and not any(isinstance(entry.body, Client) for _, entry in log.entries()):
+        missing = "the log names no client: nobody could tell whether voters are served the right pages"
+        if office.manifest.binding:
+            raise NotReady(f"{missing}; run stembus client log {directory} first, or open with --without-pages")
+        say(f"note: {missing} (stembus client log {directory})")
     log.append([office.officers_sign(Open(election_key=digest))])
     if settle(log):
         say(f"voting is open until {office.manifest.closes}")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from scripts.cli_client import log_client
 from scripts.shell import fail, say, serve_office
 
 LETTERS = 40
@@ -46,6 +47,8 @@ def serve(directory: Path, fresh: bool, minutes: int, port: int, help_line: str)
     office = serve_office(directory)
     if office.manifest.binding:
         fail("one process at one address is for rehearsals", "docs/official-guide.md says how a binding one is served")
+    if fresh:
+        log_client(office, "rehearsal", help_line)
     server = Together(lambda: serve_office(directory), help_line)
     _announce(directory, server.url, office.referendum.hex(), office.manifest.closes)
     try:

@@ -15,8 +15,7 @@ from audit.note import parse_checkpoint
 from audit.place import FolderPlace
 from audit.tilereader import TileReader
 from audit.tiles import bundle_widths, encode_bundle, tile_path
-
-STATIC = Path(__file__).parent / "static"
+from webvote.static_files import STATIC
 
 
 def saved_parts(public: Path, opening: int) -> dict[str, object]:

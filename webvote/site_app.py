@@ -42,16 +42,12 @@ def create_site_app(public: Path, help_line: str = "") -> Flask:
     services = [registrar.url for registrar in manifest.registrars] + [manifest.box.url]
     harden(app, page_policy([origin_of(url) for url in services]), 16 * 1024)
     Babel(app, locale_selector=lambda: g.get("language", "nl"))
-    _choose_language(app, interface_languages(manifest))
+    app.config["STEMBUS_LANGUAGES"] = [code for code in manifest.languages if code in INTERFACE_LANGUAGES] or ["en"]
+    _choose_language(app, app.config["STEMBUS_LANGUAGES"])
     _add_common(app, follower, manifest, help_line)
     _add_pages(app, public, follower)
     _add_log(app, public)
     return app
-
-
-def interface_languages(manifest: Manifest) -> list[str]:
-    """The languages of the pages, the referendum's own order."""
-    return [code for code in manifest.languages if code in INTERFACE_LANGUAGES] or ["en"]
 
 
 def _choose_language(app: Flask, languages: list[str]) -> None:

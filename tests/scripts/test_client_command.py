@@ -10,13 +10,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 import scripts.cli_client
+import webvote.release
 from audit.entries import Client, Minutes, Purge
 from audit.logview import read_log
 from audit.place import FolderPlace
 from audit.verify import verify
-from scripts.cli_client import HOOK, INSTALLED, client, load_hook
+from scripts.cli_client import HOOK, INSTALLED, client, load_hook, log_client
 from scripts.cli_records import minutes, purge
 from scripts.shell import CalmGroup
+from tests.browser.conftest import start_site
 from tests.conftest import Finished
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +48,9 @@ def small_tree(root: Path) -> Path:
     sources = root / HOOK.parent
     unused = shutil.ignore_patterns("typescript", "@typescript", "axe-core", "page", "core", ".bin")
     shutil.copytree(ROOT / HOOK.parent, sources, ignore=unused)
+    (root / "webvote" / "static").mkdir()
+    for name in ("style.css", "icon.svg"):
+        shutil.copy(ROOT / "webvote" / "static" / name, root / "webvote" / "static")
     (sources / "page").mkdir()
     (sources / "page" / "vote.ts").write_text(VOTE, encoding="utf-8")
     return root
@@ -59,10 +64,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def installed(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    out = tmp_path / "installed"
-    load_hook(tree / HOOK).build_client(tree, out)
-    monkeypatch.setattr(scripts.cli_client, "INSTALLED", out)
-    return out
+    static = tmp_path / "static"
+    shutil.copytree(ROOT / "webvote" / "static", static, ignore=shutil.ignore_patterns("client"))
+    load_hook(tree / HOOK).build_client(tree, static / "client")
+    for module in (scripts.cli_client, webvote.release):
+        monkeypatch.setattr(module, "INSTALLED" if module is scripts.cli_client else "STATIC", static)
+    return static / "client"
 
 
 def test_equal_sources_give_equal_bytes_in_any_folder(tree: Path, installed: Path, tmp_path: Path) -> None:
@@ -105,7 +112,8 @@ def test_catalogues_compile_to_the_same_bytes_at_any_time(tmp_path: Path) -> Non
 def test_the_installed_client_is_that_of_the_sources(run: Run) -> None:
     output = run("client", "compare").stdout
     assert "  static/client/vote.js  same" in output
-    assert output.count("same") == len(list(INSTALLED.glob("*.js")))
+    assert "  static/style.css  same" in output
+    assert output.count("same") == len(list(INSTALLED.glob("client/*.js"))) + 2
 
 
 def test_an_altered_a_missing_and_a_foreign_file_are_differences(run: Run, tree: Path, installed: Path) -> None:
@@ -131,14 +139,16 @@ def test_a_release_is_logged_once_and_compared(
     root = tmp_path / "referendum"
     opened.rehearsal(root)
     arguments = ("client", "log", root, "--release", "1.0")
-    assert "the log names 1 files of release 1.0" in run(*arguments).output
+    assert "the log names 15 files of release 1.0" in run(*arguments).output
     size = read_log(FolderPlace(root / "public")).head.size
     assert "already done" in run(*arguments).output
     log = read_log(FolderPlace(root / "public"))
     assert log.head.size == size
-    assert [file.path for _, _, e in log.entries() if isinstance(e.body, Client) for file in e.body.files] == [
-        "static/client/vote.js"
-    ]
+    named = [file.path for _, _, e in log.entries() if isinstance(e.body, Client) for file in e.body.files]
+    assert [path for path in named if path.startswith("static")] == [
+        "static/client/vote.js", "static/icon.svg", "static/style.css",
+    ]  # fmt: skip
+    assert [path for path in named if path.startswith("nl")] == ["nl/check", "nl/kiosk", "nl/track", "nl/vote"]
     run("client", "compare", root / "public", "--source", tree)
     (installed / "vote.js").write_text("altered")
     assert "installed" in run("client", "compare", root / "public", "--source", tree, status=1).output
@@ -147,6 +157,33 @@ def test_a_release_is_logged_once_and_compared(
     assert "the log names release 1.1" in output
     assert output.count("static/client/vote.js  log") == 1
     assert not verify(FolderPlace(root / "public"), opened.referendum).faults
+
+
+def test_another_help_line_is_another_release(run: Run, installed: Path, opened: Finished, tmp_path: Path) -> None:
+    root = tmp_path / "referendum"
+    opened.rehearsal(root)
+    run("client", "log", root, "--release", "1", "--help-line", "056 1")
+    assert "already done" in run("client", "log", root, "--release", "2", "--help-line", "056 1").output
+    assert "of release 3" in run("client", "log", root, "--release", "3", "--help-line", "056 2").output
+
+
+def test_what_is_served_is_held_against_the_log(run: Run, tmp_path: Path) -> None:
+    site = start_site(tmp_path / "site", 4)
+    public = site.root / "public"
+    office = site.office()
+    try:
+        log_client(office, "1", "056 00 00 00")
+        output = run("client", "served", public).output
+        assert "  nl/vote  same" in output
+        assert "  static/client/kiosk.js  same" in output
+        assert run("client", "served", f"{site.url}log").output == output
+        log_client(office, "2", "056 99 99 99")
+        output = run("client", "served", public, status=1).output
+        assert "  nl/vote  DIFFERS" in output
+        assert "  static/style.css  same" in output
+    finally:
+        site.server.stop()
+    assert "(not served: " in run("client", "served", public, status=1).output
 
 
 def test_minutes_and_purge_stand_in_a_bundle_that_still_verifies(run: Run, finished: Finished, tmp_path: Path) -> None:
@@ -192,5 +229,5 @@ def test_records_before_the_end_publish_nothing(run: Run, opened: Finished, tmp_
 
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:
-    for name in (["client", "compare"], ["client", "log"], ["minutes"], ["purge"]):
+    for name in (["client", "compare"], ["client", "log"], ["client", "served"], ["minutes"], ["purge"]):
         assert "Example:" in run(*name, "--help").output
