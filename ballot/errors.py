@@ -91,3 +91,11 @@ class WitnessesMissing(BallotError):
 
 class TooEarly(BallotError):
     """A step before its time."""
+
+
+class AccountInvalid(BallotError):
+    """An officer's account at the help desk cannot be made or found."""
+
+
+class SignInRefused(BallotError):
+    """Nobody is signed in at the help desk."""

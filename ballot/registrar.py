@@ -2,7 +2,7 @@
 
 Decides who gets a token. Checks in this order: the credential's signature (so nobody else costs Argon2
 time), the letter's state, the second factor; commits the issuance, and only then lets the signature out.
-Never learns which token it signed. Knows voter numbers for the help desk, no names. Does not know the box.
+Never learns which token it signed. Knows no names. Does not know the box.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from ballot.errors import (
     CredentialUnknown,
     FactorLocked,
     FactorWrong,
-    LetterStruck,
     NotOpen,
     NotOpenYet,
     RequestInvalid,
@@ -30,13 +29,12 @@ from ballot.errors import (
     TokenAlreadyIssued,
 )
 from ballot.factor import FactorHasher
+from ballot.letters import MAXIMUM_TRIES, Letters, refuse_unready
 from ballot.storage import bind_database, reading, registrar_state, voters
 from ballot.token import TokenRequest
 from crypto.blind_signer import BlindSigner
 from crypto.errors import CryptoError
 from crypto.signing import SigningKey, verify_schnorr
-
-MAXIMUM_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Enrolment:
     factor: str
 
 
-class Registrar:
+class Registrar(Letters):
     """Registrar number `number` (from 1) of one referendum."""
 
     def __init__(
@@ -62,7 +60,7 @@ class Registrar:
         pepper: bytes,
         clock: Clock,
     ) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._manifest = manifest
         self._referendum = referendum
         self._number = number
@@ -117,7 +115,7 @@ class Registrar:
             if done.rowcount != 1:
                 row = self._letter(db, request.credential)
                 if row.state != "issued":
-                    self._refuse_unready(row.state)
+                    refuse_unready(row.state)
                 if row.request_hash != request.request_hash:
                     raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
         return answer
@@ -134,7 +132,7 @@ class Registrar:
                 if row.request_hash != request.request_hash:
                     raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
                 return True
-            self._refuse_unready(row.state)
+            refuse_unready(row.state)
             left = self._take_try(db, request.credential)
             factor = row.factor
         # Argon2 runs outside the transaction, so a slow check locks nobody out.
@@ -151,12 +149,8 @@ class Registrar:
         now = self._clock.now()
         if now < self._manifest.opens_at:
             raise NotOpenYet(f"voting opens at {self._manifest.opens}")
-        if now >= self._manifest.closes_at or self._closed():
+        if now >= self._manifest.closes_at or self.closed():
             raise Closed("voting is closed; no more tokens are given out")
-
-    def _closed(self) -> bool:
-        with reading(self._engine) as db:
-            return bool(db.execute(select(registrar_state.c.closed)).scalar_one())
 
     def _check_request(self, request: TokenRequest) -> None:
         digest = request_digest(self._referendum, self._number, request.request_hash)
@@ -172,12 +166,6 @@ class Registrar:
             raise CredentialUnknown("no letter of this referendum has this code")
         return row
 
-    def _refuse_unready(self, state: str) -> None:
-        if state == "struck":
-            raise LetterStruck("this voter was struck from the online roll to vote on paper")
-        if state == "replaced":
-            raise LetterStruck("this letter was reported lost and replaced by another")
-
     def _take_try(self, db: Connection, credential: bytes) -> int:
         """Spends a try before the factor is looked at, so that requests side by side cannot have more."""
         taken = db.execute(
@@ -188,69 +176,6 @@ class Registrar:
         if taken.rowcount != 1:
             raise FactorLocked("too many wrong answers; the town hall can unlock this letter")
         return MAXIMUM_TRIES - int(self._letter(db, credential).tries)
-
-    # For the help desk: what an officer may see and do, by voter number.
-
-    def state(self, number: str) -> str:
-        """ready, issued, struck or replaced. Raises CredentialUnknown."""
-        with reading(self._engine) as db:
-            state = db.execute(select(voters.c.state).where(voters.c.number == number)).scalar_one_or_none()
-        if state is None:
-            raise CredentialUnknown(f"there is no voter number {number}")
-        return str(state)
-
-    def unlock(self, number: str) -> None:
-        self.state(number)
-        with self._engine.begin() as db:
-            db.execute(update(voters).where(voters.c.number == number).values(tries=0))
-
-    def strike(self, number: str) -> bytes:
-        """Strikes a voter for paper; returns the credential. Striking twice changes nothing."""
-        if self._closed():
-            raise Closed("voting is closed; nobody can be struck any more")
-        with self._engine.begin() as db:
-            db.execute(
-                update(voters).where(voters.c.number == number, voters.c.state == "ready").values(state="struck")
-            )
-            row = db.execute(select(voters).where(voters.c.number == number)).one_or_none()
-        if row is None:
-            raise CredentialUnknown(f"there is no voter number {number}")
-        if row.state == "issued":
-            raise TokenAlreadyIssued(f"voter {number} has a token already and can only vote online")
-        if row.state == "replaced":
-            raise LetterStruck(f"the letter of voter {number} was replaced; strike the number of the new one")
-        return bytes(row.credential)
-
-    def replace(self, number: str, spare: bytes) -> bytes:
-        """Moves a voter to a spare letter; returns the struck credential. Refused once a token was issued."""
-        with self._engine.begin() as db:
-            row = db.execute(select(voters).where(voters.c.number == number).with_for_update()).one_or_none()
-            if row is None:
-                raise CredentialUnknown(f"there is no voter number {number}")
-            old = f"{number} (replaced)"
-            if row.credential == spare:
-                previous = db.execute(select(voters.c.credential).where(voters.c.number == old)).scalar_one()
-                return bytes(previous)
-            if row.state == "issued":
-                raise TokenAlreadyIssued(f"voter {number} has a token already; the letter cannot be replaced")
-            self._refuse_unready(row.state)
-            try:
-                db.execute(
-                    update(voters).where(voters.c.credential == row.credential).values(state="replaced", number=old)
-                )
-                db.execute(
-                    insert(voters).values(credential=spare, number=number, factor=row.factor, state="ready", tries=0)
-                )
-            except IntegrityError:
-                raise RollInvalid(
-                    "this spare letter was given out already, or the letter was replaced before"
-                ) from None
-        return bytes(row.credential)
-
-    def struck(self) -> list[bytes]:
-        """Credentials struck for paper, sorted."""
-        with reading(self._engine) as db:
-            return sorted(db.execute(select(voters.c.credential).where(voters.c.state == "struck")).scalars())
 
     # For the log.
 

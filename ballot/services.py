@@ -1,7 +1,7 @@
 """Registrars and ballot box of an office: what needs the `server` extra.
 
 Decides which database each service gets: SQLite in its party's folder, or the URL in
-STEMBUS_REGISTRAR_1_DATABASE and STEMBUS_BOX_DATABASE.
+STEMBUS_REGISTRAR_1_DATABASE, STEMBUS_BOX_DATABASE and STEMBUS_DESK_DATABASE.
 """
 
 from __future__ import annotations
@@ -9,17 +9,23 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Engine, MetaData
 
 from audit.entries import Close, IssuedCount, PaperRoll
 from audit.lists import PAPER, encode_keys, issuance_path, list_root
 from ballot.box import BallotBox
 from ballot.credentials import ENROLMENT_COLUMNS
+from ballot.desk import HelpDesk
+from ballot.letters import Letters
 from ballot.log import write_durably
 from ballot.office import Office
 from ballot.registrar import Enrolment, Registrar
 from ballot.roll import FACTOR_COLUMNS, read_csv
-from ballot.storage import box_tables, open_database, registrar_tables
+from ballot.storage import box_tables, desk_tables, open_database, registrar_tables
 from crypto.blind_signer import BlindSigner
 
 
@@ -27,12 +33,7 @@ class ServedOffice(Office):
     """An office that runs its own services."""
 
     def pepper(self) -> bytes:
-        path = self.folder("registrar-1") / "pepper"
-        if not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(32))
-        return path.read_bytes()
+        return _own_secret(self.folder("registrar-1") / "pepper")
 
     def count_statements(self, batch: int) -> Sequence[IssuedCount]:
         return [self.registrar(k).count_statement(batch) for k in range(1, len(self.manifest.registrars) + 1)]
@@ -41,12 +42,45 @@ class ServedOffice(Office):
     def _registrars(self) -> dict[int, Registrar]:
         return {}
 
+    def _registrar_database(self, number: int) -> Engine:
+        folder = self.folder(f"registrar-{number}")
+        url = os.environ.get(f"STEMBUS_REGISTRAR_{number}_DATABASE", f"sqlite:///{folder}/registrar.db")
+        return self._database(url, registrar_tables)
+
+    @cached_property
+    def _engines(self) -> dict[str, Engine]:
+        return {}
+
+    def _database(self, url: str, tables: MetaData) -> Engine:
+        """One engine for each database; services of one office share it."""
+        name = f"{url} {id(tables)}"
+        if name not in self._engines:
+            self._engines[name] = open_database(url, tables)
+        return self._engines[name]
+
+    def dispose(self) -> None:
+        """Closes every database connection, as the end of the process would."""
+        for engine in self._engines.values():
+            engine.dispose()
+
+    def letters(self, number: int = 1) -> Letters:
+        """What needs no key and no passphrase of the registrar."""
+        return Letters(self._registrar_database(number))
+
+    def desk(self) -> HelpDesk:
+        """The help desk of the first registrar."""
+        url = os.environ.get("STEMBUS_DESK_DATABASE", f"sqlite:///{self.folder('desk')}/desk.db")
+        return HelpDesk(self._database(url, desk_tables), self.letters())
+
+    def desk_secret(self) -> bytes:
+        """Signs the desk's sessions; 32 bytes."""
+        return _own_secret(self.folder("desk") / "sessions.key")
+
     def registrar(self, number: int = 1) -> Registrar:
         if number not in self._registrars:
             party = f"registrar-{number}"
-            url = os.environ.get(f"STEMBUS_REGISTRAR_{number}_DATABASE", f"sqlite:///{self.folder(party)}/registrar.db")
             self._registrars[number] = Registrar(
-                open_database(url, registrar_tables),
+                self._registrar_database(number),
                 self.manifest,
                 self.referendum,
                 number,
@@ -60,7 +94,7 @@ class ServedOffice(Office):
     @cached_property
     def box(self) -> BallotBox:
         url = os.environ.get("STEMBUS_BOX_DATABASE", f"sqlite:///{self.folder('box')}/box.db")
-        engine = open_database(url, box_tables)
+        engine = self._database(url, box_tables)
         return BallotBox(engine, self.manifest, self.context(), self.signing_key("box"), self.log(), self.clock)
 
     def enrol_all(self) -> None:
@@ -96,3 +130,16 @@ class ServedOffice(Office):
         self.log().check(body)
         write_durably(self.public / PAPER, encode_keys(struck).encode("ascii"))
         self.log().append([self.officers_sign(body)])
+
+
+def _own_secret(path: Path) -> bytes:
+    """32 random bytes that one service keeps to itself, made when they are first asked for."""
+    if not path.exists():
+        staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        with suppress(FileExistsError):  # another worker was first
+            os.link(staged, path)
+        staged.unlink()
+    return path.read_bytes()

@@ -2,7 +2,8 @@
 
 Decides tables and connection settings. No table holds a time, an address or an order of arrival: SQLite
 tables are WITHOUT ROWID, keyed by credential or ballot id. Uniqueness *is* the rule: a violated constraint
-becomes a named refusal in the services.
+becomes a named refusal in the services. The help desk has a database of its own, whose actions have an order and no
+time.
 
 A transaction that writes takes SQLite's write lock at its start (`engine.begin()`); one that only reads takes none
 (`reading(engine)`), so people who ask do not queue behind those who vote.
@@ -34,6 +35,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 registrar_tables = MetaData()
 box_tables = MetaData()
+desk_tables = MetaData()
 
 # state: ready -> issued | struck | replaced. Striking for paper and issuing exclude each other here.
 voters = Table(
@@ -78,6 +80,23 @@ box_state = Table(
     Column("referendum", LargeBinary(32), nullable=False),
     Column("batch", Integer, nullable=False),
     Column("header", LargeBinary),
+)
+
+officers = Table(
+    "officer",
+    desk_tables,
+    Column("name", String(32), primary_key=True),
+    Column("password", String(256), nullable=False),
+)
+# outcome: asked (the desk stopped before it ended) -> done | the name of the refusal
+desk_actions = Table(
+    "desk_action",
+    desk_tables,
+    Column("number", Integer, primary_key=True),
+    Column("officer", String(32), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("voter", String(32), nullable=False),
+    Column("outcome", String(32), nullable=False),
 )
 
 

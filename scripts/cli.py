@@ -6,6 +6,7 @@ import click
 
 from scripts.cli_audit import show, verify_command
 from scripts.cli_client import client
+from scripts.cli_desk import desk
 from scripts.cli_office import (
     cancel,
     close,
@@ -43,6 +44,6 @@ def main() -> None:
 for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, rebuild, seal, paper, incident,
     close, cancel, tally, publish, submit, verify_command, show, demo, serve, client, minutes,
-    purge,
+    purge, desk,
 ):  # fmt: skip
     main.add_command(command)

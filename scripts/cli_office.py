@@ -92,7 +92,7 @@ def roll_strike(directory: Path, number: str) -> None:
     \b
     Example:  stembus roll strike kortrijk 012345678
     """
-    serve_office(directory).registrar().strike(number)
+    serve_office(directory).letters().strike(number)
     say(f"voter {number} is struck and can vote on paper")
 
 
@@ -105,7 +105,7 @@ def roll_unlock(directory: Path, number: str) -> None:
     \b
     Example:  stembus roll unlock kortrijk 012345678
     """
-    serve_office(directory).registrar().unlock(number)
+    serve_office(directory).letters().unlock(number)
     say(f"voter {number} has ten new tries")
 
 

@@ -19,6 +19,7 @@ from scripts.cli_client import log_client
 from scripts.shell import fail, say, serve_office
 
 LETTERS = 40
+OFFICER, DESK_PASSWORD = "officer", "rehearsal-desk"
 
 
 @click.command()
@@ -49,6 +50,8 @@ def serve(directory: Path, fresh: bool, minutes: int, port: int, help_line: str)
         fail("one process at one address is for rehearsals", "docs/official-guide.md says how a binding one is served")
     if fresh:
         log_client(office, "rehearsal", help_line)
+        if not office.desk().enlisted():
+            office.desk().enlist(OFFICER, DESK_PASSWORD)
     server = Together(lambda: serve_office(directory), help_line)
     _announce(directory, server.url, office.referendum.hex(), office.manifest.closes)
     try:
@@ -118,6 +121,8 @@ def _announce(directory: Path, url: str, referendum: str, closes: str) -> None:
             for code, born in list(csv.reader(file))[:3]:
                 say(f"a letter     {url}nl/vote#code={code}&id={referendum}")
                 say(f"             date of birth {born}")
+    say(f"kiosk        {url}nl/kiosk")
+    say(f"help desk    {url}desk/  (fresh rehearsals: {OFFICER}, {DESK_PASSWORD})")
     say(f"open until   {closes}; then, with the server stopped or running, close and count it:")
     steps = [
         f"close {directory}",

@@ -86,3 +86,18 @@ def allow_origin(app: Flask, origin: str) -> None:
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         response.vary.add("Origin")
         return response
+
+
+def same_origin(app: Flask) -> None:
+    """Only this app's own pages may post here: a browser says where a request comes from, and must say it."""
+
+    @app.before_request
+    def check() -> None:
+        if request.method not in ("GET", "HEAD") and request.headers.get("Origin") != request.host_url.rstrip("/"):
+            abort(403, "this page answers its own forms only")
+
+    @app.after_request
+    def name_origin(response: Response) -> Response:
+        # Under "no-referrer" a form's request would name no origin.
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response

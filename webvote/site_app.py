@@ -1,7 +1,7 @@
 """The public pages: start, vote, test a ballot, track, result; and the published log as static files.
 
-Knows the published folder and nothing else: no key, no database, no voter. The language is part of the
-address, so it is the voter's click that chooses it. Everything that touches a vote happens in the browser.
+Knows the published folder and nothing else: no key, no database, no voter. Everything that touches a vote happens in
+the browser.
 """
 
 from __future__ import annotations
@@ -12,23 +12,22 @@ from functools import partial
 from pathlib import Path
 
 from flask import Flask, Response, abort, g, jsonify, redirect, render_template, request, url_for
-from flask_babel import Babel, format_datetime, format_decimal
+from flask_babel import format_datetime, format_decimal
 from werkzeug.exceptions import HTTPException
 from werkzeug.security import safe_join
 from werkzeug.wrappers import Response as Answer
 
 from audit.errors import AuditError
 from audit.manifest import Manifest
+from webvote.languages import choose_language
 from webvote.published import Follower
 from webvote.result import charts
 from webvote.saved import saved_parts
 from webvote.security import harden, origin_of, page_policy
 
-INTERFACE_LANGUAGES = {"nl": "Nederlands", "en": "English", "fr": "Français"}
 PAGES = {
     "start": "", "vote": "vote", "kiosk": "kiosk", "check": "check", "track": "track", "accessibility": "accessibility",
 }  # fmt: skip
-_ZONE = "Europe/Brussels"
 _IMMUTABLE = re.compile(r"\Atile/(?:[0-9]|entries)/(?:x[0-9]{3}/)*[0-9]{3}\Z")
 
 
@@ -37,40 +36,13 @@ def create_site_app(public: Path, help_line: str = "") -> Flask:
     follower = Follower(public)
     manifest = follower.now().manifest
     app = Flask("webvote", root_path=str(Path(__file__).parent), static_folder="static")
-    app.config.update(BABEL_DEFAULT_TIMEZONE=_ZONE, BABEL_TRANSLATION_DIRECTORIES="translations")
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     services = [registrar.url for registrar in manifest.registrars] + [manifest.box.url]
     harden(app, page_policy([origin_of(url) for url in services]), 16 * 1024)
-    Babel(app, locale_selector=lambda: g.get("language", "nl"))
-    app.config["STEMBUS_LANGUAGES"] = [code for code in manifest.languages if code in INTERFACE_LANGUAGES] or ["en"]
-    _choose_language(app, app.config["STEMBUS_LANGUAGES"])
+    choose_language(app, manifest)
     _add_common(app, follower, manifest, help_line)
     _add_pages(app, public, follower)
     _add_log(app, public)
     return app
-
-
-def _choose_language(app: Flask, languages: list[str]) -> None:
-    @app.url_value_preprocessor
-    def choose(endpoint: str | None, values: dict[str, str] | None) -> None:  # noqa: ARG001
-        g.language = languages[0]
-        language = (values or {}).pop("language", None)
-        if language is not None and language not in languages:
-            abort(404)
-        g.language = language or languages[0]
-
-    @app.url_defaults
-    def keep(endpoint: str, values: dict[str, str]) -> None:
-        if app.url_map.is_endpoint_expecting(endpoint, "language"):
-            values.setdefault("language", g.language)
-
-    @app.get("/")
-    def root() -> Answer:
-        return redirect(url_for("start"))
-
-    @app.context_processor
-    def chosen() -> dict[str, object]:
-        return {"language": g.language, "languages": {code: INTERFACE_LANGUAGES[code] for code in languages}}
 
 
 def _add_common(app: Flask, follower: Follower, manifest: Manifest, help_line: str) -> None:
@@ -81,10 +53,6 @@ def _add_common(app: Flask, follower: Follower, manifest: Manifest, help_line: s
         return {
             "published": follower.now(),
             "manifest": manifest,
-            # A referendum whose languages the pages do not speak is shown in its own first one.
-            "texts": g.language if g.language in manifest.languages else manifest.languages[0],
-            "translated": g.language != manifest.languages[0],
-            "rehearsal": not manifest.binding,
             "help_line": help_line,
             "moment": _moment,
             "decimal": lambda number: format_decimal(number, "0.0"),
@@ -102,6 +70,10 @@ def _add_common(app: Flask, follower: Follower, manifest: Manifest, help_line: s
 
 
 def _add_pages(app: Flask, public: Path, follower: Follower) -> None:
+    @app.get("/")
+    def root() -> Answer:
+        return redirect(url_for("start"))
+
     for name, path in PAGES.items():
         app.add_url_rule(f"/<language>/{path}", name, partial(render_template, f"{name}.html"))
 

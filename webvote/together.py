@@ -1,6 +1,6 @@
-"""Registrar, ballot box and public pages in one process, at one address: for rehearsals and trials.
+"""Registrar, ballot box, help desk and public pages in one process, at one address: for rehearsals and trials.
 
-Decides how the three apps share an address and that batches are sealed while the server runs. A binding
+Decides how the apps share an address and that batches are sealed while the server runs. A binding
 referendum runs them apart (`webvote.wsgi`), on three origins.
 """
 
@@ -17,6 +17,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from ballot.services import ServedOffice
 from webvote.box_app import create_box_app
+from webvote.desk_app import create_desk_app
 from webvote.registrar_app import create_registrar_app
 from webvote.site_app import create_site_app
 
@@ -76,6 +77,8 @@ class Together:
             for k in range(1, len(manifest.registrars) + 1)
         }
         mounts["/box"] = create_box_app(office.box, manifest, self.sealer.wake)
+        secure = self.url.startswith("https:")
+        mounts["/desk"] = create_desk_app(office.desk(), manifest, office.desk_secret(), "/desk", secure)
         self.app = DispatcherMiddleware(create_site_app(office.public, help_line), mounts)
         self._server: BaseWSGIServer | None = None
 

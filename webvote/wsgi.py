@@ -1,8 +1,9 @@
-"""The three apps apart, for gunicorn: each on its own machine or account, with what it needs and no more.
+"""The apps apart, for gunicorn: each on its own machine or account, with what it needs and no more.
 
     gunicorn 'webvote.wsgi:registrar()'     STEMBUS_DIR with registrar-1/, its database URL, its passphrase
     gunicorn 'webvote.wsgi:box()'           STEMBUS_DIR with box/, log/ and public/
     gunicorn 'webvote.wsgi:site()'          STEMBUS_PUBLIC, the published folder; no key, no database
+    gunicorn 'webvote.wsgi:desk()'          STEMBUS_DIR with desk/ and the registrar's database URL; no passphrase
 
 Settings come from the environment, or from the TOML file that STEMBUS_SETTINGS names; the environment wins.
 Batches go into the log by `stembus seal`, run every minute.
@@ -20,11 +21,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ballot.office import NotReady
 from ballot.services import ServedOffice
 from webvote.box_app import create_box_app
+from webvote.desk_app import create_desk_app
 from webvote.registrar_app import create_registrar_app
 from webvote.site_app import create_site_app
 
 SETTINGS = (
     "STEMBUS_DIR", "STEMBUS_PUBLIC", "STEMBUS_REGISTRAR", "STEMBUS_REGISTRAR_1_DATABASE", "STEMBUS_BOX_DATABASE",
+    "STEMBUS_DESK_DATABASE",
     "STEMBUS_PASSPHRASE", "STEMBUS_HELP_LINE",
 )  # fmt: skip
 
@@ -55,8 +58,7 @@ def _office(found: dict[str, str]) -> ServedOffice:
     for name in SETTINGS:
         if name.endswith("_DATABASE") and name in found:
             os.environ[name] = found[name]
-    words = _need(found, "STEMBUS_PASSPHRASE")
-    return ServedOffice(Path(_need(found, "STEMBUS_DIR")), lambda _: words)
+    return ServedOffice(Path(_need(found, "STEMBUS_DIR")), lambda _: _need(found, "STEMBUS_PASSPHRASE"))
 
 
 def _behind_proxy(app: Flask) -> Flask:
@@ -81,3 +83,8 @@ def box() -> Flask:
 def site() -> Flask:
     found = settings()
     return _behind_proxy(create_site_app(Path(_need(found, "STEMBUS_PUBLIC")), found.get("STEMBUS_HELP_LINE", "")))
+
+
+def desk() -> Flask:
+    office = _office(settings())
+    return _behind_proxy(create_desk_app(office.desk(), office.manifest, office.desk_secret()))

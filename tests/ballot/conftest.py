@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +17,6 @@ from tests.conftest import Finished
 from tests.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
-
-Dispose = Callable[[ServedOffice], None]
-
-
-def dispose(office: ServedOffice) -> None:
-    """Closes the databases that an office has opened, as the end of its process would."""
-    for registrar in office._registrars.values():
-        registrar._engine.dispose()
-    if "box" in office.__dict__:
-        office.box._engine.dispose()
 
 
 class Poll:
@@ -52,7 +42,7 @@ class Poll:
 
     def end(self) -> None:
         for office in self._offices:
-            dispose(office)
+            office.dispose()
 
     def numbers(self) -> list[str]:
         """Voter numbers in the order of `letters`."""
@@ -116,6 +106,7 @@ def poll(
         url = request.getfixturevalue("postgres_url")
         monkeypatch.setenv("STEMBUS_REGISTRAR_1_DATABASE", url)
         monkeypatch.setenv("STEMBUS_BOX_DATABASE", url)
+        monkeypatch.setenv("STEMBUS_DESK_DATABASE", url)
         copy.office.enrol_all()
     yield copy
     copy.end()

@@ -128,7 +128,7 @@ def test_reading_does_not_wait_for_a_writer(lite: Poll) -> None:
     registrar = lite.office.registrar()
     number = lite.numbers()[0]
     with registrar._engine.begin():
-        assert registrar.state(number) == "ready"
+        assert registrar.standing(number).state == "ready"
         assert registrar.issued_count() == 0
 
 
@@ -207,7 +207,7 @@ def test_a_blinded_message_that_cannot_be_signed_leaves_the_letter_unused(poll: 
         signature = key.sign(request_digest(poll.office.referendum, 1, draft.request_hash))
         with pytest.raises((EncodingInvalid, RequestInvalid)):
             registrar.issue(dataclasses.replace(draft, signature=signature))
-    assert registrar.state(poll.numbers()[0]) == "ready"
+    assert registrar.standing(poll.numbers()[0]).state == "ready"
     assert poll.token(0).complete
 
 
@@ -269,7 +269,7 @@ def test_a_struck_letter_gets_no_token_and_stays_struck(poll: Poll, registrar: R
     with pytest.raises(LetterStruck):
         poll.token(0)
     assert registrar.struck() == [poll.credential(0)]
-    assert registrar.state(number) == "struck"
+    assert registrar.standing(number).state == "struck"
     with pytest.raises(LetterStruck):
         registrar.replace(number, bytes(32))
 
@@ -299,7 +299,7 @@ def test_a_lost_letter_is_replaced_by_a_spare_with_the_same_factor(poll: Poll, r
         registrar.issue(make_request(voting_pass, 1, spare, WRONG))
     answer = registrar.issue(make_request(voting_pass, 1, spare, poll.letters[0][1]))
     assert poll.take(voting_pass, answer).complete
-    assert registrar.state(number) == "issued"
+    assert registrar.standing(number).state == "issued"
     assert registrar.enrolled() == len(poll.letters) + 1
 
 
@@ -314,7 +314,7 @@ def test_a_spare_letter_is_given_out_once(poll: Poll, registrar: Registrar) -> N
     registrar.replace(poll.numbers()[0], spare)
     with pytest.raises(RollInvalid):
         registrar.replace(poll.numbers()[1], spare)
-    assert registrar.state(poll.numbers()[1]) == "ready"
+    assert registrar.standing(poll.numbers()[1]).state == "ready"
     assert poll.token(1).complete
 
 
@@ -326,7 +326,7 @@ def test_the_replacement_of_a_lost_letter_can_be_struck(poll: Poll, registrar: R
 
 
 def test_an_unknown_voter_number_is_named(poll: Poll, registrar: Registrar) -> None:
-    for call in (registrar.state, registrar.unlock, registrar.strike, lambda n: registrar.replace(n, bytes(32))):
+    for call in (registrar.standing, registrar.unlock, registrar.strike, lambda n: registrar.replace(n, bytes(32))):
         with pytest.raises(CredentialUnknown, match="999"):
             call("999")
 
@@ -341,7 +341,7 @@ def test_a_letter_is_issued_or_changed_and_never_both(poll: Poll, registrar: Reg
         *answers, changed = race(*(partial(registrar.issue, request) for request in requests), call)
         issued = sum(isinstance(answer, bytes) for answer in answers)
         assert issued + isinstance(changed, bytes) == 1, (answers, changed)
-        state = registrar.state(number)
+        state = registrar.standing(number).state
         assert state == ("issued" if issued else {"strike": "struck", "replace": "ready"}[change])
 
 

@@ -458,4 +458,4 @@ def test_the_whole_import_done_again_in_a_rehearsal_changes_nothing(opened: Fini
     assert [content(folder) for folder in folders] == before
     assert rehearsal.office.log().size == size
     assert rehearsal.office.registrar().enrolled() == len(opened.letters)
-    rehearsal.office.registrar()._engine.dispose()
+    rehearsal.office.dispose()

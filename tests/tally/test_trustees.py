@@ -80,10 +80,7 @@ def _close_databases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(Rehearsal, "__init__", remembering)
     yield
     for rehearsal in opened:
-        for registrar in rehearsal.office._registrars.values():
-            registrar._engine.dispose()
-        if "box" in rehearsal.office.__dict__:
-            rehearsal.office.box._engine.dispose()
+        rehearsal.office.dispose()
 
 
 def checked(rehearsal: Rehearsal) -> Report:

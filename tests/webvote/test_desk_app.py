@@ -1,0 +1,146 @@
+"""The help desk's pages without a browser: sessions, forged forms, headers, silence."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from scripts.rehearsal import Rehearsal
+from tests.conftest import Finished
+from webvote.desk_app import create_desk_app
+
+PASSWORD = "a long password"
+ORIGIN = "http://localhost"
+
+
+class Desk:
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self.office = rehearsal.office
+        self.office.desk().enlist("an", PASSWORD)
+        self.app = create_desk_app(self.office.desk(), self.office.manifest, b"s" * 32, secure=False)
+        self.client: FlaskClient = self.app.test_client()
+        self.numbers = [
+            line.partition(",")[0]
+            for line in (self.office.folder("authority") / "enrolment.csv").read_text().splitlines()[1:]
+        ]
+
+    def post(self, path: str, origin: str | None = ORIGIN, **form: str) -> TestResponse:
+        headers = {} if origin is None else {"Origin": origin}
+        return self.client.post(f"/en/{path}", data=form, headers=headers)
+
+    def sign_in(self) -> None:
+        assert self.post("sign-in", name="an", password=PASSWORD).status_code == 303
+
+
+@pytest.fixture
+def desk(opened: Finished, tmp_path: Path) -> Iterator[Desk]:
+    rehearsal = opened.rehearsal(tmp_path / "desk")
+    rehearsal.clock.move_to(rehearsal.office.manifest.opens_at)
+    yield Desk(rehearsal)
+    rehearsal.office.dispose()
+
+
+def test_nobody_acts_without_signing_in(desk: Desk) -> None:
+    for action in ("look", "unlock", "strike-confirmed"):
+        answer = desk.post("voter", number=desk.numbers[0], action=action)
+        assert answer.status_code == 403
+        assert "Sign in again" in answer.get_data(as_text=True)
+    assert desk.client.get("/en/record").status_code == 403
+    assert desk.office.desk().actions() == []
+    assert desk.office.letters().standing(desk.numbers[0]).state == "ready"
+
+
+def test_an_officer_looks_unlocks_and_strikes(desk: Desk) -> None:
+    desk.sign_in()
+    number = desk.numbers[0]
+    assert "No ballot paper yet" in desk.post("voter", number=number, action="look").get_data(as_text=True)
+    assert "cannot be undone" in desk.post("voter", number=number, action="strike").get_data(as_text=True)
+    assert desk.office.letters().standing(number).state == "ready"
+    answer = desk.post("voter", number=f" {number} ", action="strike-confirmed")
+    assert "can now vote on paper" in answer.get_data(as_text=True)
+    assert desk.office.letters().standing(number).state == "struck"
+    record = desk.client.get("/en/record").get_data(as_text=True)
+    assert re.findall(r"<td>(looked up|struck|unlocked)</td>", record) == ["struck", "looked up", "looked up"]
+    assert desk.post("voter", number="12", action="look").status_code == 404
+    assert desk.post("voter", number=number, action="destroy").status_code == 400
+
+
+def test_a_voter_with_a_token_is_shown_and_cannot_be_struck(desk: Desk, opened: Finished) -> None:
+    rehearsal = Rehearsal(desk.office.root, office=desk.office)
+    rehearsal.token(*opened.letters[0])
+    number = next(n for n in desk.numbers if desk.office.letters().standing(n).state == "issued")
+    desk.sign_in()
+    text = desk.post("voter", number=number, action="look").get_data(as_text=True)
+    assert "Has an online ballot paper" in text
+    assert "strike" not in text
+    answer = desk.post("voter", number=number, action="strike-confirmed")
+    assert answer.status_code == 409
+    assert "can only vote online" in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://localhost.evil.example"])
+def test_a_form_of_another_page_does_nothing(desk: Desk, origin: str | None) -> None:
+    desk.sign_in()
+    answer = desk.post("voter", origin, number=desk.numbers[0], action="strike-confirmed")
+    assert answer.status_code == 403
+    assert desk.office.letters().standing(desk.numbers[0]).state == "ready"
+
+
+def test_the_cookie_is_kept_to_the_desk_and_from_scripts(desk: Desk) -> None:
+    app = create_desk_app(desk.office.desk(), desk.office.manifest, b"s" * 32, "/desk")
+    answer = app.test_client().post(
+        "/en/sign-in", data={"name": "an", "password": PASSWORD}, headers={"Origin": ORIGIN}
+    )
+    cookie = answer.headers["Set-Cookie"]
+    for part in ("HttpOnly", "Secure", "SameSite=Strict", "Path=/desk"):
+        assert part in cookie
+    assert desk.client.get("/en/").headers.get("Set-Cookie") is None
+
+
+def test_signing_out_and_a_forged_session_end_at_the_door(desk: Desk) -> None:
+    desk.sign_in()
+    assert desk.post("sign-out").status_code == 303
+    assert desk.client.get("/en/record").status_code == 403
+    forger = create_desk_app(desk.office.desk(), desk.office.manifest, b"t" * 32, secure=False).test_client()
+    forger.post("/en/sign-in", data={"name": "an", "password": PASSWORD}, headers={"Origin": ORIGIN})
+    stolen = forger.get_cookie("stembus_desk")
+    assert stolen is not None
+    desk.client.set_cookie("stembus_desk", stolen.value)
+    assert desk.client.get("/en/record").status_code == 403
+
+
+def test_passwords_cannot_be_tried_fast_and_others_still_sign_in(desk: Desk) -> None:
+    statuses = [desk.post("sign-in", name="an", password="wrong wrong wrong").status_code for _ in range(12)]
+    assert statuses == [403] * 10 + [429] * 2
+    desk.office.desk().enlist("bo", PASSWORD)
+    assert desk.post("sign-in", name="bo", password=PASSWORD).status_code == 303
+
+
+def test_every_page_has_a_strict_policy_and_no_script(desk: Desk) -> None:
+    desk.sign_in()
+    for path in ("/en/", "/nl/record", "/fr/none", "/xx/"):
+        answer = desk.client.get(path)
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'")
+        assert "script-src" not in policy
+        assert answer.headers["Cache-Control"] == "no-store"
+        text = answer.get_data(as_text=True)
+        assert "<script" not in text
+        assert 'class="rehearsal"' in text
+
+
+def test_no_number_and_no_password_stands_in_a_log_or_an_address(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    desk.sign_in()
+    desk.post("voter", number=desk.numbers[0], action="look")
+    desk.post("voter", number="<b>12</b>", action="look")
+    for secret in (desk.numbers[0], PASSWORD, "127.0.0.1"):
+        assert secret not in caplog.text
+    text = desk.post("voter", number="<b>12</b>", action="look").get_data(as_text=True)
+    assert "<b>12</b>" not in text

@@ -1,0 +1,49 @@
+"""The pages' languages: which there are, and that it is the visitor's click that chooses one.
+
+The language is the first part of every address; what a browser prefers is never asked.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, abort, g
+from flask_babel import Babel
+
+from audit.manifest import Manifest
+
+INTERFACE_LANGUAGES = {"nl": "Nederlands", "en": "English", "fr": "Français"}
+ZONE = "Europe/Brussels"
+
+
+def choose_language(app: Flask, manifest: Manifest) -> None:
+    """Sets up translations; views get no `language`, templates get what they need to speak it."""
+    languages = [code for code in manifest.languages if code in INTERFACE_LANGUAGES] or ["en"]
+    app.config.update(
+        STEMBUS_LANGUAGES=languages, BABEL_DEFAULT_TIMEZONE=ZONE, BABEL_TRANSLATION_DIRECTORIES="translations"
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    Babel(app, locale_selector=lambda: g.get("language", languages[0]))
+
+    @app.url_value_preprocessor
+    def choose(endpoint: str | None, values: dict[str, str] | None) -> None:  # noqa: ARG001
+        g.language = languages[0]
+        language = (values or {}).pop("language", None)
+        if language is not None and language not in languages:
+            abort(404)
+        g.language = language or languages[0]
+
+    @app.url_defaults
+    def keep(endpoint: str, values: dict[str, str]) -> None:
+        if app.url_map.is_endpoint_expecting(endpoint, "language"):
+            values.setdefault("language", g.language)
+
+    @app.context_processor
+    def chosen() -> dict[str, object]:
+        return {
+            "manifest": manifest,
+            "rehearsal": not manifest.binding,
+            "language": g.language,
+            "languages": {code: INTERFACE_LANGUAGES[code] for code in languages},
+            # A referendum whose languages the pages do not speak is shown in its own first one.
+            "texts": g.language if g.language in manifest.languages else manifest.languages[0],
+            "translated": g.language != manifest.languages[0],
+        }
