@@ -121,3 +121,37 @@ def test_a_letter_struck_meanwhile_frees_the_kiosk(page: Page, site: Site) -> No
     expect(page.locator("#step-code")).to_be_visible()
     page.clock.fast_forward(41_000)
     expect(page.locator("#silence")).to_be_visible()
+
+
+def test_the_way_back_after_a_wipe_shows_nothing_of_the_voter_before(page: Page, site: Site) -> None:
+    page.clock.install()
+    at_kiosk(page, site, site.letter())
+    choose(page, "1")
+    page.locator("#back").click()
+    page.clock.fast_forward(41_000)
+    page.clock.fast_forward(21_000)
+    expect(page.locator("#step-code")).to_be_visible()
+    for _ in range(2):
+        page.go_back()
+        if page.url != "about:blank":
+            expect(page.locator("#step-code")).to_be_visible()
+            assert page.locator("#code").input_value() == ""
+            assert not page.locator("input[name=q0][value='1']").is_checked()
+
+
+def test_nobody_leaves_a_kiosk_by_accident_between_token_and_promise(page: Page, site: Site) -> None:
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    at_kiosk(page, site, site.letter())
+    choose(page, "1")
+    page.route("**/box/cast", lambda route: route.abort())
+    page.locator("#cast").click()
+    expect(page.locator("#step-unanswered")).to_be_visible()
+    assert page.locator("header a").all() == [] or not page.locator("header a").first.is_visible()
+    page.evaluate("location.reload()")
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+    expect(page.locator("#step-unanswered")).to_be_visible()
+    page.unroute("**/box/cast")
+    page.locator("#retry").click()
+    expect(page.locator("#step-done")).to_be_visible()

@@ -239,7 +239,6 @@ export class Booth {
     byId("back").hidden = byId("test-details").hidden = session.waiting;
     // Without a token, and with no token on its way, nothing has happened yet.
     if (!session.waiting && !isPassing(error) && codeOf(error) !== "signature-invalid") return this.lost(error);
-    showError(explain(error));
     this.place.unanswered(session, error);
   }
 

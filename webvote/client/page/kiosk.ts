@@ -22,7 +22,10 @@ const WARNING_SECONDS = 20;
 // Between the request for a token and the promise nothing may be wiped.
 let guarded = false;
 
-const wipe = (): void => location.replace(location.pathname);
+const wipe = (): void => {
+  guarded = false;
+  location.replace(location.pathname);
+};
 
 function watchSilence(): void {
   const seconds = Number(data["silence"] ?? 60);
@@ -47,6 +50,9 @@ async function start(): Promise<void> {
   const setup = await openBooth(readLog, data["referendum"] ?? "");
   if (setup === null) return;
   watchSilence();
+  addEventListener("beforeunload", (event) => guarded && event.preventDefault());
+  // A page that the browser kept whole for its way back is not for the next voter.
+  addEventListener("pageshow", (event) => event.persisted && wipe());
 
   const booth = new Booth(
     setup,

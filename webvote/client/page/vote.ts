@@ -46,7 +46,8 @@ async function start(): Promise<void> {
       done: showDone,
       unanswered: (session, error) => {
         // What got lost on the way is sent again from the same screen.
-        if (!isPassing(error) || byId("step-review").hidden) showRefused(session, error);
+        if (isPassing(error) && !byId("step-review").hidden) showError(explain(error));
+        else showRefused(session, error);
       },
     },
     data,
