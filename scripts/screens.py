@@ -10,12 +10,14 @@ import csv
 import socket
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
 from ballot.services import ServedOffice
 from scripts.cli_serve import make_rehearsal
+from scripts.rehearsal import Rehearsal
 from webvote.together import Together
 
 CHROMIUM = "/usr/bin/chromium"
@@ -33,7 +35,7 @@ class Camera:
         self._page.screenshot(path=self._out / f"{self._count:02d}-{name}.png", full_page=True)
 
 
-def walk(page: Page, camera: Camera, url: str, letter: tuple[str, str], referendum: str) -> None:
+def walk(page: Page, camera: Camera, url: str, letter: list[str], referendum: str) -> None:
     """A whole vote, with a test on the way."""
     code, born = letter
     page.goto(f"{url}nl/")
@@ -70,6 +72,51 @@ def walk(page: Page, camera: Camera, url: str, letter: tuple[str, str], referend
     camera.shoot("before-the-result")
 
 
+def stand_at_kiosk(page: Page, camera: Camera, url: str, letter: list[str]) -> None:
+    """A ballot box that does not answer, and one that does."""
+    code, born = letter
+    page.goto(f"{url}nl/kiosk")
+    page.locator("#code").fill(code)
+    page.locator("#factor").fill(born)
+    page.locator("#submit-code").click()
+    page.locator("input[value='0']").check()
+    camera.shoot("kiosk-ballot")
+    page.locator("#submit-ballot").click()
+    page.route("**/box/cast", lambda route: route.abort())
+    page.locator("#cast").click()
+    page.locator("#step-unanswered").wait_for()
+    camera.shoot("kiosk-unanswered")
+    page.unroute("**/box/cast")
+    page.locator("#retry").click()
+    page.locator("#step-done").wait_for()
+    camera.shoot("kiosk-done")
+
+
+def call_help_desk(page: Page, camera: Camera, url: str, office: ServedOffice) -> None:
+    """An officer is about to strike a voter."""
+    office.desk().enlist("an.peeters", "a long password")
+    page.goto(f"{url}desk/nl/")
+    page.locator("#name").fill("an.peeters")
+    page.locator("#password").fill("a long password")
+    page.keyboard.press("Enter")
+    lines = (office.folder("authority") / "enrolment.csv").read_text(encoding="ascii").splitlines()[1:]
+    numbers = (line.partition(",")[0] for line in lines)
+    page.locator("#number").fill(next(n for n in numbers if office.letters().standing(n).state == "ready"))
+    page.keyboard.press("Enter")
+    page.locator("button[value='strike']").click()
+    page.locator("button[value='strike-confirmed']").wait_for()
+    camera.shoot("help-desk")
+
+
+def see_result(page: Page, camera: Camera, url: str, root: Path) -> None:
+    """The referendum's own clock says that the day is over."""
+    rehearsal = Rehearsal(root, start=int(time.time()))
+    rehearsal.close()
+    rehearsal.tally()
+    page.goto(f"{url}nl/result")
+    camera.shoot("result")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make screens")
     parser.add_argument("--out", type=Path, default=Path("docs/screens"))
@@ -85,11 +132,15 @@ def main() -> None:
         server = Together(lambda: ServedOffice(root, lambda _: "rehearsal"), "056 00 00 00")
         threading.Thread(target=server.serve, daemon=True).start()
         with (root / "voters.csv").open(encoding="ascii", newline="") as file:
-            code, born = next(iter(csv.reader(file)))
+            letters = list(csv.reader(file))
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=[f"--{flag}" for flag in FLAGS])
         page = browser.new_page(viewport={"width": arguments.width, "height": 740}, device_scale_factor=1)
         referendum = (root / "referendum.id").read_text().strip()
-        walk(page, Camera(page, arguments.out), server.url, (code, born), referendum)
+        camera = Camera(page, arguments.out)
+        walk(page, camera, server.url, letters[0], referendum)
+        stand_at_kiosk(page, camera, server.url, letters[1])
+        call_help_desk(page, camera, server.url, ServedOffice(root, lambda _: "rehearsal"))
+        see_result(page, camera, server.url, root)
         browser.close()
         server.stop()
 

@@ -18,6 +18,7 @@ from audit.verify.setup import SetupInvalid, load_setup
 from tests.client.conftest import Client, Published, Refused
 from tests.conftest import Finished
 from tests.tampered.forge import Forge, load_parts, new_forge
+from webvote.published import Follower
 
 
 @pytest.fixture(scope="session")
@@ -230,6 +231,20 @@ def test_no_request_says_which_ballot_is_looked_for(finished_log: Published) -> 
         found = finished_log.ask("findBallot", ballot_id=identity, cast_hash=None, batch=batch)
         asked.setdefault(batch, set()).add(" ".join(found["asked"]))
     assert all(len(patterns) == 1 for patterns in asked.values())
+
+
+def test_signposts_shorten_the_way_and_false_ones_change_nothing(finished_log: Published) -> None:
+    setup = load_setup(FolderPlace(finished_log.folder), finished_log.referendum)
+    headers = [[number, index] for number, index in Follower(finished_log.folder).now().batches]
+    (_, first), (_, second) = headers
+    other = [[[2, first]], [[1, second]], [[2, second + 1]], [[1, 0]], [[2, 3]], [[2, 10**9]], [[2, -1]], [[9, first]]]
+    for batch, index, raw in _ballots(finished_log):
+        identity = setup.context.ballot_id(raw[1 : 1 + setup.context.body_bytes])
+        for signposts in ([], headers, headers[1:], headers[:1], *other):
+            found = finished_log.ask("findBallot", ballot_id=identity, cast_hash=None, batch=batch, signposts=signposts)
+            assert (found["state"], found["index"]) == ("found", index), signposts
+        missing = finished_log.ask("findBallot", ballot_id=bytes(32), cast_hash=None, batch=batch, signposts=headers)
+        assert missing["state"] == "missing"
 
 
 def test_a_ballot_that_is_not_in_its_batch_is_missing(finished_log: Published) -> None:

@@ -162,6 +162,18 @@ def test_a_promise_of_the_box_is_accepted_and_no_other(open_log: Published, poll
         assert refusal.value.code == "promise-invalid"
 
 
+def test_only_a_ballot_of_this_pass_shows_that_a_turn_was_taken(open_log: Published, poll: Poll) -> None:
+    mine, other = poll.token(3), poll.token(4)
+    for seq in (0, 3):
+        raw = poll.ballot(mine, [[1]], seq)
+        assert open_log.ask("turnOf", **{"pass": mine.to_json()}, raw=raw) == seq
+    altered = raw[:-68] + (9).to_bytes(4, "big") + raw[-64:]
+    for shown in (poll.ballot(other), altered, raw[:-1], raw + b"\x00", b""):
+        with pytest.raises(Refused) as refusal:
+            open_log.ask("turnOf", **{"pass": mine.to_json()}, raw=shown)
+        assert refusal.value.code == "turn-unproven"
+
+
 @pytest.mark.parametrize("forgery", SINGLE, ids=lambda forgery: forgery.name)
 def test_a_forged_ballot_is_refused_by_the_same_check(
     forgery: Forgery, parts: dict[str, Any], client: Client, opened: Finished
