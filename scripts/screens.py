@@ -108,9 +108,11 @@ def call_help_desk(page: Page, camera: Camera, url: str, office: ServedOffice) -
     camera.shoot("help-desk")
 
 
-def see_result(page: Page, camera: Camera, url: str, root: Path) -> None:
-    """The referendum's own clock says that the day is over."""
+def see_result(page: Page, camera: Camera, url: str, root: Path, letters: list[list[str]]) -> None:
+    """Some more vote; then the referendum's own clock says that the day is over."""
     rehearsal = Rehearsal(root, start=int(time.time()))
+    for number, (code, born) in enumerate(letters):
+        rehearsal.cast(rehearsal.token(code, born), [[int(number % 5 < 2)]])
     rehearsal.close()
     rehearsal.tally()
     page.goto(f"{url}nl/result")
@@ -128,7 +130,7 @@ def main() -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
-        make_rehearsal(root, 60, port, 12)
+        make_rehearsal(root, 60, port, 24)
         server = Together(lambda: ServedOffice(root, lambda _: "rehearsal"), "056 00 00 00")
         threading.Thread(target=server.serve, daemon=True).start()
         with (root / "voters.csv").open(encoding="ascii", newline="") as file:
@@ -140,7 +142,7 @@ def main() -> None:
         walk(page, camera, server.url, letters[0], referendum)
         stand_at_kiosk(page, camera, server.url, letters[1])
         call_help_desk(page, camera, server.url, ServedOffice(root, lambda _: "rehearsal"))
-        see_result(page, camera, server.url, root)
+        see_result(page, camera, server.url, root, letters[3:])
         browser.close()
         server.stop()
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from webvote.published import Published
 
+WIDTH = 340
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -18,7 +20,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """One question: `width` is in thousandths of the largest bar."""
+    """One question: `width` is in the chart's units, of which the largest bar has WIDTH."""
 
     text: str
     outcome: str
@@ -41,7 +43,7 @@ def charts(published: Published, language: str) -> list[Chart]:
                 total,
                 paper,
                 100 * total / whole if whole else 0.0,
-                round(1000 * total / most),
+                round(WIDTH * total / most),
             )
             for option, total, paper in zip(question.options, counted.total, counted.paper, strict=True)
         )

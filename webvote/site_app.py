@@ -21,7 +21,7 @@ from audit.errors import AuditError
 from audit.manifest import Manifest
 from webvote.languages import choose_language
 from webvote.published import Follower
-from webvote.result import charts
+from webvote.result import WIDTH, charts
 from webvote.saved import saved_parts
 from webvote.security import harden, origin_of, page_policy
 
@@ -79,7 +79,7 @@ def _add_pages(app: Flask, public: Path, follower: Follower) -> None:
 
     @app.get("/<language>/result")
     def result() -> str:
-        return render_template("result.html", charts=charts(follower.now(), g.language))
+        return render_template("result.html", charts=charts(follower.now(), g.language), width=WIDTH)
 
     @app.get("/<language>/check/save")
     def saved_check() -> Response:
