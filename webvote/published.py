@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audit import bounds
-from audit.entries import Batch, Cancel, Close, Incident, Open, Result, parse_entry
+from audit.entries import Batch, Cancel, Close, Incident, Minutes, Open, Result, parse_entry
 from audit.errors import AuditError
 from audit.manifest import Manifest, parse_manifest, referendum_id
 from audit.note import parse_checkpoint
@@ -38,6 +38,7 @@ class Published:
     result: Result | None = None
     incidents: tuple[Incident, ...] = ()
     cancelled: Cancel | None = None
+    documents: tuple[str, ...] = ()
 
 
 class Follower:
@@ -88,5 +89,7 @@ def _read_on(reader: TileReader, known: Published | None, root: bytes) -> Publis
             known = replace(known, phase="cancelled", cancelled=body)
         elif isinstance(body, Incident):
             known = replace(known, incidents=(*known.incidents, body))
+        elif isinstance(body, Minutes):
+            known = replace(known, documents=(*known.documents, body.name))
         index += 1
     return replace(known, size=reader.size, root=root)

@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response as Answer
 
 from audit.errors import AuditError
 from audit.manifest import Manifest
+from webvote.bundle import stream_bundle
 from webvote.languages import choose_language
 from webvote.published import Follower
 from webvote.result import WIDTH, charts
@@ -89,6 +90,14 @@ def _add_pages(app: Flask, public: Path, follower: Follower) -> None:
         page = render_template("saved_check.html", **saved_parts(public, published.opening))
         name = f"stembus-test-{g.language}.html"
         return Response(page, mimetype="text/html", headers={"Content-Disposition": f"attachment; filename={name}"})
+
+    @app.get("/bundle.zip")
+    def bundle() -> Response:
+        """Everything that decides the result, once there is one."""
+        if follower.now().phase not in ("tallied", "cancelled"):
+            abort(404)
+        headers = {"Content-Disposition": f"attachment; filename=stembus-{follower.now().referendum[:16]}.zip"}
+        return Response(stream_bundle(public), mimetype="application/zip", headers=headers)
 
     @app.get("/batches")
     def batches() -> Response:

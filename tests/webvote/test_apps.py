@@ -180,6 +180,25 @@ def test_after_the_tally_chart_and_table_show_the_counts(finished: Finished) -> 
     assert text.count("<rect") == 2
 
 
+def test_the_bundle_is_downloaded_whole_and_verifies(finished: Finished, tmp_path: Path) -> None:
+    from audit.place import open_place
+    from audit.verify import verify
+
+    client = create_site_app(finished.public).test_client()
+    assert "/bundle.zip" in client.get("/nl/result").get_data(as_text=True)
+    answer = client.get("/bundle.zip")
+    file = tmp_path / "bundle.zip"
+    file.write_bytes(answer.data)
+    report = verify(open_place(str(file)), finished.referendum)
+    assert report.exit_status == 0, report.faults
+    assert client.get("/bundle.zip").data == answer.data
+
+
+def test_there_is_no_bundle_before_the_result(front: Front) -> None:
+    assert front.site.get("/bundle.zip").status_code == 404
+    assert "/bundle.zip" not in front.site.get("/nl/result").get_data(as_text=True)
+
+
 def test_nothing_secret_is_written_to_any_log(front: Front, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     code, born = front.letters[2]
