@@ -7,6 +7,7 @@ import json
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from audit.receipt import check_promise, parse_promise
 from tests.browser.conftest import Site
 from tests.browser.steps import at_kiosk, cast, choose, kept, read_qr
 from tests.browser.test_access import violations
@@ -25,6 +26,25 @@ def test_a_kiosk_asks_for_the_token_only_when_the_vote_is_cast_and_keeps_nothing
     page.locator("#remove").click()
     expect(page.locator("#step-code")).to_be_visible()
     assert page.locator("#code").input_value() == ""
+
+
+def test_a_kiosk_prints_the_tracking_code_and_the_signed_promise(page: Page, site: Site) -> None:
+    page.add_init_script("window.print = () => { window.printed = true; };")
+    at_kiosk(page, site, site.letter())
+    choose(page, "1")
+    tracking = cast(page)
+    promise = parse_promise(read_qr(page, "#promise-qr svg").encode())
+    manifest, referendum = site.office().manifest, site.office().referendum
+    check_promise(manifest, referendum, promise)
+    assert tracking == f"{promise.ballot_id}-{promise.batch}"
+    page.emulate_media(media="print")
+    expect(page.locator("#promise-qr svg")).to_be_visible()
+    expect(page.locator("#tracking")).to_be_visible()
+    expect(page.locator("#print")).to_be_hidden()
+    page.emulate_media(media="screen")
+    assert violations(page) == []
+    page.locator("#print").click()
+    assert page.evaluate("window.printed") is True
 
 
 def test_a_kiosk_is_wiped_after_silence_with_a_warning_before(page: Page, site: Site) -> None:

@@ -70,7 +70,10 @@ async function start(): Promise<void> {
       done: (session) => {
         guarded = false;
         const text = session.promise;
-        if (text !== null) follow(text, setup, readLog, data["signposts"] ?? "", () => booth.session?.promise === text);
+        if (text !== null) {
+          follow(text, setup, readLog, data["signposts"] ?? "", () => booth.session?.promise === text);
+          drawQr(byId("promise-qr"), text, message("qr"));
+        }
         showStep("done", "done");
       },
       unanswered: showUnanswered,
