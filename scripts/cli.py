@@ -10,18 +10,17 @@ from scripts.cli_desk import desk
 from scripts.cli_office import (
     cancel,
     close,
-    credentials,
     incident,
     open_command,
     paper,
     publish,
-    roll,
     seal,
     status,
     submit,
     tally,
 )
 from scripts.cli_records import minutes, purge
+from scripts.cli_roll import credentials, roll
 from scripts.cli_serve import serve
 from scripts.cli_setup import check, define, key, new
 from scripts.cli_trustee import trustee
