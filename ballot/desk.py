@@ -8,7 +8,9 @@ no time: the running number of an action is all the order there is.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,11 +20,12 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ballot.errors import AccountInvalid, BallotError, SignInRefused
+from ballot.errors import AccountInvalid, BallotError, CredentialUnknown, SignInRefused
 from ballot.letters import Letters, Standing
 from ballot.storage import desk_actions, officers, reading
 
 NAME = re.compile(r"[a-z][a-z0-9.-]{1,31}\Z")
+VOTER = re.compile(r"[0-9]{1,20}\Z")
 PASSWORD_CHARACTERS = 12
 _PASSWORD_MAXIMUM = 200
 Result = TypeVar("Result")
@@ -30,10 +33,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Officer:
-    """Somebody who signed in. `stamp` changes with the password, so an old session ends with it."""
+    """Somebody who signed in. `session` is a secret; it ends with signing out, a new password, or signing in anew."""
 
     name: str
-    stamp: str
+    session: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class HelpDesk:
             raise AccountInvalid(f"a password has {PASSWORD_CHARACTERS} to {_PASSWORD_MAXIMUM} characters")
         hashed = self._hasher.hash(password)
         with self._engine.begin() as db:
-            if not db.execute(update(officers).where(officers.c.name == name).values(password=hashed)).rowcount:
+            known = update(officers).where(officers.c.name == name).values(password=hashed, session=None)
+            if not db.execute(known).rowcount:
                 db.execute(insert(officers).values(name=name, password=hashed))
 
     def dismiss(self, name: str) -> None:
@@ -80,25 +84,32 @@ class HelpDesk:
 
     def sign_in(self, name: str, password: str) -> Officer:
         """Raises SignInRefused, which does not say whether name or password was wrong."""
-        hashed = self._password(name)
+        with reading(self._engine) as db:
+            hashed = db.execute(select(officers.c.password).where(officers.c.name == name)).scalar_one_or_none()
         try:
             self._hasher.verify(hashed or self._nobody, password[:_PASSWORD_MAXIMUM])
         except (VerificationError, InvalidHashError):
             raise SignInRefused("name and password do not belong together") from None
-        if hashed is None:
-            raise SignInRefused("name and password do not belong together")
-        return Officer(name, _stamp(hashed))
+        officer = Officer(name, secrets.token_hex(32))
+        this = (officers.c.name == name) & (officers.c.password == hashed)
+        with self._engine.begin() as db:
+            if hashed is None or not db.execute(update(officers).where(this).values(session=_kept(officer))).rowcount:
+                raise SignInRefused("name and password do not belong together")
+        return officer
 
-    def resume(self, name: str, stamp: str) -> Officer:
-        """Raises SignInRefused once the officer was dismissed or has a new password."""
-        hashed = self._password(name)
-        if hashed is None or _stamp(hashed) != stamp:
-            raise SignInRefused("please sign in again")
-        return Officer(name, stamp)
-
-    def _password(self, name: str) -> str | None:
+    def resume(self, name: str, session: str) -> Officer:
+        """Raises SignInRefused once the session has ended."""
+        officer = Officer(name, session)
         with reading(self._engine) as db:
-            return db.execute(select(officers.c.password).where(officers.c.name == name)).scalar_one_or_none()
+            kept = db.execute(select(officers.c.session).where(officers.c.name == name)).scalar_one_or_none()
+        if kept is None or not hmac.compare_digest(kept, _kept(officer)):
+            raise SignInRefused("please sign in again")
+        return officer
+
+    def sign_out(self, officer: Officer) -> None:
+        this = (officers.c.name == officer.name) & (officers.c.session == _kept(officer))
+        with self._engine.begin() as db:
+            db.execute(update(officers).where(this).values(session=None))
 
     # Actions
 
@@ -123,7 +134,10 @@ class HelpDesk:
             return [Action(**row._mapping) for row in db.execute(newest)]
 
     def _logged(self, officer: Officer, action: str, voter: str, work: Callable[[], Result]) -> Result:
-        number = self._write(officer, action, voter[:32])
+        # A letter's code that was typed by mistake is not to be kept.
+        if not VOTER.match(voter):
+            raise CredentialUnknown("a voter number is made of digits")
+        number = self._write(officer, action, voter)
         outcome = "broken"
         try:
             result = work()
@@ -148,5 +162,6 @@ class HelpDesk:
                 continue  # another worker took this number
 
 
-def _stamp(hashed: str) -> str:
-    return hashlib.sha256(hashed.encode("ascii")).hexdigest()[:32]
+def _kept(officer: Officer) -> str:
+    """What the database holds of a session: not what a cookie holds."""
+    return hashlib.sha256(officer.session.encode("utf-8")).hexdigest()

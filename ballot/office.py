@@ -20,7 +20,7 @@ from audit.canonical import Record
 from audit.castballot import BallotContext
 from audit.clock import Clock, RealClock, SimulatedClock
 from audit.entries import ElectionKey, encode_entry, sign_entry
-from audit.errors import ManifestInvalid
+from audit.errors import ManifestInvalid, PlaceError
 from audit.manifest import Manifest, encode_manifest, parse_manifest, parse_time, referendum_id
 from audit.place import FolderPlace
 from audit.verify.ballots import context_of
@@ -34,6 +34,7 @@ from crypto.signing import SigningKey
 ROLES = ("trustee", "officer", "registrar", "witness", "box", "log", "client")
 Passphrase = Callable[[str], str]
 Secret = dict[str, object]
+_TRIES = 3
 
 
 class NotReady(BallotError):
@@ -156,6 +157,15 @@ class Office:
 
     def context(self) -> BallotContext:
         """Raises NotReady before the key ceremony is complete."""
+        for _ in range(_TRIES):
+            try:
+                return self._read_context()
+            except PlaceError:
+                # Another process appended meanwhile, and the files of the older head are gone.
+                self.log().refresh()
+        return self._read_context()
+
+    def _read_context(self) -> BallotContext:
         reader = self.log().reader()
         for index, entry in self.log().entries():
             if isinstance(entry.body, ElectionKey):

@@ -123,7 +123,8 @@ class Registrar(Letters):
     def _admit(self, request: TokenRequest) -> bool:
         """Whether this very request had its answer before; otherwise it may have its first one, and has spent a try."""
         self._check_request(request)
-        # What was issued before is answered at any time: a lost answer must not cost the vote.
+        # What was issued before is answered at any time: a lost answer must not cost the vote. Read without a lock,
+        # so that who signs for letters that do not exist keeps nobody waiting.
         if not self._answered(request):
             self._check_time()
         with self._engine.begin() as db:
@@ -141,9 +142,11 @@ class Registrar(Letters):
         return False
 
     def _answered(self, request: TokenRequest) -> bool:
-        same = (voters.c.credential == request.credential) & (voters.c.request_hash == request.request_hash)
         with reading(self._engine) as db:
-            return db.execute(select(voters.c.state).where(same)).scalar_one_or_none() == "issued"
+            row = db.execute(select(voters).where(voters.c.credential == request.credential)).one_or_none()
+        if row is None:
+            raise CredentialUnknown("no letter of this referendum has this code")
+        return bool(row.state == "issued" and row.request_hash == request.request_hash)
 
     def _check_time(self) -> None:
         now = self._clock.now()

@@ -87,6 +87,7 @@ officers = Table(
     desk_tables,
     Column("name", String(32), primary_key=True),
     Column("password", String(256), nullable=False),
+    Column("session", String(64)),
 )
 # outcome: asked (the desk stopped before it ended) -> done | the name of the refusal
 desk_actions = Table(
@@ -102,7 +103,8 @@ desk_actions = Table(
 
 def open_database(url: str, tables: MetaData) -> Engine:
     """Connects and creates what is missing. SQLite: WAL, every commit on disk, deleted data overwritten."""
-    engine = create_engine(url)
+    # What a voter or officer sent never stands in an error's text.
+    engine = create_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     tables.create_all(engine)

@@ -11,7 +11,6 @@ import hashlib
 import http.client
 import importlib.util
 import shutil
-import ssl
 import sys
 import tempfile
 import urllib.request
@@ -28,6 +27,7 @@ from audit.place import open_place
 from ballot.office import NotReady, Office
 from scripts.cli_office import settle
 from scripts.shell import DIRECTORY, fail, next_step, open_office, say
+from webvote.policy import voting_policy
 from webvote.static_files import STATIC, static_hashes
 
 INSTALLED = STATIC
@@ -130,7 +130,8 @@ def served(place: str) -> None:
     manifest, logged = _logged_at(place)
     differs = False
     for path, expected in logged.items():
-        found = _fetch(f"{manifest.client.url.rstrip('/')}/{path}")
+        policy = None if path.startswith("static/") or path.endswith("/save") else voting_policy(manifest)
+        found = _fetch(f"{manifest.client.url.rstrip('/')}/{path}", policy)
         differs = differs or found != expected
         click.echo(f"{expected}  {path}  {'same' if found == expected else 'DIFFERS'}")
         if found != expected:
@@ -139,11 +140,20 @@ def served(place: str) -> None:
         fail("voters are served something else than the log names", "keep what you fetched, and tell the officers")
 
 
-def _fetch(url: str) -> str:
-    """SHA-256 of what is served, or what kept it from being fetched."""
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def _fetch(url: str, policy: str | None) -> str:
+    """SHA-256 of what is served, or what is wrong with it. A page must come with the policy that keeps it to its own
+    scripts, and with no header that leads elsewhere."""
     try:
-        context = ssl.create_default_context() if url.startswith("https") else None
-        with urllib.request.urlopen(url, timeout=30, context=context) as response:  # noqa: S310
+        with urllib.request.build_opener(_NoRedirect).open(url, timeout=30) as response:
+            if policy is not None and response.headers.get_all("Content-Security-Policy") != [policy]:
+                return "(served with another content security policy)"
+            if "Refresh" in response.headers or "Link" in response.headers:
+                return "(served with a header that leads elsewhere)"
             return hashlib.sha256(response.read(FILE_BYTES)).hexdigest()
     except (OSError, http.client.HTTPException, ValueError) as error:
         return f"(not served: {error})"

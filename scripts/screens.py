@@ -88,7 +88,7 @@ def stand_at_kiosk(page: Page, camera: Camera, url: str, letter: list[str]) -> N
     camera.shoot("kiosk-unanswered")
     page.unroute("**/box/cast")
     page.locator("#retry").click()
-    page.locator("#step-done").wait_for()
+    page.locator("#promise-qr svg").wait_for()
     camera.shoot("kiosk-done")
 
 

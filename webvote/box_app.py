@@ -14,7 +14,8 @@ from audit.manifest import Manifest, cast_ballot_bytes
 from audit.receipt import encode_promise
 from ballot.box import BallotBox
 from webvote.answers import answer_errors
-from webvote.security import NO_PAGE, allow_origin, harden, origin_of
+from webvote.policy import NO_PAGE, origin_of
+from webvote.security import allow_origin, harden
 
 
 def create_box_app(box: BallotBox, manifest: Manifest, accepted: Callable[[], None] = lambda: None) -> Flask:

@@ -7,6 +7,9 @@ travel in the body of a request, never in an address.
 
 from __future__ import annotations
 
+import logging
+import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,8 +25,9 @@ from ballot.letters import Standing
 from webvote.languages import choose_language
 from webvote.security import harden, same_origin
 
-IDLE = timedelta(minutes=15)
-SIGN_INS = "10 per minute"
+IDLE, LONGEST = timedelta(minutes=15), timedelta(hours=10)
+SIGN_INS, ALL_SIGN_INS = "10 per minute", "60 per minute"
+_log = logging.getLogger("stembus")
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -62,7 +66,9 @@ def _add_views(app: Flask, desk: HelpDesk) -> None:
     limiter = Limiter(lambda: _field("name"), app=app, storage_uri="memory://")
 
     def signed_in() -> Officer:
-        return desk.resume(session.get("officer", ""), session.get("stamp", ""))
+        if time.time() - session.get("since", 0) > LONGEST.total_seconds():
+            raise SignInRefused("please sign in again")
+        return desk.resume(session.get("officer", ""), session.get("session", ""))
 
     @app.get("/")
     def root() -> Answer:
@@ -77,15 +83,18 @@ def _add_views(app: Flask, desk: HelpDesk) -> None:
 
     @app.post("/<language>/sign-in")
     @limiter.limit(SIGN_INS, deduct_when=lambda response: response.status_code == 403)
+    @limiter.limit(ALL_SIGN_INS, key_func=lambda: "all", deduct_when=lambda response: response.status_code == 403)
     def sign_in() -> Answer:
         officer = desk.sign_in(_field("name"), _field("password"))
         session.clear()
         session.permanent = True
-        session.update(officer=officer.name, stamp=officer.stamp)
+        session.update(officer=officer.name, session=officer.session, since=int(time.time()))
         return redirect(url_for("start"), 303)
 
     @app.post("/<language>/sign-out")
     def sign_out() -> Answer:
+        with suppress(SignInRefused):
+            desk.sign_out(signed_in())
         session.clear()
         return redirect(url_for("start"), 303)
 
@@ -114,9 +123,17 @@ def _add_views(app: Flask, desk: HelpDesk) -> None:
     def too_often(error: RateLimitExceeded) -> tuple[str, int]:  # noqa: ARG001
         return _page(None, problem="too-often"), 429
 
+    app.register_error_handler(Exception, _broken)
+
     @app.errorhandler(HTTPException)
     def standard(error: HTTPException) -> tuple[str, int] | Response:
         return render_template("desk_error.html", code=error.code), error.code or 500
+
+
+def _broken(error: Exception) -> tuple[str, int]:
+    # The kind of the error only: its text may hold a voter number.
+    _log.error("the help desk failed: %s", type(error).__name__)
+    return render_template("desk_error.html", code=500), 500
 
 
 def _field(name: str) -> str:

@@ -59,8 +59,9 @@ class Follower:
         return self._read()
 
     def _read(self) -> Published:
-        head = parse_checkpoint(self._place.read("checkpoint", bounds.CHECKPOINT_BYTES))
+        # The head is read under the lock: a thread with an older one would take the log for one that went back.
         with self._lock:
+            head = parse_checkpoint(self._place.read("checkpoint", bounds.CHECKPOINT_BYTES))
             last = self._last
             if last is None or (head.size, head.root) != (last.size, last.root):
                 # A log only grows; whatever else this is, it is read from its beginning.

@@ -16,7 +16,8 @@ from ballot.errors import RequestInvalid
 from ballot.registrar import Registrar
 from ballot.token import TokenRequest
 from webvote.answers import answer_errors
-from webvote.security import NO_PAGE, allow_origin, harden, origin_of
+from webvote.policy import NO_PAGE, origin_of
+from webvote.security import allow_origin, harden
 
 REQUEST_BYTES = 8 * 1024
 TRIES = "20 per minute"

@@ -1,6 +1,7 @@
 """What browsers load to vote: scripts, style, and the pages on which a vote is made, tested and found.
 
-Decides which files the log's `client` entry names, and by which paths. Pages that tell the state of the
+Decides which files the log's `client` entry names, and by which paths. The test page as a saved file carries the log up
+to its opening, so an entry made after that names it as well. Pages that tell the state of the
 referendum (start, result) are not among them: no vote passes through them, and they change.
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 from webvote.site_app import create_site_app
 from webvote.static_files import STATIC, static_hashes
 
-VOTING_PAGES = ("vote", "kiosk", "check", "track")
+VOTING_PAGES, SAVED_PAGE = ("vote", "kiosk", "check", "track"), "check/save"
 
 
 def served_hashes(public: Path, help_line: str) -> dict[str, str]:
@@ -22,9 +23,10 @@ def served_hashes(public: Path, help_line: str) -> dict[str, str]:
     found = static_hashes(STATIC)
     browser = app.test_client()
     for language in app.config["STEMBUS_LANGUAGES"]:
-        for page in VOTING_PAGES:
-            path = f"{language}/{page}"
+        for path in [f"{language}/{page}" for page in (*VOTING_PAGES, SAVED_PAGE)]:
             with browser.get(f"/{path}") as answer:
-                assert answer.status_code == 200
-                found[path] = hashlib.sha256(answer.get_data()).hexdigest()
+                if answer.status_code == 200:
+                    found[path] = hashlib.sha256(answer.get_data()).hexdigest()
+                else:
+                    assert path.endswith(SAVED_PAGE), path
     return found

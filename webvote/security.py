@@ -1,13 +1,10 @@
 """What every answer and every request has to keep, in one place: headers, origins, sizes.
 
-Decides the content security policy, who may post from where, and that nothing is cached that should not
-be. No app here sets a cookie unless it says so itself.
+Decides who may post from where, and that nothing is cached that should not be. Policies stand in `policy`. No app here
+sets a cookie unless it says so itself.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
 
@@ -18,33 +15,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-
-
-def origin_of(url: str) -> str:
-    """`https://host:port` of an address."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def page_policy(connect: Sequence[str]) -> str:
-    """The policy of a page that loads its own script and style and talks to `connect`."""
-    sources = " ".join(["'self'", *sorted(set(connect))])
-    rules = [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        f"connect-src {sources}",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-        "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
-    ]
-    return "; ".join(rules)
-
-
-NO_PAGE = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
 def harden(app: Flask, policy: str, limit: int) -> None:

@@ -21,14 +21,16 @@ from audit.errors import AuditError
 from audit.manifest import Manifest
 from webvote.bundle import stream_bundle
 from webvote.languages import choose_language
+from webvote.policy import origin_of, voting_policy
 from webvote.published import Follower
 from webvote.result import WIDTH, charts
 from webvote.saved import saved_parts
-from webvote.security import harden, origin_of, page_policy
+from webvote.security import harden
 
 PAGES = {
     "start": "", "vote": "vote", "kiosk": "kiosk", "check": "check", "track": "track", "accessibility": "accessibility",
 }  # fmt: skip
+_TELEPHONE = re.compile(r"\+?[0-9][0-9 ./-]{5,18}[0-9]")
 _IMMUTABLE = re.compile(r"\Atile/(?:[0-9]|entries)/(?:x[0-9]{3}/)*[0-9]{3}\Z")
 
 
@@ -37,8 +39,7 @@ def create_site_app(public: Path, help_line: str = "") -> Flask:
     follower = Follower(public)
     manifest = follower.now().manifest
     app = Flask("webvote", root_path=str(Path(__file__).parent), static_folder="static")
-    services = [registrar.url for registrar in manifest.registrars] + [manifest.box.url]
-    harden(app, page_policy([origin_of(url) for url in services]), 16 * 1024)
+    harden(app, voting_policy(manifest), 16 * 1024)
     choose_language(app, manifest)
     _add_common(app, follower, manifest, help_line)
     _add_pages(app, public, follower)
@@ -48,6 +49,7 @@ def create_site_app(public: Path, help_line: str = "") -> Flask:
 
 def _add_common(app: Flask, follower: Follower, manifest: Manifest, help_line: str) -> None:
     """What every template may use."""
+    number = _TELEPHONE.match(help_line)
 
     @app.context_processor
     def common() -> dict[str, object]:
@@ -55,6 +57,9 @@ def _add_common(app: Flask, follower: Follower, manifest: Manifest, help_line: s
             "published": follower.now(),
             "manifest": manifest,
             "help_line": help_line,
+            "help_number": number[0] if number else "",
+            "help_rest": help_line[number.end() :] if number else help_line,
+            "grouped": lambda text: " ".join(re.findall(".{1,8}", text)),
             "moment": _moment,
             "decimal": lambda number: format_decimal(number, "0.0"),
             # The address that the manifest names, whatever the request calls this host.
@@ -99,10 +104,11 @@ def _add_pages(app: Flask, public: Path, follower: Follower) -> None:
         headers = {"Content-Disposition": f"attachment; filename=stembus-{follower.now().referendum[:16]}.zip"}
         return Response(stream_bundle(public), mimetype="application/zip", headers=headers)
 
-    @app.get("/batches")
-    def batches() -> Response:
-        """Where batches stand: a help for finding one, which the client checks against the log."""
-        return jsonify(follower.now().batches)
+    @app.get("/batches/<int:number>")
+    def signpost(number: int) -> Response:
+        """Where this batch, or the last one before it, stands: a help, which the client checks against the log."""
+        batches = follower.now().batches
+        return jsonify(batches[:number][-1:])
 
 
 def _moment(text: str) -> str:

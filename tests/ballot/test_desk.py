@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from ballot.desk import HelpDesk, Officer
 from ballot.errors import (
@@ -43,16 +43,30 @@ def test_only_name_and_password_of_one_officer_sign_in(desk: HelpDesk) -> None:
 
 
 def test_a_new_password_or_a_dismissal_ends_what_was_signed_in(desk: HelpDesk, officer: Officer) -> None:
-    assert desk.resume(officer.name, officer.stamp) == officer
+    assert desk.resume(officer.name, officer.session) == officer
     desk.enlist("an", "a newer password")
     with pytest.raises(SignInRefused):
-        desk.resume(officer.name, officer.stamp)
+        desk.resume(officer.name, officer.session)
     again = desk.sign_in("an", "a newer password")
     desk.dismiss("an")
     with pytest.raises(SignInRefused):
-        desk.resume(again.name, again.stamp)
+        desk.resume(again.name, again.session)
     with pytest.raises(AccountInvalid):
         desk.dismiss("an")
+
+
+def test_signing_out_ends_the_session_wherever_its_secret_went(desk: HelpDesk, officer: Officer) -> None:
+    desk.sign_out(officer)
+    with pytest.raises(SignInRefused):
+        desk.resume(officer.name, officer.session)
+    first, second = desk.sign_in("an", PASSWORD), desk.sign_in("an", PASSWORD)
+    desk.sign_out(first)
+    assert desk.resume(second.name, second.session) == second
+    for session in ("", "0" * 64, first.session):
+        with pytest.raises(SignInRefused):
+            desk.resume("an", session)
+    with desk._engine.connect() as db:
+        assert second.session not in str(db.execute(text("SELECT * FROM officer")).all())
 
 
 @pytest.mark.parametrize(
@@ -97,13 +111,17 @@ def test_every_action_is_written_down_in_order_with_its_outcome(poll: Poll, desk
     with pytest.raises(TokenAlreadyIssued):
         desk.strike(officer, numbers[1])
     with pytest.raises(CredentialUnknown):
-        desk.look(officer, "x" * 500)
+        desk.look(officer, "0" * 20)
+    # The code of a letter, typed into the wrong field, is not kept.
+    for mistyped in ("WXYZ-0123-4567-89AB-CDEF-GHJK", "1" * 21, "", "12\n"):
+        with pytest.raises(CredentialUnknown):
+            desk.look(officer, mistyped)
     written = [(a.number, a.officer, a.action, a.voter, a.outcome) for a in reversed(desk.actions())]
     assert written == [
         (1, "an", "look", numbers[0], "done"),
         (2, "an", "unlock", numbers[0], "done"),
         (3, "an", "strike", numbers[1], "TokenAlreadyIssued"),
-        (4, "an", "look", "x" * 32, "CredentialUnknown"),
+        (4, "an", "look", "0" * 20, "CredentialUnknown"),
     ]
 
 
@@ -140,7 +158,7 @@ def test_the_desk_holds_no_time_no_vote_and_needs_no_passphrase(poll: Poll, desk
     columns = {
         column["name"] for table in ("officer", "desk_action") for column in inspect(desk._engine).get_columns(table)
     }
-    assert columns == {"name", "password", "number", "officer", "action", "voter", "outcome"}
+    assert columns == {"name", "password", "session", "number", "officer", "action", "voter", "outcome"}
     other = poll.reopen().office
     other._passphrase = lambda party: pytest.fail(f"asked for the passphrase of {party}")
     assert other.desk().sign_in("an", PASSWORD).name == "an"

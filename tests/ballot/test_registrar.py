@@ -127,9 +127,16 @@ def test_checks_at_the_same_moment_are_not_more_than_ten_guesses(poll: Poll, reg
 def test_reading_does_not_wait_for_a_writer(lite: Poll) -> None:
     registrar = lite.office.registrar()
     number = lite.numbers()[0]
+    _, request = lite.ask(0)
+    stranger = SchnorrKey.generate()
+    unknown = make_request(new_pass(lite.office.context()), 1, stranger, "1900-01-01")
     with registrar._engine.begin():
         assert registrar.standing(number).state == "ready"
         assert registrar.issued_count() == 0
+        # Whoever signs for a letter that does not exist keeps no voter waiting.
+        with pytest.raises(CredentialUnknown):
+            registrar.issue(unknown)
+    registrar.check(request)
 
 
 def test_many_requests_of_one_letter_at_once_have_one_winner(poll: Poll, registrar: Registrar) -> None:

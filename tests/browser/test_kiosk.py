@@ -11,6 +11,7 @@ from audit.receipt import check_promise, parse_promise
 from tests.browser.conftest import Site
 from tests.browser.steps import at_kiosk, cast, choose, kept, read_qr
 from tests.browser.test_access import violations
+from tests.browser.test_faults import lose_once
 
 
 def test_a_kiosk_asks_for_the_token_only_when_the_vote_is_cast_and_keeps_nothing(page: Page, site: Site) -> None:
@@ -54,7 +55,7 @@ def test_a_kiosk_is_wiped_after_silence_with_a_warning_before(page: Page, site: 
     page.clock.fast_forward(41_000)
     expect(page.locator("#silence")).to_be_visible()
     assert violations(page) == []
-    page.locator("#silence button").click()
+    page.locator("#still-here").click()
     expect(page.locator("#silence")).to_be_hidden()
     page.clock.fast_forward(39_000)
     expect(page.locator("input[name=q0][value='1']")).to_be_checked()
@@ -63,6 +64,33 @@ def test_a_kiosk_is_wiped_after_silence_with_a_warning_before(page: Page, site: 
     expect(page.locator("#step-code")).to_be_visible()
     assert page.locator("#code").input_value() == ""
     assert not page.locator("input[name=q0][value='1']").is_checked()
+
+
+def test_the_answer_to_the_warning_presses_nothing_underneath(chromium: Browser, site: Site) -> None:
+    """A finger, a key, a screen reader's click: each closes the warning and does nothing else."""
+    for size in ({"width": 360, "height": 740}, {"width": 1280, "height": 800}):
+        context = chromium.new_context(viewport=size, has_touch=True)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.clock.install()
+        at_kiosk(page, site, site.letter())
+        page.locator("input[name=q0][value='1']").check()
+        page.clock.fast_forward(41_000)
+        page.locator("#still-here").tap()
+        expect(page.locator("#silence")).to_be_hidden()
+        expect(page.locator("input[name=q0][value='1']")).to_be_checked()
+        page.locator("#submit-ballot").click()
+        page.locator("#cast").focus()
+        for way in ("Enter", "Escape", "click"):
+            page.clock.fast_forward(41_000)
+            expect(page.locator("#silence")).to_be_visible()
+            if way == "click":
+                page.evaluate("document.querySelector('#still-here').click()")
+            else:
+                page.keyboard.press(way)
+            expect(page.locator("#silence")).to_be_hidden()
+            expect(page.locator("#step-review")).to_be_visible()
+            expect(page.locator("#cast"), way).to_be_focused()
+        context.close()
 
 
 @pytest.mark.parametrize("service", ["registrar/1/token", "box/cast"])
@@ -80,8 +108,7 @@ def test_a_kiosk_without_an_answer_waits_and_shows_no_choice(page: Page, site: S
     expect(page.locator("#silence")).to_be_hidden()
     assert "Yes" not in page.locator("#chosen").inner_text()
     assert not page.locator("input[name=q0][value='1']").is_checked()
-    # The pass is given out as soon as there is a token in it.
-    expect(page.locator("#pass-qr svg")).to_have_count(0 if "token" in service else 1)
+    expect(page.locator("#pass-qr svg")).to_be_visible()
     page.unroute(f"**/{service}")
     page.locator("#retry").click()
     expect(page.locator("#step-done")).to_be_visible()
@@ -91,24 +118,82 @@ def test_a_kiosk_without_an_answer_waits_and_shows_no_choice(page: Page, site: S
     expect(page.locator("#step-code")).to_be_visible()
 
 
-def test_a_printed_pass_frees_the_kiosk_and_votes_at_home(page: Page, site: Site, chromium: Browser) -> None:
+@pytest.mark.parametrize("service", ["registrar/1/token", "box/cast"])
+def test_a_printed_pass_frees_the_kiosk_and_votes_at_home(
+    page: Page, site: Site, chromium: Browser, service: str
+) -> None:
+    page.add_init_script("window.print = () => {};")
+    page.clock.install()
+    letter = site.letter()
+    issued = site.office().registrar().issued_count()
+    at_kiosk(page, site, letter)
+    choose(page, "1")
+    lose_once(page, service)
+    page.locator("#cast").click()
+    link = read_qr(page, "#pass-qr svg")
+    page.locator("#print-pass").click()
+    # Whether paper came out is for the voter to say; a cancelled print loses nothing.
+    page.clock.fast_forward(300_000)
+    expect(page.locator("#step-unanswered")).to_be_visible()
+    expect(page.locator("#silence")).to_be_hidden()
+    page.locator("#printed").click()
+    expect(page.locator("#step-code")).to_be_visible()
+    assert kept(page) == "{}{}"
+    home = chromium.new_context().new_page()
+    home.on("dialog", lambda dialog: dialog.accept())
+    home.goto(link)
+    if "token" in service:
+        # The token's answer was lost: the same request gets it, for the code of the letter.
+        home.locator("#code").fill(letter[0])
+        home.locator("#factor").fill(letter[1])
+        home.locator("#submit-code").click()
+    choose(home, "1")
+    if "cast" in service:
+        # The box has the ballot of the kiosk, and shows it: this one takes the next turn.
+        assert "no connection" not in home.locator("main").inner_text()
+    cast(home)
+    assert site.office().registrar().issued_count() == issued + 1
+    home.context.close()
+
+
+def test_a_printed_pass_says_what_to_do_with_it(page: Page, site: Site) -> None:
+    at_kiosk(page, site, site.letter())
+    choose(page, "1")
+    page.route("**/box/cast", lambda route: route.abort())
+    page.locator("#cast").click()
+    expect(page.locator("#pass-qr svg")).to_be_visible()
+    page.emulate_media(media="print")
+    text = page.locator("body").inner_text()
+    assert "Scan this code at home" in text
+    assert "056 00 00 00" in text
+    assert "Stop here" not in text
+    assert "Yes" not in text
+
+
+def test_a_retry_after_printing_is_guarded_again(page: Page, site: Site) -> None:
     page.add_init_script("window.print = () => {};")
     page.clock.install()
     at_kiosk(page, site, site.letter())
     choose(page, "1")
     page.route("**/box/cast", lambda route: route.abort())
     page.locator("#cast").click()
-    link = read_qr(page, "#pass-qr svg")
     page.locator("#print-pass").click()
-    page.clock.fast_forward(41_000)
-    page.clock.fast_forward(21_000)
-    expect(page.locator("#step-code")).to_be_visible()
-    home = chromium.new_context().new_page()
-    home.on("dialog", lambda dialog: dialog.accept())
-    home.goto(link)
-    choose(home, "1")
-    cast(home)
-    home.context.close()
+    page.locator("#retry").click()
+    expect(page.locator("#step-unanswered")).to_be_visible()
+    expect(page.locator("#printed-part")).to_be_hidden()
+    page.clock.fast_forward(300_000)
+    expect(page.locator("#step-unanswered")).to_be_visible()
+
+
+def test_a_kiosk_leaves_no_birth_date_for_the_next_voter_and_opens_no_other_page(page: Page, site: Site) -> None:
+    at_kiosk(page, site, site.letter())
+    assert page.locator("#factor").get_attribute("autocomplete") == "off"
+    assert page.locator("#factor").get_attribute("name") is None
+    choose(page, "1")
+    page.locator("#test-details summary").click()
+    page.locator("#test").click()
+    expect(page.locator("#test-qr svg")).to_be_visible()
+    assert page.locator("a:visible:not(.skip)").count() == 0
 
 
 def test_a_voter_may_give_up_at_a_kiosk(page: Page, site: Site) -> None:
@@ -116,7 +201,7 @@ def test_a_voter_may_give_up_at_a_kiosk(page: Page, site: Site) -> None:
     choose(page, "1")
     page.route("**/box/cast", lambda route: route.abort())
     page.locator("#cast").click()
-    page.locator("#step-unanswered details summary").click()
+    page.locator("details:has(#give-up) summary").click()
     page.locator("#give-up").click()
     expect(page.locator("#step-code")).to_be_visible()
 

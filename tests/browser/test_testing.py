@@ -88,6 +88,17 @@ def test_a_saved_page_whose_log_was_altered_refuses(saved: Path, chromium: Brows
     page.context.close()
 
 
+def test_a_number_that_was_scanned_long_ago_accuses_nobody(page: Page, site: Site) -> None:
+    page.clock.install()
+    page.goto(f"{site.url}en/check#ballot={'ab' * 32}")
+    expect(page.locator("#expected")).not_to_have_value("")
+    page.clock.fast_forward(16 * 60_000)
+    page.goto("about:blank")
+    page.goto(f"{site.url}en/check")
+    expect(page.locator("#expected")).to_have_value("")
+    assert page.evaluate("JSON.stringify(localStorage)") == "{}"
+
+
 def test_a_text_that_is_no_test_code_is_told(page: Page, site: Site) -> None:
     for text in ("", "hello", f"#test={'00' * 32}.{'11' * 32}.7", "#test=zz.zz.1"):
         page.goto(f"{site.url}en/check")

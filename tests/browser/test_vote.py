@@ -57,7 +57,11 @@ def test_a_typing_error_is_told_from_an_unknown_code(page: Page, site: Site) -> 
     expect(page.locator("#code-error")).to_contain_text("typing error")
     page.locator("#code").fill("0123-4567-89AB-CDEF-GHJK-XYC7")
     page.locator("#submit-code").click()
-    expect(page.locator("#error")).to_contain_text("no such letter")
+    expect(page.locator("#code-error")).to_contain_text("no such letter")
+    expect(page.locator("#code")).to_be_focused()
+    page.locator("#code").fill("")
+    page.locator("#submit-code").click()
+    expect(page.locator("#code-error")).to_have_text("Type the code from your letter.")
 
 
 def test_a_code_is_read_forgivingly(page: Page, site: Site) -> None:
@@ -87,7 +91,7 @@ def test_a_letter_used_on_another_device_is_explained(page: Page, site: Site, ch
     other.goto(f"{site.url}en/vote#code={letter[0]}")
     other.locator("#factor").fill(letter[1])
     other.locator("#submit-code").click()
-    expect(other.locator("#error")).to_contain_text("already has its ballot paper")
+    expect(other.locator("#error")).to_contain_text("already given out for this letter")
     other.context.close()
 
 
@@ -191,6 +195,7 @@ def test_nothing_that_was_removed_stays_on_the_device(page: Page, site: Site) ->
     enter(page, site, site.letter())
     choose(page, "0")
     cast(page)
+    page.locator("details:has(#remove) summary").click()
     page.locator("#remove").click()
     expect(page.locator("#step-removed")).to_be_visible()
     assert kept(page) == "{}{}"
@@ -237,7 +242,8 @@ def test_a_pass_from_a_link_is_taken_only_when_the_voter_says_so(page: Page, sit
     cast(page)
     pass_of = page.evaluate("Object.values(localStorage)[0]")
     data = json.loads(json.loads(pass_of)["pass"])
-    raw = bytes.fromhex(data["token_key"]) + (1).to_bytes(4, "big") + bytes.fromhex(data["signatures"][0])
+    parts = [bytes.fromhex(text) for text in (data["referendum"][:16], data["token_key"], data["signatures"][0])]
+    raw = parts[0] + parts[1] + (1).to_bytes(4, "big") + b"\x01" + parts[2]
     link = f"{site.url}en/vote#pass={base64.urlsafe_b64encode(raw).decode().rstrip('=')}"
     for accepted in (False, True):
         other = chromium.new_context().new_page()
@@ -258,3 +264,75 @@ def test_the_way_back_leads_to_the_ballot_paper_with_the_choice_on_it(page: Page
     cast(page)
     page.go_back()
     expect(page.locator("#step-done")).to_be_visible()
+
+
+def test_a_pass_whose_token_nobody_signed_is_refused(page: Page, site: Site) -> None:
+    """Else its ballot would be refused later, and the box be blamed for it."""
+    referendum = site.office().referendum
+    page.on("dialog", lambda dialog: dialog.accept())
+    for raw, words in (
+        (referendum[:8] + b"\x07" * 32 + bytes(4) + b"\x01" + b"\x11" * 384, "is not a voting pass"),
+        (referendum[:8] + b"\x07" * 32 + bytes(4), "is not a voting pass"),
+        (referendum[:8] + b"\x07" * 30, "is not a voting pass"),
+        (bytes(8) + b"\x07" * 32 + bytes(4) + b"\x01" + b"\x11" * 384, "belongs to another referendum"),
+    ):
+        page.goto("about:blank")
+        page.goto(f"{site.url}en/vote#pass={base64.urlsafe_b64encode(raw).decode().rstrip('=')}")
+        expect(page.locator("#error")).to_contain_text(words)
+        expect(page.locator("#step-code")).to_be_visible()
+        assert kept(page) == "{}{}"
+
+
+def test_the_skip_link_leads_to_the_content_and_changes_nothing(page: Page, site: Site) -> None:
+    enter(page, site, site.letter(), "en")
+    choose(page, "1")
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    expect(page.locator("#step-review")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#step-review")).to_be_visible()
+    page.locator("#back").click()
+    expect(page.locator("input[name=q0][value='1']")).to_be_checked()
+    page.reload()
+    expect(page.locator("#step-ballot")).to_be_visible()
+    choose(page, "1")
+    cast(page)
+
+
+def test_somebody_else_on_this_device_finds_nothing_of_the_first(page: Page, site: Site) -> None:
+    letter = site.letter()
+    enter(page, site, letter, "en")
+    page.locator("details:has(#other) summary").click()
+    page.locator("#other").click()
+    expect(page.locator("#step-code")).to_be_visible()
+    assert page.evaluate("JSON.stringify(sessionStorage)") == "{}"
+    assert letter[1] not in kept(page)
+
+
+def test_a_voter_who_thinks_again_keeps_the_earlier_vote(page: Page, site: Site) -> None:
+    enter(page, site, site.letter(), "en")
+    choose(page, "1")
+    tracking = cast(page)
+    page.locator("#revote").click()
+    expect(page.locator("[data-earlier]").first).to_contain_text("earlier vote counts")
+    page.locator("#keep").click()
+    expect(page.locator("#step-done")).to_be_visible()
+    assert re.sub(r"\s", "", page.locator("#tracking").inner_text()) == tracking
+
+
+def test_another_language_keeps_the_code_of_the_letter(page: Page, site: Site) -> None:
+    code, _ = site.letters[-1]
+    page.goto(f"{site.url}nl/vote#code={code}&id={site.office().referendum.hex()}")
+    expect(page.locator("#code")).to_have_value(code)
+    page.locator("[data-language-link][lang='fr']").click()
+    expect(page).to_have_url(f"{site.url}fr/vote")
+    expect(page.locator("#code")).to_have_value(code)
+
+
+@pytest.mark.parametrize("width", [320, 360])
+def test_the_whole_code_fits_into_its_field(page: Page, site: Site, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 740})
+    page.goto(f"{site.url}nl/vote#code=WWWW-WWWW-WWWW-WWWW-WWWW-WWWW")
+    expect(page.locator("#code")).to_have_value("WWWW-WWWW-WWWW-WWWW-WWWW-WWWW")
+    assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('#code'))")

@@ -139,7 +139,7 @@ def test_a_release_is_logged_once_and_compared(
     root = tmp_path / "referendum"
     opened.rehearsal(root)
     arguments = ("client", "log", root, "--release", "1.0")
-    assert "the log names 15 files of release 1.0" in run(*arguments).output
+    assert "the log names 18 files of release 1.0" in run(*arguments).output
     size = read_log(FolderPlace(root / "public")).head.size
     assert "already done" in run(*arguments).output
     log = read_log(FolderPlace(root / "public"))
@@ -148,7 +148,9 @@ def test_a_release_is_logged_once_and_compared(
     assert [path for path in named if path.startswith("static")] == [
         "static/client/vote.js", "static/icon.svg", "static/style.css",
     ]  # fmt: skip
-    assert [path for path in named if path.startswith("nl")] == ["nl/check", "nl/kiosk", "nl/track", "nl/vote"]
+    assert [path for path in named if path.startswith("nl")] == [
+        "nl/check", "nl/check/save", "nl/kiosk", "nl/track", "nl/vote",
+    ]  # fmt: skip
     run("client", "compare", root / "public", "--source", tree)
     (installed / "vote.js").write_text("altered")
     assert "installed" in run("client", "compare", root / "public", "--source", tree, status=1).output
@@ -177,6 +179,14 @@ def test_what_is_served_is_held_against_the_log(run: Run, tmp_path: Path) -> Non
         assert "  nl/vote  same" in output
         assert "  static/client/kiosk.js  same" in output
         assert run("client", "served", f"{site.url}log").output == output
+        for name, value, words in (
+            ("Content-Security-Policy", "script-src *", "(served with another content security policy)"),
+            ("Refresh", "0; url=https://evil.example", "(served with a header that leads elsewhere)"),
+        ):
+            altered = site.server.app.app.after_request_funcs[None]
+            altered.append(lambda answer, name=name, value=value: answer.headers.set(name, value) or answer)
+            assert words in run("client", "served", public, status=1).output
+            altered.pop()
         log_client(office, "2", "056 99 99 99")
         output = run("client", "served", public, status=1).output
         assert "  nl/vote  DIFFERS" in output

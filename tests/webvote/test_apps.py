@@ -15,6 +15,7 @@ from ballot.voter import prepare, sign_ballot
 from scripts.rehearsal import Rehearsal
 from tests.conftest import Finished
 from webvote.box_app import create_box_app
+from webvote.published import Follower
 from webvote.registrar_app import create_registrar_app
 from webvote.site_app import create_site_app
 
@@ -192,6 +193,14 @@ def test_the_bundle_is_downloaded_whole_and_verifies(finished: Finished, tmp_pat
     report = verify(open_place(str(file)), finished.referendum)
     assert report.exit_status == 0, report.faults
     assert client.get("/bundle.zip").data == answer.data
+
+
+def test_signposts_name_the_batch_or_the_last_before_it(finished: Finished) -> None:
+    client = create_site_app(finished.public).test_client()
+    first, second = Follower(finished.public).now().batches
+    answers = [client.get(f"/batches/{number}").json for number in (0, 1, 2, 3, 999)]
+    assert answers == [[], [list(first)], [list(second)], [list(second)], [list(second)]]
+    assert client.get("/batches/-1").status_code == 404
 
 
 def test_there_is_no_bundle_before_the_result(front: Front) -> None:

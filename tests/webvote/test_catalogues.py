@@ -20,7 +20,7 @@ LANGUAGES = ("nl", "fr")
 # What the client fills in ({left}), what Jinja fills in (%(moment)s), and a percent sign (%%).
 PLACEHOLDER = re.compile(r"\{\w+\}|%\(\w+\)s|%%")
 TERMS = {
-    "voting pass": "stempas",
+    "voting pass": "stemsleutel",
     "ballot paper": "stembiljet",
     "ballot box": "stembus",
     "tracking code": "volgcode",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from ballot.letters import Letters, Standing
 from scripts.rehearsal import Rehearsal
 from tests.conftest import Finished
 from webvote.desk_app import create_desk_app
@@ -113,6 +116,47 @@ def test_signing_out_and_a_forged_session_end_at_the_door(desk: Desk) -> None:
     assert stolen is not None
     desk.client.set_cookie("stembus_desk", stolen.value)
     assert desk.client.get("/en/record").status_code == 403
+
+
+def test_a_copied_cookie_ends_with_signing_out(desk: Desk) -> None:
+    desk.sign_in()
+    cookie = desk.client.get_cookie("stembus_desk")
+    assert cookie is not None
+    desk.post("sign-out")
+    thief = desk.app.test_client()
+    thief.set_cookie("stembus_desk", cookie.value)
+    assert thief.get("/en/record").status_code == 403
+
+
+def test_a_session_ends_after_a_working_day(desk: Desk) -> None:
+    desk.sign_in()
+    for hours, status in ((9, 200), (11, 403)):
+        with desk.client.session_transaction() as session:
+            session["since"] = int(time.time()) - hours * 3600
+        assert desk.client.get("/en/record").status_code == status
+
+
+def test_what_breaks_says_no_more_than_that_it_broke(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.sign_in()
+    number = desk.numbers[0]
+    standing = Letters.standing
+    calls: list[str] = []
+
+    def fails_after_the_strike(self: Letters, voter: str) -> Standing:
+        calls.append(voter)
+        raise OperationalError("SELECT", {"number": voter}, Exception(f"disk full at {voter}"))
+
+    monkeypatch.setattr(Letters, "standing", fails_after_the_strike)
+    answer = desk.post("voter", number=number, action="strike-confirmed")
+    monkeypatch.setattr(Letters, "standing", standing)
+    assert calls == [number]
+    assert answer.status_code == 500
+    assert "Look the number up again" in answer.get_data(as_text=True)
+    assert desk.office.letters().standing(number).state == "struck"
+    assert "OperationalError" in caplog.text
+    assert number not in caplog.text
 
 
 def test_passwords_cannot_be_tried_fast_and_others_still_sign_in(desk: Desk) -> None:

@@ -2,7 +2,7 @@
 // The voting pass is what a device keeps, in the same JSON form that the command line writes.
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { blind, finalize, type Blinding } from "./blindrsa.ts";
+import { blind, finalize, verifyBlind, type Blinding } from "./blindrsa.ts";
 import { fromHex, hex, type Bytes } from "./bytes.ts";
 import type { Credential } from "./code.ts";
 import type { BallotContext } from "./context.ts";
@@ -63,6 +63,13 @@ export async function takeAnswer(context: BallotContext, pass: VotingPass, regis
   if (blinding === undefined || spki === undefined) throw new ClientError("pass-damaged");
   const signature = await finalize(spki, context.tokenMessage(tokenPublic(pass)), answer, blinding.inverse);
   return { ...pass, signatures: pass.signatures.map((old, k) => (k === registrar - 1 ? signature : old)) };
+}
+
+/** That every registrar signed the token of a pass that came from elsewhere. Throws pass-damaged. */
+export async function checkToken(context: BallotContext, pass: VotingPass): Promise<void> {
+  const message = context.tokenMessage(tokenPublic(pass));
+  const valid = await Promise.all(context.registrars.map((spki, k) => verifyBlind(spki, message, pass.signatures[k] ?? new Uint8Array())));
+  if (pass.signatures.length !== context.registrars.length || !valid.every(Boolean)) throw new ClientError("pass-damaged");
 }
 
 export function passToJson(pass: VotingPass): string {

@@ -14,8 +14,11 @@ import { encodeTest } from "./handover.ts";
 import { drawQr } from "./qr.ts";
 import { Session } from "./session.ts";
 import type { Shelf } from "./store.ts";
-import { attempt, codeOf, explain, isPassing, stop, stops } from "./words.ts";
+import { attempt, codeOf, explain, stop, stops } from "./words.ts";
 
+// What the browser's own way back leads away from.
+const REVIEW = "review";
+// After these the letter gives no ballot paper, or the device has lost its own.
 const NO_PAPER = ["credential-unknown", "factor-wrong", "factor-locked", "token-issued", "letter-struck", "gone"];
 
 /** What differs between a voter's own device and a kiosk. */
@@ -23,13 +26,13 @@ export interface Place {
   shelfOf(voter: string): Shelf;
   /** The code was taken, or the page came up again: show where this voter stands. */
   arrived(session: Session): Promise<void>;
-  /** The vote is about to be sent. */
+  /** A token, and then the vote, is about to be sent. */
   casting(): void;
   /** The promise is there. */
   done(session: Session): void;
-  /** A cast failed with the token there, or perhaps on its way. */
+  /** A cast was not answered as it should be. */
   unanswered(session: Session, error: unknown): void;
-  /** A cast failed before anything was given or sent. */
+  /** The letter gives no token: nothing was given or sent. */
   nothingSent(): void;
 }
 
@@ -39,6 +42,7 @@ export class Booth {
   given: VotingPass | null = null;
   private prepared: PreparedBallot | null = null;
   private choice: Choice = [];
+  private hash = "";
 
   constructor(
     readonly setup: Setup,
@@ -55,8 +59,8 @@ export class Booth {
     });
     byId("test-details").addEventListener("toggle", () => this.showNumber());
     addEventListener("popstate", () => this.wentBack());
-    on("back", () => history.back());
-    on("cast", () => this.castNow());
+    on("back", () => (history.state === REVIEW ? history.back() : this.leaveReview()));
+    on("cast", () => this.castNow(button("cast")));
     on("test", () => this.testBallot());
     on("test-done", () => this.showBallot());
   }
@@ -66,7 +70,14 @@ export class Booth {
   }
 
   showBallot(): void {
+    for (const part of document.querySelectorAll<HTMLElement>("[data-earlier]")) part.hidden = (this.session?.promise ?? null) === null;
     showStep("ballot", "ballot");
+  }
+
+  /** The ballot that was locked and not sent, or the paper to lock another one. */
+  showUnsent(): void {
+    if (this.prepared === null) this.showBallot();
+    else showStep("review", "review");
   }
 
   /** Nothing of a choice stays on the page. */
@@ -96,7 +107,7 @@ export class Booth {
         fieldError(input, byId(`${input.id}-error`), "");
       } catch (error) {
         const count = code.value.replace(/[^0-9a-z]/gi, "").length;
-        fieldError(input, byId(`${input.id}-error`), message(codeOf(error), { count }));
+        fieldError(input, byId(`${input.id}-error`), message(input === code && count === 0 ? "code-empty" : codeOf(error), { count }));
         input.focus();
       }
     }
@@ -116,10 +127,11 @@ export class Booth {
   }
 
   private refusedAtCode(error: unknown): void {
-    if (stops(error) && !this.session?.waiting) return stop(error);
-    showError(explain(error));
+    if (stops(error)) return stop(error);
     const wrong = codeOf(error) === "factor-wrong" ? "factor" : codeOf(error) === "credential-unknown" ? "code" : null;
-    if (wrong !== null) fieldError(byId(wrong), byId(`${wrong}-error`), explain(error));
+    if (wrong === null) return showError(explain(error));
+    fieldError(byId(wrong), byId(`${wrong}-error`), explain(error));
+    byId(wrong).focus();
   }
 
   // Ballot paper
@@ -168,17 +180,24 @@ export class Booth {
     byId("ballot-qr").replaceChildren();
     const test = byId<HTMLDetailsElement>("test-details");
     test.open = test.hidden = byId("back").hidden = false;
-    history.pushState(null, "");
+    if (history.state !== REVIEW) history.pushState(REVIEW, "");
+    this.hash = location.hash;
     showStep("review", "review");
   }
 
   private showNumber(): void {
-    if (this.prepared !== null) drawQr(byId("ballot-qr"), `${this.data["check"] ?? ""}#ballot=${hex(this.prepared.ballotId)}`, message("qr"));
+    if (this.prepared !== null) drawQr(byId("ballot-qr"), `${this.data["check"] ?? ""}#ballot=${hex(this.prepared.ballotId)}`, message("qr-ballot"));
   }
 
   /** The browser's own way back leads to the ballot paper, the choice still on it. */
   private wentBack(): void {
-    if (byId("step-review").hidden || this.session?.waiting) return;
+    // A link to a place on this page moves through the history as well; it changes the fragment.
+    const within = history.state === REVIEW || location.hash !== this.hash;
+    this.hash = location.hash;
+    if (!within && !byId("step-review").hidden) this.leaveReview();
+  }
+
+  private leaveReview(): void {
     this.prepared = null;
     this.showBallot();
   }
@@ -186,8 +205,8 @@ export class Booth {
   private testBallot(): void {
     if (this.prepared === null) return;
     const link = `${this.data["check"] ?? ""}${encodeTest({ ...this.prepared, choice: this.choice })}`;
-    drawQr(byId("test-qr"), link, message("qr"));
-    byId<HTMLAnchorElement>("test-link").href = link;
+    drawQr(byId("test-qr"), link, message("qr-test"));
+    document.getElementById("test-link")?.setAttribute("href", link);
     byId("test-text").textContent = link;
     this.prepared = null; // what was tested is never cast
     showStep("test", "review");
@@ -195,34 +214,21 @@ export class Booth {
 
   // Cast
 
-  private async castNow(): Promise<void> {
+  /** Sends the locked ballot, or once more what was sent and not answered. */
+  async castNow(from: HTMLButtonElement): Promise<void> {
     const { session, prepared } = this;
-    if (session === null || prepared === null) return;
-    await attempt(
-      button("cast"),
-      "busy-cast",
-      async () => {
-        byId("test-details").hidden = true; // what may have been cast is never tested
-        this.place.casting();
-        await session.fetchToken();
-        await session.cast(prepared);
-        this.arrive(session);
-      },
-      (error) => this.failed(session, error),
-    );
-  }
-
-  /** Sends again what was not answered; for the token's answer, all of the cast. */
-  async retry(from: HTMLButtonElement): Promise<void> {
-    const { session, prepared } = this;
-    if (session === null) return;
+    if (session === null || (prepared === null && !session.waiting)) return this.showBallot();
     await attempt(
       from,
       "busy-cast",
       async () => {
+        showStep("sending", "review");
+        this.place.casting();
         await session.fetchToken();
-        if (session.waiting) await session.resend();
-        else if (prepared !== null) await session.cast(prepared);
+        // From here on this ballot may be counted: it is never tested, and never changed.
+        this.prepared = null;
+        if (prepared === null) await session.resend();
+        else await session.cast(prepared);
         this.arrive(session);
       },
       (error) => this.failed(session, error),
@@ -230,21 +236,19 @@ export class Booth {
   }
 
   private arrive(session: Session): void {
-    this.prepared = null;
     this.hideChoice();
     this.place.done(session);
   }
 
   private failed(session: Session, error: unknown): void {
-    byId("back").hidden = byId("test-details").hidden = session.waiting;
-    // Without a token, and with no token on its way, nothing has happened yet.
-    if (!session.waiting && !isPassing(error) && codeOf(error) !== "signature-invalid") return this.lost(error);
-    this.place.unanswered(session, error);
+    if (session.waiting) return this.place.unanswered(session, error);
+    if (!NO_PAPER.includes(codeOf(error)) && !stops(error)) return this.place.unanswered(session, error);
+    this.place.nothingSent();
+    this.lost(error);
   }
 
   /** Nothing was sent. Where the letter gives no ballot paper, or the device lost its own, the code is asked again. */
   private lost(error: unknown): void {
-    this.place.nothingSent();
     if (stops(error)) return stop(error);
     if (NO_PAPER.includes(codeOf(error))) {
       this.prepared = this.session = null;

@@ -6,11 +6,12 @@ import { fromBase64, fromHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import type { Fetch } from "../core/log.ts";
 import { loadSetup } from "../core/setup.ts";
-import { byId, followFragments, grouped, listChoice, message, showError } from "./dom.ts";
+import { byId, followFragments, grouped, listChoice, message, showError, takeFragment } from "./dom.ts";
 import { decodeTest } from "./handover.ts";
 import { logAt } from "./services.ts";
 
 const EXPECTED = "stembus/expected";
+const REMEMBERED_MS = 15 * 60_000;
 const app = byId("app");
 const readLog = savedLog() ?? logAt(app.dataset["log"] ?? "/log/");
 
@@ -49,19 +50,24 @@ async function check(): Promise<void> {
   }
 }
 
+/** The number of the first scan, which opened in another tab; nothing once it is old. */
 function remembered(): string {
   try {
-    return localStorage.getItem(EXPECTED) ?? "";
+    const [id, until] = (localStorage.getItem(EXPECTED) ?? "").split(" ");
+    if (id !== undefined && Number(until) > Date.now()) return id;
+    localStorage.removeItem(EXPECTED);
   } catch {
-    return "";
+    // without storage the number is compared by eye
   }
+  return "";
 }
 
 function remember(id: string): void {
   try {
-    localStorage.setItem(EXPECTED, id);
+    if (id === "") localStorage.removeItem(EXPECTED);
+    else localStorage.setItem(EXPECTED, `${id} ${Date.now() + REMEMBERED_MS}`);
   } catch {
-    // without storage the number is compared by eye
+    // the same
   }
 }
 
@@ -69,8 +75,7 @@ byId("form-check").addEventListener("submit", (event) => {
   event.preventDefault();
   void check();
 });
-const fragment = decodeURIComponent(location.hash);
-history.replaceState(null, "", location.pathname);
+const fragment = takeFragment();
 const announced = /^#ballot=([0-9a-f]{64})$/.exec(fragment)?.[1];
 if (announced !== undefined) remember(announced);
 byId<HTMLInputElement>("expected").value = grouped(remembered());

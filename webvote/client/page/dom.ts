@@ -34,7 +34,9 @@ export function showStep(step: string, progress?: string): void {
     }
   }
   window.scrollTo(0, 0);
-  document.querySelector<HTMLElement>(`#step-${step} h1`)?.focus();
+  const heading = document.querySelector<HTMLElement>(`#step-${step} h1`);
+  document.title = [heading?.textContent, ...document.title.split(" - ").slice(-1)].join(" - ");
+  heading?.focus();
 }
 
 export function showError(text: string): void {
@@ -93,9 +95,22 @@ export function listChoice(
   });
 }
 
+/** What an address says behind its `#`, taken out of it. The name of a place on the page says nothing. */
+export function takeFragment(): string {
+  const fragment = hasMessage() ? location.hash : "";
+  history.replaceState(null, "", location.pathname);
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    return fragment;
+  }
+}
+
+function hasMessage(): boolean {
+  return location.hash !== "" && document.getElementById(location.hash.slice(1)) === null;
+}
+
 /** A link scanned while the page stands open changes only the fragment: begin again, so that it is taken in. */
 export function followFragments(): void {
-  addEventListener("hashchange", () => {
-    if (location.hash !== "") location.reload();
-  });
+  addEventListener("hashchange", () => hasMessage() && location.reload());
 }

@@ -28,7 +28,7 @@ export function follow(text: string, setup: Setup, readLog: Fetch, signposts: st
   const look = async (round: number): Promise<void> => {
     if (!current()) return;
     try {
-      const found = await findBallot(readLog, setup, wanted, await askSignposts(signposts));
+      const found = await findBallot(readLog, setup, wanted, await askSignposts(signposts, promise.batch));
       if (!current()) return;
       if (found.state === "found") return showFound(found.index, found.receipt);
       if (found.state === "missing") return void (byId("batch-state").textContent = message("missing"));

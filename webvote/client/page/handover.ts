@@ -1,10 +1,11 @@
 // What travels between devices as text: voting pass, ballot number, and the contents of a test.
 // Decides these forms only; they go in the fragment of an address, which no server sees.
-import { base64url, concat, fromBase64url, fromHex, hex, u32 } from "../core/bytes.ts";
-import { ClientError } from "../core/errors.ts";
+import { base64url, concat, equal, fromBase64url, fromBig, fromHex, hex, u32 } from "../core/bytes.ts";
+import { ClientError, namingNow } from "../core/errors.ts";
 import { passFromJson, type VotingPass } from "../core/token.ts";
 
 const SIGNATURE_BYTES = 384;
+const NAME_BYTES = 8;
 
 export interface BallotTest {
   readonly commitment: Uint8Array;
@@ -29,27 +30,37 @@ export function decodeTest(text: string): BallotTest {
   };
 }
 
-/** A complete pass in few bytes: token secret, casts, the registrars' signatures. */
+/** A pass in few bytes, for a QR code: beginning of the referendum id, token secret, casts, then for each registrar its
+ * signature, or where it has not answered yet, the blinding with which the same request can be made again. */
 export function encodePass(pass: VotingPass): string {
-  const signatures = pass.signatures.filter((signature) => signature !== null);
-  return `#pass=${base64url(concat(fromHex(hex(pass.tokenSecret)), u32(pass.casts), ...signatures))}`;
+  const parts = pass.signatures.map((signature, k) => {
+    const blinding = pass.blindings[k];
+    if (signature !== null) return concat(Uint8Array.of(1), signature);
+    if (blinding === undefined) throw new ClientError("pass-damaged");
+    return concat(Uint8Array.of(0), blinding.blinded, fromBig(blinding.inverse, SIGNATURE_BYTES));
+  });
+  return `#pass=${base64url(concat(pass.referendum.slice(0, NAME_BYTES), pass.tokenSecret, u32(pass.casts), ...parts))}`;
 }
 
+/** Throws pass-damaged or pass-other. */
 export function decodePass(fragment: string, referendum: Uint8Array): VotingPass {
-  const data = fromBase64url(fragment.replace(/^#pass=/, ""));
-  const count = (data.length - 36) / SIGNATURE_BYTES;
-  if (!Number.isInteger(count) || count < 1) throw new ClientError("pass-damaged");
-  const signatures = Array.from({ length: count }, (_, k) => hex(data.slice(36 + k * SIGNATURE_BYTES, 36 + (k + 1) * SIGNATURE_BYTES)));
-  return passFromJson(
-    JSON.stringify({
-      format: "stembus-voting-pass-v1",
-      referendum: hex(referendum),
-      token_key: hex(data.slice(0, 32)),
-      blindings: signatures.map(() => ["00", "0"]),
-      signatures,
-      casts: new DataView(data.buffer, data.byteOffset).getUint32(32),
-    }),
-  );
+  return namingNow("pass-damaged", () => {
+    const data = fromBase64url(fragment.replace(/^#pass=/, ""));
+    let at = 0;
+    const take = (length: number): Uint8Array => {
+      if (at + length > data.length) throw new ClientError("pass-damaged");
+      return data.slice(at, (at += length));
+    };
+    if (!equal(take(NAME_BYTES), referendum.slice(0, NAME_BYTES))) throw new ClientError("pass-other");
+    const [secret, casts] = [take(32), new DataView(take(4).buffer).getUint32(0)];
+    const [signatures, blindings]: [(string | null)[], [string, string][]] = [[], []];
+    while (at < data.length) {
+      const complete = take(1)[0] === 1;
+      signatures.push(complete ? hex(take(SIGNATURE_BYTES)) : null);
+      blindings.push(complete ? ["00", "0"] : [hex(take(SIGNATURE_BYTES)), hex(take(SIGNATURE_BYTES))]);
+    }
+    return passFromJson(JSON.stringify({ format: "stembus-voting-pass-v1", referendum: hex(referendum), token_key: hex(secret), blindings, signatures, casts }));
+  });
 }
 
 /** A tracking code: ballot id, dash, batch. */

@@ -2,9 +2,8 @@
 //
 // Wipes the page after each voter and after silence, with a warning before; but never between the request for a token
 // and the promise, when the voter has something to lose. Then the screen shows no choice, and gives the voting pass out.
-import { isComplete } from "../core/token.ts";
 import { Booth } from "./booth.ts";
-import { byId, button, on, showStep, message } from "./dom.ts";
+import { byId, button, message, on, showStep, takeFragment } from "./dom.ts";
 import { follow } from "./follow.ts";
 import { encodePass } from "./handover.ts";
 import { openBooth } from "./open.ts";
@@ -12,7 +11,7 @@ import { drawQr } from "./qr.ts";
 import { logAt } from "./services.ts";
 import type { Session } from "./session.ts";
 import { Fleeting } from "./store.ts";
-import { explain } from "./words.ts";
+import { codeOf, explain, isPassing } from "./words.ts";
 
 const data = byId("app").dataset;
 const readLog = logAt(data["log"] ?? "/log/");
@@ -32,21 +31,24 @@ function watchSilence(): void {
   const warning = byId<HTMLDialogElement>("silence");
   let timer = 0;
   const rest = (): void => {
+    // Only the warning's own button goes on: a touch that closed it would also press what lies underneath.
+    if (warning.open) return;
     clearTimeout(timer);
-    if (warning.open) warning.close();
     timer = window.setTimeout(warn, (seconds - WARNING_SECONDS) * 1000);
   };
   const warn = (): void => {
     if (guarded) return rest();
     warning.showModal();
-    timer = window.setTimeout(() => (guarded ? rest() : wipe()), WARNING_SECONDS * 1000);
+    timer = window.setTimeout(wipe, WARNING_SECONDS * 1000);
   };
-  for (const sign of ["pointerdown", "keydown", "input"]) addEventListener(sign, rest, { passive: true });
+  on("still-here", () => warning.close());
+  warning.addEventListener("close", rest);
+  for (const sign of ["pointerdown", "keydown", "input", "click"]) addEventListener(sign, rest, { passive: true });
   rest();
 }
 
 async function start(): Promise<void> {
-  history.replaceState(null, "", location.pathname);
+  takeFragment();
   const setup = await openBooth(readLog, data["referendum"] ?? "");
   if (setup === null) return;
   watchSilence();
@@ -62,7 +64,6 @@ async function start(): Promise<void> {
       casting: () => {
         guarded = true;
         booth.hideChoice();
-        showStep("sending", "review");
       },
       nothingSent: () => {
         guarded = false;
@@ -72,7 +73,7 @@ async function start(): Promise<void> {
         const text = session.promise;
         if (text !== null) {
           follow(text, setup, readLog, data["signposts"] ?? "", () => booth.session?.promise === text);
-          drawQr(byId("promise-qr"), text, message("qr"));
+          drawQr(byId("promise-qr"), text, message("qr-promise"));
         }
         showStep("done", "done");
       },
@@ -83,22 +84,23 @@ async function start(): Promise<void> {
 
   /** What happened to the vote is not known yet: the voter tries again, or takes the pass home on paper. */
   function showUnanswered(session: Session, error: unknown): void {
-    byId("unanswered-reason").textContent = explain(error);
-    const complete = isComplete(session.pass);
-    byId("pass-part").hidden = !complete;
-    if (complete) {
-      const { pathname } = new URL(data["vote"] ?? "/", location.href);
-      drawQr(byId("pass-qr"), `${location.origin}${pathname}${encodePass(session.pass)}`, message("qr"));
-    }
+    // A registrar that refused for good has given nothing out; whatever else happened, there may be a token.
+    guarded = session.waiting || session.complete || isPassing(error) || codeOf(error) === "signature-invalid";
+    byId("unanswered-reason").textContent = isPassing(error) ? "" : explain(error);
+    byId("pass-part").hidden = byId("printed-part").hidden = true;
     showStep("unanswered", "review");
+    const { pathname } = new URL(data["vote"] ?? "/", location.href);
+    byId("pass-part").hidden = !guarded || !drawQr(byId("pass-qr"), `${location.origin}${pathname}${encodePass(session.pass)}`, message("qr-pass"));
   }
 
-  on("retry", () => booth.retry(button("retry")));
+  on("retry", () => booth.castNow(button("retry")));
   on("print", () => window.print());
   on("print-pass", () => {
     window.print();
-    guarded = false; // it is on paper now
+    // Whether paper came out is for the voter to say.
+    byId("printed-part").hidden = false;
   });
+  on("printed", wipe);
   on("give-up", wipe);
   on("remove", wipe);
   booth.showCode();

@@ -1,11 +1,14 @@
 // QR codes as SVG elements, built without markup so that trusted types hold.
-import { correction, generate } from "lean-qr";
+import { correction, generate, type Bitmap2D } from "lean-qr";
 
 const SVG = "http://www.w3.org/2000/svg";
 const BORDER = 4;
 
-export function drawQr(target: HTMLElement, text: string, label: string): void {
-  const code = generate(text, { minCorrectionLevel: correction.M });
+/** False for a text that is too long for any code: then nothing is drawn. */
+export function drawQr(target: HTMLElement, text: string, label: string): boolean {
+  target.replaceChildren();
+  const code = encoded(text);
+  if (code === null) return false;
   const svg = document.createElementNS(SVG, "svg");
   const width = code.size + 2 * BORDER;
   svg.setAttribute("viewBox", `0 0 ${width} ${width}`);
@@ -19,5 +22,17 @@ export function drawQr(target: HTMLElement, text: string, label: string): void {
   }
   path.setAttribute("d", squares.join(""));
   svg.append(path);
-  target.replaceChildren(svg);
+  target.append(svg);
+  return true;
+}
+
+function encoded(text: string): Bitmap2D | null {
+  for (const minCorrectionLevel of [correction.M, correction.L]) {
+    try {
+      return generate(text, { minCorrectionLevel });
+    } catch {
+      // too long at this level
+    }
+  }
+  return null;
 }

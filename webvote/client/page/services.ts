@@ -51,10 +51,10 @@ export function logAt(base: string): (path: string) => Promise<Uint8Array> {
   };
 }
 
-/** Where batches stand, as the site says; nothing when it does not say. A false answer is found out later. */
-export async function askSignposts(url: string): Promise<Signposts> {
+/** Where a batch stands, as the site says; nothing when it does not say. A false answer is found out later. */
+export async function askSignposts(url: string, batch: number): Promise<Signposts> {
   try {
-    const found: unknown = await (await request(url, { method: "GET" })).json();
+    const found: unknown = await (await request(`${url}${batch}`, { method: "GET" })).json();
     const isPair = (pair: unknown): pair is [number, number] => Array.isArray(pair) && pair.length === 2 && pair.every(Number.isSafeInteger);
     return Array.isArray(found) ? found.filter(isPair) : [];
   } catch {

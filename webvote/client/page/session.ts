@@ -9,10 +9,10 @@ import { credentialKey } from "../core/code.ts";
 import { prepare, signBallot, turnOf, type Choice, type PreparedBallot } from "../core/ballot.ts";
 import { checkPromise } from "../core/receipt.ts";
 import type { Setup } from "../core/setup.ts";
-import { isComplete, makeRequest, newPass, passFromJson, passToJson, takeAnswer, tokenPublic, type TokenRequest, type VotingPass } from "../core/token.ts";
+import { checkToken, isComplete, makeRequest, newPass, passFromJson, passToJson, takeAnswer, tokenPublic, type TokenRequest, type VotingPass } from "../core/token.ts";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { ServiceError, askToken, castBallot, checkLetter } from "./services.ts";
-import { Store, alone, type Memory, type Shelf } from "./store.ts";
+import { Store, alone, newMemory, type Memory, type Shelf } from "./store.ts";
 
 export class Session {
   private constructor(
@@ -36,18 +36,19 @@ export class Session {
     const session = new Session(setup, voter, shelfOf(voter));
     await alone(voter, async () => {
       const { shelf } = session;
-      if (shelf.read() === null) shelf.write({ pass: passToJson(given ?? (await newPass(setup.context))), waiting: null, promises: [] });
+      if (shelf.read() === null) shelf.write({ ...newMemory(passToJson(given ?? (await newPass(setup.context)))), asked: given !== null });
       const { pass } = session;
       shelf.keepRequests(isComplete(pass) ? [] : setup.manifest.registrars.map((_, k) => makeRequest(pass, k + 1, credential, factor)));
     });
     return session;
   }
 
-  /** Goes on with a complete pass from another device. */
-  static adopt(setup: Setup, pass: VotingPass): Session {
+  /** Goes on with a complete pass from another device. Throws pass-damaged unless every registrar signed its token. */
+  static async adopt(setup: Setup, pass: VotingPass): Promise<Session> {
+    await checkToken(setup.context, pass);
     const voter = hex(tokenPublic(pass));
     const shelf = new Store(hex(setup.referendum), voter);
-    if (shelf.read() === null) shelf.write({ pass: passToJson(pass), waiting: null, promises: [] });
+    if (shelf.read() === null) shelf.write({ ...newMemory(passToJson(pass)), asked: true });
     shelf.announce(voter);
     return new Session(setup, voter, shelf);
   }
@@ -60,6 +61,8 @@ export class Session {
 
   /** Exchanges code and second factor for a token; asks nothing that was answered before. */
   async fetchToken(): Promise<void> {
+    if (this.complete) return;
+    this.shelf.write({ ...this.memory(), asked: true });
     await this.askRegistrars(async (url, request, registrar) => {
       const signed = await takeAnswer(this.setup.context, this.pass, registrar, await askToken(url, request));
       this.shelf.write({ ...this.memory(), pass: passToJson(signed) });
@@ -78,9 +81,8 @@ export class Session {
         try {
           await ask(url, request, index + 1);
         } catch (error) {
-          // This letter's token went to another pass: ours never got one and never will.
-          const hopeless = error instanceof ServiceError && error.code === "token-issued";
-          if (hopeless && signatures.every((signature) => signature === null)) this.shelf.remove();
+          // This letter's token went to another pass. Ours never asked for one, so it never will be of use.
+          if (error instanceof ServiceError && error.code === "token-issued" && !this.memory().asked) this.shelf.remove();
           throw error;
         }
       }
@@ -142,9 +144,10 @@ export class Session {
     });
   }
 
-  /** Lets go of a ballot that the box refused, so that another one can be made. */
+  /** Puts a ballot aside that the box refused, so that another one can be made. */
   discard(): void {
-    this.shelf.write({ ...this.memory(), waiting: null });
+    const memory = this.memory();
+    this.shelf.write({ ...memory, waiting: null, refused: aside(memory) });
   }
 
   private sign(prepared: PreparedBallot, pass: VotingPass): void {
@@ -152,7 +155,8 @@ export class Session {
     // From here on this body may be counted, so it can no longer be tested: the seed goes first.
     prepared.seed.fill(0);
     const raw = signBallot(this.setup.context, pass, prepared, pass.casts);
-    this.shelf.write({ ...this.memory(), pass: passToJson(pass), waiting: hex(raw) });
+    const memory = this.memory();
+    this.shelf.write({ ...memory, pass: passToJson(pass), waiting: hex(raw), refused: aside(memory) });
   }
 
   private async send(prepared: PreparedBallot | null): Promise<void> {
@@ -162,8 +166,8 @@ export class Session {
     } catch (error) {
       if (!(error instanceof ServiceError) || error.code !== "out-of-turn") throw error;
       // Another device with this pass has cast meanwhile. The newest wish counts: take the next turn.
-      const pass = { ...this.pass, casts: this.nextTurn(error) };
-      this.shelf.write({ ...this.memory(), pass: passToJson(pass), waiting: null });
+      const pass = { ...this.pass, casts: this.nextTurn(error, raw) };
+      this.shelf.write({ ...this.memory(), pass: passToJson(pass) });
       if (prepared === null) throw error;
       this.sign(prepared, pass);
       const again = this.waitingBallot;
@@ -171,13 +175,21 @@ export class Session {
     }
   }
 
-  /** The turn after the ballot that the box shows. Throws turn-unproven when it shows none of this pass, or an old one. */
-  private nextTurn(refusal: ServiceError): number {
-    const { pass } = this;
-    const shown = refusal.detail["current"];
-    const next = turnOf(this.setup.context, pass, typeof shown === "string" && /^([0-9a-f]{2})+$/.test(shown) ? fromHex(shown) : new Uint8Array()) + 1;
-    if (next <= pass.casts) throw new ServiceError("turn-unproven");
-    return next;
+  /** The turn after the ballot that the box shows. Throws turn-unproven unless it shows one of this pass that another
+   * device made, and that took the turn of the ballot `sent`: what this device signed itself is no proof of anything. */
+  private nextTurn(refusal: ServiceError, sent: Uint8Array): number {
+    const { context } = this.setup;
+    const text = refusal.detail["current"];
+    const shown = typeof text === "string" && /^([0-9a-f]{2})+$/.test(text) ? fromHex(text) : new Uint8Array();
+    const turn = turnOf(context, this.pass, shown);
+    if (turn < context.seqOf(sent) || this.isOwn(shown)) throw new ServiceError("turn-unproven");
+    return turn + 1;
+  }
+
+  private isOwn(raw: Uint8Array): boolean {
+    const { waiting, refused, promises } = this.memory();
+    const promised = promises.map((text) => (JSON.parse(text) as { readonly cast_hash: string }).cast_hash);
+    return [waiting, ...refused].includes(hex(raw)) || promised.includes(hex(sha256(raw)));
   }
 
   /** Checks the promise against the very bytes that were sent before the ballot is let go. */
@@ -187,6 +199,7 @@ export class Session {
     const memory = this.memory();
     const pass = passFromJson(memory.pass);
     this.shelf.write({
+      ...memory,
       pass: passToJson({ ...pass, casts: pass.casts + 1 }),
       waiting: null,
       promises: [...memory.promises, new TextDecoder().decode(answer)],
@@ -196,4 +209,9 @@ export class Session {
   remove(): void {
     this.shelf.remove();
   }
+}
+
+/** The refused ballots, with the waiting one among them. */
+function aside({ waiting, refused }: Memory): readonly string[] {
+  return waiting === null || refused.includes(waiting) ? refused : [...refused, waiting];
 }

@@ -6,8 +6,17 @@ import type { TokenRequest } from "../core/token.ts";
 
 export interface Memory {
   readonly pass: string;
+  /** A token was asked for with this pass, and may have been given: it is never thrown away again. */
+  readonly asked: boolean;
+  /** A signed ballot without a promise. */
   readonly waiting: string | null;
+  /** Signed ballots that the box did not take and that another one replaced. */
+  readonly refused: readonly string[];
   readonly promises: readonly string[];
+}
+
+export function newMemory(pass: string): Memory {
+  return { pass, asked: false, waiting: null, refused: [], promises: [] };
 }
 
 const PREFIX = "stembus";
@@ -127,10 +136,9 @@ export function letterId(): string | null {
   return sessionStorage.getItem(LETTER);
 }
 
-/** This tab is about nobody any more. */
+/** This tab is about nobody any more: no request, no second factor stays in it. */
 export function forget(): void {
-  forgetCurrent();
-  sessionStorage.removeItem(LETTER);
+  sessionStorage.clear();
 }
 
 /** Runs `work` while no other tab of this device does the same for this voter. */

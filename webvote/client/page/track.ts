@@ -4,7 +4,7 @@ import { fromHex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import { findBallot } from "../core/receipt.ts";
 import { loadSetup } from "../core/setup.ts";
-import { byId, followFragments, message, save, showError } from "./dom.ts";
+import { byId, followFragments, message, save, showError, takeFragment } from "./dom.ts";
 import { readTracking } from "./handover.ts";
 import { askSignposts, logAt } from "./services.ts";
 
@@ -23,7 +23,7 @@ async function track(): Promise<void> {
     wanted = readTracking(byId<HTMLTextAreaElement>("tracking").value);
     const setup = await loadSetup(readLog, fromHex(app.dataset["referendum"] ?? ""));
     checked = true;
-    const found = await findBallot(readLog, setup, { ...wanted, castHash: null }, await askSignposts(app.dataset["signposts"] ?? ""));
+    const found = await findBallot(readLog, setup, { ...wanted, castHash: null }, await askSignposts(app.dataset["signposts"] ?? "", wanted.batch));
     if (found.state !== "found") {
       outcome.textContent = message(found.state === "missing" ? "not-in-batch" : found.state, { batch: wanted.batch });
       return;
@@ -42,9 +42,8 @@ byId("form-track").addEventListener("submit", (event) => {
   event.preventDefault();
   void track();
 });
-const fragment = decodeURIComponent(location.hash.slice(1));
+const fragment = takeFragment().slice(1);
 if (fragment !== "") {
-  history.replaceState(null, "", location.pathname);
   byId<HTMLTextAreaElement>("tracking").value = fragment;
   void track();
 }

@@ -5,7 +5,7 @@ import { codeFromFragment } from "../core/code.ts";
 import { ClientError } from "../core/errors.ts";
 import { isComplete, passFromJson, passToJson, type VotingPass } from "../core/token.ts";
 import { Booth } from "./booth.ts";
-import { byId, button, followFragments, message, on, save, showError, showStep } from "./dom.ts";
+import { byId, button, followFragments, message, on, save, showError, showStep, takeFragment } from "./dom.ts";
 import { follow } from "./follow.ts";
 import { decodePass, encodePass } from "./handover.ts";
 import { openBooth } from "./open.ts";
@@ -19,8 +19,7 @@ const data = byId("app").dataset;
 const readLog = logAt(data["log"] ?? "/log/");
 
 async function start(): Promise<void> {
-  const fragment = location.hash;
-  history.replaceState(null, "", location.pathname);
+  const fragment = takeFragment();
   if (!storageWorks()) return stop(new ClientError("storage"));
   const letter = fragment.startsWith("#pass=") ? {} : codeFromFragment(fragment);
   // The letter's own number wins over the page's: a page of another referendum is found out here.
@@ -36,7 +35,7 @@ async function start(): Promise<void> {
         try {
           if (session.waiting) await session.resend();
         } catch (error) {
-          return showRefused(session, error);
+          return showUnanswered(session, error);
         }
         if (session.promise === null) booth.showBallot();
         else showDone(session);
@@ -44,23 +43,23 @@ async function start(): Promise<void> {
       casting: () => undefined,
       nothingSent: () => undefined,
       done: showDone,
-      unanswered: (session, error) => {
-        // What got lost on the way is sent again from the same screen.
-        if (isPassing(error) && !byId("step-review").hidden) showError(explain(error));
-        else showRefused(session, error);
-      },
+      unanswered: showUnanswered,
     },
     data,
   );
 
-  /** A ballot that was stored, sent and refused can be shown to others. */
-  function showRefused(session: Session, error: unknown): void {
+  /** What got lost on the way is sent again; a ballot that was signed, sent and refused can be shown to others. */
+  function showUnanswered(session: Session, error: unknown): void {
     if (!session.waiting) {
-      booth.showBallot();
+      booth.showUnsent();
       return showError(explain(error));
     }
+    if (isPassing(error)) return showStep("unanswered", "review");
     byId("refused-reason").textContent = explain(error);
-    byId("another-part").hidden = codeOf(error) !== "ballot-rejected" || !session.mayCast;
+    byId("another-part").hidden = !["ballot-rejected", "out-of-turn"].includes(codeOf(error)) || !session.mayCast;
+    byId("another-turn").hidden = codeOf(error) !== "out-of-turn";
+    byId("another-refused").hidden = codeOf(error) === "out-of-turn";
+    byId("earlier-part").hidden = session.promise === null;
     showStep("refused", "review");
   }
 
@@ -69,26 +68,40 @@ async function start(): Promise<void> {
     if (text === null || setup === null) return;
     const tracking = follow(text, setup, readLog, data["signposts"] ?? "", () => booth.session?.promise === text);
     byId<HTMLAnchorElement>("track-link").href = `${data["track"] ?? ""}#${tracking.replace(/ /g, "")}`;
-    byId("revote").hidden = !session.mayCast;
+    const revote = document.getElementById("revote-part");
+    if (revote !== null) revote.hidden = !session.mayCast;
     byId("pass-qr").replaceChildren();
     showStep("done", "done");
   }
 
   /** Goes on with a pass of another device. */
-  function adopt(pass: VotingPass): void {
+  async function adopt(pass: VotingPass): Promise<void> {
     if (hex(pass.referendum) !== hex(booth.setup.referendum)) throw new ClientError("pass-other");
-    if (isComplete(pass)) booth.session = Session.adopt(booth.setup, pass);
+    if (isComplete(pass)) booth.session = await Session.adopt(booth.setup, pass);
     else booth.given = pass; // its token was asked and not answered: the code is needed once more
   }
 
   async function takePassFile(file: File): Promise<void> {
     showError("");
     try {
-      adopt(passFromJson(await file.text()));
+      await adopt(passFromJson(await file.text()));
       await booth.enter();
     } catch (error) {
       showError(explain(error));
     }
+  }
+
+  function showPass(session: Session): void {
+    const drawn = drawQr(byId("pass-qr"), `${location.origin}${location.pathname}${encodePass(session.pass)}`, message("qr-pass"));
+    if (drawn) byId("pass-qr").focus();
+    else showError(message("pass-long"));
+  }
+
+  /** Another language begins the page again: the code that the letter's link brought goes with it. */
+  function keepCode(link: HTMLAnchorElement): void {
+    const code = byId<HTMLInputElement>("code").value;
+    const kept = byId("step-code").hidden || code === "" ? "" : new URLSearchParams({ code, id: hex(booth.setup.referendum) }).toString();
+    link.hash = kept;
   }
 
   /** Somebody else votes on this device: what was kept for the first stays kept. */
@@ -102,9 +115,11 @@ async function start(): Promise<void> {
     const file = (event.target as HTMLInputElement).files?.[0];
     if (file !== undefined) void takePassFile(file);
   });
+  for (const link of document.querySelectorAll<HTMLAnchorElement>("[data-language-link]")) link.addEventListener("click", () => keepCode(link));
   on("other", other);
   on("other-done", other);
-  on("retry", () => booth.retry(button("retry")));
+  for (const id of ["retry", "retry-refused"]) on(id, () => booth.castNow(button(id)));
+  for (const id of ["earlier", "keep"]) on(id, withSession(showDone));
   on("another", withSession((session) => {
     session.discard();
     booth.showBallot();
@@ -112,8 +127,8 @@ async function start(): Promise<void> {
   on("save-ballot", withSession((session) => save("stembus-ballot.bin", session.waitingBallot, "application/octet-stream")));
   on("save-promise", withSession((session) => save("stembus-promise.json", session.promise ?? "", "application/json")));
   on("save-pass", withSession((session) => save("stembus-voting-pass.json", passToJson(session.pass), "application/json")));
-  on("show-pass", withSession((session) => drawQr(byId("pass-qr"), `${location.origin}${location.pathname}${encodePass(session.pass)}`, message("qr"))));
-  on("revote", () => booth.showBallot());
+  on("show-pass", withSession(showPass));
+  document.getElementById("revote")?.addEventListener("click", () => booth.showBallot());
   on("remove", withSession((session) => {
     session.remove();
     booth.session = null;
@@ -122,7 +137,7 @@ async function start(): Promise<void> {
   }));
 
   try {
-    if (fragment.startsWith("#pass=") && confirm(message("pass-confirm"))) adopt(decodePass(fragment, setup.referendum));
+    if (fragment.startsWith("#pass=") && confirm(message("pass-confirm"))) await adopt(decodePass(fragment, setup.referendum));
     const voter = current();
     if (letter.code !== undefined) {
       byId<HTMLInputElement>("code").value = letter.code;

@@ -21,7 +21,6 @@ function detail(error: unknown, name: string): unknown {
 export function explain(error: unknown): string {
   const code = codeOf(error);
   const left = detail(error, "left");
-  if (code === "ballot-rejected" && detail(error, "check") === "V20") return message("too-many-casts");
   if (code === "setup-not-open") return message("not-open-yet");
   if (code === "setup-witnesses" || code === "setup-cancelled") return message(code);
   if (code.startsWith("setup")) return message("setup");
@@ -37,17 +36,19 @@ export function stop(error: unknown): void {
   showStep("stop");
 }
 
-/** Runs a step with its button locked; `failed` has the last word on what is shown. */
+/** Runs a step once at a time; `failed` has the last word on what is shown. The button is not disabled, which would
+ * take the focus from it. */
 export async function attempt(button: HTMLButtonElement, busy: string, work: () => Promise<void>, failed: (error: unknown) => void): Promise<void> {
+  if (button.ariaDisabled === "true") return;
   showError("");
   say(message(busy));
-  button.disabled = true;
+  button.ariaDisabled = "true";
   try {
     await work();
   } catch (error) {
     failed(error);
   } finally {
-    button.disabled = false;
+    button.ariaDisabled = null;
     say("");
   }
 }
