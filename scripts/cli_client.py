@@ -13,6 +13,7 @@ import importlib.util
 import shutil
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from pathlib import Path
 from types import ModuleType
@@ -150,11 +151,15 @@ def _fetch(url: str, policy: str | None) -> str:
     scripts, and with no header that leads elsewhere."""
     try:
         with urllib.request.build_opener(_NoRedirect).open(url, timeout=30) as response:
+            data = response.read(FILE_BYTES)
             if policy is not None and response.headers.get_all("Content-Security-Policy") != [policy]:
                 return "(served with another content security policy)"
             if "Refresh" in response.headers or "Link" in response.headers:
                 return "(served with a header that leads elsewhere)"
-            return hashlib.sha256(response.read(FILE_BYTES)).hexdigest()
+            return hashlib.sha256(data).hexdigest()
+    except urllib.error.HTTPError as error:
+        error.close()
+        return f"(not served: {error})"
     except (OSError, http.client.HTTPException, ValueError) as error:
         return f"(not served: {error})"
 
