@@ -55,38 +55,37 @@ export class Session {
 
   /** Asks the registrars whether this letter may vote. Nothing is used up but a try, by a wrong second factor. */
   async checkLetter(): Promise<void> {
-    await this.askRegistrars(checkLetter);
+    await alone(this.voter, () => this.askRegistrars(checkLetter));
     this.shelf.announce(this.voter);
   }
 
   /** Exchanges code and second factor for a token; asks nothing that was answered before. */
   async fetchToken(): Promise<void> {
-    if (this.complete) return;
-    this.shelf.write({ ...this.memory(), asked: true });
-    await this.askRegistrars(async (url, request, registrar) => {
-      const signed = await takeAnswer(this.setup.context, this.pass, registrar, await askToken(url, request));
-      this.shelf.write({ ...this.memory(), pass: passToJson(signed) });
+    await alone(this.voter, async () => {
+      if (this.complete) return;
+      this.shelf.write({ ...this.memory(), asked: true });
+      await this.askRegistrars(async (url, request, registrar) => {
+        const signed = await takeAnswer(this.setup.context, this.pass, registrar, await askToken(url, request));
+        this.shelf.write({ ...this.memory(), pass: passToJson(signed) });
+      });
     });
     this.shelf.keepRequests([]);
   }
 
   private async askRegistrars(ask: (url: string, request: TokenRequest, registrar: number) => Promise<void>): Promise<void> {
-    await alone(this.voter, async () => {
-      const requests = this.shelf.requests();
-      for (const [index, { url }] of this.setup.manifest.registrars.entries()) {
-        const { signatures } = this.pass;
-        if (signatures[index] !== null) continue;
-        const request = requests[index];
-        if (request === undefined) throw new ServiceError("gone");
-        try {
-          await ask(url, request, index + 1);
-        } catch (error) {
-          // This letter's token went to another pass. Ours never asked for one, so it never will be of use.
-          if (error instanceof ServiceError && error.code === "token-issued" && !this.memory().asked) this.shelf.remove();
-          throw error;
-        }
+    const requests = this.shelf.requests();
+    for (const [index, { url }] of this.setup.manifest.registrars.entries()) {
+      if (this.pass.signatures[index] !== null) continue;
+      const request = requests[index];
+      if (request === undefined) throw new ServiceError("gone");
+      try {
+        await ask(url, request, index + 1);
+      } catch (error) {
+        // This letter's token went to another pass. Ours never asked for one, so it never will be of use.
+        if (error instanceof ServiceError && error.code === "token-issued" && !this.memory().asked) this.shelf.remove();
+        throw error;
       }
-    });
+    }
   }
 
   private memory(): Memory {
@@ -145,9 +144,11 @@ export class Session {
   }
 
   /** Puts a ballot aside that the box refused, so that another one can be made. */
-  discard(): void {
-    const memory = this.memory();
-    this.shelf.write({ ...memory, waiting: null, refused: aside(memory) });
+  async discard(): Promise<void> {
+    await alone(this.voter, async () => {
+      const memory = this.memory();
+      this.shelf.write({ ...memory, waiting: null, refused: aside(memory) });
+    });
   }
 
   private sign(prepared: PreparedBallot, pass: VotingPass): void {

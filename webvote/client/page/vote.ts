@@ -110,7 +110,7 @@ async function start(): Promise<void> {
     location.reload();
   }
 
-  const withSession = (work: (session: Session) => void) => () => booth.session !== null && work(booth.session);
+  const withSession = (work: (session: Session) => void | Promise<void>) => () => booth.session !== null && work(booth.session);
   byId<HTMLInputElement>("pass-file").addEventListener("change", (event) => {
     const file = (event.target as HTMLInputElement).files?.[0];
     if (file !== undefined) void takePassFile(file);
@@ -120,8 +120,8 @@ async function start(): Promise<void> {
   on("other-done", other);
   for (const id of ["retry", "retry-refused"]) on(id, () => booth.castNow(button(id)));
   for (const id of ["earlier", "keep"]) on(id, withSession(showDone));
-  on("another", withSession((session) => {
-    session.discard();
+  on("another", withSession(async (session) => {
+    await session.discard();
     booth.showBallot();
   }));
   on("save-ballot", withSession((session) => save("stembus-ballot.bin", session.waitingBallot, "application/octet-stream")));
