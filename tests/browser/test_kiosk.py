@@ -57,9 +57,11 @@ def test_a_kiosk_is_wiped_after_silence_with_a_warning_before(page: Page, site: 
     assert violations(page) == []
     page.locator("#still-here").click()
     expect(page.locator("#silence")).to_be_hidden()
-    page.clock.fast_forward(39_000)
+    page.clock.fast_forward(20_000)
+    expect(page.locator("#silence")).to_be_hidden()
     expect(page.locator("input[name=q0][value='1']")).to_be_checked()
-    page.clock.fast_forward(2_000)
+    page.clock.fast_forward(21_000)
+    expect(page.locator("#silence")).to_be_visible()
     page.clock.fast_forward(21_000)
     expect(page.locator("#step-code")).to_be_visible()
     assert page.locator("#code").input_value() == ""
@@ -79,6 +81,7 @@ def test_the_answer_to_the_warning_presses_nothing_underneath(chromium: Browser,
         expect(page.locator("#silence")).to_be_hidden()
         expect(page.locator("input[name=q0][value='1']")).to_be_checked()
         page.locator("#submit-ballot").click()
+        expect(page.locator("#step-review h1")).to_be_focused()
         page.locator("#cast").focus()
         for way in ("Enter", "Escape", "click"):
             page.clock.fast_forward(41_000)

@@ -29,7 +29,7 @@ const wipe = (): void => {
 function watchSilence(): void {
   const seconds = Number(data["silence"] ?? 60);
   const warning = byId<HTMLDialogElement>("silence");
-  let timer = 0;
+  let [timer, wiping] = [0, 0];
   const rest = (): void => {
     // Only the warning's own button goes on: a touch that closed it would also press what lies underneath.
     if (warning.open) return;
@@ -39,10 +39,16 @@ function watchSilence(): void {
   const warn = (): void => {
     if (guarded) return rest();
     warning.showModal();
-    timer = window.setTimeout(wipe, WARNING_SECONDS * 1000);
+    timer = wiping = window.setTimeout(wipe, WARNING_SECONDS * 1000);
   };
-  on("still-here", () => warning.close());
-  warning.addEventListener("close", rest);
+  const goOn = (): void => {
+    warning.close();
+    rest();
+  };
+  on("still-here", goOn);
+  warning.addEventListener("cancel", goOn);
+  // However else it was closed: the page is not wiped behind the voter's back.
+  warning.addEventListener("close", () => timer === wiping && rest());
   for (const sign of ["pointerdown", "keydown", "input", "click"]) addEventListener(sign, rest, { passive: true });
   rest();
 }
