@@ -129,8 +129,11 @@ class UrlPlace(_Streamed):
             response: IO[bytes] = urllib.request.urlopen(  # noqa: S310
                 request, timeout=_TIMEOUT_SECONDS, context=self._context if self._base.startswith("https") else None
             )
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise PlaceError(f"{path} is not at {self._base}: {error.code} {error.reason}") from None
         except urllib.error.URLError as error:
-            raise OSError(str(error)) from None
+            raise PlaceError(f"nothing answers at {self._base}: {error.reason}") from None
         return response
 
     def paths(self) -> list[str] | None:

@@ -62,8 +62,7 @@ class HelpDesk:
 
     def enlist(self, name: str, password: str) -> None:
         """Adds an officer, or gives one a new password. Raises AccountInvalid."""
-        if not NAME.match(name):
-            raise AccountInvalid("an officer's name has 2 to 32 small letters, digits, dots or dashes: an.peeters")
+        self.check_name(name)
         if not PASSWORD_CHARACTERS <= len(password) <= _PASSWORD_MAXIMUM:
             raise AccountInvalid(f"a password has {PASSWORD_CHARACTERS} to {_PASSWORD_MAXIMUM} characters")
         hashed = self._hasher.hash(password)
@@ -71,12 +70,19 @@ class HelpDesk:
             known = update(officers).where(officers.c.name == name).values(password=hashed, session=None)
             if not db.execute(known).rowcount:
                 db.execute(insert(officers).values(name=name, password=hashed))
+        self._write(name, "enlist", "", "done")
+
+    def check_name(self, name: str) -> None:
+        """Raises AccountInvalid."""
+        if not NAME.match(name):
+            raise AccountInvalid("an officer's name has 2 to 32 small letters, digits, dots or dashes: an.peeters")
 
     def dismiss(self, name: str) -> None:
         """Raises AccountInvalid for a name that is no officer's."""
         with self._engine.begin() as db:
             if not db.execute(delete(officers).where(officers.c.name == name)).rowcount:
                 raise AccountInvalid(f"{name} is no officer of this help desk")
+        self._write(name, "dismiss", "", "done")
 
     def enlisted(self) -> list[str]:
         with reading(self._engine) as db:
@@ -137,7 +143,7 @@ class HelpDesk:
         # A letter's code that was typed by mistake is not to be kept.
         if not VOTER.match(voter):
             raise CredentialUnknown("a voter number is made of digits")
-        number = self._write(officer, action, voter)
+        number = self._write(officer.name, action, voter, "asked")
         outcome = "broken"
         try:
             result = work()
@@ -150,13 +156,13 @@ class HelpDesk:
             with self._engine.begin() as db:
                 db.execute(update(desk_actions).where(desk_actions.c.number == number).values(outcome=outcome))
 
-    def _write(self, officer: Officer, action: str, voter: str) -> int:
+    def _write(self, officer: str, action: str, voter: str, outcome: str) -> int:
         while True:
             try:
                 with self._engine.begin() as db:
                     number = int(db.execute(select(func.coalesce(func.max(desk_actions.c.number), 0))).scalar_one()) + 1
-                    row = {"number": number, "officer": officer.name, "action": action, "voter": voter}
-                    db.execute(insert(desk_actions).values(**row, outcome="asked"))
+                    row = {"number": number, "officer": officer, "action": action, "voter": voter, "outcome": outcome}
+                    db.execute(insert(desk_actions).values(**row))
                 return number
             except IntegrityError:
                 continue  # another worker took this number

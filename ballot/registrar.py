@@ -62,8 +62,8 @@ class Registrar(Letters):
     ) -> None:
         super().__init__(engine)
         self._manifest = manifest
-        self._referendum = referendum
-        self._number = number
+        self.referendum = referendum
+        self.number = number
         self._signer = signer
         self._key = key
         self._hasher = FactorHasher(manifest.second_factor, pepper)
@@ -156,7 +156,7 @@ class Registrar(Letters):
             raise Closed("voting is closed; no more tokens are given out")
 
     def _check_request(self, request: TokenRequest) -> None:
-        digest = request_digest(self._referendum, self._number, request.request_hash)
+        digest = request_digest(self.referendum, self.number, request.request_hash)
         try:
             verify_schnorr(request.credential, digest, request.signature)
         except CryptoError:
@@ -189,7 +189,7 @@ class Registrar(Letters):
     def count_statement(self, batch: int) -> IssuedCount:
         """The signed number of tokens so far, for the header of batch `batch`."""
         count = self.issued_count()
-        signature = self._key.sign(issued_digest(self._referendum, self._number, batch, count))
+        signature = self._key.sign(issued_digest(self.referendum, self.number, batch, count))
         return IssuedCount(count=count, signature=signature.hex())
 
     def close(self) -> tuple[Issuance, list[Issued]]:
@@ -205,5 +205,5 @@ class Registrar(Letters):
             ).all()
         issued = [Issued(bytes(row.credential), bytes(row.request_hash), bytes(row.signature)) for row in rows]
         count, root = list_root(line.leaf() for line in issued)
-        signature = self._key.sign(issuance_digest(self._referendum, self._number, count, root))
+        signature = self._key.sign(issuance_digest(self.referendum, self.number, count, root))
         return Issuance(count=count, root=root.hex(), signature=signature.hex()), issued

@@ -1,7 +1,7 @@
-"""Registrar and ballot box over HTTP, for the Python voter.
+"""Registrar and ballot box over HTTP: for the Python voter, and for a box whose registrar is elsewhere.
 
 Decides how requests and ballots travel and turns a service's refusal into the error that a local one raises.
-Sends no cookie and no name; needs no library beyond Python's own.
+Sends no cookie and no name. What a registrar states is checked where it is logged and verified, not here.
 """
 
 from __future__ import annotations
@@ -11,9 +11,14 @@ import json
 import ssl
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
+
+from audit.canonical import Hash
+from audit.entries import Issuance, IssuedCount
 from audit.errors import AuditError
+from audit.lists import Issued, parse_issued
 from audit.receipt import Promise, parse_promise
 from ballot.errors import (
     BallotError,
@@ -28,10 +33,14 @@ from ballot.errors import (
     RequestInvalid,
     TokenAlreadyIssued,
 )
+from ballot.statements import Closing, What, ask
 from ballot.token import TokenRequest
+from crypto.signing import SigningKey
 
 _TIMEOUT_SECONDS = 30
 _ANSWER_BYTES = 256 * 1024
+_LIST_BYTES = 1024 * 1024 * 1024
+Answer = TypeVar("Answer")
 _PLAIN: dict[str, type[BallotError]] = {
     "not-open-yet": NotOpenYet,
     "closed": Closed,
@@ -66,6 +75,33 @@ class RemoteRegistrar:
             raise ServiceUnreachable(f"{self._url} gave no signature; try again") from None
 
 
+class RemoteStatements:
+    """Registrar number `number` as the box asks it, over the network. Raises what the registrar raises, or
+    ServiceUnreachable; then the same may be asked again."""
+
+    def __init__(self, url: str, referendum: bytes, number: int, box_key: SigningKey) -> None:
+        self._url = url.rstrip("/") + "/statement"
+        self._referendum, self._number, self._key = referendum, number, box_key
+
+    def count_statement(self, batch: int) -> IssuedCount:
+        return self._ask("count", batch, IssuedCount)
+
+    def close(self) -> tuple[Issuance, list[Issued]]:
+        answer = self._ask("close", 0, Closing)
+        return answer.issuance, list(parse_issued(line.encode("ascii") for line in answer.lines))
+
+    def struck(self) -> list[bytes]:
+        return sorted(bytes.fromhex(key) for key in self._ask("struck", 0, list[Hash]))
+
+    def _ask(self, what: What, batch: int, kind: type[Answer]) -> Answer:
+        asked = ask(self._referendum, self._number, what, batch, self._key)
+        answer = _post(self._url, asked, "application/json", _LIST_BYTES)
+        try:
+            return msgspec.json.decode(answer, type=kind)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            raise ServiceUnreachable(f"{self._url} does not answer in its own words; try again") from None
+
+
 class RemoteBox:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/") + "/cast"
@@ -79,12 +115,12 @@ class RemoteBox:
             raise ServiceUnreachable(f"{self._url} gave no promise; try again") from None
 
 
-def _post(url: str, data: bytes, kind: str) -> bytes:
+def _post(url: str, data: bytes, kind: str, limit: int = _ANSWER_BYTES) -> bytes:
     request = urllib.request.Request(url, data, {"Content-Type": kind, "User-Agent": "stembus"})  # noqa: S310
     context = ssl.create_default_context() if url.startswith("https") else None
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS, context=context) as response:  # noqa: S310
-            return bytes(response.read(_ANSWER_BYTES))
+            return bytes(response.read(limit))
     except urllib.error.HTTPError as error:
         raise _refusal(url, error.read(_ANSWER_BYTES)) from None
     except (OSError, http.client.HTTPException, ValueError) as error:

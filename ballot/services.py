@@ -24,7 +24,9 @@ from ballot.letters import Letters
 from ballot.log import write_durably
 from ballot.office import Office
 from ballot.registrar import Enrolment, Registrar
+from ballot.remote import RemoteStatements
 from ballot.roll import FACTOR_COLUMNS, read_csv
+from ballot.statements import Statements
 from ballot.storage import box_tables, desk_tables, open_database, registrar_tables
 from crypto.blind_signer import BlindSigner
 
@@ -35,8 +37,15 @@ class ServedOffice(Office):
     def pepper(self) -> bytes:
         return _own_secret(self.folder("registrar-1") / "pepper")
 
+    def statements(self, number: int = 1) -> Statements:
+        """Registrar `number`: here, if its key lies in this folder; else at the manifest's address."""
+        if self.key_path(f"registrar-{number}").exists():
+            return self.registrar(number)
+        url = self.manifest.registrars[number - 1].url
+        return RemoteStatements(url, self.referendum, number, self.signing_key("box"))
+
     def count_statements(self, batch: int) -> Sequence[IssuedCount]:
-        return [self.registrar(k).count_statement(batch) for k in range(1, len(self.manifest.registrars) + 1)]
+        return [self.statements(k).count_statement(batch) for k in range(1, len(self.manifest.registrars) + 1)]
 
     @cached_property
     def _registrars(self) -> dict[int, Registrar]:
@@ -113,7 +122,7 @@ class ServedOffice(Office):
         self.log().check(Close(batches=order.batches, ballots=order.ballots, issuance=[]))
         statements = []
         for number in range(1, len(self.manifest.registrars) + 1):
-            statement, issued = self.registrar(number).close()
+            statement, issued = self.statements(number).close()
             lines = "".join(line.line() for line in issued)
             write_durably(self.public / issuance_path(number), lines.encode("ascii"))
             statements.append(statement)
@@ -124,7 +133,7 @@ class ServedOffice(Office):
 
     def log_paper_roll(self) -> None:
         """Publishes who was struck for paper, and logs the list's root."""
-        struck = self.registrar().struck()
+        struck = self.statements().struck()
         count, root = list_root(struck)
         body = PaperRoll(count=count, root=root.hex())
         self.log().check(body)

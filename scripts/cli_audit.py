@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -66,7 +67,17 @@ def verify_command(
             fail(str(error), "give a folder, a zip file or an address that holds a published bundle", EXIT_USAGE)
         # Fresh processes: a fork would copy open databases and locks.
         executor = (
-            stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn"))) if workers > 1 else None
+            stack.enter_context(
+                ProcessPoolExecutor(
+                    workers,
+                    mp_context=get_context("spawn"),
+                    # The parent says that it was stopped; its workers say nothing.
+                    initializer=signal.signal,
+                    initargs=(signal.SIGINT, signal.SIG_IGN),
+                )
+            )
+            if workers > 1
+            else None
         )
         bar = stack.enter_context(progress("verifying"))
         report = verify(source, identity, executor, bar)

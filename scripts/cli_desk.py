@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
 
+from ballot.office import NotReady
 from scripts.shell import DIRECTORY, next_step, say, serve_office
 
 
@@ -17,14 +20,21 @@ def desk() -> None:
 @desk.command("add")
 @DIRECTORY
 @click.argument("name")
-@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="STEMBUS_DESK_PASSWORD")
-def desk_add(directory: Path, name: str, password: str) -> None:
+def desk_add(directory: Path, name: str) -> None:
     """Let officer NAME sign in at the help desk; for one who may already, set a new password.
 
     \b
+    The password is asked for, or taken from STEMBUS_DESK_PASSWORD.
     Example:  stembus desk add kortrijk an.peeters
     """
-    serve_office(directory).desk().enlist(name, password)
+    found = serve_office(directory).desk()
+    found.check_name(name)
+    password = os.environ.get("STEMBUS_DESK_PASSWORD")
+    if password is None:
+        if not sys.stdin.isatty():
+            raise NotReady("nobody is here to type a password; set STEMBUS_DESK_PASSWORD")
+        password = str(click.prompt(f"Password of {name}", hide_input=True, confirmation_prompt=True, err=True))
+    found.enlist(name, password)
     say(f"{name} may sign in at the help desk")
     next_step("serve it: gunicorn 'webvote.wsgi:desk()', or in a rehearsal: stembus serve")
 

@@ -85,7 +85,8 @@ def status(directory: Path) -> None:
         click.echo(f"tally       {len(order.intents)} intents, {len(order.partials)} decryptions of {order.threshold}")
     if order.phase.value == "open":
         served = serve_office(directory)
-        click.echo(f"tokens      {served.registrar().issued_count()} of {served.registrar().enrolled()}")
+        if served.key_path("registrar-1").exists():
+            click.echo(f"tokens      {served.registrar().issued_count()} of {served.registrar().enrolled()}")
         click.echo(f"waiting     {served.box.pending()} ballots for the next batch")
 
 
@@ -139,7 +140,7 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
     Example:  stembus paper kortrijk --ballots 120 --counts 70,45
     """
     office = serve_office(directory)
-    struck = office.registrar().struck()
+    struck = office.statements().struck()
     try:
         parsed = [[int(part) for part in text.split(",")] for text in counts]
     except ValueError:

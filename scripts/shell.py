@@ -42,6 +42,8 @@ def passphrase(party: str) -> str:
     for name in (f"STEMBUS_PASSPHRASE_{party.upper().replace('-', '_')}", "STEMBUS_PASSPHRASE"):
         if value := os.environ.get(name):
             return value
+    if not sys.stdin.isatty():
+        raise NotReady(f"nobody is here to type the passphrase of {party}; set STEMBUS_PASSPHRASE")
     return str(click.prompt(f"Passphrase of {party}", hide_input=True, err=True))
 
 
@@ -58,7 +60,10 @@ def serve_office(directory: Path) -> ServedOffice:
     except ModuleNotFoundError as error:
         raise NotReady(f"this step needs the server parts ({error.name}): pip install 'stembus[server]'") from None
     open_office(directory)
-    return ServedOffice(directory, passphrase)
+    office = ServedOffice(directory, passphrase)
+    # A service would make its database in any folder.
+    _ = office.manifest
+    return office
 
 
 def say(text: str) -> None:

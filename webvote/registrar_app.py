@@ -1,4 +1,5 @@
-"""The registrar on the web: one POST that says whether a letter may vote, one that gives its blind signature.
+"""The registrar on the web: one POST that says whether a letter may vote, one that gives its blind signature, and one
+for the ballot box, which needs signed counts.
 
 Decides how a request travels and how often one letter may try; who gets a token is the registrar's matter.
 """
@@ -14,6 +15,7 @@ from flask_limiter import Limiter
 from audit.manifest import Manifest
 from ballot.errors import RequestInvalid
 from ballot.registrar import Registrar
+from ballot.statements import Closing, parse_asking
 from ballot.token import TokenRequest
 from webvote.answers import answer_errors
 from webvote.policy import NO_PAGE, origin_of
@@ -41,6 +43,7 @@ def parse_request(data: bytes) -> TokenRequest:
 
 
 def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
+    """What voters ask, and what the box of this referendum asks."""
     app = Flask("stembus-registrar", static_folder=None)
     harden(app, NO_PAGE, REQUEST_BYTES)
     allow_origin(app, origin_of(manifest.client.url))
@@ -59,6 +62,19 @@ def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
     @tries
     def token() -> Response:
         return jsonify({"signature": registrar.issue(parse_request(request.get_data())).hex()})
+
+    @app.post("/statement")
+    def statement() -> Response:
+        box_key = bytes.fromhex(manifest.box.key)
+        asking = parse_asking(request.get_data(), registrar.referendum, registrar.number, box_key)
+        if asking.what == "count":
+            answer: object = registrar.count_statement(asking.batch)
+        elif asking.what == "struck":
+            answer = [key.hex() for key in registrar.struck()]
+        else:
+            issuance, issued = registrar.close()
+            answer = Closing(issuance, [line.line() for line in issued])
+        return Response(msgspec.json.encode(answer), mimetype="application/json")
 
     return app
 

@@ -20,7 +20,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """One question: `width` is in the chart's units, of which the largest bar has WIDTH."""
+    """One question: `width` is in the chart's units, of which the whole has WIDTH."""
 
     text: str
     outcome: str
@@ -36,14 +36,13 @@ def charts(published: Published, language: str) -> list[Chart]:
         texts = language if language in question.text else published.manifest.languages[0]
         # Shares are of the voices of this question: of yes + no, or of participants where several may be chosen.
         whole = sum(counted.total) if question.kind == "yes-no" else published.result.participants
-        most = max([*counted.total, 1])
         bars = tuple(
             Bar(
                 option.text[texts],
                 total,
                 paper,
                 100 * total / whole if whole else 0.0,
-                round(WIDTH * total / most),
+                round(WIDTH * total / whole) if whole else 0,
             )
             for option, total, paper in zip(question.options, counted.total, counted.paper, strict=True)
         )

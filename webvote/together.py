@@ -7,6 +7,7 @@ referendum runs them apart (`webvote.wsgi`), on three origins.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +50,8 @@ class Sealer:
     def stop(self) -> None:
         self._stopped.set()
         self._wake.set()
-        self._thread.join(timeout=10)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=10)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -82,12 +84,19 @@ class Together:
         self.app = DispatcherMiddleware(create_site_app(office.public, help_line), mounts)
         self._server: BaseWSGIServer | None = None
 
+    def listen(self) -> None:
+        """Takes the port. Raises OSError when somebody else has it."""
+        address = urlsplit(self.url)
+        host, port = address.hostname or "127.0.0.1", address.port or 80
+        with socket.create_server((host, port)) as taken:
+            # The server makes its own copy of the socket.
+            self._server = make_server(host, port, self.app, threaded=True, request_handler=_Silent, fd=taken.fileno())
+
     def serve(self) -> None:
         """Serves until `stop` is called. Raises OSError when the port is taken."""
-        address = urlsplit(self.url)
-        self._server = make_server(
-            address.hostname or "127.0.0.1", address.port or 80, self.app, threaded=True, request_handler=_Silent
-        )
+        if self._server is None:
+            self.listen()
+        assert self._server is not None
         self.sealer.start()
         self._server.serve_forever()
 

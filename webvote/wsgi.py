@@ -12,18 +12,26 @@ Batches go into the log by `stembus seal`, run every minute.
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from audit.errors import AuditError
+from ballot.errors import BallotError
 from ballot.office import NotReady
 from ballot.services import ServedOffice
+from crypto.errors import CryptoError
 from webvote.box_app import create_box_app
 from webvote.desk_app import create_desk_app
 from webvote.registrar_app import create_registrar_app
 from webvote.site_app import create_site_app
+
+APP_LOAD_ERROR = 4  # gunicorn's own status for an app that does not load: it stops, and does not try for ever
 
 SETTINGS = (
     "STEMBUS_DIR", "STEMBUS_PUBLIC", "STEMBUS_REGISTRAR", "STEMBUS_REGISTRAR_1_DATABASE", "STEMBUS_BOX_DATABASE",
@@ -58,7 +66,10 @@ def _office(found: dict[str, str]) -> ServedOffice:
     for name in SETTINGS:
         if name.endswith("_DATABASE") and name in found:
             os.environ[name] = found[name]
-    return ServedOffice(Path(_need(found, "STEMBUS_DIR")), lambda _: _need(found, "STEMBUS_PASSPHRASE"))
+    office = ServedOffice(Path(_need(found, "STEMBUS_DIR")), lambda _: _need(found, "STEMBUS_PASSPHRASE"))
+    # Before a service makes its database: is this a referendum's folder?
+    _ = office.manifest
+    return office
 
 
 def _behind_proxy(app: Flask) -> Flask:
@@ -67,6 +78,21 @@ def _behind_proxy(app: Flask) -> Flask:
     return app
 
 
+def _calm(make: Callable[[], Flask]) -> Callable[[], Flask]:
+    """A setting that is missing or wrong ends the start in one sentence."""
+
+    @wraps(make)
+    def app() -> Flask:
+        try:
+            return make()
+        except (AuditError, BallotError, CryptoError, OSError) as error:
+            print(f"stembus: error: {make.__name__}: {error}", file=sys.stderr)
+            sys.exit(APP_LOAD_ERROR)
+
+    return app
+
+
+@_calm
 def registrar() -> Flask:
     found = settings()
     office = _office(found)
@@ -75,16 +101,19 @@ def registrar() -> Flask:
     )
 
 
+@_calm
 def box() -> Flask:
     office = _office(settings())
     return _behind_proxy(create_box_app(office.box, office.manifest))
 
 
+@_calm
 def site() -> Flask:
     found = settings()
     return _behind_proxy(create_site_app(Path(_need(found, "STEMBUS_PUBLIC")), found.get("STEMBUS_HELP_LINE", "")))
 
 
+@_calm
 def desk() -> Flask:
     office = _office(settings())
     return _behind_proxy(create_desk_app(office.desk(), office.manifest, office.desk_secret()))

@@ -1,0 +1,138 @@
+"""Registrar and ballot box of two organisations: a whole referendum, the registrar asked over the network."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+from werkzeug.serving import make_server
+
+from audit.place import FolderPlace
+from audit.verify import verify
+from ballot.errors import BallotError, RequestInvalid
+from ballot.remote import RemoteStatements, ServiceUnreachable
+from ballot.statements import ask, parse_asking
+from crypto.signing import SigningKey
+from scripts.register import write_register
+from scripts.rehearsal import Rehearsal, demo_draft
+from tests.browser.conftest import free_port
+from webvote.registrar_app import create_registrar_app
+
+
+@dataclass
+class Apart:
+    box: Rehearsal
+    registrar: Rehearsal
+    letters: list[tuple[str, str]]
+
+    def at(self, moment: int) -> None:
+        for side in (self.box, self.registrar):
+            side.clock.move_to(moment)
+
+    def vote(self, letter: tuple[str, str], option: int) -> None:
+        """The token from one organisation, the ballot to the other."""
+        voting_pass = self.registrar.token(*letter)
+        self.box.cast(voting_pass, [[option]])
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Apart]:
+    port = free_port()
+    both = Rehearsal(tmp_path / "both")
+    both.keys()
+    draft = demo_draft(40, 10, floor=1, batch_tokens=3)
+    both.define(draft.replace("https://registrar.example.org", f"http://127.0.0.1:{port}"))
+    both.ceremony()
+    write_register(both.office.root / "register.csv", 40, date(2019, 10, 14), 2)
+    both.import_roll(both.office.root / "register.csv")
+    both.credentials()
+    both.open()
+    letters = both.letters(both.office.root / "register.csv")
+    both.office.dispose()
+    shutil.copytree(both.office.root, tmp_path / "registrar")
+    shutil.copytree(both.office.root, tmp_path / "box", ignore=shutil.ignore_patterns("registrar-1", "authority"))
+    sides = [Rehearsal(tmp_path / name) for name in ("box", "registrar")]
+    for side in sides:
+        side.clock.move_to(side.office.manifest.opens_at)
+    office = sides[1].office
+    app = create_registrar_app(office.registrar(), office.manifest)
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Apart(*sides, letters)
+    server.shutdown()
+    server.server_close()
+    for side in sides:
+        side.office.dispose()
+
+
+def test_a_referendum_of_two_organisations_verifies(apart: Apart) -> None:
+    numbers = [
+        line.partition(",")[0]
+        for line in (apart.registrar.office.folder("authority") / "enrolment.csv").read_text().splitlines()[1:]
+    ]
+    for k, letter in enumerate(apart.letters[:12]):
+        apart.vote(letter, int(k < 7))
+        if k == 5:
+            apart.at(apart.box.clock.now() + 700)
+            assert apart.box.seal() == 1
+    apart.registrar.office.letters().strike(numbers[20])
+    manifest = apart.box.office.manifest
+    apart.at(manifest.closes_at + manifest.grace_seconds)
+    apart.box.close()
+    apart.box.paper(1, [[1, 0]])
+    apart.box.tally()
+    assert not (apart.box.office.root / "registrar-1").exists()
+    report = verify(FolderPlace(apart.box.office.public), apart.box.office.referendum)
+    assert report.exit_status == 0, report.faults
+    assert report.result is not None
+    assert report.result.questions[0].total == [6, 7]
+
+
+def test_only_the_box_of_this_referendum_is_answered(apart: Apart) -> None:
+    office = apart.registrar.office
+    url, referendum = office.manifest.registrars[0].url, office.referendum
+    key = apart.box.office.signing_key("box")
+    assert RemoteStatements(url, referendum, 1, key).count_statement(3).count == 0
+    for asked in (
+        RemoteStatements(url, referendum, 1, SigningKey.generate()),
+        RemoteStatements(url, bytes(32), 1, key),
+        RemoteStatements(url, referendum, 2, key),
+    ):
+        with pytest.raises(RequestInvalid):
+            asked.count_statement(3)
+    right = ask(referendum, 1, "count", 3, key)
+    assert parse_asking(right, referendum, 1, key.public).batch == 3
+    for wrong in (right.replace(b'"batch":3', b'"batch":4'), right.replace(b"count", b"close"), b"", b"[]", right[:-2]):
+        with pytest.raises(RequestInvalid):
+            parse_asking(wrong, referendum, 1, key.public)
+
+
+def test_a_registrar_closes_for_nobody_before_its_time(apart: Apart) -> None:
+    office = apart.registrar.office
+    asked = RemoteStatements(
+        office.manifest.registrars[0].url, office.referendum, 1, apart.box.office.signing_key("box")
+    )
+    with pytest.raises(BallotError, match="voting runs until"):
+        asked.close()
+    apart.vote(apart.letters[0], 1)
+
+
+def test_a_registrar_that_does_not_answer_delays_a_batch_and_loses_nothing(apart: Apart) -> None:
+    for letter in apart.letters[:4]:
+        apart.vote(letter, 0)
+    apart.at(apart.box.clock.now() + 700)
+    office = apart.box.office
+    working = office.statements
+    office.statements = lambda number=1: RemoteStatements(  # type: ignore[method-assign]
+        f"http://127.0.0.1:{free_port()}", office.referendum, number, office.signing_key("box")
+    )
+    with pytest.raises(ServiceUnreachable):
+        apart.box.seal()
+    assert office.box.pending() == 4
+    office.statements = working  # type: ignore[method-assign]
+    assert apart.box.seal() == 1
