@@ -66,7 +66,7 @@ def start_site(root: Path, letters: int, change: Callable[[str], str] = lambda d
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    served = start_site(tmp_path_factory.mktemp("site"), 120)
+    served = start_site(tmp_path_factory.mktemp("site"), 200)
     yield served
     served.server.stop()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from functools import lru_cache
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Site
 from tests.client.conftest import CLIENT, ESBUILD, node_program
@@ -79,3 +80,28 @@ def qr_reader() -> str:
     command = [node, ESBUILD, "node_modules/qr/decode.js", "--bundle", "--format=iife", "--global-name=qrReader"]
     done = subprocess.run([*command, "--log-level=error"], cwd=CLIENT, check=True, capture_output=True, text=True)
     return done.stdout.replace("var qrReader", "globalThis.qrReader", 1)
+
+
+def lose_once(page: Page, service: str) -> list[str]:
+    """The service does its work, and its first answer gets lost."""
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        if lost:
+            route.continue_()
+            return
+        lost.append(route.request.url)
+        route.fetch()
+        route.abort()
+
+    page.route(f"**/{service}", lose)
+    return lost
+
+
+def answer_once(page: Page, path: str, status: int, **body: object) -> None:
+    """The service refuses once, then answers as it does."""
+    page.route(
+        f"**/{path}",
+        lambda route: route.fulfill(status=status, body=json.dumps(body), content_type="application/json"),
+        times=1,
+    )

@@ -9,9 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from audit.receipt import check_promise, parse_promise
 from tests.browser.conftest import Site
-from tests.browser.steps import at_kiosk, cast, choose, kept, read_qr
+from tests.browser.steps import at_kiosk, cast, choose, kept, lose_once, read_qr
 from tests.browser.test_access import violations
-from tests.browser.test_faults import lose_once
 
 
 def test_a_kiosk_asks_for_the_token_only_when_the_vote_is_cast_and_keeps_nothing(page: Page, site: Site) -> None:

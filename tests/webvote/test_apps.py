@@ -1,4 +1,4 @@
-"""The three apps without a browser: headers, origins, refusals, silence."""
+"""Registrar, box and pages without a browser: headers, origins, refusals, silence."""
 
 from __future__ import annotations
 
