@@ -81,13 +81,14 @@ def verify_command(
         )
         bar = stack.enter_context(progress("verifying"))
         report = verify(source, identity, executor, bar)
+    found = ""
     if promise is not None or receipt is not None:
         kept = [path.read_bytes() if path else None for path in (promise, receipt)]
-        check_kept(source, report, kept[0], kept[1])
+        found = check_kept(source, report, kept[0], kept[1])
     if as_json:
         click.echo(json.dumps(report_data(report), indent=1, sort_keys=True))
     else:
-        _print(report)
+        _print(report, found)
     sys.exit(report.exit_status)
 
 
@@ -112,7 +113,7 @@ def report_data(report: Report) -> dict[str, Any]:
     }
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, promise: str) -> None:
     figures = report.figures
     if report.referendum:
         click.echo(f"referendum   {report.referendum.hex()}")
@@ -133,6 +134,8 @@ def _print(report: Report) -> None:
         click.echo(f"slack        {slack} tokens issued and not used; {note}")
     if report.result:
         print_result(report)
+    if promise:
+        click.echo(f"promise      {promise}")
     click.echo(_verdict(report))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -106,6 +107,13 @@ def vote(
     keep = keep or where.keep / credential.public.hex()[:16]
     voting_pass = _read_pass(keep, setup)
     normal = normalise_factor(setup.manifest.second_factor.kind, factor)
+    if voting_pass.casts:
+        say(f"this replaces your earlier vote, with the voting pass in {keep}")
+    prepared = prepare(setup.context, voting_pass, chosen)
+    while not sure and _wants_test(prepared):
+        _explain_test(where.published, setup, prepared, chosen)
+        prepared = prepare(setup.context, voting_pass, chosen)
+    # The token is asked for only now: who stops before has used nothing up.
     for number, signature in enumerate(voting_pass.signatures, 1):
         if signature is None:
             answer = where.registrars[number - 1].issue(make_request(voting_pass, number, credential, normal))
@@ -119,10 +127,6 @@ def vote(
         voting_pass = replace(voting_pass, casts=voting_pass.casts + 1)
         _keep(keep, voting_pass)
         say("an earlier ballot that had not been answered is cast now")
-    prepared = prepare(setup.context, voting_pass, chosen)
-    while not sure and _wants_test(prepared):
-        _explain_test(where.published, setup, prepared, chosen)
-        prepared = prepare(setup.context, voting_pass, chosen)
     raw = sign_ballot(setup.context, voting_pass, prepared, voting_pass.casts)
     write_durably(waiting, raw)
     promise = where.box.cast(raw)
@@ -133,6 +137,7 @@ def vote(
     _keep(keep, replace(voting_pass, casts=voting_pass.casts + 1))
     waiting.unlink()
     click.echo(f"cast: ballot {promise.ballot_id}, promised for batch {promise.batch}")
+    say(f"voting pass and promise are in {keep}; the pass can replace this vote, so show it to nobody")
     kept = keep / "promise.json"
     next_step(f"stembus verify {where.published} --referendum {setup.referendum.hex()} --promise {kept}")
 
@@ -172,11 +177,25 @@ def _choice(setup: Setup, given: tuple[str, ...], language: str | None) -> Choic
         say(question.text[language])
         for number, option in enumerate(question.options, 1):
             say(f"  {number}  {option.text[language]}")
-        answers.append(click.prompt(f"Up to {question.max_choices}, with commas, or blank", err=True))
+        prompt = f"Up to {question.max_choices}, with commas, or blank"
+        answers.append(
+            click.prompt(prompt, err=True, value_proc=partial(_asked, len(question.options), question.max_choices))
+        )
     try:
         return [[int(part) - 1 for part in _parts(answer)] for answer in answers]
     except ValueError:
         raise ChoiceInvalid("write numbers with commas, like 1 or 2,5; or blank") from None
+
+
+def _asked(options: int, most: int, answer: str) -> str:
+    """An answer that was typed wrong is asked for again."""
+    try:
+        chosen = [int(part) for part in _parts(answer)]
+    except ValueError:
+        chosen = [0]
+    if len(set(chosen)) != len(chosen) or len(chosen) > most or not all(0 < part <= options for part in chosen):
+        raise click.UsageError(f"write at most {most} of the numbers 1 to {options}, with commas; or blank")
+    return answer
 
 
 def _parts(answer: str) -> list[str]:

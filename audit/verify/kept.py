@@ -15,32 +15,36 @@ from audit.receipt import Promise, check_promise, check_receipt, parse_promise, 
 from audit.verify.report import Report
 
 
-def check_kept(place: Place, report: Report, promise: bytes | None, receipt: bytes | None) -> None:
-    """Adds V30 faults to the report of a verified bundle."""
+def check_kept(place: Place, report: Report, promise: bytes | None, receipt: bytes | None) -> str:
+    """Adds V30 faults to the report of a verified bundle. Returns where the promised ballot stands, in words."""
+    found = ""
     try:
         log = read_log(place)
         parsed = parse_promise(promise) if promise is not None else None
         if parsed is not None:
             check_promise(log.manifest, log.referendum, parsed)
-            _find(log, parsed, report)
+            found = _find(log, parsed, report)
         if receipt is not None:
             _check_receipt(log, receipt, parsed)
     except AuditError as error:
         report.breach("V30", "receipt" if receipt is not None else "promise", str(error))
+    return found
 
 
-def _find(log: LogView, promise: Promise, report: Report) -> None:
+def _find(log: LogView, promise: Promise, report: Report) -> str:
     """Looks through the promised batch only."""
     for index, _, entry in log.entries():
         if entry.type != "batch" or getattr(entry.body, "number", 0) != promise.batch:
             continue
         for position in range(index + 1, index + 1 + int(getattr(entry.body, "size", 0))):
             if hashlib.sha256(log.reader.entry(position)).hexdigest() == promise.cast_hash:
-                return
+                return f"kept: the ballot is entry {position}, in batch {promise.batch}"
         report.breach("V30", f"entry {index}", f"batch {promise.batch} lacks the ballot that was promised for it")
-        return
+        return "broken"
     if report.finished or report.figures.phase == "closed":
         report.breach("V30", "promise", f"the log closed without batch {promise.batch}, which was promised")
+        return "broken"
+    return f"not due yet: the ballot is promised for batch {promise.batch}"
 
 
 def _check_receipt(log: LogView, data: bytes, promise: Promise | None) -> None:

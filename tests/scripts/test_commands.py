@@ -70,7 +70,8 @@ def test_an_official_runs_a_referendum_from_draft_to_result(run: Run, tmp_path: 
     assert "already done" in run("open", folder, at=OPENS).output
     for _, code, born in letters[:5]:
         run("vote", folder, "--code", code, "--factor", born, "--choice", "1", "--yes", at=OPENS)
-    run("vote", folder, "--code", letters[0][1], "--factor", letters[0][2], "--choice", "2", "--yes", at=OPENS)
+    again = run("vote", folder, "--code", letters[0][1], "--factor", letters[0][2], "--choice", "2", "--yes", at=OPENS)
+    assert "this replaces your earlier vote" in again.output
     assert "cast number" not in run("status", folder, at=OPENS).output
     run("roll", "strike", folder, letters[10][0], at=OPENS)
     assert "codes.csv" in run("credentials", "destroy", folder, "--yes", at=OPENS).output
@@ -94,7 +95,8 @@ def test_an_official_runs_a_referendum_from_draft_to_result(run: Run, tmp_path: 
     output = run("verify", tmp_path / "bundle.zip", "--referendum", identity, "--workers", 1).output
     assert "rejected: 5 / 1" in output
     assert "HOLDS" in output
-    run("verify", public, "--referendum", identity, "--promise", promise, "--workers", 1)
+    kept = run("verify", public, "--referendum", identity, "--promise", promise, "--workers", 1).output
+    assert re.search("promise      kept: the ballot is entry [0-9]+, in batch 1\n", kept)
     run("verify", public, "--workers", 1, status=3)
     run("verify", public, "--referendum", "00" * 32, "--workers", 1, status=1)
     assert '"manifest"' in run("show", public, 0).output
@@ -123,8 +125,13 @@ def test_a_voter_can_test_a_ballot_and_rebuild_it_elsewhere(run: Run, tmp_path: 
     _set_up(run, folder)
     run("open", folder, at=OPENS)
     _, code, born = _letters(folder)[0]
-    arguments = ["vote", str(folder), "--code", code, "--factor", born, "--choice", "2"]
-    result = CliRunner().invoke(main, arguments, input="test\ncast\n")
+    arguments = ["vote", str(folder), "--code", code, "--factor", born]
+    # A wrong answer is asked again; who stops at the question whether to cast has used nothing up.
+    stopped = CliRunner().invoke(main, arguments, input="7\n1,2\nno\n2\n")
+    assert stopped.exit_code == 1
+    assert stopped.output.count("write at most 1 of the numbers 1 to 2") == 3
+    assert "tokens      0 of" in run("status", folder, at=OPENS).output
+    result = CliRunner().invoke(main, [*arguments, "--choice", "2"], input="test\ncast\n")
     assert result.exit_code == 0, result.output
     shown = re.search(r"ballot ([0-9a-f]{64})", result.output)
     rebuild = re.search(r"stembus (rebuild .*)", result.output)
