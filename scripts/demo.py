@@ -23,7 +23,7 @@ import click
 from audit.place import FolderPlace
 from audit.verify import Report, verify
 from scripts.cli_audit import print_result
-from scripts.shell import fail, progress, say, serve_office
+from scripts.shell import fail, progress, say, server_parts
 
 NO_SHARE = 5632 / 9880
 REVOTES_SHARE = 200 / 9880
@@ -81,7 +81,7 @@ def demo(voters: int, eligible: int, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "demo.txt").write_text("Made by stembus demo. The passphrase of every key here is: rehearsal\n")
     os.environ.setdefault("STEMBUS_PASSPHRASE", "rehearsal")
-    serve_office(out)
+    server_parts()
     with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as executor:
         report, table = run_demo(voters, eligible, out, executor)
     click.echo(table)

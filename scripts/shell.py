@@ -53,15 +53,20 @@ def open_office(directory: Path) -> Office:
     return Office(directory, passphrase)
 
 
-def serve_office(directory: Path) -> ServedOffice:
-    """An office with registrar and box. They need the `server` extra."""
+def server_parts() -> type[ServedOffice]:
+    """Offices with registrar and box need the `server` extra. Raises NotReady."""
     try:
         from ballot.services import ServedOffice
     except ModuleNotFoundError as error:
         raise NotReady(f"this step needs the server parts ({error.name}): pip install 'stembus[server]'") from None
+    return ServedOffice
+
+
+def serve_office(directory: Path) -> ServedOffice:
+    """An office with registrar and box, of a frozen referendum: a service would make its database in any folder."""
+    made = server_parts()
     open_office(directory)
-    office = ServedOffice(directory, passphrase)
-    # A service would make its database in any folder.
+    office = made(directory, passphrase)
     _ = office.manifest
     return office
 
