@@ -134,7 +134,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         assert isinstance(connection, sqlite3.Connection)
         # SQLAlchemy's own recipe: let it begin transactions, not the driver.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "busy_timeout=30000"):
+        # The time to wait for others comes first: already the next statement may meet a locked database.
+        for pragma in ("busy_timeout=60000", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -190,12 +190,3 @@ def test_a_report_as_json_carries_verdict_figures_and_faults(run: Run, finished:
     assert report["exit_status"] == 0
     assert report["faults"] == []
     assert report["result"]["questions"][0]["total"] == [13, 7]
-
-
-def test_the_demo_runs_to_a_result_that_verifies(run: Run, tmp_path: Path) -> None:
-    out = tmp_path / "demo"
-    output = run("demo", "--voters", 60, "--eligible", 300, "--out", out).output
-    assert "verify" in output
-    assert "question 1   rejected: 34 / 26" in output
-    identity = (out / "referendum.id").read_text().strip()
-    assert "HOLDS" in run("verify", out / "public", "--referendum", identity, "--workers", 1).output
