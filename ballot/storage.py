@@ -12,6 +12,7 @@ A transaction that writes takes SQLite's write lock at its start (`engine.begin(
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import (
@@ -32,6 +33,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+_WAL_TRIES = 1000
 
 registrar_tables = MetaData()
 box_tables = MetaData()
@@ -134,11 +137,26 @@ def _prepare_sqlite(engine: Engine) -> None:
         assert isinstance(connection, sqlite3.Connection)
         # SQLAlchemy's own recipe: let it begin transactions, not the driver.
         connection.isolation_level = None
-        # The time to wait for others comes first: already the next statement may meet a locked database.
-        for pragma in ("busy_timeout=60000", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+        connection.execute("PRAGMA busy_timeout=60000")
+        _switch_to_wal(connection)
+        for pragma in ("synchronous=FULL", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         reads = connection.get_execution_options().get("stembus_reads", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Workers that start together open a new database together. SQLite does not wait for others in this one statement,
+    so it is tried again."""
+    for _ in range(_WAL_TRIES - 1):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(0.02)
+    connection.execute("PRAGMA journal_mode=WAL")

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect, text
@@ -27,6 +28,7 @@ from ballot.errors import (
 )
 from ballot.factor import FactorHasher
 from ballot.registrar import Enrolment, Registrar
+from ballot.storage import open_database, registrar_tables
 from ballot.token import TokenRequest, make_request, new_pass
 from crypto.errors import EncodingInvalid
 from crypto.signing import SchnorrKey, verify_ed25519, verify_schnorr
@@ -122,6 +124,17 @@ def test_checks_at_the_same_moment_are_not_more_than_ten_guesses(poll: Poll, reg
     answers = race(*(partial(registrar.check, request) for request in requests))
     assert sum(isinstance(answer, FactorWrong) for answer in answers) == 10
     assert sum(isinstance(answer, FactorLocked) for answer in answers) == 6
+
+
+def test_workers_that_start_together_open_a_new_database_together(tmp_path: Path) -> None:
+    def start(url: str, barrier: threading.Barrier) -> None:
+        barrier.wait()
+        open_database(url, registrar_tables).dispose()
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(30):
+            barrier = threading.Barrier(8)
+            list(pool.map(start, [f"sqlite:///{tmp_path}/{number}.db"] * 8, [barrier] * 8))
 
 
 def test_reading_does_not_wait_for_a_writer(lite: Poll) -> None:
