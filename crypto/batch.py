@@ -15,11 +15,11 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crypto.elgamal import Ciphertext, add_ciphertexts
-from crypto.errors import ProofInvalid
-from crypto.group import ORDER, Point, generator_times
-from crypto.multiscalar import weighted_sum
-from crypto.proofs import RangeProof, verify_range
+from stembus.crypto.elgamal import Ciphertext, add_ciphertexts
+from stembus.crypto.errors import ProofInvalid
+from stembus.crypto.group import ORDER, Point, generator_times
+from stembus.crypto.multiscalar import weighted_sum
+from stembus.crypto.proofs import RangeProof, verify_range
 
 WEIGHT_BYTES = 16
 # Below this many ballots single checks are faster.

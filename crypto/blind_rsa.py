@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from crypto.errors import EncodingInvalid, SignatureInvalid
+from stembus.crypto.errors import EncodingInvalid, SignatureInvalid
 
 MODULUS_BITS = 3072
 MODULUS_BYTES = MODULUS_BITS // 8

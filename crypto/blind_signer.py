@@ -12,8 +12,8 @@ import gmpy2
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from crypto.blind_rsa import EXPONENT, MODULUS_BITS, MODULUS_BYTES, BlindPublicKey
-from crypto.errors import CryptoError, EncodingInvalid
+from stembus.crypto.blind_rsa import EXPONENT, MODULUS_BITS, MODULUS_BYTES, BlindPublicKey
+from stembus.crypto.errors import CryptoError, EncodingInvalid
 
 
 class BlindSigner:

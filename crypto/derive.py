@@ -12,7 +12,7 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
-from crypto.group import ORDER
+from stembus.crypto.group import ORDER
 
 _WIDE_BYTES = 48
 

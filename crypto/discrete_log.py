@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from math import isqrt
 
-from crypto.errors import NotFound
-from crypto.group import GENERATOR, IDENTITY, Point, generator_times
+from stembus.crypto.errors import NotFound
+from stembus.crypto.group import GENERATOR, IDENTITY, Point, generator_times
 
 
 def small_log(target: Point, maximum: int) -> int:

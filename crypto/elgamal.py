@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from crypto.group import IDENTITY, POINT_BYTES, Point, add_all, generator_times, times_secret
+from stembus.crypto.group import IDENTITY, POINT_BYTES, Point, add_all, generator_times, times_secret
 
 CIPHERTEXT_BYTES = 2 * POINT_BYTES
 

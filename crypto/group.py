@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from coincurve import PublicKey
 
-from crypto.errors import EncodingInvalid
+from stembus.crypto.errors import EncodingInvalid
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 POINT_BYTES = 33

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from coincurve import PublicKey
 
-from crypto.group import IDENTITY, SCALAR_BYTES, Point, combine
+from stembus.crypto.group import IDENTITY, SCALAR_BYTES, Point, combine
 
 _SHORT_BYTES = 16
 _BITS = [[digit for digit in range(256) if digit >> bit & 1] for bit in range(8)]

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crypto.elgamal import Ciphertext
-from crypto.errors import ProofInvalid
-from crypto.group import ORDER, Point, generator_times, random_scalar, times_secret
-from crypto.transcript import Transcript
+from stembus.crypto.elgamal import Ciphertext
+from stembus.crypto.errors import ProofInvalid
+from stembus.crypto.group import ORDER, Point, generator_times, random_scalar, times_secret
+from stembus.crypto.transcript import Transcript
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import nacl.secret
 import nacl.utils
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
-from crypto.errors import EncodingInvalid, SecretFileError
+from stembus.crypto.errors import EncodingInvalid, SecretFileError
 
 _MAGIC = "stembus-secret-v1"
 _OPS = nacl.pwhash.argon2id.OPSLIMIT_INTERACTIVE

@@ -11,8 +11,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 
-from crypto.errors import EncodingInvalid, SignatureInvalid
-from crypto.group import ORDER, SCALAR_BYTES, random_scalar
+from stembus.crypto.errors import EncodingInvalid, SignatureInvalid
+from stembus.crypto.group import ORDER, SCALAR_BYTES, random_scalar
 
 ED25519_KEY_BYTES = 32
 SIGNATURE_BYTES = 64

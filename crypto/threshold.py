@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from crypto.elgamal import Ciphertext
-from crypto.errors import ShareInvalid
-from crypto.group import ORDER, Point, add_all, generator_times, random_scalar, times_secret
+from stembus.crypto.elgamal import Ciphertext
+from stembus.crypto.errors import ShareInvalid
+from stembus.crypto.group import ORDER, Point, add_all, generator_times, random_scalar, times_secret
 
 
 def random_polynomial(threshold: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 
-from crypto.group import ORDER
+from stembus.crypto.group import ORDER
 
 PROTOCOL = b"stembus/v1"
 

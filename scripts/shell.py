@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from audit.errors import AuditError, ManifestInvalid, OrderInvalid, PlaceError
-from ballot.errors import BallotError, LogBehindWitness
-from ballot.office import NotReady, Office
-from crypto.errors import CryptoError, SecretFileError
-from tally.errors import LogNotTrusted, MustNotCount, StepDone, StepOutOfTurn, TallyError
+from stembus.audit.errors import AuditError, ManifestInvalid, OrderInvalid, PlaceError
+from stembus.ballot.errors import BallotError, LogBehindWitness
+from stembus.ballot.office.office import NotReady, Office
+from stembus.crypto.errors import CryptoError, SecretFileError
+from stembus.tally.errors import LogNotTrusted, MustNotCount, StepDone, StepOutOfTurn, TallyError
 
 if TYPE_CHECKING:
-    from ballot.services import ServedOffice
+    from stembus.ballot.office.services import ServedOffice
 
 HINTS: list[tuple[type[Exception], str]] = [
     (ManifestInvalid, "correct this field in referendum.toml and run: stembus check DIR"),
@@ -56,7 +56,7 @@ def open_office(directory: Path) -> Office:
 def server_parts() -> type[ServedOffice]:
     """Offices with registrar and box need the `server` extra. Raises NotReady."""
     try:
-        from ballot.services import ServedOffice
+        from stembus.ballot.office.services import ServedOffice
     except ModuleNotFoundError as error:
         raise NotReady(f"this step needs the server parts ({error.name}): pip install 'stembus[server]'") from None
     return ServedOffice

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 
-from audit.entries import ElectionKey, PaperResult, PartialDecryption, Result
-from audit.logview import read_log
-from audit.place import Place
-from audit.rules import count_status, make_result
-from audit.verify import verify
-from audit.verify.tally import check_partial
-from crypto.discrete_log import small_log
-from crypto.errors import CryptoError
-from crypto.group import Point
-from crypto.threshold import combine_partials
-from tally.errors import LogNotTrusted, StepDone, StepOutOfTurn
+from stembus.audit.formats.entries import ElectionKey, PaperResult, PartialDecryption, Result
+from stembus.audit.log.source import Place
+from stembus.audit.log_view import read_log
+from stembus.audit.rules import count_status, make_result
+from stembus.audit.verify import verify
+from stembus.audit.verify.tally import check_partial
+from stembus.crypto.discrete_log import small_log
+from stembus.crypto.errors import CryptoError
+from stembus.crypto.group import Point
+from stembus.crypto.threshold import combine_partials
+from stembus.tally.errors import LogNotTrusted, StepDone, StepOutOfTurn
 
 
 def make_result_body(place: Place, referendum: bytes, executor: Executor | None = None) -> Result:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from audit.canonical import Record
-from audit.ceremony import Attempt, commitment_hash, latest_attempt, possession_context
-from audit.entries import (
+from stembus.audit.formats.canonical import Record
+from stembus.audit.formats.ceremony import Attempt, commitment_hash, latest_attempt, possession_context
+from stembus.audit.formats.entries import (
     Commit,
     Complaint,
     Confirm,
@@ -29,20 +29,20 @@ from audit.entries import (
     encode_entry,
     sign_entry,
 )
-from audit.logview import LogView, read_log
-from audit.place import Place
-from audit.rules import count_status
-from audit.tallyrecord import decryption_context, sums_digest
-from audit.verify import Report, verify
-from audit.verify.ceremony import reveal_problems
-from crypto.elgamal import Ciphertext
-from crypto.errors import CryptoError
-from crypto.group import ORDER, generator_times, scalar_from_bytes, scalar_to_bytes
-from crypto.proofs import prove_equal_logs, prove_key
-from crypto.sealed import new_box_key, open_sealed, seal_to
-from crypto.signing import SigningKey
-from crypto.threshold import check_share, commit_polynomial, evaluate, partial_decrypt, random_polynomial
-from tally.errors import DealerFaulty, LogNotTrusted, MustNotCount, OtherRootSigned, StepDone, StepOutOfTurn
+from stembus.audit.formats.tally_record import decryption_context, sums_digest
+from stembus.audit.log.source import Place
+from stembus.audit.log_view import LogView, read_log
+from stembus.audit.rules import count_status
+from stembus.audit.verify import Report, verify
+from stembus.audit.verify.ceremony import reveal_problems
+from stembus.crypto.elgamal import Ciphertext
+from stembus.crypto.errors import CryptoError
+from stembus.crypto.group import ORDER, generator_times, scalar_from_bytes, scalar_to_bytes
+from stembus.crypto.proofs import prove_equal_logs, prove_key
+from stembus.crypto.sealed import new_box_key, open_sealed, seal_to
+from stembus.crypto.signing import SigningKey
+from stembus.crypto.threshold import check_share, commit_polynomial, evaluate, partial_decrypt, random_polynomial
+from stembus.tally.errors import DealerFaulty, LogNotTrusted, MustNotCount, OtherRootSigned, StepDone, StepOutOfTurn
 
 Secrets = dict[str, Any]
 Save = Callable[[Secrets], None]

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-import crypto.sealed
-from scripts.register import write_register
-from scripts.rehearsal import Rehearsal, demo_draft
+import stembus.crypto.sealed
+from stembus.scripts.rehearsal.made_up_register import write_register
+from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _cheap_secret_files() -> Iterator[None]:
     """Test keys do not need a slow passphrase hash; the format is the same."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(crypto.sealed, "_OPS", 1)
-    patch.setattr(crypto.sealed, "_MEMORY", 8192)
+    patch.setattr(stembus.crypto.sealed, "_OPS", 1)
+    patch.setattr(stembus.crypto.sealed, "_MEMORY", 8192)
     yield
     patch.undo()
 

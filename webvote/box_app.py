@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from flask import Flask, Response, request
 
-from audit.manifest import Manifest, cast_ballot_bytes
-from audit.receipt import encode_promise
-from ballot.box import BallotBox
-from webvote.answers import answer_errors
-from webvote.policy import NO_PAGE, origin_of
-from webvote.security import allow_origin, harden
+from stembus.audit.formats.manifest import Manifest, cast_ballot_bytes
+from stembus.audit.formats.receipt import encode_promise
+from stembus.ballot.box.ballot_box import BallotBox
+from stembus.webvote.csp import NO_PAGE, origin_of
+from stembus.webvote.error_answers import answer_errors
+from stembus.webvote.security import allow_origin, harden
 
 
 def create_box_app(box: BallotBox, manifest: Manifest, accepted: Callable[[], None] = lambda: None) -> Flask:

@@ -1,8 +1,8 @@
 """The help desk on the web: signed-in officers look a voter number up, unlock it, or strike it for paper.
 
 Decides how an officer stays signed in, and what a page shows. Actions and their record are the desk's matter
-(`ballot.desk`). Belongs into the town hall's own network; knows no code, no name of a voter, and no vote. Voter numbers
-travel in the body of a request, never in an address.
+(`ballot.issuance.help_desk`). Belongs into the town hall's own network; knows no code, no name of a voter, and no
+vote. Voter numbers travel in the body of a request, never in an address.
 """
 
 from __future__ import annotations
@@ -18,12 +18,19 @@ from flask_limiter import Limiter, RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as Answer
 
-from audit.manifest import Manifest
-from ballot.desk import Action, HelpDesk, Officer
-from ballot.errors import BallotError, Closed, CredentialUnknown, LetterStruck, SignInRefused, TokenAlreadyIssued
-from ballot.letters import Standing
-from webvote.languages import choose_language
-from webvote.security import harden, same_origin
+from stembus.audit.formats.manifest import Manifest
+from stembus.ballot.errors import (
+    BallotError,
+    Closed,
+    CredentialUnknown,
+    LetterStruck,
+    SignInRefused,
+    TokenAlreadyIssued,
+)
+from stembus.ballot.issuance.help_desk import Action, HelpDesk, Officer
+from stembus.ballot.issuance.letter_state import Standing
+from stembus.webvote.languages import choose_language
+from stembus.webvote.security import harden, same_origin
 
 IDLE, LONGEST = timedelta(minutes=15), timedelta(hours=10)
 SIGN_INS, ALL_SIGN_INS = "10 per minute", "60 per minute"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Flask, abort, g
 from flask_babel import Babel
 
-from audit.manifest import Manifest
+from stembus.audit.formats.manifest import Manifest
 
 INTERFACE_LANGUAGES = {"nl": "Nederlands", "en": "English", "fr": "Français"}
 ZONE = "Europe/Brussels"

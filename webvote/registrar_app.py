@@ -12,14 +12,14 @@ import msgspec
 from flask import Flask, Response, jsonify, request
 from flask_limiter import Limiter
 
-from audit.manifest import Manifest
-from ballot.errors import RequestInvalid
-from ballot.registrar import Registrar
-from ballot.statements import Closing, parse_asking
-from ballot.token import TokenRequest
-from webvote.answers import answer_errors
-from webvote.policy import NO_PAGE, origin_of
-from webvote.security import allow_origin, harden
+from stembus.audit.formats.manifest import Manifest
+from stembus.ballot.errors import RequestInvalid
+from stembus.ballot.issuance.registrar import Registrar
+from stembus.ballot.issuance.statements import Closing, parse_asking
+from stembus.ballot.issuance.token import TokenRequest
+from stembus.webvote.csp import NO_PAGE, origin_of
+from stembus.webvote.error_answers import answer_errors
+from stembus.webvote.security import allow_origin, harden
 
 REQUEST_BYTES = 8 * 1024
 TRIES = "20 per minute"

@@ -15,7 +15,8 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import lru_cache
 
-from audit.castballot import (
+from stembus.audit.errors import AuditError
+from stembus.audit.formats.cast_ballot import (
     BallotContext,
     CastBallot,
     check_cast_signature,
@@ -23,17 +24,16 @@ from audit.castballot import (
     parse_ballot,
     peek,
 )
-from audit.entries import ElectionKey, parse_entry
-from audit.errors import AuditError
-from audit.lists import Issued, request_digest
-from audit.manifest import parse_manifest, referendum_id
-from audit.verify.index import Index
-from audit.verify.report import Report
-from crypto.batch import find_invalid, verify_one
-from crypto.elgamal import ZERO, Ciphertext, add_ciphertexts
-from crypto.errors import CryptoError, ProofInvalid, SignatureInvalid
-from crypto.group import IDENTITY, Point
-from crypto.signing import verify_schnorr
+from stembus.audit.formats.entries import ElectionKey, parse_entry
+from stembus.audit.formats.lists import Issued, request_digest
+from stembus.audit.formats.manifest import parse_manifest, referendum_id
+from stembus.audit.verify.index import Index
+from stembus.audit.verify.report import Report
+from stembus.crypto.batch import find_invalid, verify_one
+from stembus.crypto.elgamal import ZERO, Ciphertext, add_ciphertexts
+from stembus.crypto.errors import CryptoError, ProofInvalid, SignatureInvalid
+from stembus.crypto.group import IDENTITY, Point
+from stembus.crypto.signing import verify_schnorr
 
 CHUNK_BALLOTS = 1024
 

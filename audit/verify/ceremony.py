@@ -6,15 +6,15 @@ key is a breach.
 
 from __future__ import annotations
 
-from audit.ceremony import Attempt, commitment_hash, possession_context
-from audit.entries import Commit, Complaint, Confirm, ElectionKey, Entry, Reveal, Share
-from audit.manifest import Manifest
-from audit.verify.report import Report
-from crypto.errors import CryptoError
-from crypto.group import Point, scalar_from_bytes
-from crypto.proofs import LogProof, verify_key
-from crypto.sealed import box_public, open_sealed
-from crypto.threshold import check_share
+from stembus.audit.formats.ceremony import Attempt, commitment_hash, possession_context
+from stembus.audit.formats.entries import Commit, Complaint, Confirm, ElectionKey, Entry, Reveal, Share
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.verify.report import Report
+from stembus.crypto.errors import CryptoError
+from stembus.crypto.group import Point, scalar_from_bytes
+from stembus.crypto.proofs import LogProof, verify_key
+from stembus.crypto.sealed import box_public, open_sealed
+from stembus.crypto.threshold import check_share
 
 
 def reveal_problems(referendum: bytes, threshold: int, commit: Commit, reveal: Reveal) -> list[str]:

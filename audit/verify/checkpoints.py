@@ -9,12 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from audit import bounds
-from audit.errors import NoteInvalid, PlaceError
-from audit.manifest import Manifest
-from audit.note import Checkpoint, check_log_signature, cosignatures, parse_checkpoint, quorum_time, verifier_key
-from audit.place import Place
-from audit.verify.report import Report
+from stembus.audit import bounds
+from stembus.audit.errors import NoteInvalid, PlaceError
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.note import (
+    Checkpoint,
+    check_log_signature,
+    cosignatures,
+    parse_checkpoint,
+    quorum_time,
+    verifier_key,
+)
+from stembus.audit.log.source import Place
+from stembus.audit.verify.report import Report
 
 FOLDER = "checkpoints/"
 _NAME = re.compile(r"\Acheckpoints/([1-9][0-9]{0,17})\Z")

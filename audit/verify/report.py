@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from audit.entries import Result
-from crypto.elgamal import Ciphertext
+from stembus.audit.formats.entries import Result
+from stembus.crypto.elgamal import Ciphertext
 
 CHECKS: dict[str, str] = {
     "V1": "every file of the bundle is there, within its bound, and no other",

@@ -9,18 +9,27 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from itertools import islice
 
-from audit import bounds
-from audit.entries import Close, IssuedCount, PaperResult, PaperRoll, Replace, Roll, issuance_digest, issued_digest
-from audit.errors import PlaceError, RecordInvalid
-from audit.lists import CREDENTIALS, PAPER, SPARES, issuance_path, parse_issued, parse_keys
-from audit.manifest import Manifest
-from audit.merkle import Frontier, leaf_hash
-from audit.place import Place
-from audit.verify.ballots import check_issued_chunk
-from audit.verify.index import Index
-from audit.verify.report import Report
-from crypto.errors import CryptoError, SignatureInvalid
-from crypto.signing import check_schnorr_key, verify_ed25519
+from stembus.audit import bounds
+from stembus.audit.errors import PlaceError, RecordInvalid
+from stembus.audit.formats.entries import (
+    Close,
+    IssuedCount,
+    PaperResult,
+    PaperRoll,
+    Replace,
+    Roll,
+    issuance_digest,
+    issued_digest,
+)
+from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path, parse_issued, parse_keys
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.merkle import Frontier, leaf_hash
+from stembus.audit.log.source import Place
+from stembus.audit.verify.ballots import check_issued_chunk
+from stembus.audit.verify.index import Index
+from stembus.audit.verify.report import Report
+from stembus.crypto.errors import CryptoError, SignatureInvalid
+from stembus.crypto.signing import check_schnorr_key, verify_ed25519
 
 _CHUNK = 4096
 

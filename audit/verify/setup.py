@@ -9,21 +9,21 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from audit import bounds
-from audit.castballot import BallotContext
-from audit.entries import ElectionKey, Open, check_signatures, parse_entry
-from audit.errors import AuditError
-from audit.manifest import Manifest, parse_manifest, referendum_id
-from audit.merkle import Frontier, leaf_hash
-from audit.note import check_log_signature, cosignatures, parse_checkpoint, quorum_time
-from audit.order import Order
-from audit.place import Place
-from audit.tilereader import TileReader
-from audit.verify.ballots import context_of
-from audit.verify.ceremony import CeremonyCheck
-from audit.verify.checkpoints import checkpoint_path
-from audit.verify.report import Report
-from crypto.errors import CryptoError
+from stembus.audit import bounds
+from stembus.audit.errors import AuditError
+from stembus.audit.formats.cast_ballot import BallotContext
+from stembus.audit.formats.entries import ElectionKey, Open, check_signatures, parse_entry
+from stembus.audit.formats.manifest import Manifest, parse_manifest, referendum_id
+from stembus.audit.log.merkle import Frontier, leaf_hash
+from stembus.audit.log.note import check_log_signature, cosignatures, parse_checkpoint, quorum_time
+from stembus.audit.log.source import Place
+from stembus.audit.log.tile_reader import TileReader
+from stembus.audit.state_machine import Order
+from stembus.audit.verify.ballots import context_of
+from stembus.audit.verify.ceremony import CeremonyCheck
+from stembus.audit.verify.checkpoints import checkpoint_path
+from stembus.audit.verify.report import Report
+from stembus.crypto.errors import CryptoError
 
 
 class SetupInvalid(AuditError):

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit import bounds
-from audit.errors import NoteInvalid, PlaceError, RecordInvalid
-from audit.merkle import Frontier, hash_root, leaf_hash
-from audit.note import Checkpoint, parse_checkpoint
-from audit.place import Place
-from audit.tiles import bundle_widths, parse_bundle, parse_tile, tile_path
-from audit.verify.report import Report
+from stembus.audit import bounds
+from stembus.audit.errors import NoteInvalid, PlaceError, RecordInvalid
+from stembus.audit.log.merkle import Frontier, hash_root, leaf_hash
+from stembus.audit.log.note import Checkpoint, parse_checkpoint
+from stembus.audit.log.source import Place
+from stembus.audit.log.tiles import bundle_widths, parse_bundle, parse_tile, tile_path
+from stembus.audit.verify.report import Report
 
 
 class Unreadable(Exception):

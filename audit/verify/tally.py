@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from audit.entries import PaperResult, PartialDecryption, Result, TallyIntent
-from audit.manifest import Manifest
-from audit.rules import count_status, make_result
-from audit.tallyrecord import decryption_context, sums_digest
-from audit.verify.report import Report
-from crypto.elgamal import Ciphertext
-from crypto.errors import CryptoError, ProofInvalid
-from crypto.group import Point, generator_times, scalar_from_bytes
-from crypto.proofs import LogProof, verify_equal_logs
-from crypto.threshold import combine_partials
+from stembus.audit.formats.entries import PaperResult, PartialDecryption, Result, TallyIntent
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.formats.tally_record import decryption_context, sums_digest
+from stembus.audit.rules import count_status, make_result
+from stembus.audit.verify.report import Report
+from stembus.crypto.elgamal import Ciphertext
+from stembus.crypto.errors import CryptoError, ProofInvalid
+from stembus.crypto.group import Point, generator_times, scalar_from_bytes
+from stembus.crypto.proofs import LogProof, verify_equal_logs
+from stembus.crypto.threshold import combine_partials
 
 
 def check_partial(

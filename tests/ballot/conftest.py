@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ballot.codes import credential_key, parse_code
-from ballot.services import ServedOffice
-from ballot.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
-from ballot.voter import Choice, prepare, sign_ballot
-from crypto.signing import SchnorrKey
-from scripts.rehearsal import Rehearsal
+from stembus.ballot.eligibility.letter_code import credential_key, parse_code
+from stembus.ballot.issuance.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
+from stembus.ballot.office.services import ServedOffice
+from stembus.ballot.voter.encrypt import Choice, prepare, sign_ballot
+from stembus.crypto.signing import SchnorrKey
+from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.conftest import Finished
 from tests.postgres import postgres_server, postgres_url
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from ballot.services import ServedOffice
-from scripts.cli_serve import make_rehearsal
-from webvote.together import Together
+from stembus.ballot.office.services import ServedOffice
+from stembus.scripts.cli.serve import make_rehearsal
+from stembus.webvote.run.single_process import Together
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [

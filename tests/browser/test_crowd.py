@@ -7,9 +7,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from audit.place import FolderPlace
-from audit.verify import verify
-from scripts.rehearsal import Rehearsal
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.verify import verify
+from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.browser.conftest import start_site
 
 VOTERS = 200

@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from audit.receipt import check_promise, parse_promise
+from stembus.audit.formats.receipt import check_promise, parse_promise
 from tests.browser.conftest import Site
 from tests.browser.steps import at_kiosk, cast, choose, kept, lose_once, read_qr
 from tests.browser.test_access import violations

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from audit.place import FolderPlace
-from audit.verify import verify
-from scripts.rehearsal import Rehearsal
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.verify import verify
+from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.browser.conftest import Site, start_site
 from tests.browser.steps import cast, enter
 from tests.browser.test_access import scrolls_sideways, violations

@@ -29,9 +29,9 @@ def test_a_voter_votes_and_finds_the_ballot_in_the_log(page: Page, site: Site, l
 
 
 def test_a_promise_and_a_receipt_from_the_browser_hold_for_the_verifier(page: Page, site: Site, tmp_path: Path) -> None:
-    from audit.place import FolderPlace
-    from audit.verify import verify
-    from audit.verify.kept import check_kept
+    from stembus.audit.log.source import FolderPlace
+    from stembus.audit.verify import verify
+    from stembus.audit.verify.voter_evidence import check_kept
 
     enter(page, site, site.letter())
     choose(page, "0")

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from audit.logview import read_log
-from audit.place import FolderPlace
-from audit.receipt import check_receipt, parse_receipt
-from audit.verify.setup import SetupInvalid, load_setup
+from stembus.audit.formats.receipt import check_receipt, parse_receipt
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.log_view import read_log
+from stembus.audit.verify.setup import SetupInvalid, load_setup
+from stembus.webvote.site.log_summary import Follower
 from tests.client.conftest import Client, Published, Refused
 from tests.conftest import Finished
 from tests.tampered.forge import Forge, load_parts, new_forge
-from webvote.published import Follower
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from audit.canonical import encode
-from ballot.errors import RequestInvalid
-from ballot.factorform import normalise_factor
-from crypto.signing import SigningKey
+from stembus.audit.formats.canonical import encode
+from stembus.ballot.eligibility.second_factor_form import normalise_factor
+from stembus.ballot.errors import RequestInvalid
+from stembus.crypto.signing import SigningKey
 from tests.client.conftest import Client, Refused
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors" / "ballots.json").read_text())

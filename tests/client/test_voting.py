@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from audit.receipt import encode_promise, make_promise
-from audit.verify.ballots import BallotRefused, check_ballot
-from ballot.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
-from ballot.voter import rebuild_id
+from stembus.audit.formats.receipt import encode_promise, make_promise
+from stembus.audit.verify.ballots import BallotRefused, check_ballot
+from stembus.ballot.issuance.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
+from stembus.ballot.voter.encrypt import rebuild_id
 from tests.ballot.conftest import Poll, copy_of
 from tests.client.conftest import Client, Published, Refused
 from tests.conftest import Finished

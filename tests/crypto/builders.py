@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from crypto.batch import ProvenBallot, RangeStatement
-from crypto.elgamal import Ciphertext, add_ciphertexts, encrypt
-from crypto.group import ORDER, Point, generator_times
-from crypto.proofs import RangeWitness, commit_range, respond_range
-from crypto.transcript import Transcript
+from stembus.crypto.batch import ProvenBallot, RangeStatement
+from stembus.crypto.elgamal import Ciphertext, add_ciphertexts, encrypt
+from stembus.crypto.group import ORDER, Point, generator_times
+from stembus.crypto.proofs import RangeWitness, commit_range, respond_range
+from stembus.crypto.transcript import Transcript
 
 JOINT_SECRET = 0x5EED
 JOINT_KEY = generator_times(JOINT_SECRET)

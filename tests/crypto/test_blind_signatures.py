@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto.blind_rsa import EXPONENT, MODULUS_BITS, MODULUS_BYTES, BlindPublicKey, blind, finalize, verify
-from crypto.blind_signer import BlindSigner
-from crypto.errors import CryptoError, EncodingInvalid, SignatureInvalid
+from stembus.crypto.blind_rsa import EXPONENT, MODULUS_BITS, MODULUS_BYTES, BlindPublicKey, blind, finalize, verify
+from stembus.crypto.blind_signer import BlindSigner
+from stembus.crypto.errors import CryptoError, EncodingInvalid, SignatureInvalid
 
 MESSAGE = b"a token of 32 bytes, as they are"
 

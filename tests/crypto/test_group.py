@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto.group import (
+from stembus.crypto.group import (
     GENERATOR,
     IDENTITY,
     ORDER,
@@ -19,7 +19,7 @@ from crypto.group import (
     random_scalar,
     times_secret,
 )
-from crypto.multiscalar import weighted_sum
+from stembus.crypto.multiscalar import weighted_sum
 from tests.crypto.builders import random_point
 
 FIELD = 2**256 - 2**32 - 977

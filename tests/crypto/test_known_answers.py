@@ -12,11 +12,11 @@ from argon2.low_level import Type, core, error_to_str, ffi, lib
 from coincurve import PrivateKey
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from crypto.blind_rsa import Blinding, BlindPublicKey, blind, finalize, pss_encode, verify
-from crypto.derive import hkdf, scalar_stream
-from crypto.errors import CryptoError, EncodingInvalid, SignatureInvalid
-from crypto.group import GENERATOR, IDENTITY, ORDER, Point, generator_times, scalar_from_bytes, scalar_to_bytes
-from crypto.signing import (
+from stembus.crypto.blind_rsa import Blinding, BlindPublicKey, blind, finalize, pss_encode, verify
+from stembus.crypto.derive import hkdf, scalar_stream
+from stembus.crypto.errors import CryptoError, EncodingInvalid, SignatureInvalid
+from stembus.crypto.group import GENERATOR, IDENTITY, ORDER, Point, generator_times, scalar_from_bytes, scalar_to_bytes
+from stembus.crypto.signing import (
     SchnorrKey,
     SigningKey,
     check_ed25519_key,

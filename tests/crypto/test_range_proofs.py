@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto.batch import BATCH_THRESHOLD, ProvenBallot, RangeStatement, find_invalid, verify_all, verify_one
-from crypto.elgamal import Ciphertext, encrypt
-from crypto.errors import ProofInvalid
-from crypto.group import GENERATOR, ORDER, Point
-from crypto.proofs import RangeProof, RangeWitness, commit_range, respond_range, verify_range
+from stembus.crypto.batch import BATCH_THRESHOLD, ProvenBallot, RangeStatement, find_invalid, verify_all, verify_one
+from stembus.crypto.elgamal import Ciphertext, encrypt
+from stembus.crypto.errors import ProofInvalid
+from stembus.crypto.group import GENERATOR, ORDER, Point
+from stembus.crypto.proofs import RangeProof, RangeWitness, commit_range, respond_range, verify_range
 from tests.crypto.builders import JOINT_KEY, challenge_of, choice, scalars, single
 
 SEEDS = st.integers(0, 2**64)

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import crypto.sealed
-from crypto.errors import EncodingInvalid, SecretFileError
-from crypto.sealed import (
+import stembus.crypto.sealed
+from stembus.crypto.errors import EncodingInvalid, SecretFileError
+from stembus.crypto.sealed import (
     box_public,
     create_secret_file,
     new_box_key,
@@ -72,7 +72,7 @@ def test_a_crash_while_replacing_leaves_the_old_file(secret: Path, monkeypatch: 
     def crash(_: int) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(crypto.sealed.os, "fsync", crash)
+    monkeypatch.setattr(stembus.crypto.sealed.os, "fsync", crash)
     with pytest.raises(OSError, match="no space"):
         replace_secret_file(secret, {"new": 1}, PASSPHRASE)
     monkeypatch.undo()

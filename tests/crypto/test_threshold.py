@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto.discrete_log import small_log
-from crypto.elgamal import CIPHERTEXT_BYTES, ZERO, Ciphertext, add_ciphertexts, encrypt
-from crypto.errors import EncodingInvalid, NotFound, ProofInvalid, ShareInvalid
-from crypto.group import IDENTITY, ORDER, Point, generator_times
-from crypto.proofs import LogProof, prove_equal_logs, prove_key, verify_equal_logs, verify_key
-from crypto.threshold import (
+from stembus.crypto.discrete_log import small_log
+from stembus.crypto.elgamal import CIPHERTEXT_BYTES, ZERO, Ciphertext, add_ciphertexts, encrypt
+from stembus.crypto.errors import EncodingInvalid, NotFound, ProofInvalid, ShareInvalid
+from stembus.crypto.group import IDENTITY, ORDER, Point, generator_times
+from stembus.crypto.proofs import LogProof, prove_equal_logs, prove_key, verify_equal_logs, verify_key
+from stembus.crypto.threshold import (
     check_share,
     combine_partials,
     commit_polynomial,
@@ -25,7 +25,7 @@ from crypto.threshold import (
     random_polynomial,
     verification_key,
 )
-from crypto.transcript import Transcript
+from stembus.crypto.transcript import Transcript
 
 SEEDS = st.integers(0, 2**64)
 

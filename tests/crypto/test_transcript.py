@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto.group import ORDER
-from crypto.transcript import Transcript, frame
+from stembus.crypto.group import ORDER
+from stembus.crypto.transcript import Transcript, frame
 
 LABELS = st.text(st.characters(min_codepoint=0, max_codepoint=127), max_size=6)
 FIELDS = st.lists(st.tuples(LABELS, st.binary(max_size=8)), max_size=5)

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from audit.castballot import BallotContext, _parse_body
-from ballot.codes import credential_key, format_code, parse_code
-from ballot.voter import build_body, rebuild_id
-from crypto.batch import ProvenBallot, verify_all, verify_one
-from crypto.derive import scalar_stream
-from crypto.discrete_log import small_log
-from crypto.group import Point, generator_times, scalar_to_bytes
-from crypto.signing import SchnorrKey
-from crypto.threshold import partial_decrypt
-from crypto.transcript import Transcript
-from scripts.vectors import FILE, SEED, encode_vectors, main, make_vectors
+from stembus.audit.formats.cast_ballot import BallotContext, _parse_body
+from stembus.ballot.eligibility.letter_code import credential_key, format_code, parse_code
+from stembus.ballot.voter.encrypt import build_body, rebuild_id
+from stembus.crypto.batch import ProvenBallot, verify_all, verify_one
+from stembus.crypto.derive import scalar_stream
+from stembus.crypto.discrete_log import small_log
+from stembus.crypto.group import Point, generator_times, scalar_to_bytes
+from stembus.crypto.signing import SchnorrKey
+from stembus.crypto.threshold import partial_decrypt
+from stembus.crypto.transcript import Transcript
+from stembus.scripts.develop.vectors import FILE, SEED, encode_vectors, main, make_vectors
 
 VECTORS: dict[str, Any] = json.loads(FILE.read_text(encoding="ascii"))
 BALLOTS: list[dict[str, Any]] = VECTORS["ballots"]

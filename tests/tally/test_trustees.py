@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from audit.ceremony import latest_attempt
-from audit.entries import (
+from stembus.audit.errors import OrderInvalid
+from stembus.audit.formats.ceremony import latest_attempt
+from stembus.audit.formats.entries import (
     Complaint,
     Incident,
     PartialDecryption,
@@ -23,22 +24,21 @@ from audit.entries import (
     parse_entry,
     sign_entry,
 )
-from audit.errors import OrderInvalid
-from audit.logview import read_log
-from audit.place import FolderPlace
-from audit.verify import Report, Verdict, verify
-from ballot.codes import credential_key, parse_code
-from ballot.errors import BallotRejected
-from ballot.token import make_request, new_pass, take_answer
-from ballot.voter import Choice, ChoiceInvalid, sign_ballot
-from ballot.voter import prepare as prepare_ballot
-from crypto.group import ORDER, scalar_to_bytes
-from crypto.sealed import seal_to
-from crypto.threshold import evaluate
-from scripts.register import write_register
-from scripts.rehearsal import Rehearsal, demo_draft
-from tally.combine import make_result_body
-from tally.errors import (
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.log_view import read_log
+from stembus.audit.verify import Report, Verdict, verify
+from stembus.ballot.eligibility.letter_code import credential_key, parse_code
+from stembus.ballot.errors import BallotRejected
+from stembus.ballot.issuance.token import make_request, new_pass, take_answer
+from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, sign_ballot
+from stembus.ballot.voter.encrypt import prepare as prepare_ballot
+from stembus.crypto.group import ORDER, scalar_to_bytes
+from stembus.crypto.sealed import seal_to
+from stembus.crypto.threshold import evaluate
+from stembus.scripts.rehearsal.made_up_register import write_register
+from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
+from stembus.tally.combine import make_result_body
+from stembus.tally.errors import (
     DealerFaulty,
     LogNotTrusted,
     MustNotCount,
@@ -47,7 +47,7 @@ from tally.errors import (
     StepOutOfTurn,
     TallyError,
 )
-from tally.trustee import Trustee, make_election_key
+from stembus.tally.trustee import Trustee, make_election_key
 from tests.conftest import Finished, prepare
 
 CHOOSE = """[[questions]]

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from audit.castballot import BallotContext, encode_body, encode_unsigned
-from ballot.voter import prepare, sign_ballot
-from crypto.elgamal import Ciphertext, add_ciphertexts, encrypt
-from crypto.group import GENERATOR, ORDER, generator_times, random_scalar, scalar_to_bytes
-from crypto.proofs import RangeProof, commit_range, respond_range
-from crypto.signing import SchnorrKey
-from crypto.transcript import Transcript
+from stembus.audit.formats.cast_ballot import BallotContext, encode_body, encode_unsigned
+from stembus.ballot.voter.encrypt import prepare, sign_ballot
+from stembus.crypto.elgamal import Ciphertext, add_ciphertexts, encrypt
+from stembus.crypto.group import GENERATOR, ORDER, generator_times, random_scalar, scalar_to_bytes
+from stembus.crypto.proofs import RangeProof, commit_range, respond_range
+from stembus.crypto.signing import SchnorrKey
+from stembus.crypto.transcript import Transcript
 from tests.tampered.catalogue import STANDS, add, forgery
 from tests.tampered.forge import Forge, make_voter
 
@@ -374,7 +374,7 @@ def token_key_off_the_curve(forge: Forge) -> None:
 
 def _registrar_signs(forge: Forge, message: bytes) -> bytes:
     """The registrar itself signs what it likes: a forged token."""
-    from crypto.blind_rsa import blind, finalize
+    from stembus.crypto.blind_rsa import blind, finalize
 
     public = forge.context.registrars[0]
     blinding = blind(public, message)

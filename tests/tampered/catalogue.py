@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from audit.place import MemoryPlace
-from audit.verify.report import Report, Verdict
+from stembus.audit.log.source import MemoryPlace
+from stembus.audit.verify.report import Report, Verdict
 from tests.tampered.forge import Forge, judge
 
 BREACH, STANDS, PASSED = Verdict.BREACH, Verdict.STANDS, Verdict.PASSED_OVER

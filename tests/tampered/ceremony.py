@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-from audit.ceremony import commitment_hash, latest_attempt, possession_context
-from audit.entries import parse_entry
-from audit.place import MemoryPlace
-from crypto.group import GENERATOR, Point, generator_times, random_scalar, scalar_to_bytes
-from crypto.proofs import prove_key
-from crypto.sealed import new_box_key, seal_to
+from stembus.audit.formats.ceremony import commitment_hash, latest_attempt, possession_context
+from stembus.audit.formats.entries import parse_entry
+from stembus.audit.log.source import MemoryPlace
+from stembus.crypto.group import GENERATOR, Point, generator_times, random_scalar, scalar_to_bytes
+from stembus.crypto.proofs import prove_key
+from stembus.crypto.sealed import new_box_key, seal_to
 from tests.tampered.catalogue import PASSED, add, forgery
 from tests.tampered.forge import Body, Forge
 

@@ -14,31 +14,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audit.canonical import Record, encode
-from audit.castballot import BallotContext
-from audit.entries import KINDS, issuance_digest, issued_digest, parse_entry
-from audit.lists import Issued, encode_keys, list_root, request_digest
-from audit.merkle import Frontier, hash_root, leaf_hash
-from audit.note import Checkpoint, NoteSignature, cosign, sign_checkpoint, verifier_key
-from audit.place import MemoryPlace
-from audit.tallyrecord import decryption_context, sums_digest
-from audit.tiles import bundle_widths, encode_bundle, level_tiles, tile_path
-from audit.verify import Report, verify
-from audit.verify.ballots import context_of
-from ballot.codes import credential_key, parse_code
-from ballot.credentials import CODED_COLUMNS, SPARE_COLUMNS
-from ballot.roll import read_csv
-from ballot.services import ServedOffice
-from ballot.token import VotingPass, new_pass, take_answer
-from ballot.voter import prepare, sign_ballot
-from crypto.blind_signer import BlindSigner
-from crypto.discrete_log import small_log
-from crypto.elgamal import Ciphertext
-from crypto.group import scalar_from_bytes, scalar_to_bytes
-from crypto.proofs import prove_equal_logs
-from crypto.signing import SchnorrKey, SigningKey
-from crypto.threshold import combine_partials, partial_decrypt
-from crypto.transcript import Transcript
+from stembus.audit.formats.canonical import Record, encode
+from stembus.audit.formats.cast_ballot import BallotContext
+from stembus.audit.formats.entries import KINDS, issuance_digest, issued_digest, parse_entry
+from stembus.audit.formats.lists import Issued, encode_keys, list_root, request_digest
+from stembus.audit.formats.tally_record import decryption_context, sums_digest
+from stembus.audit.log.merkle import Frontier, hash_root, leaf_hash
+from stembus.audit.log.note import Checkpoint, NoteSignature, cosign, sign_checkpoint, verifier_key
+from stembus.audit.log.source import MemoryPlace
+from stembus.audit.log.tiles import bundle_widths, encode_bundle, level_tiles, tile_path
+from stembus.audit.verify import Report, verify
+from stembus.audit.verify.ballots import context_of
+from stembus.ballot.eligibility.credential_authority import CODED_COLUMNS, SPARE_COLUMNS
+from stembus.ballot.eligibility.letter_code import credential_key, parse_code
+from stembus.ballot.eligibility.register import read_csv
+from stembus.ballot.issuance.token import VotingPass, new_pass, take_answer
+from stembus.ballot.office.services import ServedOffice
+from stembus.ballot.voter.encrypt import prepare, sign_ballot
+from stembus.crypto.blind_signer import BlindSigner
+from stembus.crypto.discrete_log import small_log
+from stembus.crypto.elgamal import Ciphertext
+from stembus.crypto.group import scalar_from_bytes, scalar_to_bytes
+from stembus.crypto.proofs import prove_equal_logs
+from stembus.crypto.signing import SchnorrKey, SigningKey
+from stembus.crypto.threshold import combine_partials, partial_decrypt
+from stembus.crypto.transcript import Transcript
 
 DAY = 86_400
 Body = dict[str, Any]
@@ -380,8 +380,8 @@ def make_voter(context: BallotContext, keys: Keys, credential: SchnorrKey) -> Vo
 
 def load_parts(root: Path, voters: int = 14) -> dict[str, Any]:
     """What all forgeries start from: an opened referendum of 40 letters, and voters with tokens."""
-    from audit.logview import read_log
-    from audit.place import FolderPlace
+    from stembus.audit.log.source import FolderPlace
+    from stembus.audit.log_view import read_log
 
     view = read_log(FolderPlace(root / "public"))
     entries = [view.reader.entry(index) for index in range(view.head.size)]

@@ -12,12 +12,12 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from audit.note import Checkpoint, NoteSignature, cosign, sign_checkpoint
-from audit.place import MemoryPlace
-from audit.receipt import encode_promise, make_promise, make_receipt
-from audit.verify import Report, verify
-from audit.verify.kept import check_kept
-from crypto.signing import SigningKey
+from stembus.audit.formats.receipt import encode_promise, make_promise, make_receipt
+from stembus.audit.log.note import Checkpoint, NoteSignature, cosign, sign_checkpoint
+from stembus.audit.log.source import MemoryPlace
+from stembus.audit.verify import Report, verify
+from stembus.audit.verify.voter_evidence import check_kept
+from stembus.crypto.signing import SigningKey
 from tests.tampered.catalogue import STANDS, add, forgery
 from tests.tampered.forge import Body, Forge, dump, judge
 
@@ -94,7 +94,7 @@ def after_signing(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[For
 
     def maker(forge: Forge) -> MemoryPlace:
         honest = forge.build()
-        from audit.tiles import parse_bundle
+        from stembus.audit.log.tiles import parse_bundle
 
         name = next(path for path in honest.files if path.startswith("tile/entries"))
         entries = parse_bundle(honest.files[name], int(name.rsplit("/", 1)[1]))
@@ -595,8 +595,8 @@ def promise(forge: Forge, raw: bytes, batch: int = 1, key: str = "box") -> bytes
 
 
 def receipt(forge: Forge, place: MemoryPlace, index: int, cut: int = 0) -> bytes:
-    from audit.note import parse_checkpoint
-    from audit.tilereader import TileReader
+    from stembus.audit.log.note import parse_checkpoint
+    from stembus.audit.log.tile_reader import TileReader
 
     head = parse_checkpoint(place.files["checkpoint"])
     reader = TileReader(place, head.size)

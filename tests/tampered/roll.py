@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from audit.lists import Issued, encode_keys, list_root, request_digest
-from crypto.signing import SchnorrKey
+from stembus.audit.formats.lists import Issued, encode_keys, list_root, request_digest
+from stembus.crypto.signing import SchnorrKey
 from tests.tampered.catalogue import add, forgery
 from tests.tampered.forge import Body, Forge
 
@@ -168,7 +168,7 @@ def on_close(change: Callable[[Forge, Body], None]) -> Callable[[Forge], None]:
 
 
 def resign_issuance(forge: Forge, body: Body, count: int | None = None, root: str | None = None) -> None:
-    from audit.entries import issuance_digest
+    from stembus.audit.formats.entries import issuance_digest
 
     statement = body["issuance"][0]
     statement["count"] = statement["count"] if count is None else count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from crypto.group import GENERATOR, random_scalar, scalar_to_bytes
+from stembus.crypto.group import GENERATOR, random_scalar, scalar_to_bytes
 from tests.tampered.catalogue import PASSED, add, forgery
 from tests.tampered.forge import Body, Forge
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from audit.verify.report import CHECKS, Verdict
+from stembus.audit.verify.report import CHECKS, Verdict
 from tests.conftest import Finished
 from tests.tampered import all_forgeries
 from tests.tampered.catalogue import FORGERIES, Forgery

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from audit.castballot import encode_body
-from audit.verify.ceremony import CeremonyCheck
-from crypto.elgamal import add_ciphertexts, encrypt
-from crypto.group import ORDER, random_scalar
-from crypto.proofs import commit_range, respond_range
+from stembus.audit.formats.cast_ballot import encode_body
+from stembus.audit.verify.ceremony import CeremonyCheck
+from stembus.crypto.elgamal import add_ciphertexts, encrypt
+from stembus.crypto.group import ORDER, random_scalar
+from stembus.crypto.proofs import commit_range, respond_range
 from tests.conftest import Finished
 from tests.tampered.ballots import simulated, with_body
 from tests.tampered.forge import Forge, judge, load_parts, new_forge

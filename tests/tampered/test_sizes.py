@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from audit.verify import verify
-from audit.verify.report import Report
+from stembus.audit.verify import verify
+from stembus.audit.verify.report import Report
 from tests.conftest import prepare
 from tests.tampered.forge import Forge, load_parts, new_forge
 from tests.tampered.roll import forged_line

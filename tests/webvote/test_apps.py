@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from ballot.codes import credential_key, parse_code
-from ballot.token import make_request, new_pass, take_answer
-from ballot.voter import prepare, sign_ballot
-from scripts.rehearsal import Rehearsal
+from stembus.ballot.eligibility.letter_code import credential_key, parse_code
+from stembus.ballot.issuance.token import make_request, new_pass, take_answer
+from stembus.ballot.voter.encrypt import prepare, sign_ballot
+from stembus.scripts.rehearsal.referendum import Rehearsal
+from stembus.webvote.box_app import create_box_app
+from stembus.webvote.registrar_app import create_registrar_app
+from stembus.webvote.site.app import create_site_app
+from stembus.webvote.site.log_summary import Follower
 from tests.conftest import Finished
-from webvote.box_app import create_box_app
-from webvote.published import Follower
-from webvote.registrar_app import create_registrar_app
-from webvote.site_app import create_site_app
 
 
 @dataclass
@@ -182,8 +182,8 @@ def test_after_the_tally_chart_and_table_show_the_counts(finished: Finished) -> 
 
 
 def test_the_bundle_is_downloaded_whole_and_verifies(finished: Finished, tmp_path: Path) -> None:
-    from audit.place import open_place
-    from audit.verify import verify
+    from stembus.audit.log.source import open_place
+    from stembus.audit.verify import verify
 
     client = create_site_app(finished.public).test_client()
     assert "/bundle.zip" in client.get("/nl/result").get_data(as_text=True)

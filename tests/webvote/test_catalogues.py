@@ -12,7 +12,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
-import webvote
+from stembus import webvote
 
 PACKAGE = Path(webvote.__file__).parent
 TRANSLATIONS = PACKAGE / "translations"

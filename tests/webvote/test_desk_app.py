@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from ballot.letters import Letters, Standing
-from scripts.rehearsal import Rehearsal
+from stembus.ballot.issuance.letter_state import Letters, Standing
+from stembus.scripts.rehearsal.referendum import Rehearsal
+from stembus.webvote.desk_app import create_desk_app
 from tests.conftest import Finished
-from webvote.desk_app import create_desk_app
 
 PASSWORD = "a long password"
 ORIGIN = "http://localhost"

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import make_server
 
-from audit.place import FolderPlace
-from audit.verify import verify
-from ballot.errors import BallotError, RequestInvalid
-from ballot.remote import RemoteStatements, ServiceUnreachable
-from ballot.statements import ask, parse_asking
-from crypto.signing import SigningKey
-from scripts.register import write_register
-from scripts.rehearsal import Rehearsal, demo_draft
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.verify import verify
+from stembus.ballot.errors import BallotError, RequestInvalid
+from stembus.ballot.issuance.statements import ask, parse_asking
+from stembus.ballot.voter.remote import RemoteStatements, ServiceUnreachable
+from stembus.crypto.signing import SigningKey
+from stembus.scripts.rehearsal.made_up_register import write_register
+from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
+from stembus.webvote.registrar_app import create_registrar_app
 from tests.browser.conftest import free_port
-from webvote.registrar_app import create_registrar_app
 
 
 @dataclass

@@ -4,7 +4,7 @@
 // byte of them.
 import { sha256 } from "@noble/hashes/sha2.js";
 import { fromHex, type Bytes } from "./bytes.ts";
-import { MODULUS_BYTES, parseSpki } from "./blindrsa.ts";
+import { MODULUS_BYTES, parseSpki } from "./blind-rsa.ts";
 import { bool, count, hash, integer, list, matching, nullOr, oneOf, parseCanonical, record, text, texts, type Read } from "./canonical.ts";
 import { isValidKey } from "./ed25519.ts";
 import { ClientError, namingNow } from "./errors.ts";

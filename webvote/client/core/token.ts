@@ -2,7 +2,7 @@
 // The voting pass is what a device keeps, in the same JSON form that the command line writes.
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { blind, finalize, verifyBlind, type Blinding } from "./blindrsa.ts";
+import { blind, finalize, verifyBlind, type Blinding } from "./blind-rsa.ts";
 import { fromHex, hex, type Bytes } from "./bytes.ts";
 import type { Credential } from "./code.ts";
 import type { BallotContext } from "./context.ts";

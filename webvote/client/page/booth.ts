@@ -10,11 +10,11 @@ import type { Choice, PreparedBallot } from "../core/ballot.ts";
 import type { Setup } from "../core/setup.ts";
 import type { VotingPass } from "../core/token.ts";
 import { byId, button, fieldError, grouped, listChoice, message, on, showError, showStep } from "./dom.ts";
-import { encodeTest } from "./handover.ts";
+import { encodeTest } from "./link-formats.ts";
 import { drawQr } from "./qr.ts";
 import { Session } from "./session.ts";
-import type { Shelf } from "./store.ts";
-import { attempt, codeOf, explain, stop, stops } from "./words.ts";
+import type { Shelf } from "./storage.ts";
+import { attempt, codeOf, explain, stop, stops } from "./messages.ts";
 
 // What the browser's own way back leads away from.
 const REVIEW = "review";

@@ -7,7 +7,7 @@ import { ClientError } from "../core/errors.ts";
 import type { Fetch } from "../core/log.ts";
 import { loadSetup } from "../core/setup.ts";
 import { byId, followFragments, grouped, listChoice, message, showError, takeFragment } from "./dom.ts";
-import { decodeTest } from "./handover.ts";
+import { decodeTest } from "./link-formats.ts";
 import { logAt } from "./services.ts";
 
 const EXPECTED = "stembus/expected";

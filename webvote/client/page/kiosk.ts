@@ -4,14 +4,14 @@
 // and the promise, when the voter has something to lose. Then the screen shows no choice, and gives the voting pass out.
 import { Booth } from "./booth.ts";
 import { byId, button, message, on, showStep, takeFragment } from "./dom.ts";
-import { follow } from "./follow.ts";
-import { encodePass } from "./handover.ts";
-import { openBooth } from "./open.ts";
+import { follow } from "./ballot-tracking.ts";
+import { encodePass } from "./link-formats.ts";
+import { openBooth } from "./load-referendum.ts";
 import { drawQr } from "./qr.ts";
 import { logAt } from "./services.ts";
 import type { Session } from "./session.ts";
-import { Fleeting } from "./store.ts";
-import { codeOf, explain, isPassing } from "./words.ts";
+import { Fleeting } from "./storage.ts";
+import { codeOf, explain, isPassing } from "./messages.ts";
 
 const data = byId("app").dataset;
 const readLog = logAt(data["log"] ?? "/log/");

@@ -12,7 +12,7 @@ import type { Setup } from "../core/setup.ts";
 import { checkToken, isComplete, makeRequest, newPass, passFromJson, passToJson, takeAnswer, tokenPublic, type TokenRequest, type VotingPass } from "../core/token.ts";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { ServiceError, askToken, castBallot, checkLetter } from "./services.ts";
-import { Store, alone, newMemory, type Memory, type Shelf } from "./store.ts";
+import { Store, alone, newMemory, type Memory, type Shelf } from "./storage.ts";
 
 export class Session {
   private constructor(

@@ -5,7 +5,7 @@ import { ClientError } from "../core/errors.ts";
 import { findBallot } from "../core/receipt.ts";
 import { loadSetup } from "../core/setup.ts";
 import { byId, followFragments, message, save, showError, takeFragment } from "./dom.ts";
-import { readTracking } from "./handover.ts";
+import { readTracking } from "./link-formats.ts";
 import { askSignposts, logAt } from "./services.ts";
 
 const app = byId("app");

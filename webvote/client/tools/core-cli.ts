@@ -14,7 +14,7 @@ import { checkPromise, checkReceipt, findBallot, type Signposts } from "../core/
 import { loadSetup, type Setup } from "../core/setup.ts";
 import { makeRequest, newPass, passFromJson, passToJson, takeAnswer } from "../core/token.ts";
 import { Transcript } from "../core/transcript.ts";
-import { checkBallot } from "../core/verifyballot.ts";
+import { checkBallot } from "../core/verify-ballot.ts";
 
 // The few things of node that this program uses.
 declare const process: { readonly stdin: AsyncIterable<unknown> & { setEncoding(name: string): void }; readonly stdout: { write(text: string): void } };

@@ -1,0 +1,46 @@
+"""Strict JSON: one valid encoding for each record.
+
+A record is UTF-8 JSON with sorted keys, no white space, no floats and no unknown fields (RFC 8785 for the
+values used here). Parsing decodes into a frozen type, encodes again and compares, so duplicate keys, other
+escapes, -0, a byte-order mark or a trailing newline are all refused. Byte strings are lower-case hex.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from stembus.audit.errors import RecordInvalid
+
+T = TypeVar("T")
+
+Hash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Key = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Scalar = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+PointHex = Annotated[str, msgspec.Meta(pattern=r"\A0[23][0-9a-f]{64}\Z")]
+SignatureHex = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{128}\Z")]
+SealedShareHex = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{160}\Z")]
+SpkiHex = Annotated[str, msgspec.Meta(pattern=r"\A(?:[0-9a-f]{2}){1,1024}\Z")]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Index = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all published records: frozen, and strict about its fields."""
+
+
+def encode(record: object) -> bytes:
+    return msgspec.json.encode(record, order="sorted")
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """Parses one record. Raises RecordInvalid for anything but its canonical encoding."""
+    try:
+        record = msgspec.json.decode(data, type=kind, strict=True)
+        same = encode(record) == data
+    except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as error:
+        raise RecordInvalid(f"not a valid record: {error}") from None
+    if not same:
+        raise RecordInvalid("a record that is not in its canonical encoding")
+    return record

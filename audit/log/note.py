@@ -1,0 +1,170 @@
+"""Signed notes, checkpoints and cosignatures, as C2SP defines them.
+
+Decides the text formats and who signed: signed-note (Ed25519, algorithm byte 0x01), tlog-checkpoint,
+tlog-cosignature v1 (0x04). Leaves trust (which key, which quorum) to its callers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stembus.audit import bounds
+from stembus.audit.errors import NoteInvalid
+from stembus.crypto.errors import SignatureInvalid
+from stembus.crypto.signing import SigningKey, verify_ed25519
+
+_SIGNATURE_LINE = re.compile(r"\A— ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})\Z")
+_ED25519, _COSIGNATURE = b"\x01", b"\x04"
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSignature:
+    """One signature line: the signer's name, its 4-byte key id, and the raw bytes."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+    def line(self) -> str:
+        return f"— {self.name} {base64.b64encode(self.key_id + self.signature).decode()}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A parsed checkpoint. `text` is the note's body, with its final newline."""
+
+    origin: str
+    size: int
+    root: bytes
+    signatures: tuple[NoteSignature, ...]
+
+    @property
+    def text(self) -> bytes:
+        return checkpoint_text(self.origin, self.size, self.root)
+
+    def to_bytes(self) -> bytes:
+        return self.text + b"\n" + "".join(signature.line() for signature in self.signatures).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Cosignature:
+    witness: str
+    time: int
+
+
+def checkpoint_text(origin: str, size: int, root: bytes) -> bytes:
+    return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
+
+
+def key_id(name: str, algorithm: bytes, public: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + algorithm + public).digest()[:4]
+
+
+def verifier_key(name: str, public: bytes) -> str:
+    """A C2SP verifier key (vkey) for an Ed25519 log key."""
+    identifier = key_id(name, _ED25519, public).hex()
+    return f"{name}+{identifier}+{base64.b64encode(_ED25519 + public).decode()}"
+
+
+def _decode_base64(text: str) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise NoteInvalid("loose base64 in a checkpoint") from None
+    if base64.b64encode(data).decode() != text:
+        raise NoteInvalid("loose base64 in a checkpoint")
+    return data
+
+
+def parse_checkpoint(data: bytes) -> Checkpoint:
+    """Parses a signed checkpoint without extension lines. Raises NoteInvalid."""
+    try:
+        body, signatures = data.decode("utf-8").split("\n\n")
+        origin, size_text, root_text = body.split("\n")
+    except ValueError:
+        raise NoteInvalid("a checkpoint is three lines, an empty line, and signatures") from None
+    if not re.fullmatch(r"0|[1-9][0-9]{0,17}", size_text) or not origin:
+        raise NoteInvalid("a checkpoint's size is a decimal number")
+    root = _decode_base64(root_text)
+    if len(root) != bounds.HASH_BYTES:
+        raise NoteInvalid("a checkpoint's root is 32 bytes")
+    if not signatures.endswith("\n"):
+        raise NoteInvalid("a checkpoint ends with a newline")
+    parsed = []
+    for line in signatures[:-1].split("\n"):
+        match = _SIGNATURE_LINE.match(line)
+        if not match:
+            raise NoteInvalid("a signature line is not of the form '— name base64'")
+        raw = _decode_base64(match[2])
+        if len(raw) < 5:
+            raise NoteInvalid("a signature line is too short")
+        parsed.append(NoteSignature(match[1], raw[:4], raw[4:]))
+    return Checkpoint(origin, int(size_text), root, tuple(parsed))
+
+
+def sign_checkpoint(origin: str, size: int, root: bytes, key: SigningKey) -> Checkpoint:
+    signature = key.sign(checkpoint_text(origin, size, root))
+    return Checkpoint(origin, size, root, (NoteSignature(origin, key_id(origin, _ED25519, key.public), signature),))
+
+
+def cosign(checkpoint: Checkpoint, name: str, key: SigningKey, time: int) -> NoteSignature:
+    """A witness's statement: at `time` (Unix seconds) this was the largest consistent tree it had seen."""
+    signature = key.sign(_cosigned(checkpoint, time))
+    return NoteSignature(name, key_id(name, _COSIGNATURE, key.public), time.to_bytes(8, "big") + signature)
+
+
+def _cosigned(checkpoint: Checkpoint, time: int) -> bytes:
+    return f"cosignature/v1\ntime {time}\n".encode() + checkpoint.text
+
+
+def check_log_signature(checkpoint: Checkpoint, origin: str, public: bytes) -> None:
+    """Raises NoteInvalid unless the log's own key signed, once, under its own name."""
+    if checkpoint.origin != origin:
+        raise NoteInvalid("a checkpoint of another log (its origin line differs)")
+    own = [s for s in checkpoint.signatures if (s.name, s.key_id) == (origin, key_id(origin, _ED25519, public))]
+    if len(own) != 1:
+        raise NoteInvalid("a checkpoint carries exactly one signature of its log")
+    try:
+        verify_ed25519(public, checkpoint.text, own[0].signature)
+    except SignatureInvalid:
+        raise NoteInvalid("the log's signature on a checkpoint does not verify") from None
+
+
+def cosignatures(checkpoint: Checkpoint, witnesses: Sequence[tuple[str, bytes]]) -> tuple[list[Cosignature], list[str]]:
+    """The valid cosignatures by known witnesses, and a sentence for each line that is something else."""
+    known = {(name, key_id(name, _COSIGNATURE, public)): public for name, public in witnesses}
+    valid: dict[str, Cosignature] = {}
+    problems: list[str] = []
+    for signature in checkpoint.signatures:
+        if signature.name == checkpoint.origin:
+            continue
+        public = known.get((signature.name, signature.key_id))
+        if public is None:
+            problems.append(f"a cosignature of {signature.name[:60]!r}, no witness of this referendum")
+        elif signature.name in valid:
+            problems.append(f"witness {signature.name} appears twice")
+        elif len(signature.signature) != 72:
+            problems.append(f"the cosignature of {signature.name} has a wrong length")
+        else:
+            time = int.from_bytes(signature.signature[:8], "big")
+            try:
+                verify_ed25519(public, _cosigned(checkpoint, time), signature.signature[8:])
+            except SignatureInvalid:
+                problems.append(f"the cosignature of {signature.name} does not verify")
+                continue
+            if not 0 < time <= bounds.LATEST_TIME:
+                problems.append(f"the cosignature of {signature.name} states an absurd time")
+                continue
+            valid[signature.name] = Cosignature(signature.name, time)
+    return list(valid.values()), problems
+
+
+def quorum_time(valid: Sequence[Cosignature], quorum: int) -> int | None:
+    """The quorum-th earliest cosignature's time, the only time a checkpoint has; None below the quorum."""
+    times = sorted(cosignature.time for cosignature in valid)
+    return times[quorum - 1] if len(times) >= quorum else None

@@ -1,0 +1,219 @@
+"""The log's state machine: which entry may follow which.
+
+One `Order` is fed every entry in turn, by the writer before it appends and by the verifier as it reads.
+Decides types and numbers only (phases, attempts, batch sizes, doubles); whether contents are true is for
+the chapters of `verify`.
+
+    setup:     commit, reveal, share, confirm, complaint ... election-key, roll, client*
+    voting:    open, then batches, replace, client, incident
+    closed:    close, paper-roll, paper-result, tally-intent, partial-decryption
+    ended:     result or cancel, then minutes, purge, incident
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from stembus.audit.errors import OrderInvalid
+from stembus.audit.formats.entries import (
+    Batch,
+    Body,
+    Close,
+    Commit,
+    Complaint,
+    Confirm,
+    ElectionKey,
+    Incident,
+    PartialDecryption,
+    Replace,
+    Reveal,
+    Share,
+    TallyIntent,
+)
+from stembus.audit.formats.manifest import Manifest
+
+
+class Phase(Enum):
+    EMPTY = "empty"
+    CEREMONY = "ceremony"
+    KEYED = "keyed"
+    ROLLED = "rolled"
+    OPEN = "open"
+    CLOSED = "closed"
+    TALLIED = "tallied"
+    CANCELLED = "cancelled"
+
+
+_ALLOWED: dict[Phase, set[str]] = {
+    Phase.EMPTY: {"manifest"},
+    Phase.CEREMONY: {"commit", "reveal", "share", "confirm", "complaint", "election-key", "incident", "cancel"},
+    Phase.KEYED: {"roll", "incident", "cancel"},
+    Phase.ROLLED: {"client", "open", "replace", "incident", "cancel"},
+    Phase.OPEN: {"batch", "ballot", "client", "replace", "incident", "close", "cancel"},
+    Phase.CLOSED: {
+        "paper-roll", "paper-result", "tally-intent", "partial-decryption", "result", "incident", "cancel",
+    },
+    Phase.TALLIED: {"minutes", "purge", "incident"},
+    Phase.CANCELLED: {"minutes", "purge", "incident"},
+}  # fmt: skip
+_NEXT = {
+    "manifest": Phase.CEREMONY,
+    "election-key": Phase.KEYED,
+    "roll": Phase.ROLLED,
+    "open": Phase.OPEN,
+    "close": Phase.CLOSED,
+    "result": Phase.TALLIED,
+    "cancel": Phase.CANCELLED,
+}
+
+
+class Order:
+    """`admit` raises OrderInvalid and changes nothing when an entry may not stand here."""
+
+    def __init__(self) -> None:
+        self.phase = Phase.EMPTY
+        self.attempt = 0
+        self.voided: set[int] = set()
+        self.committed: set[int] = set()
+        self.revealed: set[int] = set()
+        self.shared: set[tuple[int, int]] = set()
+        self.confirmed: set[int] = set()
+        self.batches = 0
+        self.ballots = 0
+        self.awaiting = 0
+        self.incidents = 0
+        self.replaced: set[str] = set()
+        self.paper_roll = False
+        self.paper_result = False
+        self.intents: set[int] = set()
+        self.partials: set[int] = set()
+        self.trustees = 0
+        self.threshold = 0
+
+    def start(self, manifest: Manifest) -> None:
+        """Admits entry 0."""
+        self._allow("manifest")
+        self.trustees = len(manifest.trustees.members)
+        self.threshold = manifest.trustees.threshold
+        self.phase = Phase.CEREMONY
+
+    def admit_ballot(self) -> None:
+        if self.phase is not Phase.OPEN or not self.awaiting:
+            raise OrderInvalid("a ballot outside a batch of the open referendum")
+        self.awaiting -= 1
+        self.ballots += 1
+
+    def admit(self, kind: str, body: Body) -> None:
+        self._allow(kind)
+        check = getattr(self, "_" + kind.replace("-", "_"), None)
+        if check is not None:
+            check(body)
+        self.phase = _NEXT.get(kind, self.phase)
+
+    def _allow(self, kind: str) -> None:
+        if self.awaiting:
+            raise OrderInvalid(f"an entry {kind} where {self.awaiting} more ballots of batch {self.batches} must stand")
+        if kind not in _ALLOWED[self.phase]:
+            raise OrderInvalid(f"an entry {kind} in the phase {self.phase.value}")
+
+    def _need(self, holds: bool, problem: str) -> None:
+        if not holds:
+            raise OrderInvalid(problem)
+
+    def _current(self, attempt: int, trustee: int) -> None:
+        self._need(1 <= trustee <= self.trustees, f"trustee {trustee} does not exist")
+        self._need(attempt == self.attempt, f"attempt {attempt} of the ceremony is not the current one")
+        self._need(attempt not in self.voided, f"attempt {attempt} of the ceremony is void")
+
+    def _commit(self, body: Commit) -> None:
+        given_up = self.attempt in self.voided or len(self.confirmed) < self.trustees
+        if body.attempt == self.attempt + 1 and given_up:
+            self._need(1 <= body.trustee <= self.trustees, f"trustee {body.trustee} does not exist")
+            if self.attempt:
+                self.voided.add(self.attempt)
+            self.attempt = body.attempt
+            self.committed, self.revealed, self.shared, self.confirmed = set(), set(), set(), set()
+        self._current(body.attempt, body.trustee)
+        self._need(body.trustee not in self.committed, f"trustee {body.trustee} committed already")
+        self.committed.add(body.trustee)
+
+    def _reveal(self, body: Reveal) -> None:
+        self._current(body.attempt, body.trustee)
+        self._need(len(self.committed) == self.trustees, "a reveal before all trustees have committed")
+        self._need(body.trustee not in self.revealed, f"trustee {body.trustee} revealed already")
+        self.revealed.add(body.trustee)
+
+    def _share(self, body: Share) -> None:
+        self._current(body.attempt, body.sender)
+        self._need(1 <= body.receiver <= self.trustees and body.receiver != body.sender, "a share for nobody")
+        self._need(len(self.revealed) == self.trustees, "a share before all trustees have revealed")
+        pair = (body.sender, body.receiver)
+        self._need(pair not in self.shared, f"trustee {body.sender} sent its share to {body.receiver} already")
+        self.shared.add(pair)
+
+    def _all_shared(self) -> bool:
+        return len(self.shared) == self.trustees * (self.trustees - 1)
+
+    def _confirm(self, body: Confirm) -> None:
+        self._current(body.attempt, body.trustee)
+        self._need(len(self.revealed) == self.trustees and self._all_shared(), "a confirmation before all shares")
+        self._need(body.trustee not in self.confirmed, f"trustee {body.trustee} confirmed already")
+        self.confirmed.add(body.trustee)
+
+    def _complaint(self, body: Complaint) -> None:
+        self._current(body.attempt, body.accuser)
+        self._need((body.accused, body.accuser) in self.shared, "a complaint about a share that was not sent")
+        self.voided.add(body.attempt)
+
+    def _election_key(self, body: ElectionKey) -> None:
+        self._need(self.attempt > 0 and self.attempt not in self.voided, "no valid attempt of the ceremony")
+        self._need(body.attempt == self.attempt, f"an election key of attempt {body.attempt}, not of the current one")
+        self._need(len(self.confirmed) == self.trustees, "an election key without the confirmation of all trustees")
+
+    def _batch(self, body: Batch) -> None:
+        self._need(body.number == self.batches + 1, f"batch {body.number} where batch {self.batches + 1} must stand")
+        self.batches = body.number
+        self.awaiting = body.size
+
+    def _replace(self, body: Replace) -> None:
+        self._need(body.struck not in self.replaced and body.replacement not in self.replaced, "replaced twice")
+        self._need(body.struck != body.replacement, "a letter replaced by itself")
+        self.replaced |= {body.struck, body.replacement}
+
+    def _incident(self, body: Incident) -> None:
+        self._need(body.number == self.incidents + 1, f"incident {body.number} where {self.incidents + 1} must stand")
+        self.incidents = body.number
+
+    def _close(self, body: Close) -> None:
+        self._need(
+            (body.batches, body.ballots) == (self.batches, self.ballots),
+            f"the close states {body.batches} batches and {body.ballots} ballots; the log has {self.batches} and "
+            f"{self.ballots}",
+        )
+
+    def _paper_roll(self, _: Body) -> None:
+        self._need(not self.paper_roll and not self.intents, "the paper roll comes once, before any tally intent")
+        self.paper_roll = True
+
+    def _paper_result(self, _: Body) -> None:
+        self._need(self.paper_roll, "a paper result without a paper roll")
+        self._need(not self.paper_result and not self.intents, "the paper result comes once, before any tally intent")
+        self.paper_result = True
+
+    def _tally_intent(self, body: TallyIntent) -> None:
+        self._need(1 <= body.trustee <= self.trustees, f"trustee {body.trustee} does not exist")
+        self._need(self.paper_result or not self.paper_roll, "the paper votes are not logged yet")
+        self._need(body.trustee not in self.intents, f"trustee {body.trustee} stated an intent already")
+        self.intents.add(body.trustee)
+
+    def _partial_decryption(self, body: PartialDecryption) -> None:
+        self._need(len(self.intents) >= self.threshold, "a decryption before enough trustees stated their intent")
+        self._need(body.trustee in self.intents, f"trustee {body.trustee} decrypts without an intent")
+        self._need(body.trustee not in self.partials, f"trustee {body.trustee} decrypted already")
+        self.partials.add(body.trustee)
+
+    def _result(self, _: Body) -> None:
+        self._need(self.paper_result or not self.paper_roll, "the paper votes are not logged yet")
+
+    def _cancel(self, _: Body) -> None:
+        self._need(not self.intents, "a referendum cannot be cancelled once the tally began")

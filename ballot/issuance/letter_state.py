@@ -1,0 +1,106 @@
+"""The letters by voter number: what a help desk may see and do, without any key of the registrar.
+
+Decides what state a letter can go to. A state says *that* a token was issued, never which; no vote is known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from stembus.ballot.errors import Closed, CredentialUnknown, LetterStruck, RollInvalid, TokenAlreadyIssued
+from stembus.ballot.storage import reading, registrar_state, voters
+
+MAXIMUM_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`state` is ready, issued, struck or replaced; `tries_left` for the second factor, while no token was issued."""
+
+    state: str
+    tries_left: int
+
+
+def refuse_unready(state: str) -> None:
+    """Raises LetterStruck for a letter that was struck or replaced."""
+    if state == "struck":
+        raise LetterStruck("this voter was struck from the online roll to vote on paper")
+    if state == "replaced":
+        raise LetterStruck("this letter was reported lost and replaced by another")
+
+
+class Letters:
+    """The letters of one registrar's database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def closed(self) -> bool:
+        """Whether voting is closed for good."""
+        with reading(self._engine) as db:
+            return bool(db.execute(select(registrar_state.c.closed)).scalar_one())
+
+    def standing(self, number: str) -> Standing:
+        """Raises CredentialUnknown."""
+        with reading(self._engine) as db:
+            row = db.execute(select(voters.c.state, voters.c.tries).where(voters.c.number == number)).one_or_none()
+        if row is None:
+            raise CredentialUnknown(f"there is no voter number {number}")
+        return Standing(str(row.state), MAXIMUM_TRIES - int(row.tries))
+
+    def unlock(self, number: str) -> None:
+        """Gives ten new tries. Raises CredentialUnknown."""
+        self.standing(number)
+        with self._engine.begin() as db:
+            db.execute(update(voters).where(voters.c.number == number).values(tries=0))
+
+    def strike(self, number: str) -> bytes:
+        """Strikes a voter for paper; returns the credential. Striking twice changes nothing."""
+        if self.closed():
+            raise Closed("voting is closed; nobody can be struck any more")
+        with self._engine.begin() as db:
+            db.execute(
+                update(voters).where(voters.c.number == number, voters.c.state == "ready").values(state="struck")
+            )
+            row = db.execute(select(voters).where(voters.c.number == number)).one_or_none()
+        if row is None:
+            raise CredentialUnknown(f"there is no voter number {number}")
+        if row.state == "issued":
+            raise TokenAlreadyIssued(f"voter {number} has a token already and can only vote online")
+        if row.state == "replaced":
+            raise LetterStruck(f"the letter of voter {number} was replaced; strike the number of the new one")
+        return bytes(row.credential)
+
+    def replace(self, number: str, spare: bytes) -> bytes:
+        """Moves a voter to a spare letter; returns the struck credential. Refused once a token was issued."""
+        with self._engine.begin() as db:
+            row = db.execute(select(voters).where(voters.c.number == number).with_for_update()).one_or_none()
+            if row is None:
+                raise CredentialUnknown(f"there is no voter number {number}")
+            old = f"{number} (replaced)"
+            if row.credential == spare:
+                previous = db.execute(select(voters.c.credential).where(voters.c.number == old)).scalar_one()
+                return bytes(previous)
+            if row.state == "issued":
+                raise TokenAlreadyIssued(f"voter {number} has a token already; the letter cannot be replaced")
+            refuse_unready(row.state)
+            try:
+                db.execute(
+                    update(voters).where(voters.c.credential == row.credential).values(state="replaced", number=old)
+                )
+                db.execute(
+                    insert(voters).values(credential=spare, number=number, factor=row.factor, state="ready", tries=0)
+                )
+            except IntegrityError:
+                raise RollInvalid(
+                    "this spare letter was given out already, or the letter was replaced before"
+                ) from None
+        return bytes(row.credential)
+
+    def struck(self) -> list[bytes]:
+        """Credentials struck for paper, sorted."""
+        with reading(self._engine) as db:
+            return sorted(db.execute(select(voters.c.credential).where(voters.c.state == "struck")).scalars())

@@ -1,0 +1,209 @@
+"""The registrar: one blind signature for each credential, ever.
+
+Decides who gets a token. Checks in this order: the credential's signature (so nobody else costs Argon2
+time), the letter's state, the second factor; commits the issuance, and only then lets the signature out.
+Never learns which token it signed. Knows no names. Does not know the box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from stembus.audit.clock import Clock
+from stembus.audit.formats.entries import Issuance, IssuedCount, issuance_digest, issued_digest
+from stembus.audit.formats.lists import Issued, list_root, request_digest
+from stembus.audit.formats.manifest import Manifest
+from stembus.ballot.eligibility.second_factor import FactorHasher
+from stembus.ballot.errors import (
+    Closed,
+    CredentialUnknown,
+    FactorLocked,
+    FactorWrong,
+    NotOpen,
+    NotOpenYet,
+    RequestInvalid,
+    RollInvalid,
+    TokenAlreadyIssued,
+)
+from stembus.ballot.issuance.letter_state import MAXIMUM_TRIES, Letters, refuse_unready
+from stembus.ballot.issuance.token import TokenRequest
+from stembus.ballot.storage import bind_database, reading, registrar_state, voters
+from stembus.crypto.blind_signer import BlindSigner
+from stembus.crypto.errors import CryptoError
+from stembus.crypto.signing import SigningKey, verify_schnorr
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """One letter as the registrar knows it: no name, no address, no code."""
+
+    number: str
+    credential: bytes
+    factor: str
+
+
+class Registrar(Letters):
+    """Registrar number `number` (from 1) of one referendum."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        manifest: Manifest,
+        referendum: bytes,
+        number: int,
+        signer: BlindSigner,
+        key: SigningKey,
+        pepper: bytes,
+        clock: Clock,
+    ) -> None:
+        super().__init__(engine)
+        self._manifest = manifest
+        self.referendum = referendum
+        self.number = number
+        self._signer = signer
+        self._key = key
+        self._hasher = FactorHasher(manifest.second_factor, pepper)
+        self._clock = clock
+        # Keys and databases serve one referendum and are refused in a second one.
+        start: dict[str, object] = {"id": 1, "referendum": referendum, "closed": 0}
+        if bind_database(engine, registrar_state, start) != referendum:
+            raise RollInvalid("this registrar's database belongs to another referendum; make a new one")
+
+    def enrol(self, letters: Iterable[Enrolment]) -> int:
+        """Takes all letters or none. Raises RollInvalid."""
+        rows = [
+            {"credential": e.credential, "number": e.number, "factor": e.factor, "state": "ready", "tries": 0}
+            for e in letters
+        ]
+        try:
+            with self._engine.begin() as db:
+                if rows:
+                    db.execute(insert(voters), rows)
+        except IntegrityError:
+            raise RollInvalid("a letter or voter number is enrolled twice; nothing was changed") from None
+        return len(rows)
+
+    def enrolled(self) -> int:
+        with reading(self._engine) as db:
+            return db.execute(select(func.count()).select_from(voters)).scalar_one()
+
+    def check(self, request: TokenRequest) -> None:
+        """Raises what `issue` would raise now, and gives nothing out. A wrong factor costs a try; a right one none."""
+        if not self._admit(request):
+            with self._engine.begin() as db:
+                this = (voters.c.credential == request.credential) & (voters.c.tries > 0)
+                db.execute(update(voters).where(this).values(tries=voters.c.tries - 1))
+
+    def issue(self, request: TokenRequest) -> bytes:
+        """The blind signature, 384 bytes. The same request again gets the same answer."""
+        if self._admit(request):
+            return self._signer.sign(request.blinded)
+        answer = self._signer.sign(request.blinded)
+        with self._engine.begin() as db:
+            # Shared with other issues, exclusive against the close: no answer leaves after the final list.
+            if db.execute(select(registrar_state.c.closed).with_for_update(read=True)).scalar_one():
+                raise Closed("voting is closed; no more tokens are given out")
+            done = db.execute(
+                update(voters)
+                .where(voters.c.credential == request.credential, voters.c.state == "ready")
+                .values(state="issued", request_hash=request.request_hash, signature=request.signature)
+            )
+            if done.rowcount != 1:
+                row = self._letter(db, request.credential)
+                if row.state != "issued":
+                    refuse_unready(row.state)
+                if row.request_hash != request.request_hash:
+                    raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
+        return answer
+
+    def _admit(self, request: TokenRequest) -> bool:
+        """Whether this very request had its answer before; otherwise it may have its first one, and has spent a try."""
+        self._check_request(request)
+        # What was issued before is answered at any time: a lost answer must not cost the vote. Read without a lock,
+        # so that who signs for letters that do not exist keeps nobody waiting.
+        if not self._answered(request):
+            self._check_time()
+        with self._engine.begin() as db:
+            row = self._letter(db, request.credential)
+            if row.state == "issued":
+                if row.request_hash != request.request_hash:
+                    raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
+                return True
+            refuse_unready(row.state)
+            left = self._take_try(db, request.credential)
+            factor = row.factor
+        # Argon2 runs outside the transaction, so a slow check locks nobody out.
+        if not self._hasher.matches(factor, request.factor):
+            raise FactorWrong(left)
+        return False
+
+    def _answered(self, request: TokenRequest) -> bool:
+        with reading(self._engine) as db:
+            row = db.execute(select(voters).where(voters.c.credential == request.credential)).one_or_none()
+        if row is None:
+            raise CredentialUnknown("no letter of this referendum has this code")
+        return bool(row.state == "issued" and row.request_hash == request.request_hash)
+
+    def _check_time(self) -> None:
+        now = self._clock.now()
+        if now < self._manifest.opens_at:
+            raise NotOpenYet(f"voting opens at {self._manifest.opens}")
+        if now >= self._manifest.closes_at or self.closed():
+            raise Closed("voting is closed; no more tokens are given out")
+
+    def _check_request(self, request: TokenRequest) -> None:
+        digest = request_digest(self.referendum, self.number, request.request_hash)
+        try:
+            verify_schnorr(request.credential, digest, request.signature)
+        except CryptoError:
+            raise RequestInvalid("the request is not signed by its letter's code") from None
+
+    def _letter(self, db: Connection, credential: bytes):  # type: ignore[no-untyped-def]
+        statement = select(voters).where(voters.c.credential == credential).with_for_update()
+        row = db.execute(statement).one_or_none()
+        if row is None:
+            raise CredentialUnknown("no letter of this referendum has this code")
+        return row
+
+    def _take_try(self, db: Connection, credential: bytes) -> int:
+        """Spends a try before the factor is looked at, so that requests side by side cannot have more."""
+        taken = db.execute(
+            update(voters)
+            .where(voters.c.credential == credential, voters.c.tries < MAXIMUM_TRIES)
+            .values(tries=voters.c.tries + 1)
+        )
+        if taken.rowcount != 1:
+            raise FactorLocked("too many wrong answers; the town hall can unlock this letter")
+        return MAXIMUM_TRIES - int(self._letter(db, credential).tries)
+
+    # For the log.
+
+    def issued_count(self) -> int:
+        with reading(self._engine) as db:
+            return db.execute(select(func.count()).where(voters.c.state == "issued")).scalar_one()
+
+    def count_statement(self, batch: int) -> IssuedCount:
+        """The signed number of tokens so far, for the header of batch `batch`."""
+        count = self.issued_count()
+        signature = self._key.sign(issued_digest(self.referendum, self.number, batch, count))
+        return IssuedCount(count=count, signature=signature.hex())
+
+    def close(self) -> tuple[Issuance, list[Issued]]:
+        """Stops issuing for good; returns the signed final statement and the list to publish."""
+        if self._clock.now() < self._manifest.closes_at:
+            raise NotOpen(f"voting runs until {self._manifest.closes}")
+        with self._engine.begin() as db:
+            db.execute(update(registrar_state).values(closed=1))
+            rows = db.execute(
+                select(voters.c.credential, voters.c.request_hash, voters.c.signature)
+                .where(voters.c.state == "issued")
+                .order_by(voters.c.credential)
+            ).all()
+        issued = [Issued(bytes(row.credential), bytes(row.request_hash), bytes(row.signature)) for row in rows]
+        count, root = list_root(line.leaf() for line in issued)
+        signature = self._key.sign(issuance_digest(self.referendum, self.number, count, root))
+        return Issuance(count=count, root=root.hex(), signature=signature.hex()), issued

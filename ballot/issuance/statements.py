@@ -1,0 +1,66 @@
+"""What a ballot box asks of a registrar elsewhere: the signed count for a batch, the final list, who was struck.
+
+Decides who may ask: only the box of this referendum, by its key. A count that anybody could ask for at any moment would
+tell when tokens are issued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+
+from stembus.audit.formats.entries import Issuance, IssuedCount
+from stembus.audit.formats.lists import Issued
+from stembus.ballot.errors import RequestInvalid
+from stembus.crypto.errors import CryptoError
+from stembus.crypto.signing import SigningKey, verify_ed25519
+from stembus.crypto.transcript import Transcript
+
+What = Literal["count", "close", "struck"]
+
+
+class Statements(Protocol):
+    """A registrar as the box's side sees it, on this machine or elsewhere."""
+
+    def count_statement(self, batch: int) -> IssuedCount: ...
+
+    def close(self) -> tuple[Issuance, list[Issued]]: ...
+
+    def struck(self) -> Sequence[bytes]: ...
+
+
+class Asking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    what: What
+    batch: Annotated[int, msgspec.Meta(ge=0)]
+    signature: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{128}\Z")]
+
+
+def _digest(referendum: bytes, registrar: int, what: What, batch: int) -> bytes:
+    transcript = Transcript("box-asks").add("referendum", referendum).add_int("registrar", registrar)
+    return transcript.add("what", what.encode("ascii")).add_int("batch", batch).digest()
+
+
+def ask(referendum: bytes, registrar: int, what: What, batch: int, box_key: SigningKey) -> bytes:
+    signature = box_key.sign(_digest(referendum, registrar, what, batch)).hex()
+    return msgspec.json.encode(Asking(what, batch, signature))
+
+
+def parse_asking(data: bytes, referendum: bytes, registrar: int, box_key: bytes) -> Asking:
+    """Raises RequestInvalid unless this referendum's box asks this registrar."""
+    try:
+        asking = msgspec.json.decode(data, type=Asking)
+        verify_ed25519(
+            box_key, _digest(referendum, registrar, asking.what, asking.batch), bytes.fromhex(asking.signature)
+        )
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, CryptoError):
+        raise RequestInvalid("only the ballot box of this referendum may ask for this") from None
+    return asking
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """The answer to `close`: the final statement, and the lines of the issuance list."""
+
+    issuance: Issuance
+    lines: list[str]

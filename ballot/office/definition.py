@@ -1,0 +1,154 @@
+"""From a draft in TOML and the parties' public keys to the manifest.
+
+Decides how an official writes a referendum down. Leaves the rules to `audit.formats.manifest`, which names the
+field that breaks one.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from stembus.audit.formats.manifest import Manifest, check_manifest
+from stembus.ballot.errors import DefinitionInvalid
+
+DRAFT = """\
+# A referendum, as a draft. Edit, then: stembus check DIR
+
+binding = {binding}               # false: a rehearsal, marked as such everywhere
+clock = "{clock}"              # real, or simulated (rehearsals only)
+languages = ["nl", "en", "fr"]   # the first one is the one that counts
+opens = "{opens}"
+closes = "{closes}"
+grace_seconds = 300           # late ballots are still taken this long after the close
+max_casts = 5                 # a voter may replace the vote; the last one counts
+
+[title]
+nl = "Autovrije zondag in de binnenstad"
+en = "A car-free Sunday in the city centre"
+fr = "Un dimanche sans voitures au centre-ville"
+
+[[questions]]
+kind = "yes-no"               # or "choose", with max_choices
+max_choices = 1
+accepts = 1                   # which option accepts, counted from 0
+[questions.text]
+nl = "Wil je elke maand een autovrije zondag in de binnenstad?"
+en = "Do you want a monthly car-free Sunday in the city centre?"
+fr = "Voulez-vous un dimanche sans voitures chaque mois au centre-ville ?"
+[[questions.options]]
+text = {{ nl = "Nee", en = "No", fr = "Non" }}
+[[questions.options]]
+text = {{ nl = "Ja", en = "Yes", fr = "Oui" }}
+
+[eligibility]
+minimum_age = 16
+reference_date = "{reference_date}"   # age and residence count on this day
+postcodes = ["8500", "8501", "8510", "8511"]
+official_count = {official_count}      # what `stembus roll import --dry-run` says
+[eligibility.description]
+nl = "Wie 16 jaar of ouder is en in Kortrijk woont"
+en = "Everyone aged 16 or over and registered in Kortrijk"
+fr = "Toute personne de 16 ans ou plus, inscrite à Courtrai"
+
+[rules]
+minimum_participants = {minimum_participants}
+minimum_margin_permille = 25   # yes and no must differ by 2.5 percentage points
+count_below_minimum = true     # false: below the minimum nothing is decrypted
+
+[privacy_floor]                # the fewest ballots that may be counted apart
+online = {floor}
+paper = {floor}
+
+[batching]                     # between two publications of ballots
+minimum_seconds = {batch_seconds}
+minimum_tokens = {batch_tokens}
+quiet_seconds = {quiet_seconds}           # none in the last hour before the close
+
+[second_factor]
+kind = "birth-date"            # or national-number
+memory_kib = {memory_kib}             # Argon2id
+passes = {passes}
+
+[parties]
+trustee_threshold = {threshold}          # so many trustees decrypt together
+witness_quorum = {quorum}
+log_origin = "{origin}"
+registrar_urls = ["https://registrar.example.org"]
+box_url = "https://box.example.org"
+client_url = "https://vote.example.org"
+"""
+
+
+def read_draft(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DefinitionInvalid(f"there is no draft {path}; make one with stembus new") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DefinitionInvalid(f"{path} is not valid TOML: {error}") from None
+
+
+def read_keys(folder: Path) -> dict[str, dict[str, str]]:
+    """The public key files by party: trustee-1, officer-2, box, ..."""
+    keys: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            keys[path.stem] = {str(k): str(v) for k, v in json.loads(path.read_text(encoding="ascii")).items()}
+        except (ValueError, AttributeError, UnicodeDecodeError):
+            raise DefinitionInvalid(f"{path} is not a public key file") from None
+    return keys
+
+
+def _members(keys: dict[str, dict[str, str]], role: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = []
+    while (party := keys.get(f"{role}-{len(found) + 1}")) is not None:
+        found.append(party)
+    if not found:
+        raise DefinitionInvalid(f"there is no key of a {role}; make one with: stembus key make {role}-1")
+    return found
+
+
+def _single(keys: dict[str, dict[str, str]], role: str) -> str:
+    if role not in keys:
+        raise DefinitionInvalid(f"there is no key of the {role}; make one with: stembus key make {role}")
+    return keys[role]["key"]
+
+
+def make_manifest(draft: dict[str, Any], keys: dict[str, dict[str, str]]) -> Manifest:
+    """Raises DefinitionInvalid or ManifestInvalid, naming field or party."""
+    data = dict(draft)
+    try:
+        parties = data.pop("parties")
+        registrars = _members(keys, "registrar")
+        urls = parties["registrar_urls"]
+        if len(urls) != len(registrars):
+            raise DefinitionInvalid(f"{len(registrars)} registrar keys and {len(urls)} parties.registrar_urls")
+        data["trustees"] = {"threshold": parties["trustee_threshold"], "members": _named(keys, "trustee")}
+        data["witnesses"] = {"quorum": parties["witness_quorum"], "members": _named(keys, "witness")}
+        data["officers"] = _named(keys, "officer")
+        data["registrars"] = [
+            {"name": r["name"], "blind_key": r["blind_key"], "key": r["key"], "url": url}
+            for r, url in zip(registrars, urls, strict=True)
+        ]
+        data["box"] = {"key": _single(keys, "box"), "url": parties["box_url"]}
+        data["client"] = {"key": _single(keys, "client"), "url": parties["client_url"]}
+        data["log"] = {"origin": parties["log_origin"], "key": _single(keys, "log")}
+    except KeyError as error:
+        raise DefinitionInvalid(f"the draft or a key file lacks {error}") from None
+    data["questions"] = [{"accepts": None, **question} for question in data.get("questions", [])]
+    data |= {"type": "manifest", "version": 1}
+    try:
+        manifest = msgspec.convert(data, Manifest, strict=True)
+    except msgspec.ValidationError as error:
+        raise DefinitionInvalid(f"the draft does not fit: {error}") from None
+    check_manifest(manifest)
+    return manifest
+
+
+def _named(keys: dict[str, dict[str, str]], role: str) -> list[dict[str, str]]:
+    return [{"name": party["name"], "key": party["key"]} for party in _members(keys, role)]

@@ -1,0 +1,114 @@
+"""The voter's side: encrypt a choice, prove it, sign it with the token; and test a ballot before casting.
+
+Decides how a ballot is made. All randomness of ciphertexts and proofs comes from one 32-byte seed bound to
+election key, token commitment and choice, so a second device can rebuild the ballot from seed, choice and
+commitment. The nonce of the commitment is *not* from the seed: a test reveals no token.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stembus.audit.formats.cast_ballot import BallotContext, encode_body, encode_unsigned
+from stembus.ballot.errors import BallotError
+from stembus.ballot.issuance.token import VotingPass
+from stembus.crypto.derive import scalar_stream
+from stembus.crypto.elgamal import Ciphertext, add_ciphertexts, encrypt
+from stembus.crypto.group import ORDER
+from stembus.crypto.proofs import RangeWitness, commit_range, respond_range
+
+SEED_BYTES = 32
+Choice = Sequence[Sequence[int]]
+
+
+class ChoiceInvalid(BallotError):
+    """A choice that the questions do not allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedBallot:
+    """An encrypted choice. `seed` is secret until the voter tests; a tested ballot is never cast."""
+
+    body: bytes
+    ballot_id: bytes
+    token_commitment: bytes
+    nonce: bytes
+    seed: bytes
+
+
+def check_choice(context: BallotContext, choice: Choice) -> list[int]:
+    """The 0 or 1 of every option. `choice` lists the chosen options of each question, from 0; an empty
+    list is a blank vote. Raises ChoiceInvalid."""
+    if len(choice) != len(context.questions):
+        raise ChoiceInvalid(f"answer each of the {len(context.questions)} questions, if only with blank")
+    bits: list[int] = []
+    for number, (chosen, (options, most)) in enumerate(zip(choice, context.questions, strict=True), 1):
+        if len(set(chosen)) != len(chosen) or any(not 0 <= option < options for option in chosen):
+            raise ChoiceInvalid(f"question {number} has the options 1 to {options}, each at most once")
+        if len(chosen) > most:
+            raise ChoiceInvalid(f"question {number} allows at most {most}")
+        bits += [int(option in chosen) for option in range(options)]
+    return bits
+
+
+def build_body(context: BallotContext, commitment: bytes, choice: Choice, seed: bytes) -> bytes:
+    """The one body that follows from seed, choice and commitment."""
+    bits = check_choice(context, choice)
+    info = b"stembus/v1 ballot randomness" + context.election_key + commitment + bytes(bits)
+    next_scalar = scalar_stream(seed, context.referendum, info)
+    randomness = [next_scalar() for _ in bits]
+    pairs = zip(bits, randomness, strict=True)
+    ciphertexts = [encrypt(context.joint_key, bit, secret) for bit, secret in pairs]
+    witnesses = _commit(context, ciphertexts, bits, randomness, next_scalar)
+    ciphertext_bytes = b"".join(c.to_bytes() for c in ciphertexts)
+    points = b"".join(point.to_bytes() for w in witnesses for pair in w.commitments for point in pair)
+    challenges = context.challenges(commitment, ciphertext_bytes, points)
+    proofs = [respond_range(w, challenge) for w, challenge in zip(witnesses, challenges, strict=True)]
+    return encode_body(context, commitment, ciphertexts, proofs)
+
+
+def _commit(
+    context: BallotContext,
+    ciphertexts: Sequence[Ciphertext],
+    bits: Sequence[int],
+    randomness: Sequence[int],
+    next_scalar: Callable[[], int],
+) -> list[RangeWitness]:
+    witnesses = []
+    for shape in context.proofs:
+        part = slice(shape.first, shape.last)
+        witnesses.append(
+            commit_range(
+                context.joint_key,
+                add_ciphertexts(ciphertexts[part]),
+                sum(bits[part]),
+                sum(randomness[part]) % ORDER,
+                shape.maximum,
+                next_scalar,
+            )
+        )
+    return witnesses
+
+
+def prepare(context: BallotContext, voting_pass: VotingPass, choice: Choice) -> PreparedBallot:
+    """A new ballot with a fresh seed and nonce. Raises ChoiceInvalid."""
+    seed, nonce = secrets.token_bytes(SEED_BYTES), secrets.token_bytes(32)
+    commitment = context.token_commitment(voting_pass.token_key.public, nonce)
+    body = build_body(context, commitment, choice, seed)
+    return PreparedBallot(body, context.ballot_id(body), commitment, nonce, seed)
+
+
+def rebuild_id(context: BallotContext, commitment: bytes, choice: Choice, seed: bytes) -> bytes:
+    """What a second device computes in a test: the ballot id that this choice and seed must have."""
+    return context.ballot_id(build_body(context, commitment, choice, seed))
+
+
+def sign_ballot(context: BallotContext, voting_pass: VotingPass, prepared: PreparedBallot, seq: int) -> bytes:
+    """The cast ballot. The caller has erased the seed, and tested this body never."""
+    if not voting_pass.complete:
+        raise ChoiceInvalid("the token is not complete: a registrar's signature is missing")
+    signatures = [signature for signature in voting_pass.signatures if signature]
+    unsigned = encode_unsigned(prepared.body, prepared.nonce, voting_pass.token_key.public, signatures, seq)
+    return unsigned + voting_pass.token_key.sign(context.cast_digest(unsigned))

@@ -1,0 +1,210 @@
+"""Commands about the browser client: is it what its sources say, which files does the log name, and are they served.
+
+Decides what is compared with what: sources, installed files, the last `client` entry of a published log, and what
+comes from the address that voters use.
+Building is the build hook's work; it is loaded from the source tree, so that anybody can rebuild a release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import importlib.util
+import shutil
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import ModuleType
+
+import click
+
+from stembus import webvote
+from stembus.audit.formats.entries import Client, ClientFile, check_signatures, encode_entry, sign_entry
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.source import open_place
+from stembus.audit.log_view import LogView, read_log
+from stembus.ballot.office.office import NotReady, Office
+from stembus.scripts.cli.office import settle
+from stembus.scripts.shell import DIRECTORY, fail, next_step, open_office, say
+from stembus.webvote.csp import voting_policy
+from stembus.webvote.static_files import STATIC, static_hashes
+
+INSTALLED = STATIC
+HOOK = Path("webvote", "client", "build.py")
+FILE_BYTES = 4 * 1024 * 1024
+Hashes = dict[str, str]
+
+
+@click.group()
+def client() -> None:
+    """The pages' scripts that browsers run."""
+
+
+@client.command()
+@click.argument("place", required=False)
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(webvote.__file__).parents[1],
+    help="The source tree, if not the one that is installed.",
+)
+@click.option("--fresh", is_flag=True, help="Fetch the libraries again, and have their hashes checked again.")
+def compare(place: str | None, source: Path, fresh: bool) -> None:
+    """Rebuild the client from its sources, and compare it with the installed files and with a published log.
+
+    \b
+    PLACE is a folder, a zip file or an address; without it the log is left out. Pages hold the texts of one referendum
+    and come from no source file: stembus client served compares them.
+    Exit status: 0 all the same, 1 a file differs.
+    Example:  stembus client compare public
+    """
+    logged = {k: v for k, v in _logged_at(place)[1].items() if k.startswith("static/")} if place is not None else None
+    built, installed = _rebuild(source, fresh), static_hashes(INSTALLED)
+    against = {"installed": installed} | ({"log": logged} if logged is not None else {})
+    differs = False
+    for path in sorted(set(built).union(*against.values())):
+        wrong = [name for name, hashes in against.items() if hashes.get(path) != built.get(path)]
+        differs = differs or bool(wrong)
+        click.echo(f"{built.get(path, '(not in the sources)'):64}  {path}  {'DIFFERS' if wrong else 'same'}")
+        for name in wrong:
+            click.echo(f"{against[name].get(path, '(no such file)'):64}  {path}  {name}")
+    if place is not None:
+        say(f"whether this log is sound: stembus verify {place} --referendum ID")
+    if differs or not built:
+        fail("this is not the client of these sources", "compare release and log: stembus show PLACE N")
+
+
+@client.command("log")
+@DIRECTORY
+@click.option("--release", required=True, metavar="NAME", help="How people call this release, such as 1.2.0.")
+@click.option(
+    "--help-line", envvar="STEMBUS_HELP_LINE", default="", help="What the pages tell voters to call, as it is served."
+)
+def log_command(directory: Path, release: str, help_line: str) -> None:
+    """Log the hashes of scripts, style and voting pages, signed with the client release key.
+
+    \b
+    Example:  stembus client log kortrijk --release 1.2.0 --help-line "056 27 80 00"
+    """
+    if not list(INSTALLED.glob("client/*.js")):
+        raise NotReady(f"there is no client in {INSTALLED / 'client'}; make it with: make client")
+    office = open_office(directory)
+    body, added = log_client(office, release, help_line)
+    settle(office.log())
+    if not added:
+        say(f"already done: the log names these files, as release {body.release}")
+        return
+    say(f"the log names {len(body.files)} files of release {release}")
+    next_step(f"anyone can run: stembus client compare {office.public}; and: stembus client served {office.public}")
+
+
+def log_client(office: Office, release: str, help_line: str) -> tuple[Client, bool]:
+    """Appends a `client` entry, unless the last one names the same files. Returns the one that counts, and whether it
+    is new."""
+    try:
+        from stembus.webvote.run.client_hashes import served_hashes
+    except ModuleNotFoundError as error:
+        raise NotReady(f"this step needs the server parts ({error.name}): pip install 'stembus[server]'") from None
+    log = office.log()
+    hashes = served_hashes(office.public, help_line)
+    body = Client(release=release, files=[ClientFile(path=path, sha256=hashes[path]) for path in sorted(hashes)])
+    logged = [entry.body for _, entry in log.entries() if isinstance(entry.body, Client)]
+    if logged and logged[-1].files == body.files:
+        return logged[-1], False
+    signature = sign_entry(office.referendum, body, "client", office.signing_key("client"))
+    log.append([encode_entry(body, [signature])])
+    return body, True
+
+
+@client.command()
+@click.argument("place")
+def served(place: str) -> None:
+    """Fetch what the log names from the address that voters use, and compare it.
+
+    \b
+    PLACE is the published log: a folder, a zip file or an address. Run it from several places, now and then: a server
+    can show one visitor something else than another. Exit status: 0 all the same, 1 a file differs.
+    Example:  stembus client served https://vote.example.org/log
+    """
+    manifest, logged = _logged_at(place)
+    differs = False
+    for path, expected in logged.items():
+        policy = None if path.startswith("static/") or path.endswith("/save") else voting_policy(manifest)
+        found = _fetch(f"{manifest.client.url.rstrip('/')}/{path}", policy)
+        differs = differs or found != expected
+        click.echo(f"{expected}  {path}  {'same' if found == expected else 'DIFFERS'}")
+        if found != expected:
+            click.echo(f"{found:64}  {path}  served")
+    if differs:
+        fail("voters are served something else than the log names", "keep what you fetched, and tell the officers")
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def _fetch(url: str, policy: str | None) -> str:
+    """SHA-256 of what is served, or what is wrong with it. A page must come with the policy that keeps it to its own
+    scripts, and with no header that leads elsewhere."""
+    try:
+        with urllib.request.build_opener(_NoRedirect).open(url, timeout=30) as response:
+            data = response.read(FILE_BYTES)
+            if policy is not None and response.headers.get_all("Content-Security-Policy") != [policy]:
+                return "(served with another content security policy)"
+            if "Refresh" in response.headers or "Link" in response.headers:
+                return "(served with a header that leads elsewhere)"
+            return hashlib.sha256(data).hexdigest()
+    except urllib.error.HTTPError as error:
+        error.close()
+        return f"(not served: {error})"
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return f"(not served: {error})"
+
+
+def _logged_at(place: str) -> tuple[Manifest, Hashes]:
+    """The manifest, and the files of the last `client` entry."""
+    log: LogView = read_log(open_place(place))
+    entries = [entry for _, _, entry in log.entries() if isinstance(entry.body, Client)]
+    if not entries:
+        raise NotReady("this log names no client; the office that releases it runs: stembus client log DIR")
+    last = entries[-1]
+    check_signatures(log.manifest, log.referendum, last)
+    assert isinstance(last.body, Client)
+    say(f"the log names release {last.body.release}")
+    return log.manifest, {file.path: file.sha256 for file in last.body.files}
+
+
+def _rebuild(source: Path, fresh: bool) -> Hashes:
+    if not (source / HOOK).is_file():
+        fail(f"there are no sources of the client in {source}", "in a copy of the repository, add: --source .")
+    with tempfile.TemporaryDirectory() as scratch:
+        root, static = source.resolve(), Path(scratch) / "static"
+        shutil.copytree(source / "webvote" / "static", static, ignore=shutil.ignore_patterns("client"))
+        if fresh:
+            root = Path(scratch) / "tree"
+            folder = HOOK.parent
+            shutil.copytree(source / folder, root / folder, ignore=shutil.ignore_patterns("node_modules"))
+        try:
+            hook = load_hook(source / HOOK)
+        except ModuleNotFoundError as error:
+            hint = "install the locked build packages: pip install --require-hashes -r requirements/base.lock"
+            fail(f"rebuilding needs the build packages ({error.name})", hint)
+        try:
+            hook.build_client(root, static / "client")
+        except hook.BuildFailed as error:
+            fail(str(error), "the libraries come over the network the first time; run the same command again")
+        return static_hashes(static)
+
+
+def load_hook(path: Path) -> ModuleType:
+    """The build hook of a source tree. Raises ModuleNotFoundError when the build packages are missing."""
+    spec = importlib.util.spec_from_file_location("stembus_build_hook", path)
+    assert spec
+    assert spec.loader
+    hook = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = hook
+    spec.loader.exec_module(hook)
+    return hook

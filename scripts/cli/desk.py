@@ -1,0 +1,66 @@
+"""Commands about the help desk's officers and their record. The desk itself is a web page."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from stembus.ballot.office.office import NotReady
+from stembus.scripts.shell import DIRECTORY, next_step, say, serve_office
+
+
+@click.group()
+def desk() -> None:
+    """The help desk: who may sign in, and what was done there."""
+
+
+@desk.command("add")
+@DIRECTORY
+@click.argument("name")
+def desk_add(directory: Path, name: str) -> None:
+    """Let officer NAME sign in at the help desk; for one who may already, set a new password.
+
+    \b
+    The password is asked for, or taken from STEMBUS_DESK_PASSWORD.
+    Example:  stembus desk add kortrijk an.peeters
+    """
+    found = serve_office(directory).desk()
+    found.check_name(name)
+    password = os.environ.get("STEMBUS_DESK_PASSWORD")
+    if password is None:
+        if not sys.stdin.isatty():
+            raise NotReady("nobody is here to type a password; set STEMBUS_DESK_PASSWORD")
+        password = str(click.prompt(f"Password of {name}", hide_input=True, confirmation_prompt=True, err=True))
+    found.enlist(name, password)
+    say(f"{name} may sign in at the help desk")
+    next_step("serve it: gunicorn 'stembus.webvote.run.wsgi:desk()', or in a rehearsal: stembus serve")
+
+
+@desk.command("remove")
+@DIRECTORY
+@click.argument("name")
+def desk_remove(directory: Path, name: str) -> None:
+    """End officer NAME's access at once.
+
+    \b
+    Example:  stembus desk remove kortrijk an.peeters
+    """
+    serve_office(directory).desk().dismiss(name)
+    say(f"{name} may not sign in any more")
+
+
+@desk.command("log")
+@DIRECTORY
+def desk_log(directory: Path) -> None:
+    """Print who did what to which voter number, in order.
+
+    \b
+    Example:  stembus desk log kortrijk
+    """
+    found = serve_office(directory).desk()
+    say(f"officers: {', '.join(found.enlisted()) or 'none'}")
+    for action in reversed(found.actions(1_000_000)):
+        click.echo(f"{action.number:6}  {action.officer:20}  {action.action:8}  {action.voter:20}  {action.outcome}")

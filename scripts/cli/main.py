@@ -1,0 +1,48 @@
+"""The `stembus` command: one group, its commands in files by who uses them."""
+
+from __future__ import annotations
+
+import click
+
+from stembus.scripts.cli.audit import show, verify_command
+from stembus.scripts.cli.client import client
+from stembus.scripts.cli.desk import desk
+from stembus.scripts.cli.office import (
+    cancel,
+    close,
+    incident,
+    open_command,
+    paper,
+    publish,
+    seal,
+    status,
+    submit,
+    tally,
+)
+from stembus.scripts.cli.records import minutes, purge
+from stembus.scripts.cli.roll import credentials, roll
+from stembus.scripts.cli.serve import serve
+from stembus.scripts.cli.setup import check, define, key, new
+from stembus.scripts.cli.trustee import trustee
+from stembus.scripts.cli.voter import rebuild, vote
+from stembus.scripts.rehearsal.demo import demo
+from stembus.scripts.shell import CalmGroup
+
+
+@click.group(cls=CalmGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="stembus")
+def main() -> None:
+    """A referendum that anyone can verify: anonymous ballots, encrypted votes, a public log.
+
+    \b
+    Try it:      stembus demo --voters 300 --eligible 2000
+    Check one:   stembus verify PLACE --referendum ID
+    """
+
+
+for command in (
+    new, check, key, define, roll, credentials, trustee, open_command, status, vote, rebuild, seal, paper, incident,
+    close, cancel, tally, publish, submit, verify_command, show, demo, serve, client, minutes,
+    purge, desk,
+):  # fmt: skip
+    main.add_command(command)

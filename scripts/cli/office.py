@@ -1,0 +1,282 @@
+"""Commands of officials: opening, status, closing, tally, publication."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import click
+
+from stembus.audit.formats.entries import Cancel, Client, Incident, Open, PaperResult
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.verify import verify
+from stembus.audit.verify.report import EXIT_FAULT
+from stembus.audit.verify.roll import paper_problem
+from stembus.ballot.errors import TooEarly
+from stembus.ballot.log_operator.log_writer import LogWriter
+from stembus.ballot.office.office import NotReady, Office
+from stembus.scripts.shell import DIRECTORY, next_step, open_office, progress, say, serve_office
+from stembus.tally.combine import make_result_body
+
+TEXT = click.option("--text", multiple=True, required=True, metavar="LANG=TEXT", help="Once for each language.")
+
+
+def settle(log: LogWriter) -> bool:
+    """Asks witnesses for the head's cosignatures, and says so when they are missing."""
+    if log.cosign():
+        return True
+    say("a quorum of witnesses has not seen this step yet: nothing can follow it; run the same command again")
+    return False
+
+
+@click.command("open")
+@DIRECTORY
+@click.option("--without-pages", is_flag=True, help="Nobody votes in a browser: open although no client is logged.")
+def open_command(directory: Path, without_pages: bool) -> None:
+    """Open the voting, at or after the manifest's time.
+
+    \b
+    Example:  stembus open kortrijk
+    """
+    office = open_office(directory)
+    log = office.log()
+    if log.order.phase.value == "open":
+        say("already done: voting is open")
+        settle(log)
+        return
+    now = office.clock.now()
+    if now < office.manifest.opens_at:
+        raise TooEarly(f"voting opens at {office.manifest.opens}; run this again then")
+    if now >= office.manifest.closes_at:
+        raise TooEarly(f"voting would have closed at {office.manifest.closes}; define a new referendum")
+    digest = office.context().election_key.hex()
+    if not without_pages and not any(isinstance(entry.body, Client) for _, entry in log.entries()):
+        missing = "the log names no client: nobody could tell whether voters are served the right pages"
+        if office.manifest.binding:
+            raise NotReady(f"{missing}; run stembus client log {directory} first, or open with --without-pages")
+        say(f"note: {missing} (stembus client log {directory})")
+    log.append([office.officers_sign(Open(election_key=digest))])
+    if settle(log):
+        say(f"voting is open until {office.manifest.closes}")
+        next_step(f"stembus vote {directory}; and every minute: stembus seal {directory}")
+
+
+@click.command()
+@DIRECTORY
+def status(directory: Path) -> None:
+    """Say where the referendum stands; never a count for an option before the result.
+
+    \b
+    Example:  stembus status kortrijk
+    """
+    office = open_office(directory)
+    log = office.log()
+    order = log.order
+    click.echo(f"referendum  {office.referendum.hex()}{'' if office.manifest.binding else '  (rehearsal)'}")
+    click.echo(f"phase       {order.phase.value}")
+    click.echo(f"log         {log.size} entries, {order.batches} batches, {order.ballots} ballots")
+    settle(log)
+    if order.phase.value == "ceremony":
+        done = f"{len(order.committed)} committed, {len(order.revealed)} revealed, {len(order.confirmed)} confirmed"
+        click.echo(f"ceremony    attempt {order.attempt}: {done} of {order.trustees}")
+    if order.phase.value == "closed":
+        click.echo(f"tally       {len(order.intents)} intents, {len(order.partials)} decryptions of {order.threshold}")
+    if order.phase.value == "open":
+        served = serve_office(directory)
+        if served.key_path("registrar-1").exists():
+            click.echo(f"tokens      {served.registrar().issued_count()} of {served.registrar().enrolled()}")
+        click.echo(f"waiting     {served.box.pending()} ballots for the next batch")
+
+
+@click.command()
+@DIRECTORY
+def seal(directory: Path) -> None:
+    """Bring waiting ballots into the log, if a batch is due. Run it every minute while people vote.
+
+    \b
+    Example:  stembus seal kortrijk
+    """
+    office = serve_office(directory)
+    number = office.box.seal(office.count_statements)
+    say(f"batch {number} stands in the log" if number else "no batch is due")
+    settle(office.log())
+
+
+@click.command()
+@DIRECTORY
+def close(directory: Path) -> None:
+    """Close the voting: registrars sign what they issued, the last batch goes in.
+
+    \b
+    Example:  stembus close kortrijk
+    """
+    office = serve_office(directory)
+    if office.log().order.phase.value in ("closed", "tallied"):
+        say("already done: voting is closed")
+        settle(office.log())
+        return
+    manifest = office.manifest
+    if office.clock.now() < manifest.closes_at + manifest.grace_seconds:
+        raise TooEarly(f"ballots are accepted until {manifest.closes} and {manifest.grace_seconds} seconds more")
+    office.close_voting()
+    order = office.log().order
+    say(f"voting is closed: {order.ballots} ballots, {order.batches} batches")
+    settle(office.log())
+    next_step(f"paper votes, if any: stembus paper {directory} --help; then: stembus trustee intent {directory}")
+
+
+@click.command()
+@DIRECTORY
+@click.option("--ballots", type=click.IntRange(0), required=True, help="Paper ballots, blank ones included.")
+@click.option(
+    "--counts", multiple=True, required=True, metavar="N,N,...", help="Once for each question, in order of options."
+)
+def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
+    """Log who was struck for paper, and the count of the paper ballots.
+
+    \b
+    Example:  stembus paper kortrijk --ballots 120 --counts 70,45
+    """
+    office = serve_office(directory)
+    struck = office.statements().struck()
+    try:
+        parsed = [[int(part) for part in text.split(",")] for text in counts]
+    except ValueError:
+        raise click.UsageError("write counts as numbers with commas, like 70,45") from None
+    if any(number < 0 for row in parsed for number in row):
+        raise click.UsageError("a count is not negative")
+    body = PaperResult(ballots=ballots, counts=parsed)
+    if problem := paper_problem(office.manifest, body, len(struck)):
+        raise NotReady(problem)
+    log = office.log()
+    if log.order.paper_result:
+        say("already done: the paper result stands in the log")
+        return
+    if not log.order.paper_roll:
+        if log.order.phase.value != "closed":
+            raise NotReady("paper votes are logged after the close")
+        office.log_paper_roll()
+    log.append([office.officers_sign(body)])
+    settle(log)
+    say(f"{ballots} paper ballots of {len(struck)} struck voters are logged")
+
+
+def _texts(manifest: Manifest, pairs: tuple[str, ...]) -> dict[str, str]:
+    texts = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    if manifest.languages[0] not in texts or not set(texts) <= set(manifest.languages):
+        raise click.UsageError(f"give --text {manifest.languages[0]}=..., and other languages of the referendum")
+    return texts
+
+
+@click.command()
+@DIRECTORY
+@TEXT
+def incident(directory: Path, text: tuple[str, ...]) -> None:
+    """Log what happened, in words, for everybody to read.
+
+    \b
+    Example:  stembus incident kortrijk --text nl="De website was tien minuten onbereikbaar."
+    """
+    office = open_office(directory)
+    log = office.log()
+    body = Incident(number=log.order.incidents + 1, text=_texts(office.manifest, text))
+    log.append([office.officers_sign(body, 1)])
+    say(f"incident {body.number} stands in the log")
+
+
+@click.command()
+@DIRECTORY
+@TEXT
+@click.confirmation_option(prompt="This ends the referendum for good. Go on?")
+def cancel(directory: Path, text: tuple[str, ...]) -> None:
+    """Cancel the referendum, with the reason. Nothing will be counted.
+
+    \b
+    Example:  stembus cancel kortrijk --text nl="..." --yes
+    """
+    office = open_office(directory)
+    if office.log().order.phase.value == "cancelled":
+        say("already done: this referendum is cancelled")
+        return
+    office.log().append([office.officers_sign(Cancel(text=_texts(office.manifest, text)))])
+    say("the referendum is cancelled")
+
+
+@click.command()
+@DIRECTORY
+def tally(directory: Path) -> None:
+    """Combine the trustees' decryptions into the result, and log it.
+
+    \b
+    Example:  stembus tally kortrijk
+    """
+    office = open_office(directory)
+    say("checking the published log ...")
+    body = make_result_body(FolderPlace(office.public), office.referendum)
+    office.log().append([office.officers_sign(body)])
+    say("the result stands in the log")
+    next_step(f"stembus publish {directory}")
+
+
+@click.command()
+@DIRECTORY
+@click.option("--to", "target", type=click.Path(path_type=Path), help="Copy the bundle here: a folder, or a .zip.")
+def publish(directory: Path, target: Path | None) -> None:
+    """Tidy the published folder, verify it, and copy it.
+
+    \b
+    Example:  stembus publish kortrijk --to kortrijk-2019.zip
+    """
+    office = open_office(directory)
+    log = office.log()
+    log.tidy(everything=True)
+    log.cosign()
+    with progress("verifying") as bar:
+        report = verify(FolderPlace(office.public), office.referendum, progress=bar)
+    if report.faults:
+        for fault in report.faults:
+            say(f"{fault.check} {fault.where}: {fault.message}")
+    if not report.established:
+        raise NotReady("the bundle does not verify and was not copied")
+    if target is not None:
+        _copy_bundle(office, target)
+        say(f"copied to {target}")
+    word = "with faults; the result stands" if report.exit_status == EXIT_FAULT else "sound"
+    click.echo(f"{office.public}: {log.size} log entries, {word}")
+    next_step(f"anyone can run: stembus verify {target or office.public} --referendum {office.referendum.hex()}")
+
+
+def _copy_bundle(office: Office, target: Path) -> None:
+    if target.exists():
+        raise NotReady(f"{target} exists; choose a new name")
+    if target.suffix == ".zip":
+        shutil.make_archive(str(target.with_suffix("")), "zip", office.public)
+    else:
+        shutil.copytree(office.public, target)
+
+
+@click.command()
+@DIRECTORY
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+def submit(directory: Path, files: tuple[Path, ...]) -> None:
+    """Append signed entries that others sent, such as a trustee's.
+
+    \b
+    Example:  stembus submit kortrijk trustee-2-commit.json
+    """
+    office = open_office(directory)
+    log = office.log()
+    known = {hashlib.sha256(raw).digest() for raw in (log.reader().entry(i) for i in range(log.size))}
+    for path in files:
+        entry = path.read_bytes()
+        if hashlib.sha256(entry).digest() in known:
+            say(f"already done: {path} stands in the log")
+            continue
+        log.append([entry])
+        say(f"logged: {path}")
+    from stembus.scripts.cli.trustee import _elect
+
+    if log.order.phase.value == "ceremony":
+        _elect(office)

@@ -1,0 +1,83 @@
+"""Commands of officials after the end: the minutes, and the record that secrets were destroyed.
+
+Decides what such a record may be called and hold before anything is published; the log decides when it may
+stand there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import click
+
+from stembus.audit.formats.entries import Minutes, Purge
+from stembus.ballot.log_operator.log_writer import write_durably
+from stembus.ballot.office.office import NotReady
+from stembus.scripts.cli.office import settle
+from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
+
+DOCUMENTS = "documents"
+DOCUMENT_BYTES = 64 * 1024 * 1024
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@click.command()
+@DIRECTORY
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+def minutes(directory: Path, file: Path) -> None:
+    """Publish FILE, such as the signed minutes of the count, with its hash in the log.
+
+    \b
+    Example:  stembus minutes kortrijk minutes.pdf
+    """
+    office = open_office(directory)
+    # A name ending in .new is that of a write which was cut off, and would be tidied away.
+    if not _PLAIN.fullmatch(file.name) or file.name.endswith(".new"):
+        raise NotReady(f"{file.name!r} cannot be published under this name; use letters, digits, dots and dashes")
+    data = file.read_bytes()
+    if len(data) > DOCUMENT_BYTES:
+        raise NotReady(f"{file.name} is longer than {DOCUMENT_BYTES // 1024**2} MiB, more than a bundle may hold")
+    log = office.log()
+    body = Minutes(name=file.name, sha256=hashlib.sha256(data).hexdigest())
+    published = office.public / DOCUMENTS / file.name
+    logged = [entry.body for _, entry in log.entries() if isinstance(entry.body, Minutes)]
+    if body in logged:
+        if not published.exists():
+            write_durably(published, data)
+        say(f"already done: {file.name} stands in the log")
+        settle(log)
+        return
+    if any(earlier.name == file.name for earlier in logged):
+        raise NotReady(f"another {file.name} stands in the log already; give this file a name of its own")
+    log.check(body)
+    write_durably(published, data)
+    log.append([office.officers_sign(body, 1)])
+    settle(log)
+    say(f"{file.name} is published, and its hash stands in the log")
+    next_step(f"stembus publish {directory}")
+
+
+@click.command()
+@DIRECTORY
+@click.option("--destroyed", multiple=True, required=True, metavar="TEXT", help="What was destroyed; may be repeated.")
+def purge(directory: Path, destroyed: tuple[str, ...]) -> None:
+    """Log, signed by two officers, that secrets were destroyed. This command destroys nothing itself.
+
+    \b
+    Example:  stembus purge kortrijk --destroyed "trustee keys" --destroyed "the register's database"
+    """
+    if not all(text.strip() for text in destroyed):
+        raise click.UsageError("say what was destroyed")
+    office = open_office(directory)
+    log = office.log()
+    body = Purge(destroyed=list(destroyed))
+    if any(entry.body == body for _, entry in log.entries()):
+        say("already done: this record stands in the log")
+        settle(log)
+        return
+    log.append([office.officers_sign(body)])
+    settle(log)
+    say(f"the log states that {len(destroyed)} things were destroyed")
+    next_step(f"stembus publish {directory}")

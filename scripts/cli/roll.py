@@ -1,0 +1,162 @@
+"""Commands about the people who may vote: the population register, and the letters' codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stembus.audit.formats.entries import Replace
+from stembus.ballot.office.office import NotReady
+from stembus.scripts.shell import DIRECTORY, next_step, open_office, progress, say, serve_office
+
+
+@click.group()
+def roll() -> None:
+    """The population register."""
+
+
+@roll.command("import")
+@DIRECTORY
+@click.argument("register", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--dry-run", is_flag=True, help="Only read, and say the official count.")
+def roll_import(directory: Path, register: Path, dry_run: bool) -> None:
+    """Read the register's CSV, refuse bad lines by number, and write letters and factors apart.
+
+    \b
+    Example:  stembus roll import kortrijk register.csv --dry-run
+    """
+    try:
+        from stembus.ballot.eligibility.register import import_roll, read_register
+    except ModuleNotFoundError as error:
+        raise NotReady(
+            f"this step needs the officials' parts ({error.name}): pip install 'stembus[officials]'"
+        ) from None
+    if dry_run:
+        from stembus.audit.formats.manifest import Eligibility
+        from stembus.ballot.office.definition import read_draft
+
+        draft = read_draft(directory / "referendum.toml")
+        import msgspec
+
+        rule = msgspec.convert(draft["eligibility"], Eligibility, strict=True)
+        reading = read_register(register, rule, draft["languages"])
+    else:
+        office = serve_office(directory)
+        manifest = office.manifest
+        with progress("second factors") as bar:
+            reading = import_roll(
+                register,
+                manifest.eligibility,
+                manifest.languages,
+                manifest.second_factor,
+                office.pepper(),
+                office.folder("importer"),
+                bar,
+            )
+    for refusal in reading.refused:
+        say(f"line {refusal.line}: {refusal.reason}")
+    click.echo(f"{len(reading.accepted)} eligible, {len(reading.refused)} lines refused")
+    if dry_run:
+        next_step("put that number into referendum.toml as official_count")
+    else:
+        next_step(f"stembus credentials make {directory}")
+
+
+@roll.command("strike")
+@DIRECTORY
+@click.argument("number")
+def roll_strike(directory: Path, number: str) -> None:
+    """Strike voter NUMBER from the online roll, to vote on paper.
+
+    \b
+    Example:  stembus roll strike kortrijk 012345678
+    """
+    serve_office(directory).letters().strike(number)
+    say(f"voter {number} is struck and can vote on paper")
+
+
+@roll.command("unlock")
+@DIRECTORY
+@click.argument("number")
+def roll_unlock(directory: Path, number: str) -> None:
+    """Give voter NUMBER new tries, after ten wrong second factors.
+
+    \b
+    Example:  stembus roll unlock kortrijk 012345678
+    """
+    serve_office(directory).letters().unlock(number)
+    say(f"voter {number} has ten new tries")
+
+
+@click.group()
+def credentials() -> None:
+    """The letters' codes."""
+
+
+@credentials.command("make")
+@DIRECTORY
+def credentials_make(directory: Path) -> None:
+    """Make a code for each letter, publish the lists, and log the roll.
+
+    \b
+    Example:  stembus credentials make kortrijk
+    """
+    office = serve_office(directory)
+    from stembus.ballot.eligibility.credential_authority import make_credentials, publish_lists
+
+    phase = office.log().order.phase.value
+    if phase == "ceremony":
+        raise NotReady("the key ceremony is not complete; no letter may be made before the election key")
+    authority = office.folder("authority")
+    with progress("codes") as bar:
+        made = make_credentials(office.folder("importer") / "letters.csv", authority, office.referendum, bar)
+    if phase == "keyed":
+        office.log().append([office.officers_sign(publish_lists(authority, office.public))])
+    office.enrol_all()
+    click.echo(f"{made.credentials} letters, {made.spares} spares")
+    say(f"the codes are in {authority / 'codes.csv'} and spares.csv")
+    say(f"once all letters are printed: stembus credentials destroy {directory}")
+    next_step(f"stembus open {directory}")
+
+
+@credentials.command("replace")
+@DIRECTORY
+@click.argument("number")
+@click.argument("spare")
+def credentials_replace(directory: Path, number: str, spare: str) -> None:
+    """Replace the lost letter of voter NUMBER by the sealed letter SPARE.
+
+    \b
+    Example:  stembus credentials replace kortrijk 012345678 spare-00001
+    """
+    office = serve_office(directory)
+    from stembus.ballot.eligibility.credential_authority import spare_keys
+
+    keys = spare_keys(office.folder("authority"))
+    if spare not in keys:
+        raise NotReady(f"there is no spare letter {spare}")
+    replacement = keys[spare]
+    struck = office.registrar().replace(number, replacement)
+    if replacement.hex() in office.log().order.replaced:
+        say("already done: this replacement stands in the log")
+        return
+    body = Replace(struck=struck.hex(), replacement=replacement.hex())
+    office.log().append([office.officers_sign(body)])
+    say(f"voter {number} now votes with {spare}; the lost letter is void")
+
+
+@credentials.command("destroy")
+@DIRECTORY
+@click.confirmation_option(prompt="Are all letters and spares printed?")
+def credentials_destroy(directory: Path) -> None:
+    """Delete the codes, once letters and sealed spares are printed.
+
+    \b
+    Example:  stembus credentials destroy kortrijk --yes
+    """
+    open_office(directory)
+    from stembus.ballot.eligibility.credential_authority import destroy_codes
+
+    gone = destroy_codes(directory / "authority")
+    say(f"deleted: {', '.join(gone)}" if gone else "already done: there are no codes left")

@@ -1,0 +1,131 @@
+"""Commands before the log begins: draft, keys, definition."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from stembus.ballot.log_operator.log_writer import write_durably
+from stembus.ballot.office.definition import DRAFT
+from stembus.ballot.office.office import ROLES, NotReady, check_draft
+from stembus.scripts.parties import new_secret, public_part
+from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
+
+
+@click.command()
+@DIRECTORY
+@click.option("--rehearsal/--binding", default=True, help="A rehearsal may lower each safeguard.")
+def new(directory: Path, rehearsal: bool) -> None:
+    """Write a commented draft of a referendum into DIR.
+
+    \b
+    Example:  stembus new kortrijk
+    """
+    draft = directory / "referendum.toml"
+    if draft.exists():
+        say(f"already done: {draft} exists and was left as it is")
+    else:
+        start = (datetime.now(UTC) + timedelta(days=30)).replace(hour=7, minute=0, second=0, microsecond=0)
+        write_durably(draft, new_draft(start, rehearsal).encode("utf-8"))
+        say(f"wrote {draft}")
+    next_step(f"each party makes its key, like: stembus key make {directory} trustee-1")
+
+
+def new_draft(start: datetime, rehearsal: bool) -> str:
+    return DRAFT.format(
+        binding=str(not rehearsal).lower(),
+        clock="real",
+        opens=start.isoformat(),
+        closes=(start + timedelta(days=6, hours=9)).isoformat(),
+        reference_date=start.date().isoformat(),
+        official_count=62000,
+        minimum_participants=2000,
+        floor=30,
+        batch_seconds=600,
+        batch_tokens=50,
+        quiet_seconds=3600,
+        memory_kib=19456,
+        passes=2,
+        threshold=2,
+        quorum=2,
+        origin="stembus.example.org/referendum",
+    )
+
+
+@click.command()
+@DIRECTORY
+def check(directory: Path) -> None:
+    """Say whether the draft in DIR could be frozen, and what is wrong if not.
+
+    \b
+    Example:  stembus check kortrijk
+    """
+    open_office(directory)
+    manifest = check_draft(directory)
+    say(f"the draft is sound: {len(manifest.questions)} questions, {manifest.opens} to {manifest.closes}")
+    next_step(f"stembus define {directory}")
+
+
+@click.group()
+def key() -> None:
+    """Make the keys of the parties."""
+
+
+@key.command("make")
+@DIRECTORY
+@click.argument("party")
+def key_make(directory: Path, party: str) -> None:
+    """Make the key of PARTY: trustee-1, officer-2, registrar-1, witness-1, box, log or client.
+
+    \b
+    Example:  stembus key make kortrijk officer-1
+    """
+    make_key(directory, party)
+    next_step(f"when all parties have a key: stembus check {directory}")
+
+
+def make_key(directory: Path, party: str) -> None:
+    """Makes a key pair and prints its fingerprint for people to compare."""
+    directory.mkdir(parents=True, exist_ok=True)
+    office = open_office(directory)
+    role, dash, number = party.partition("-")
+    numbered = role not in ("box", "log", "client")
+    if role not in ROLES or numbered != bool(dash) or (numbered and not number.isdigit()):
+        raise NotReady(f"{party!r} is no party; write trustee-1, officer-1, registrar-1, witness-1, box, log or client")
+    if office.key_path(party).exists():
+        content = office.secret(party)
+        say(f"already done: {office.key_path(party)} exists")
+    else:
+        content = new_secret(role)
+    public = public_part(role, party, content)
+    path = office.make_key(party, content, public)
+    click.echo(f"{party} {fingerprint(public['key'])}")
+    say(f"secret: {path}   public: {directory / 'keys' / (party + '.json')}")
+
+
+def fingerprint(key_hex: str) -> str:
+    """Twenty hex digits in groups, to read over the telephone."""
+    digest = hashlib.sha256(bytes.fromhex(key_hex)).hexdigest()[:20]
+    return "-".join(digest[i : i + 4] for i in range(0, 20, 4))
+
+
+@click.command()
+@DIRECTORY
+def define(directory: Path) -> None:
+    """Freeze the draft: the manifest, its id, and the first entry of the log.
+
+    \b
+    Example:  stembus define kortrijk
+    """
+    office = open_office(directory)
+    done = (directory / "public" / "checkpoint").exists()
+    manifest, _ = office.define()
+    office.log()
+    click.echo(office.referendum.hex())
+    say("already done: this referendum is frozen" if done else "frozen; this id goes on every letter")
+    if not manifest.binding:
+        say("this is a rehearsal; every report will say so")
+    next_step(f"each trustee runs: stembus trustee commit {directory} --number 1")

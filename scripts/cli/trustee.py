@@ -1,0 +1,133 @@
+"""Commands of trustees. They need only the base install, a secret file and the published log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stembus.audit.log.source import open_place
+from stembus.ballot.log_operator.log_writer import write_durably
+from stembus.ballot.office.office import Office
+from stembus.crypto.sealed import read_secret_file, replace_secret_file
+from stembus.scripts.cli.setup import make_key
+from stembus.scripts.shell import DIRECTORY, next_step, open_office, passphrase, say
+from stembus.tally.trustee import Trustee, make_election_key
+
+NUMBER = click.option("--number", default=1, show_default=True, help="Which trustee.")
+PLACE = click.option("--place", help="The published log, if it is not DIR/public: folder, zip or address.")
+REFERENDUM = click.option("--referendum", help="The referendum id, if DIR does not hold it.")
+OUT = click.option("--out", type=click.Path(path_type=Path), help="Write the signed entry here instead of the log.")
+
+
+@click.group()
+def trustee() -> None:
+    """The key ceremony and the decryption, step by step.
+
+    \b
+    Ceremony:  identity, commit, reveal, share, confirm
+    Tally:     rehearse, intent, decrypt
+    """
+
+
+@trustee.command()
+@DIRECTORY
+@NUMBER
+def identity(directory: Path, number: int) -> None:
+    """Make a trustee's key, before the referendum is defined; publish its fingerprint by your own channel.
+
+    \b
+    Example:  stembus trustee identity kortrijk --number 2
+    """
+    make_key(directory, f"trustee-{number}")
+    next_step(f"give DIR/keys/trustee-{number}.json to the officials")
+
+
+def _open(directory: Path, number: int, place: str | None, referendum: str | None) -> tuple[Office, Trustee]:
+    office = open_office(directory)
+    party = f"trustee-{number}"
+    path = office.key_path(party)
+    words = passphrase(party)
+    identity = bytes.fromhex(referendum) if referendum else office.referendum
+    published = open_place(place or str(office.public))
+
+    def save(content: dict[str, Any]) -> None:
+        replace_secret_file(path, content, words)
+
+    say("checking the published log ...")
+    return office, Trustee(read_secret_file(path, words), save, published, identity)
+
+
+def _deliver(office: Office, entries: list[bytes], out: Path | None, label: str) -> bool:
+    """Into the log when its key lies in the folder, otherwise into files to send; True when logged."""
+    if out is None and office.key_path("log").exists():
+        office.log().append(entries)
+        say(f"logged: {label}")
+        return True
+    for number, entry in enumerate(entries, 1):
+        path = out or office.root / "outbox" / f"{label}.json"
+        if len(entries) > 1:
+            path = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        write_durably(path, entry)
+        click.echo(str(path))
+    next_step("send the file to the officials, who run: stembus submit DIR FILE")
+    return False
+
+
+def _step(name: str, help_text: str, following: str, act: Callable[[Trustee], bytes | list[bytes]]) -> None:
+    @trustee.command(name, help=f"{help_text}\n\n\b\nExample:  stembus trustee {name} kortrijk --number 1")
+    @DIRECTORY
+    @NUMBER
+    @PLACE
+    @REFERENDUM
+    @OUT
+    def command(directory: Path, number: int, place: str | None, referendum: str | None, out: Path | None) -> None:
+        office, person = _open(directory, number, place, referendum)
+        made = act(person)
+        logged = _deliver(office, made if isinstance(made, list) else [made], out, f"trustee-{number}-{name}")
+        if logged and name == "confirm":
+            _elect(office)
+        next_step(following)
+
+
+def again(person: Trustee) -> bytes:
+    """A new attempt of the ceremony."""
+    return person.commit(new_attempt=True)
+
+
+def _elect(office: Office) -> None:
+    """The last confirmation makes the election key."""
+    log = office.log()
+    if len(log.order.confirmed) == log.order.trustees:
+        from stembus.audit.log_view import read_log
+
+        log.append([make_election_key(read_log(open_place(str(office.public))))])
+        say("logged: the election key; all trustees have confirmed it")
+
+
+_step("commit", "Step 1: commit to a share of the key, without showing it.", "reveal, once all have", Trustee.commit)
+_step("again", "Give up this attempt, visibly, and commit to a new one.", "reveal, once all have", again)
+_step("reveal", "Step 2: reveal the commitments.", "share, once all have revealed", Trustee.reveal)
+_step("share", "Step 3: send every other trustee its sealed share.", "confirm, once all have shared", Trustee.share)
+_step("confirm", "Step 4: check all shares and confirm the key.", "officials run: stembus roll import", Trustee.confirm)
+_step("complain", "Instead of step 4: show that a share is faulty.", "all commit to a new attempt", Trustee.complain)
+_step("intent", "After the close: announce the tree and sums to decrypt.", "decrypt, once enough have", Trustee.intent)
+_step("decrypt", "Release this trustee's part of the decryption.", "stembus tally DIR", Trustee.decrypt)
+
+
+@trustee.command()
+@DIRECTORY
+@NUMBER
+@PLACE
+@REFERENDUM
+def rehearse(directory: Path, number: int, place: str | None, referendum: str | None) -> None:
+    """Open the key file and check its share against the log; decrypts nothing.
+
+    \b
+    Example:  stembus trustee rehearse kortrijk --number 1
+    """
+    _, person = _open(directory, number, place, referendum)
+    person.rehearse()
+    click.echo(f"trustee {number}: the share fits the election key")

@@ -1,0 +1,256 @@
+"""The Python voter: also the way round a browser that one does not trust.
+
+Votes on the folder of one organisation, or over the network. Decides nothing that the browser's client does
+not decide in the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import click
+
+from stembus.audit.formats.receipt import Promise, check_promise, encode_promise
+from stembus.audit.log.source import FolderPlace, open_place
+from stembus.audit.verify.setup import Setup, load_setup
+from stembus.ballot.eligibility.letter_code import credential_key, parse_code
+from stembus.ballot.eligibility.second_factor_form import normalise_factor
+from stembus.ballot.errors import RequestInvalid
+from stembus.ballot.issuance.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
+from stembus.ballot.log_operator.log_writer import write_durably
+from stembus.ballot.voter.encrypt import (
+    Choice,
+    ChoiceInvalid,
+    PreparedBallot,
+    check_choice,
+    prepare,
+    rebuild_id,
+    sign_ballot,
+)
+from stembus.ballot.voter.remote import RemoteBox, RemoteRegistrar
+from stembus.scripts.shell import next_step, say, serve_office
+
+
+class _RegistrarService(Protocol):
+    def issue(self, request: TokenRequest) -> bytes: ...
+
+
+class _BoxService(Protocol):
+    def cast(self, raw: bytes) -> Promise: ...
+
+
+@dataclass(frozen=True)
+class Referendum:
+    """Where a voter votes: the checked setup, the services, and how to verify."""
+
+    setup: Setup
+    registrars: list[_RegistrarService]
+    box: _BoxService
+    published: str
+    keep: Path
+
+
+def _reach(place: str, referendum: str | None) -> Referendum:
+    """A folder holds its own services; an address says in its manifest where they are."""
+    if not place.startswith(("https://", "http://")):
+        office = serve_office(Path(place))
+        setup = load_setup(FolderPlace(office.public), office.referendum)
+        registrars: list[_RegistrarService] = [
+            office.registrar(k) for k in range(1, len(setup.manifest.registrars) + 1)
+        ]
+        return Referendum(setup, registrars, office.box, str(office.public), Path(place) / "voters")
+    if referendum is None:
+        raise RequestInvalid("say which referendum it should be: --referendum and the id on the letter")
+    published = place.rstrip("/") + "/log"
+    setup = load_setup(open_place(published), _identity(referendum))
+    remote: list[_RegistrarService] = [RemoteRegistrar(registrar.url) for registrar in setup.manifest.registrars]
+    return Referendum(setup, remote, RemoteBox(setup.manifest.box.url), published, Path("stembus-voters"))
+
+
+def _identity(text: str) -> bytes:
+    try:
+        identity = bytes.fromhex(text)
+    except ValueError:
+        identity = b""
+    if len(identity) != 32:
+        raise RequestInvalid("a referendum id is 64 hexadecimal digits; it stands on the letter")
+    return identity
+
+
+@click.command()
+@click.argument("place", metavar="DIR|URL")
+@click.option("--referendum", metavar="ID", help="The id on the letter; needed to vote at an address.")
+@click.option("--code", prompt="Code on the letter", help="Forgives O for 0, I and L for 1.")
+@click.option("--factor", prompt="Birth date or national number", hide_input=True, help="The second factor.")
+@click.option("--choice", multiple=True, metavar="N[,N]", help="Options of each question, from 1; 'blank' for none.")
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Where pass and promise are kept.")
+@click.option("--yes", "sure", is_flag=True, help="Cast without asking whether to test the ballot first.")
+@click.option("--language", help="Language of the questions; the first of the referendum is the one that counts.")
+def vote(
+    place: str,
+    referendum: str | None,
+    code: str,
+    factor: str,
+    choice: tuple[str, ...],
+    keep: Path | None,
+    sure: bool,
+    language: str | None,
+) -> None:
+    """Vote, or replace your vote, in the referendum of a folder or at an address.
+
+    \b
+    Example:  stembus vote https://vote.example.org --referendum ID --code 7K3M-... --choice 1
+    """
+    symbols = parse_code(code)
+    where = _reach(place, referendum)
+    setup = where.setup
+    chosen = _choice(setup, choice, language)
+    check_choice(setup.context, chosen)
+    credential = credential_key(symbols, setup.referendum)
+    keep = keep or where.keep / credential.public.hex()[:16]
+    voting_pass = _read_pass(keep, setup)
+    normal = normalise_factor(setup.manifest.second_factor.kind, factor)
+    if voting_pass.casts:
+        say(f"this replaces your earlier vote, with the voting pass in {keep}")
+    prepared = prepare(setup.context, voting_pass, chosen)
+    while not sure and _wants_test(prepared):
+        _explain_test(where.published, setup, prepared, chosen)
+        prepared = prepare(setup.context, voting_pass, chosen)
+    # The token is asked for only now: who stops before has used nothing up.
+    for number, signature in enumerate(voting_pass.signatures, 1):
+        if signature is None:
+            answer = where.registrars[number - 1].issue(make_request(voting_pass, number, credential, normal))
+            voting_pass = take_answer(setup.context, voting_pass, number, answer)
+            _keep(keep, voting_pass)
+    waiting = keep / "ballot"
+    if waiting.exists():
+        # A ballot that was signed and never answered goes first, as it is: two for one turn must not exist.
+        check_promise(setup.manifest, setup.referendum, where.box.cast(waiting.read_bytes()))
+        waiting.unlink()
+        voting_pass = replace(voting_pass, casts=voting_pass.casts + 1)
+        _keep(keep, voting_pass)
+        say("an earlier ballot that had not been answered is cast now")
+    raw = sign_ballot(setup.context, voting_pass, prepared, voting_pass.casts)
+    write_durably(waiting, raw)
+    promise = where.box.cast(raw)
+    check_promise(setup.manifest, setup.referendum, promise)
+    if bytes.fromhex(promise.cast_hash) != hashlib.sha256(raw).digest():
+        raise RequestInvalid("the ballot box promised another ballot; keep the file ballot and run the command again")
+    write_durably(keep / "promise.json", encode_promise(promise))
+    _keep(keep, replace(voting_pass, casts=voting_pass.casts + 1))
+    waiting.unlink()
+    click.echo(f"cast: ballot {promise.ballot_id}, promised for batch {promise.batch}")
+    say(f"voting pass and promise are in {keep}; the pass can replace this vote, so show it to nobody")
+    kept = keep / "promise.json"
+    next_step(f"stembus verify {where.published} --referendum {setup.referendum.hex()} --promise {kept}")
+
+
+def _read_pass(keep: Path, setup: Setup) -> VotingPass:
+    """The pass of an earlier run, or a new one, which is on disk before anything is asked."""
+    path = keep / "voting-pass.json"
+    if path.exists():
+        voting_pass = VotingPass.from_json(path.read_text(encoding="ascii"))
+        if voting_pass.referendum != setup.referendum:
+            raise RequestInvalid(f"{path} is the voting pass of another referendum")
+        return voting_pass
+    voting_pass = new_pass(setup.context)
+    _keep(keep, voting_pass)
+    return voting_pass
+
+
+def _keep(keep: Path, voting_pass: VotingPass) -> None:
+    keep.mkdir(parents=True, exist_ok=True, mode=0o700)
+    before = os.umask(0o077)
+    try:
+        write_durably(keep / "voting-pass.json", voting_pass.to_json().encode("ascii"))
+    finally:
+        os.umask(before)
+
+
+def _choice(setup: Setup, given: tuple[str, ...], language: str | None) -> Choice:
+    manifest = setup.manifest
+    counts = manifest.languages[0]
+    language = language or counts
+    if language not in manifest.languages:
+        raise ChoiceInvalid(f"this referendum is asked in {', '.join(manifest.languages)}")
+    answers = list(given)
+    if language != counts:
+        say(f"translation: only the text in {counts} is valid")
+    for question in manifest.questions[len(answers) :]:
+        say(question.text[language])
+        for number, option in enumerate(question.options, 1):
+            say(f"  {number}  {option.text[language]}")
+        prompt = f"Up to {question.max_choices}, with commas, or blank"
+        answers.append(
+            click.prompt(prompt, err=True, value_proc=partial(_asked, len(question.options), question.max_choices))
+        )
+    try:
+        return [[int(part) - 1 for part in _parts(answer)] for answer in answers]
+    except ValueError:
+        raise ChoiceInvalid("write numbers with commas, like 1 or 2,5; or blank") from None
+
+
+def _asked(options: int, most: int, answer: str) -> str:
+    """An answer that was typed wrong is asked for again."""
+    try:
+        chosen = [int(part) for part in _parts(answer)]
+    except ValueError:
+        chosen = [0]
+    if len(set(chosen)) != len(chosen) or len(chosen) > most or not all(0 < part <= options for part in chosen):
+        raise click.UsageError(f"write at most {most} of the numbers 1 to {options}, with commas; or blank")
+    return answer
+
+
+def _parts(answer: str) -> list[str]:
+    text = answer.strip().lower()
+    return [] if text in ("", "blank") else text.split(",")
+
+
+def _wants_test(prepared: PreparedBallot) -> bool:
+    """The ballot is fixed and shown before the voter says whether it is a test: the device cannot know."""
+    click.echo(f"ballot {prepared.ballot_id.hex()}")
+    answer = click.prompt("cast it, or test it first", type=click.Choice(["cast", "test"]), err=True)
+    return str(answer) == "test"
+
+
+def _explain_test(public: str, setup: Setup, prepared: PreparedBallot, chosen: Choice) -> None:
+    choices = " ".join(f"--choice {','.join(str(k + 1) for k in part) or 'blank'}" for part in chosen)
+    say("on another device, with its own copy of the published folder:")
+    click.echo(
+        f"stembus rebuild {public} --referendum {setup.referendum.hex()} "
+        f"--commitment {prepared.token_commitment.hex()} --seed {prepared.seed.hex()} {choices}"
+    )
+    say("it must show the same ballot and your choice. This ballot is never cast; here is a new one:")
+
+
+@click.command()
+@click.argument("place")
+@click.option("--referendum", required=True, metavar="ID", help="The id on the letter.")
+@click.option("--commitment", required=True, metavar="HEX", help="The token commitment that the device shows.")
+@click.option("--seed", required=True, metavar="HEX", help="The seed that the device shows.")
+@click.option("--choice", multiple=True, required=True, metavar="N[,N]", help="What you chose, for each question.")
+def rebuild(place: str, referendum: str, commitment: str, seed: str, choice: tuple[str, ...]) -> None:
+    """Rebuild a tested ballot from its seed and say what it contains; on a second device.
+
+    \b
+    Example:  stembus rebuild public --referendum ID --commitment HEX --seed HEX --choice 1
+    """
+    try:
+        identity, committed, secret = (bytes.fromhex(text) for text in (referendum, commitment, seed))
+    except ValueError:
+        raise ChoiceInvalid("id, commitment and seed are hexadecimal, as the device shows them") from None
+    if {len(identity), len(committed), len(secret)} != {32}:
+        raise ChoiceInvalid("id, commitment and seed are 64 hexadecimal digits each")
+    setup = load_setup(open_place(place), identity)
+    chosen = _choice(setup, choice, None)
+    click.echo(f"ballot {rebuild_id(setup.context, committed, chosen, secret).hex()}")
+    counts = setup.manifest.languages[0]
+    for question, part in zip(setup.manifest.questions, chosen, strict=True):
+        names = ", ".join(question.options[k].text[counts] for k in part)
+        click.echo(f"{question.text[counts]}  {names or 'blank'}")
+    say("compare the whole id with the device; if it differs, do not trust that device")

@@ -1,0 +1,86 @@
+"""The verifier on an honest referendum, and at each stage of one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+from stembus.audit.log.source import FolderPlace, ZipPlace
+from stembus.audit.verify import verify
+from tests.conftest import Finished
+
+
+def test_an_honest_referendum_holds_and_says_what_was_counted(finished: Finished) -> None:
+    report = verify(FolderPlace(finished.public), finished.referendum)
+    assert report.faults == []
+    assert report.exit_status == 0
+    assert report.result is not None
+    assert report.result.questions[0].total == [13, 7]
+    assert report.figures.counted == 20
+    assert report.figures.ballots == 21
+
+
+def test_without_an_id_nothing_says_which_referendum_this_is(finished: Finished) -> None:
+    assert verify(FolderPlace(finished.public), None).exit_status == 3
+
+
+def test_an_open_referendum_is_sound_and_unfinished(opened: Finished) -> None:
+    assert verify(FolderPlace(opened.public), opened.referendum).exit_status == 4
+
+
+def test_a_zip_of_the_bundle_verifies_like_the_folder(finished: Finished, tmp_path: Path) -> None:
+    shutil.make_archive(str(tmp_path / "bundle"), "zip", finished.public)
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as archive:
+        assert "checkpoint" in archive.namelist()
+    assert verify(ZipPlace(tmp_path / "bundle.zip"), finished.referendum).exit_status == 0
+
+
+def test_every_flipped_bit_and_every_missing_file_is_found(finished: Finished, tmp_path: Path) -> None:
+    for path in sorted(p for p in finished.public.rglob("*") if p.is_file()):
+        copy = tmp_path / "copy"
+        shutil.copytree(finished.public, copy)
+        target = copy / path.relative_to(finished.public)
+        data = bytearray(target.read_bytes())
+        for position in {0, len(data) // 2, len(data) - 1}:
+            damaged = bytearray(data)
+            damaged[position] ^= 1
+            target.write_bytes(damaged)
+            assert verify(FolderPlace(copy), finished.referendum).exit_status == 1, (path, position)
+        target.unlink()
+        optional = path.parent.name == "checkpoints" and path.name not in _required(finished)
+        status = verify(FolderPlace(copy), finished.referendum).exit_status
+        assert status == (0 if optional else 1), path
+        shutil.rmtree(copy)
+
+
+def _required(finished: Finished) -> set[str]:
+    """Checkpoints that the protocol demands: open, each batch, close, intents, head."""
+    from stembus.audit.log_view import read_log
+
+    view = read_log(FolderPlace(finished.public))
+    sizes = {view.head.size}
+    for index, _, entry in view.entries():
+        if entry.type == "batch":
+            sizes.add(index + 1 + entry.body.size)  # type: ignore[union-attr]
+        if entry.type in ("open", "close"):
+            sizes.add(index + 1)
+        if entry.type == "tally-intent":
+            sizes.add(entry.body.size)  # type: ignore[union-attr]
+    return {str(size) for size in sizes}
+
+
+def test_a_file_that_does_not_belong_to_the_bundle_is_a_fault(finished: Finished, tmp_path: Path) -> None:
+    shutil.copytree(finished.public, tmp_path / "copy")
+    (tmp_path / "copy" / "notes.txt").write_text("hello")
+    report = verify(FolderPlace(tmp_path / "copy"), finished.referendum)
+    assert [(f.check, f.where) for f in report.faults] == [("V1", "notes.txt")]
+
+
+def test_a_pipe_in_the_place_of_a_file_is_a_fault_and_holds_nobody_up(finished: Finished, tmp_path: Path) -> None:
+    shutil.copytree(finished.public, tmp_path / "copy")
+    (tmp_path / "copy" / "log.vkey").unlink()
+    os.mkfifo(tmp_path / "copy" / "log.vkey")
+    report = verify(FolderPlace(tmp_path / "copy"), finished.referendum)
+    assert [(f.check, f.where) for f in report.faults] == [("V1", "log.vkey")]

@@ -1,0 +1,443 @@
+"""The writer of the log: whatever fails, the published folder is the old log or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+import stembus.ballot.log_operator.log_writer
+from stembus.audit.errors import AuditError, NoteInvalid, OrderInvalid, RecordInvalid
+from stembus.audit.formats.entries import Close, Incident, Open, TallyIntent, encode_entry, sign_entry
+from stembus.audit.log.note import Checkpoint, NoteSignature, parse_checkpoint
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.log.witness import Witness
+from stembus.audit.verify import verify
+from stembus.ballot.errors import HeadMoved, LogBehindWitness, WitnessesMissing
+from stembus.ballot.log_operator.log_writer import LogWriter, write_durably
+from stembus.ballot.office.office import Office
+from stembus.crypto.errors import SignatureInvalid
+from tests.ballot.conftest import Poll
+
+
+@pytest.fixture
+def log(lite: Poll) -> LogWriter:
+    return lite.office.log()
+
+
+def incident(office: Office, number: int) -> bytes:
+    texts = dict.fromkeys(office.manifest.languages, f"incident {number}")
+    return office.officers_sign(Incident(number=number, text=texts), 1)
+
+
+def writer(lite: Poll) -> LogWriter:
+    """Another process on the same folder."""
+    return lite.reopen().office.log()
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def assert_sound(lite: Poll) -> None:
+    """No fault at all, and nothing but the referendum's being open keeps it from exit status 0."""
+    report = verify(FolderPlace(lite.office.public), lite.office.referendum)
+    assert report.faults == []
+    assert report.exit_status == 4
+
+
+# Compare and swap
+
+
+def test_an_append_at_another_size_than_expected_changes_nothing(lite: Poll, log: LogWriter) -> None:
+    before = content(log.folder)
+    for size in (0, log.size - 1, log.size + 1):
+        with pytest.raises(HeadMoved):
+            log.append([incident(lite.office, 1)], expected_size=size)
+    assert content(log.folder) == before
+    assert log.append([incident(lite.office, 1)], expected_size=log.size) == log.size - 1
+
+
+def test_a_writer_that_another_has_overtaken_reads_again_before_it_appends(lite: Poll, log: LogWriter) -> None:
+    other = writer(lite)
+    size = log.size
+    other.append([incident(lite.office, 1)], expected_size=size)
+    with pytest.raises(HeadMoved):
+        log.append([incident(lite.office, 1)], expected_size=size)
+    with pytest.raises(OrderInvalid):
+        log.append([incident(lite.office, 1)])
+    assert log.append([incident(lite.office, 2)]) == size + 1
+    assert other.append([incident(lite.office, 3)]) == size + 2
+    assert_sound(lite)
+
+
+def test_two_writers_in_turn_cross_a_tiles_edge(lite: Poll, log: LogWriter) -> None:
+    other = writer(lite)
+    for number in range(1, 301):
+        (log, other)[number % 2].append([incident(lite.office, number)])
+    assert writer(lite).order.incidents == 300
+    assert_sound(lite)
+
+
+def test_many_writers_at_once_lose_no_entry(lite: Poll, log: LogWriter) -> None:
+    start = log.size
+    failures: list[BaseException] = []
+
+    def work(office: Office) -> None:
+        appended = 0
+        while appended < 6:
+            try:
+                office.log().append([incident(office, office.log().order.incidents + 1)])
+                appended += 1
+            except OrderInvalid:
+                continue
+            except BaseException as error:
+                failures.append(error)
+                return
+
+    offices = [lite.reopen().office for _ in range(4)]
+    assert {office.log().size for office in offices} == {start}
+    threads = [threading.Thread(target=work, args=(office,)) for office in offices]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    assert writer(lite).size == start + 24
+    assert writer(lite).order.incidents == 24
+    assert_sound(lite)
+
+
+class Overtaken(Witness):
+    """A slow witness: while it answers, another process appends."""
+
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    def cosign(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> NoteSignature:
+        signature = super().cosign(checkpoint, old_size, proof)
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return signature
+
+
+def test_a_slow_witness_does_not_roll_the_log_back(lite: Poll, log: LogWriter) -> None:
+    """An entry that another process appended while this one waited for a cosignature stays in the log."""
+    first, second = log.witnesses
+    assert isinstance(second, Witness)
+    slow = Overtaken(second.name, second._key, second._logs, second._state, second._clock)
+    log.witnesses = [first, slow]
+    other = writer(lite)
+    appended = threading.Thread(target=lambda: other.append([incident(lite.office, 2)]))
+
+    def meanwhile() -> None:
+        appended.start()
+        appended.join(2)  # a writer may also make the other one wait
+
+    slow.meanwhile = meanwhile
+    start = log.size
+    log.append([incident(lite.office, 1)])
+    appended.join(10)
+    assert writer(lite).size == start + 2
+    writer(lite).append([incident(lite.office, 3)])
+    assert_sound(lite)
+
+
+# Refusals
+
+
+def test_a_refused_entry_leaves_everything_as_it_was(lite: Poll, log: LogWriter) -> None:
+    office = lite.office
+    good = incident(office, 1)
+    texts = dict.fromkeys(office.manifest.languages, "incident")
+    body = Incident(number=1, text=texts)
+    close = office.officers_sign(Close(batches=1, ballots=0, issuance=[]))
+    opened_twice = office.officers_sign(Open(election_key="00" * 32))
+    unsigned = encode_entry(body)
+    trustee, officer = office.signing_key("trustee-1"), office.signing_key("officer-2")
+    by_a_trustee = encode_entry(body, [sign_entry(office.referendum, body, "trustee/1", trustee)])
+    wrong_key = encode_entry(body, [sign_entry(office.referendum, body, "officer/1", officer)])
+    one_officer = office.officers_sign(Close(batches=0, ballots=0, issuance=[]), 1)
+    intent = TallyIntent(trustee=1, size=1, root="00" * 32, sums="00" * 32)
+    early = encode_entry(intent, [sign_entry(office.referendum, intent, "trustee/1", trustee)])
+    before, size, phase = content(log.folder), log.size, log.order.phase
+    for bad, refusal in (
+        ([opened_twice], OrderInvalid),
+        ([close], OrderInvalid),
+        ([early], OrderInvalid),
+        ([good, opened_twice], OrderInvalid),
+        ([good, good], OrderInvalid),
+        ([b"\x01ballot"], OrderInvalid),
+        ([unsigned], SignatureInvalid),
+        ([by_a_trustee], SignatureInvalid),
+        ([wrong_key], SignatureInvalid),
+        ([one_officer], SignatureInvalid),
+        ([b"{}"], RecordInvalid),
+        ([b"{" + b" " * 70_000], RecordInvalid),
+        ([b""], RecordInvalid),
+        ([good.replace(b'"number":1', b'"number": 1')], RecordInvalid),
+        ([good, b""], RecordInvalid),
+    ):
+        with pytest.raises(refusal):
+            log.append(bad)
+        assert content(log.folder) == before
+        assert (log.size, log.order.phase, log.order.incidents) == (size, phase, 0)
+    log.append([good])
+    assert_sound(lite)
+
+
+def test_an_append_of_nothing_changes_nothing(log: LogWriter) -> None:
+    before = content(log.folder)
+    assert log.append([]) == log.size
+    assert content(log.folder) == before
+
+
+def test_starting_a_log_twice_changes_nothing(lite: Poll, log: LogWriter) -> None:
+    before = content(log.folder)
+    again = LogWriter.create(log.folder, lite.office.manifest_raw, log._key, log._lock, log.witnesses)
+    assert again.size == log.size
+    assert content(log.folder) == before
+
+
+def test_the_wrong_log_key_is_refused(lite: Poll, log: LogWriter) -> None:
+    with pytest.raises(NoteInvalid):
+        LogWriter(log.folder, lite.office.signing_key("box"), log._lock)
+
+
+def test_a_damaged_tile_or_bundle_is_refused_before_anything_is_signed(lite: Poll, log: LogWriter) -> None:
+    paths = [path for path in content(log.folder) if path.startswith("tile/")]
+    assert len(paths) >= 2
+    for path in paths:
+        file = log.folder / path
+        data = file.read_bytes()
+        file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        with pytest.raises((AuditError, SignatureInvalid)):
+            writer(lite)
+        file.unlink()
+        with pytest.raises(AuditError):
+            writer(lite)
+        file.write_bytes(data)
+    writer(lite).append([incident(lite.office, 1)])
+
+
+# Crashes
+
+
+class Crash(OSError):
+    pass
+
+
+def crash_at(monkeypatch: pytest.MonkeyPatch, call: int, stored: bool) -> None:
+    """The call-th durable write fails: before anything is there, or although everything is there."""
+    count = 0
+
+    def failing(path: Path, data: bytes) -> None:
+        nonlocal count
+        count += 1
+        if count == call and not stored:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_name(f".{path.name}.new").write_bytes(data[: len(data) // 2])
+            raise Crash("lost")
+        write_durably(path, data)
+        if count == call:
+            raise Crash("stored anyway")
+
+    monkeypatch.setattr(stembus.ballot.log_operator.log_writer, "write_durably", failing)
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["lost", "stored anyway"])
+@pytest.mark.parametrize("prefill", [0, 250], ids=["small", "across a tile's edge"])
+def test_a_crash_at_any_write_leaves_the_old_log_or_the_new_one(
+    lite: Poll, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stored: bool, prefill: int
+) -> None:
+    office = lite.office
+    log = office.log()
+    fill = 256 - log.size - 1 if prefill else 0
+    if fill:
+        log.append([incident(office, number) for number in range(1, fill + 1)])
+    entries = [incident(office, number) for number in range(fill + 1, fill + 4)]
+    saved = tmp_path / "saved"
+    shutil.copytree(office.root, saved)
+    old, crashed, call = log.size, True, 0
+    while crashed:
+        call += 1
+        shutil.rmtree(office.root)
+        shutil.copytree(saved, office.root)
+        victim = writer(lite)
+        with monkeypatch.context() as patch:
+            crash_at(patch, call, stored)
+            try:
+                victim.append(entries)
+                crashed = False
+            except Crash:
+                pass
+        after = writer(lite)
+        assert after.size in (old, old + 3), f"write {call}"
+        after.tidy()
+        after.cosign()
+        assert_sound(lite)
+        if after.size == old:
+            after.append(entries)
+        after.append([incident(office, fill + 4)])
+        assert writer(lite).size == old + 4
+        assert_sound(lite)
+    assert call > 3
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["lost", "stored anyway"])
+def test_a_writer_goes_on_after_a_failed_write_without_a_restart(
+    lite: Poll, log: LogWriter, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    """A full disk must not leave the writer with a log in its memory that is not the one on disk."""
+    number = 1
+    for call in range(1, 6):
+        before = log.head().size
+        with monkeypatch.context() as patch:
+            crash_at(patch, call, stored)
+            with pytest.raises(Crash):
+                log.append([incident(lite.office, number), incident(lite.office, number + 1)])
+        grown = log.head().size - before
+        assert grown in (0, 2)
+        number += grown
+        assert log.size == log.head().size, f"write {call}: in memory {log.size}, on disk {log.head().size}"
+        assert log.order.incidents == number - 1
+        log.append([incident(lite.office, number)])
+        number += 1
+        assert_sound(lite)
+
+
+def test_a_crash_while_a_log_is_started_is_made_good(
+    lite: Poll, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = lite.office
+    for stored in (False, True):
+        for call in range(1, 6):
+            folder = tmp_path / f"log-{call}-{stored}"
+            lock = folder.with_suffix(".lock")
+            with monkeypatch.context() as patch:
+                crash_at(patch, call, stored)
+                with contextlib.suppress(Crash):
+                    LogWriter.create(folder, office.manifest_raw, office.signing_key("log"), lock)
+            started = LogWriter.create(folder, office.manifest_raw, office.signing_key("log"), lock)
+            assert started.size == 1
+            assert started.referendum == office.referendum
+            started.tidy()
+            staged = [path for path in content(folder) if Path(path).name.startswith(".")]
+            assert staged == []
+
+
+# Witnesses
+
+
+def test_a_restored_backup_is_refused(lite: Poll, log: LogWriter, tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    shutil.copytree(log.folder, backup)
+    log.append([incident(lite.office, 1)])
+    shutil.rmtree(log.folder)
+    shutil.copytree(backup, log.folder)
+    before = content(log.folder)
+    for restored in (log, writer(lite)):
+        with pytest.raises(LogBehindWitness, match="restore"):
+            restored.append([incident(lite.office, 1)])
+    assert content(log.folder) == before
+
+
+class Absent(Witness):
+    """A witness that does not cosign while `down`."""
+
+    down = True
+
+    def cosign(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> NoteSignature:
+        if self.down:
+            raise ConnectionError("no answer")
+        return super().cosign(checkpoint, old_size, proof)
+
+
+class Unreachable(Absent):
+    """A witness that answers nothing at all while `down`."""
+
+    def last_size(self, origin: str) -> int:
+        if self.down:
+            raise ConnectionError("no answer")
+        return super().last_size(origin)
+
+
+def absent(witness: object, kind: type[Absent] = Absent) -> Absent:
+    assert isinstance(witness, Witness)
+    return kind(witness.name, witness._key, witness._logs, witness._state, witness._clock)
+
+
+@pytest.mark.parametrize("kind", [Absent, Unreachable])
+def test_a_missing_witness_delays_the_next_entry_and_nothing_else(
+    lite: Poll, log: LogWriter, kind: type[Absent]
+) -> None:
+    missing = absent(log.witnesses[0], kind)
+    log.witnesses[0] = missing
+    index = log.append([incident(lite.office, 1)])
+    assert index == log.size - 1
+    assert len(log.head().signatures) == 2, "the log's and one witness's"
+    assert log.time_at(log.size) is None
+    assert log.cosign() is False
+    assert not (log.folder / "checkpoints" / str(log.size)).exists()
+    before = content(log.folder)
+    with pytest.raises(WitnessesMissing):
+        log.append([incident(lite.office, 2)])
+    assert content(log.folder) == before
+    missing.down = False
+    assert log.cosign() is True
+    assert log.time_at(log.size) is not None
+    kept = parse_checkpoint((log.folder / "checkpoints" / str(log.size)).read_bytes())
+    assert len(kept.signatures) == 3
+    log.append([incident(lite.office, 2)])
+    assert_sound(lite)
+
+
+def test_an_append_collects_the_cosignatures_that_were_missing(lite: Poll, log: LogWriter) -> None:
+    missing = absent(log.witnesses[0])
+    log.witnesses[0] = missing
+    log.append([incident(lite.office, 1)])
+    missing.down = False
+    log.append([incident(lite.office, 2)])
+    assert {str(log.size - 1), str(log.size)} <= {path.name for path in (log.folder / "checkpoints").iterdir()}
+    assert_sound(lite)
+
+
+def test_a_witness_that_refuses_is_like_one_that_is_missing(lite: Poll, log: LogWriter) -> None:
+    witness = log.witnesses[0]
+    assert isinstance(witness, Witness)
+    state = witness._state.read_text()
+    witness._state.write_text(json.dumps({name: [size, "00" * 32] for name, (size, _) in json.loads(state).items()}))
+    log.append([incident(lite.office, 1)])
+    assert len(log.head().signatures) == 2
+    witness._state.write_text(state)
+    assert log.cosign() is True
+    assert_sound(lite)
+
+
+def test_voting_goes_on_while_witnesses_are_away_and_nothing_is_ruined(lite: Poll, log: LogWriter) -> None:
+    """Ballots are taken and promised; their batch waits for the cosignatures of the one before."""
+    missing = absent(log.witnesses[0])
+    log.witnesses[0] = missing
+    promised = []
+    for voter in range(6):
+        promised.append(lite.rehearsal.cast(lite.token(voter), [[0]])[1].batch)
+        if voter == 2:
+            assert lite.rehearsal.seal() == 1
+            lite.wait(600)
+    assert lite.rehearsal.seal() is None
+    assert lite.rehearsal.seal() is None
+    promised.append(lite.rehearsal.cast(lite.token(6), [[0]])[1].batch)
+    assert promised == [1, 1, 1, 2, 2, 2, 2]
+    missing.down = False
+    while lite.rehearsal.seal() != 2:  # the distance between batches counts from the quorum's time
+        lite.wait(60)
+    lite.rehearsal.close()
+    lite.rehearsal.tally()
+    report = verify(FolderPlace(lite.office.public), lite.office.referendum)
+    assert (report.exit_status, report.faults) == (0, [])
+    assert report.result is not None
+    assert report.result.questions[0].total == [7, 0]

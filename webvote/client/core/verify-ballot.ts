@@ -1,0 +1,107 @@
+// The check of one cast ballot by itself (docs/protocol.md, 11.5), as the ballot box and every verifier do it.
+// Decides validity and the first fault in the protocol's order: V16, V17, V18, V20, V19. Leaves which of a token's
+// ballots counts to the verifiers. Voting does not need this module; tests and curious voters do.
+import { equal } from "./bytes.ts";
+import { verifyBlind } from "./blind-rsa.ts";
+import { CIPHERTEXT_BYTES, SIGNATURE_BYTES, type BallotContext, type ProofShape } from "./context.ts";
+import { BallotRefused, ClientError, type BallotCheck } from "./errors.ts";
+import { G, POINT_BYTES, SCALAR_BYTES, mod, parseScalar, pointFrom, sum, times, type Point } from "./group.ts";
+
+const VERSION = 1;
+
+type Pair = readonly [Point, Point];
+
+interface Statement {
+  readonly ciphertext: Pair;
+  readonly commitments: readonly Pair[];
+  readonly challenges: readonly bigint[];
+  readonly responses: readonly bigint[];
+}
+
+interface Elements {
+  readonly ciphertexts: readonly Pair[];
+  readonly statements: readonly Statement[];
+}
+
+export interface CheckedBallot {
+  readonly ballotId: Uint8Array;
+  readonly tokenKey: Uint8Array;
+  readonly seq: number;
+}
+
+/** Throws BallotRefused. */
+export async function checkBallot(context: BallotContext, raw: Uint8Array): Promise<CheckedBallot> {
+  const elements = parse(context, raw);
+  const tail = 1 + context.bodyBytes;
+  const [body, nonce, tokenKey, seq] = [context.bodyOf(raw), raw.slice(tail, tail + 32), context.tokenOf(raw), context.seqOf(raw)];
+  need(equal(context.tokenCommitment(tokenKey, nonce), body.slice(0, 32)), "V17", "the token commitment does not open to this token");
+  const message = context.tokenMessage(tokenKey);
+  for (const [number, spki] of context.registrars.entries()) {
+    const at = tail + 64 + SIGNATURE_BYTES * number;
+    need(await verifyBlind(spki, message, raw.slice(at, at + SIGNATURE_BYTES)), "V17", "a registrar's signature does not verify");
+  }
+  need(context.signedByToken(raw), "V18", "the token's signature does not verify");
+  need(seq < context.maxCasts, "V20", `cast number ${seq + 1} where ${context.maxCasts} are allowed`);
+  need(elements.statements.every((statement) => holds(context.jointKey, statement)), "V19", "a range proof does not hold");
+  return { ballotId: context.ballotId(body), tokenKey, seq };
+}
+
+function need(condition: boolean, check: BallotCheck, problem: string): asserts condition {
+  if (!condition) throw new BallotRefused(check, problem);
+}
+
+function parse(context: BallotContext, raw: Uint8Array): Elements {
+  need(raw.length === context.castBytes, "V16", `a ballot of this referendum is ${context.castBytes} bytes`);
+  need(raw[0] === VERSION, "V16", "a ballot of unknown version");
+  try {
+    return parseBody(context, context.bodyOf(raw));
+  } catch (error) {
+    if (error instanceof ClientError && error.code === "encoding") throw new BallotRefused("V16", error.message);
+    throw error;
+  }
+}
+
+function parseBody(context: BallotContext, body: Uint8Array): Elements {
+  const { commitmentsAt, scalarsAt } = context;
+  const pairs = pieces(body.slice(32, scalarsAt), CIPHERTEXT_BYTES).map(
+    (data): Pair => [pointFrom(data.slice(0, POINT_BYTES)), pointFrom(data.slice(POINT_BYTES))],
+  );
+  const scalars = pieces(body.slice(scalarsAt), SCALAR_BYTES).map(parseScalar);
+  const ciphertexts = pairs.slice(0, context.options);
+  const whole = context.challenges(body.slice(0, 32), body.slice(32, commitmentsAt), body.slice(commitmentsAt, scalarsAt));
+  let [branch, scalar] = [context.options, 0];
+  const statements = context.proofs.map((shape, position): Statement => {
+    const commitments = pairs.slice(branch, branch + shape.maximum + 1);
+    const parts = scalars.slice(scalar, scalar + 2 * shape.maximum + 1);
+    branch += commitments.length;
+    scalar += parts.length;
+    const given = parts.slice(0, shape.maximum);
+    // The last branch's challenge is derived, so that no equation about the sum could be forgotten.
+    const last = mod((whole[position] ?? 0n) - given.reduce((total, part) => total + part, 0n));
+    return { ciphertext: total(ciphertexts, shape), commitments, challenges: [...given, last], responses: parts.slice(shape.maximum) };
+  });
+  return { ciphertexts, statements };
+}
+
+function pieces(data: Uint8Array, width: number): Uint8Array[] {
+  return Array.from({ length: data.length / width }, (_, k) => data.slice(k * width, (k + 1) * width));
+}
+
+function total(ciphertexts: readonly Pair[], shape: ProofShape): Pair {
+  const part = ciphertexts.slice(shape.first, shape.last);
+  const added: Pair = [sum(part.map(([nonce]) => nonce)), sum(part.map(([, blinded]) => blinded))];
+  if (added[0].is0() || added[1].is0()) throw new ClientError("encoding", "the sum of a ballot's ciphertexts is the identity");
+  return added;
+}
+
+/** For every branch v: z*G = a + c*A and z*H = b + c*(B - v*G). */
+function holds(joint: Point, { ciphertext: [nonce, blinded], commitments, challenges, responses }: Statement): boolean {
+  return commitments.every(([first, second], branch) => {
+    const [challenge, response] = [challenges[branch], responses[branch]];
+    if (challenge === undefined || response === undefined) return false;
+    const target = blinded.subtract(times(G, BigInt(branch)));
+    return (
+      times(G, response).equals(first.add(times(nonce, challenge))) && times(joint, response).equals(second.add(times(target, challenge)))
+    );
+  });
+}

@@ -1,0 +1,106 @@
+"""Registrar, ballot box, help desk and public pages in one process, at one address: for rehearsals and trials.
+
+Decides how the apps share an address and that batches are sealed while the server runs. A binding
+referendum runs them apart (`stembus.webvote.run.wsgi`), on three origins.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from stembus.ballot.office.services import ServedOffice
+from stembus.webvote.box_app import create_box_app
+from stembus.webvote.desk_app import create_desk_app
+from stembus.webvote.registrar_app import create_registrar_app
+from stembus.webvote.site.app import create_site_app
+
+_log = logging.getLogger("stembus")
+
+
+class _Silent(WSGIRequestHandler):
+    """Writes no address and no time anywhere."""
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: ARG002
+        return
+
+
+class Sealer:
+    """Brings waiting ballots into the log, in a thread with its own view of the log."""
+
+    def __init__(self, office: ServedOffice, every_seconds: float = 1.0) -> None:
+        self._office = office
+        self._every = every_seconds
+        self._wake, self._stopped = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                if self._office.log().order.phase.value == "open":
+                    self._office.box.seal(self._office.count_statements)
+                else:
+                    self._office.log().refresh()
+            except Exception as error:  # a busy database, a witness away: promises must not be left alone
+                _log.warning("no batch was sealed (%s); it will be tried again", type(error).__name__)
+            self._wake.wait(self._every)
+            self._wake.clear()
+
+
+class Together:
+    """`open_office()` opens the referendum's folder; it is called once for answering and once for sealing."""
+
+    def __init__(self, open_office: Callable[[], ServedOffice], help_line: str = "") -> None:
+        office = open_office()
+        manifest = office.manifest
+        self.url = manifest.client.url.rstrip("/") + "/"
+        self.sealer = Sealer(open_office())
+        mounts: dict[str, Any] = {
+            f"/registrar/{k}": create_registrar_app(office.registrar(k), manifest)
+            for k in range(1, len(manifest.registrars) + 1)
+        }
+        mounts["/box"] = create_box_app(office.box, manifest, self.sealer.wake)
+        secure = self.url.startswith("https:")
+        mounts["/desk"] = create_desk_app(office.desk(), manifest, office.desk_secret(), "/desk", secure)
+        self.app = DispatcherMiddleware(create_site_app(office.public, help_line), mounts)
+        self._server: BaseWSGIServer | None = None
+
+    def listen(self) -> None:
+        """Takes the port. Raises OSError when somebody else has it."""
+        address = urlsplit(self.url)
+        host, port = address.hostname or "127.0.0.1", address.port or 80
+        with socket.create_server((host, port)) as taken:
+            # The server makes its own copy of the socket.
+            self._server = make_server(host, port, self.app, threaded=True, request_handler=_Silent, fd=taken.fileno())
+
+    def serve(self) -> None:
+        """Serves until `stop` is called. Raises OSError when the port is taken."""
+        if self._server is None:
+            self.listen()
+        assert self._server is not None
+        self.sealer.start()
+        self._server.serve_forever()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+        self.sealer.stop()

@@ -1,0 +1,56 @@
+"""The test page as one file that works without a network: script, style and the log up to its opening inside.
+
+Decides what goes into the file. The script in it is the served one, so a saved page checks the referendum just as
+the served page does: from entry 0 to the opening's checkpoint, with the witnesses' cosignatures.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+from stembus.audit import bounds
+from stembus.audit.log.note import parse_checkpoint
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.log.tile_reader import TileReader
+from stembus.audit.log.tiles import bundle_widths, encode_bundle, tile_path
+from stembus.webvote.static_files import STATIC
+
+
+def saved_parts(public: Path, opening: int) -> dict[str, object]:
+    """What the template fills in; `opening` is the log's size right after its entry `open`. Raises AuditError."""
+    script = (STATIC / "client" / "check.js").read_text(encoding="utf-8")
+    style = (STATIC / "style.css").read_text(encoding="utf-8")
+    assert "</script" not in script
+    assert "</style" not in style
+    policy = [
+        "default-src 'none'",
+        f"script-src '{_source_hash(script)}'",
+        f"style-src '{_source_hash(style)}'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
+    files = {path: base64.b64encode(data).decode("ascii") for path, data in beginning(public, opening).items()}
+    return {"script": script, "style": style, "policy": "; ".join(policy), "files": files}
+
+
+def beginning(public: Path, size: int) -> dict[str, bytes]:
+    """The published files of the log when it had `size` entries, as far as a voter's client reads them."""
+    place = FolderPlace(public)
+    head = place.read(f"checkpoints/{size}", bounds.CHECKPOINT_BYTES)
+    files = {"checkpoint": head, f"checkpoints/{size}": head}
+    # The log has grown since, and its partial bundles with it.
+    reader = TileReader(place, parse_checkpoint(place.read("checkpoint", bounds.CHECKPOINT_BYTES)).size)
+    for number, width in bundle_widths(size):
+        first = number * bounds.TILE_WIDTH
+        entries = [reader.entry(index) for index in range(first, first + width)]
+        files[tile_path("entries", number, width)] = encode_bundle(entries)
+    return files
+
+
+def _source_hash(text: str) -> str:
+    """A source expression of Content Security Policy level 3."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

@@ -1,0 +1,50 @@
+"""The result page's figures: bars for the chart, shares for the table. No rounding decides anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stembus.webvote.site.log_summary import Published
+
+WIDTH = 340
+
+
+@dataclass(frozen=True)
+class Bar:
+    text: str
+    count: int
+    paper: int
+    percent: float
+    width: int
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One question: `width` is in the chart's units, of which the whole has WIDTH."""
+
+    text: str
+    outcome: str
+    bars: tuple[Bar, ...]
+
+
+def charts(published: Published, language: str) -> list[Chart]:
+    """Empty before the tally, and where nothing was counted."""
+    if published.result is None:
+        return []
+    found = []
+    for question, counted in zip(published.manifest.questions, published.result.questions, strict=False):
+        texts = language if language in question.text else published.manifest.languages[0]
+        # Shares are of the voices of this question: of yes + no, or of participants where several may be chosen.
+        whole = sum(counted.total) if question.kind == "yes-no" else published.result.participants
+        bars = tuple(
+            Bar(
+                option.text[texts],
+                total,
+                paper,
+                100 * total / whole if whole else 0.0,
+                round(WIDTH * total / whole) if whole else 0,
+            )
+            for option, total, paper in zip(question.options, counted.total, counted.paper, strict=True)
+        )
+        found.append(Chart(question.text[texts], counted.outcome, bars))
+    return found
