@@ -7,6 +7,10 @@ class BallotError(Exception):
     """Root of every refusal that `ballot` raises on purpose."""
 
 
+class SecretFileError(BallotError):
+    """A secret file cannot be created, opened or decrypted."""
+
+
 class DefinitionInvalid(BallotError):
     """The draft of a referendum cannot be frozen."""
 

@@ -25,5 +25,5 @@ class NotFound(CryptoError):
     """No discrete logarithm within the stated bound."""
 
 
-class SecretFileError(CryptoError):
-    """A secret file cannot be created, opened or decrypted."""
+class PassphraseWrong(CryptoError):
+    """A sealed secret does not open under this passphrase, or was altered."""

@@ -1,18 +1,14 @@
-"""Secret files and sealed boxes.
+"""Sealed boxes and secrets under a passphrase.
 
-A secret file holds JSON under a passphrase: Argon2id makes the key, XSalsa20-Poly1305 seals. It is
-created exclusively, readable by its owner only, and replaced by rename, so a crash leaves the old or the
-new one. A sealed box (X25519) carries one share to one trustee. Decides formats of secrets at rest;
-leaves what is in them to the parties.
+A sealed box (X25519) carries one share to one trustee. A secret at rest is sealed by XSalsa20-Poly1305 under a
+key that Argon2id makes from a passphrase. Decides both formats, as bytes; leaves files to `ballot.office`, and
+what is in a secret to the parties.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import os
-from pathlib import Path
-from typing import Any
 
 import nacl.exceptions
 import nacl.pwhash
@@ -20,7 +16,7 @@ import nacl.secret
 import nacl.utils
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
-from stembus.crypto.errors import EncodingInvalid, SecretFileError
+from stembus.crypto.errors import EncodingInvalid, PassphraseWrong
 
 _MAGIC = "stembus-secret-v1"
 _OPS = nacl.pwhash.argon2id.OPSLIMIT_INTERACTIVE
@@ -54,73 +50,37 @@ def box_public(private: bytes) -> bytes:
         raise EncodingInvalid("not an X25519 private key") from None
 
 
-def create_secret_file(path: Path, content: dict[str, Any], passphrase: str) -> None:
-    """Writes a new secret file. Raises SecretFileError if one is already there."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    staged = _stage(path, content, passphrase)
-    try:
-        os.link(staged, path)
-    except FileExistsError:
-        raise SecretFileError(f"{path} exists already; a secret file is never overwritten") from None
-    finally:
-        staged.unlink()
-    _sync_folder(path)
-
-
-def replace_secret_file(path: Path, content: dict[str, Any], passphrase: str) -> None:
-    """Updates a secret file in one step: after a crash the old or the new one is there."""
-    _stage(path, content, passphrase).replace(path)
-    _sync_folder(path)
-
-
-def _stage(path: Path, content: dict[str, Any], passphrase: str) -> Path:
+def seal_with_passphrase(content: bytes, passphrase: str) -> bytes:
+    """The ASCII JSON of a sealed secret: format, Argon2id cost and salt, box."""
     salt = nacl.utils.random(nacl.pwhash.argon2id.SALTBYTES)
-    box = nacl.secret.SecretBox(_key(passphrase, salt, _OPS, _MEMORY)).encrypt(json.dumps(content).encode())
+    box = nacl.secret.SecretBox(_key(passphrase, salt, _OPS, _MEMORY)).encrypt(content)
     record = {
         "format": _MAGIC,
         "argon2id": {"passes": _OPS, "memory_bytes": _MEMORY, "salt": base64.b64encode(salt).decode()},
         "box": base64.b64encode(box).decode(),
     }
-    staged = path.with_name(f".{path.name}.{os.getpid()}.new")
-    staged.unlink(missing_ok=True)
-    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        json.dump(record, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    return staged
+    return json.dumps(record, indent=1).encode("ascii")
 
 
-def read_secret_file(path: Path, passphrase: str) -> dict[str, Any]:
-    """Raises SecretFileError: missing, damaged, or the wrong passphrase."""
+def open_with_passphrase(sealed: bytes, passphrase: str) -> bytes:
+    """Raises EncodingInvalid for what is no sealed secret, PassphraseWrong when it does not open."""
     try:
-        record = json.loads(path.read_text(encoding="ascii"))
+        record = json.loads(sealed.decode("ascii"))
         if record["format"] != _MAGIC:
-            raise SecretFileError(f"{path} is not a secret file of this version")
+            raise EncodingInvalid("not a sealed secret of this version")
         cost, box = record["argon2id"], base64.b64decode(record["box"])
         if not (1 <= cost["passes"] <= 64 and 8192 <= cost["memory_bytes"] <= _MAXIMUM_MEMORY):
-            raise SecretFileError(f"{path} asks for an unreasonable Argon2id cost")
+            raise EncodingInvalid("an unreasonable Argon2id cost")
         key = _key(passphrase, base64.b64decode(cost["salt"]), cost["passes"], cost["memory_bytes"])
-    except FileNotFoundError:
-        raise SecretFileError(f"there is no secret file {path}") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise SecretFileError(f"{path} is damaged or not a secret file") from None
+    except (ValueError, KeyError, TypeError, RecursionError, nacl.exceptions.CryptoError):
+        raise EncodingInvalid("damaged, or not a sealed secret") from None
     try:
-        content: dict[str, Any] = json.loads(nacl.secret.SecretBox(key).decrypt(box))
-    except (nacl.exceptions.CryptoError, ValueError, RecursionError):
-        raise SecretFileError(f"the passphrase does not open {path}, or the file was altered") from None
-    return content
+        return nacl.secret.SecretBox(key).decrypt(box)
+    except (nacl.exceptions.CryptoError, ValueError):
+        raise PassphraseWrong("the passphrase does not open it, or it was altered") from None
 
 
 def _key(passphrase: str, salt: bytes, passes: int, memory: int) -> bytes:
     return nacl.pwhash.argon2id.kdf(
         nacl.secret.SecretBox.KEY_SIZE, passphrase.encode(), salt, opslimit=passes, memlimit=memory
     )
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

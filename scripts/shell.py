@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from stembus.audit.errors import AuditError, ManifestInvalid, OrderInvalid, PlaceError
-from stembus.ballot.errors import BallotError, LogBehindWitness
+from stembus.ballot.errors import BallotError, LogBehindWitness, SecretFileError
 from stembus.ballot.office.office import NotReady, Office
-from stembus.crypto.errors import CryptoError, SecretFileError
+from stembus.crypto.errors import CryptoError
 from stembus.tally.errors import LogNotTrusted, MustNotCount, StepDone, StepOutOfTurn, TallyError
 
 if TYPE_CHECKING:

@@ -7,6 +7,10 @@ class TallyError(Exception):
     """Root of every refusal that `tally` raises on purpose."""
 
 
+class KeyFileInvalid(TallyError):
+    """A secret file does not hold a trustee's key."""
+
+
 class LogNotTrusted(TallyError):
     """The published log did not verify; the trustee does nothing."""
 

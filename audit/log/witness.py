@@ -7,12 +7,12 @@ signature leaves, so a crash can never make a witness sign two histories. Transp
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from stembus.audit.clock import Clock
+from stembus.audit.durable import locked, write_durably
 from stembus.audit.errors import NoteInvalid
 from stembus.audit.log.merkle import EMPTY_ROOT, check_consistency
 from stembus.audit.log.note import Checkpoint, NoteSignature, check_log_signature, cosign
@@ -54,16 +54,15 @@ class Witness:
         if public is None:
             raise NoteInvalid(f"{checkpoint.origin} is no log this witness follows")
         check_log_signature(checkpoint, checkpoint.origin, public)
+        with locked(self._state.with_suffix(".lock")):
+            return self._cosign(checkpoint, old_size, proof)
+
+    def _cosign(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> NoteSignature:
         state = self._read()
         size, root = state.get(checkpoint.origin, [0, EMPTY_ROOT.hex()])
         if old_size != size:
             raise NoteInvalid(f"this witness has seen size {size}, not {old_size}")
         check_consistency(int(size), checkpoint.size, bytes.fromhex(str(root)), checkpoint.root, proof)
         state[checkpoint.origin] = [checkpoint.size, checkpoint.root.hex()]
-        staged = self._state.with_suffix(".new")
-        with staged.open("w", encoding="ascii") as file:
-            json.dump(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(self._state)
+        write_durably(self._state, json.dumps(state).encode("ascii"))
         return cosign(checkpoint, self.name, self._key, self._clock.now())

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
+from stembus.audit.durable import remove_leftovers, write_durably
 from stembus.audit.formats.entries import Roll
 from stembus.audit.formats.lists import CREDENTIALS, SPARES, encode_keys, list_root
 from stembus.ballot.eligibility.letter_code import credential_key, format_code, new_code, parse_code
 from stembus.ballot.eligibility.register import LETTER_COLUMNS, read_csv, write_csv
 from stembus.ballot.errors import RollInvalid
-from stembus.ballot.log_operator.log_writer import write_durably
 
 CODED_COLUMNS = [*LETTER_COLUMNS, "code"]
 SPARE_COLUMNS = ["spare", "code"]
@@ -77,6 +77,7 @@ def destroy_codes(folder: Path) -> list[str]:
     """Deletes the codes once the letters are printed; returns what was destroyed."""
     gone = []
     for name in ("codes.csv", "spares.csv"):
+        remove_leftovers(folder / name)
         if (folder / name).exists():
             (folder / name).unlink()
             gone.append(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from pathlib import Path
 from stdnum.be import nn
 from stdnum.exceptions import ValidationError
 
+from stembus.audit.durable import write_durably
 from stembus.audit.formats.manifest import Eligibility, SecondFactor
 from stembus.ballot.eligibility.second_factor import FactorHasher
 from stembus.ballot.errors import RollInvalid
@@ -140,7 +142,7 @@ def import_roll(
         (folder / "factors.csv.partial").unlink(missing_ok=True)
         return reading
     numbers = _assigned_numbers(folder, len(reading.accepted))
-    _write_secret(marker, digest)
+    write_durably(marker, digest.encode("ascii"), private=True)
     _write_letters(folder / "letters.csv", numbers, reading.accepted)
     kind = factor.kind
     values = [p.birth_date if kind == "birth-date" else p.national_number for p in reading.accepted]
@@ -158,18 +160,8 @@ def _assigned_numbers(folder: Path, count: int) -> list[str]:
     while len(chosen) < count:
         chosen.add(f"{secrets.randbelow(10**9):09d}")
     numbers = list(chosen)
-    _write_secret(path, "\n".join(numbers) + "\n")
+    write_durably(path, ("\n".join(numbers) + "\n").encode("ascii"), private=True)
     return numbers
-
-
-def _write_secret(path: Path, text: str) -> None:
-    staged = path.with_name(path.name + ".new")
-    staged.unlink(missing_ok=True)
-    with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
 
 
 def _write_letters(path: Path, numbers: list[str], people: list[Person]) -> None:
@@ -179,16 +171,11 @@ def _write_letters(path: Path, numbers: list[str], people: list[Person]) -> None
 
 def write_csv(path: Path, rows: list[list[str]], columns: list[str]) -> None:
     """A secret CSV file, in one step."""
-    staged = path.with_name(path.name + ".new")
-    staged.unlink(missing_ok=True)
-    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_durably(path, text.getvalue().encode("utf-8"), private=True)
 
 
 def read_csv(path: Path, columns: list[str]) -> Iterator[list[str]]:

@@ -1,70 +1,52 @@
-"""The writer of the log: appends entries, signs the head, collects cosignatures.
+"""The writer of the log: appends entries, signs the head, has it cosigned.
 
-The published folder itself is the storage: tiles and entry bundles are written first, and the signed
-`checkpoint`, replaced by rename, is the moment of truth. One file lock and a comparison of sizes make the
-head move by compare-and-swap. Decides that only what the state machine admits is appended; leaves the
-contents of entries to those who make and sign them.
+One file lock and a comparison of sizes make the head move by compare-and-swap, whatever number of processes
+write. Decides that only what the state machine admits is appended, and that nothing is appended before a quorum
+has cosigned what stands there. Witnesses are asked without the lock. Leaves the contents of entries to those who
+make and sign them.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 
-from stembus.audit import bounds
-from stembus.audit.errors import AuditError, RecordInvalid
+from stembus.audit.durable import locked, write_durably
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.entries import Batch, Entry, check_signatures, entry_type, parse_entry
 from stembus.audit.formats.manifest import Manifest, parse_manifest, referendum_id
-from stembus.audit.log.merkle import Frontier, consistency_proof, hash_root, leaf_hash
-from stembus.audit.log.note import (
-    Checkpoint,
-    check_log_signature,
-    cosignatures,
-    parse_checkpoint,
-    quorum_time,
-    sign_checkpoint,
-    verifier_key,
-)
+from stembus.audit.log.note import Checkpoint, check_log_signature, sign_checkpoint, verifier_key
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
-from stembus.audit.log.tiles import (
-    bundle_widths,
-    check_entry_size,
-    encode_bundle,
-    log_paths,
-    parse_bundle,
-    parse_tile,
-    tile_path,
-)
+from stembus.audit.log.tiles import check_entry_size
 from stembus.audit.log.witness import WitnessService
 from stembus.audit.state_machine import Order
-from stembus.ballot.errors import HeadMoved, LogBehindWitness, WitnessesMissing
+from stembus.ballot.errors import HeadMoved, WitnessesMissing
+from stembus.ballot.log_operator.cosigning import (
+    add_signatures,
+    ask_witnesses,
+    largest_seen,
+    refuse_rollback,
+    time_of,
+)
+from stembus.ballot.log_operator.log_files import HEAD, LogFiles
 from stembus.crypto.signing import SigningKey
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Writes beside, syncs, renames: after a crash the old file or the new one is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.new")
-    with staged.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def start_log(folder: Path, manifest: bytes, key: SigningKey, lock: Path) -> None:
+    """Writes a log of one entry, the manifest. Done again, it changes nothing."""
+    origin = parse_manifest(manifest).log.origin
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(lock):
+        if (folder / HEAD).exists():
+            return
+        write_durably(folder / "log.vkey", (verifier_key(origin, key.public) + "\n").encode())
+        LogFiles.empty(folder).append([manifest], lambda size, root: sign_checkpoint(origin, size, root, key))
 
 
 class LogWriter:
-    """Owns the published folder and the log key."""
+    """Owns the published folder and the log key. `order` and `batches` say what the log holds so far."""
 
     def __init__(self, folder: Path, key: SigningKey, lock: Path, witnesses: Sequence[WitnessService] = ()) -> None:
         self.folder = folder
@@ -72,58 +54,26 @@ class LogWriter:
         self._lock = lock
         self.witnesses = list(witnesses)
         # Under the lock: what another writer has written and not yet signed is not litter.
-        with self._locked():
+        with locked(lock):
             self._load()
-            self.tidy(everything=True)
-
-    @classmethod
-    def create(
-        cls, folder: Path, manifest: bytes, key: SigningKey, lock: Path, witnesses: Sequence[WitnessService] = ()
-    ) -> LogWriter:
-        """Starts a log with its entry 0. Doing it again with the same manifest changes nothing."""
-        folder.mkdir(parents=True, exist_ok=True)
-        parsed = parse_manifest(manifest)
-        if not (folder / "checkpoint").exists():
-            write_durably(folder / "log.vkey", (verifier_key(parsed.log.origin, key.public) + "\n").encode())
-            writer = cls.__new__(cls)
-            writer.folder, writer._key, writer._lock, writer.witnesses = folder, key, lock, list(witnesses)
-            writer._levels, writer._tail, writer.size, writer.batches = [], [], 0, []
-            writer.manifest, writer.order = parsed, Order()
-            with writer._locked():
-                writer._commit([manifest])
-        return cls(folder, key, lock, witnesses)
+            self._files.remove_unfinished()
 
     def _load(self, known: int = 0) -> None:
         """Reads the log as it stands on disk; its first `known` entries went through `order` already."""
-        place = FolderPlace(self.folder)
-        head = parse_checkpoint(place.read("checkpoint", bounds.CHECKPOINT_BYTES))
-        self.size = head.size
-        reader = TileReader(place, head.size)
+        files = LogFiles.read(self.folder)
+        reader = files.reader()
         self.manifest_raw = reader.entry(0)
         self.manifest: Manifest = parse_manifest(self.manifest_raw)
         self.referendum = referendum_id(self.manifest_raw)
-        check_log_signature(head, self.manifest.log.origin, self._key.public)
-        self._levels: list[list[bytes]] = []
-        level, size = 0, self.size
-        while size:
-            width = size % bounds.TILE_WIDTH
-            path = tile_path(level, size // bounds.TILE_WIDTH, width)
-            self._levels.append(parse_tile(place.read(path, bounds.TILE_BYTES), width) if width else [])
-            size //= bounds.TILE_WIDTH
-            level += 1
-        width = self.size % bounds.TILE_WIDTH
-        path = tile_path("entries", self.size // bounds.TILE_WIDTH, width)
-        data = place.read(path, bounds.ENTRY_BUNDLE_BYTES) if width else b""
-        self._tail: list[bytes] = parse_bundle(data, width)
-        if self.root() != head.root:
-            raise RecordInvalid("the log's files do not hash to its signed head; restore them before going on")
+        check_log_signature(files.head(), self.manifest.log.origin, self._key.public)
         if not known:
             self.order = Order()
             # (index of the first ballot, number of ballots) of each batch
             self.batches: list[tuple[int, int]] = []
             self.order.start(self.manifest)
-        for index in range(max(known, 1), reader.size):
+        for index in range(max(known, 1), files.size):
             self._take(index, reader.entry(index))
+        self._files = files
 
     def _take(self, index: int, raw: bytes) -> None:
         """Moves the state machine on; remembers where the batches stand."""
@@ -135,20 +85,25 @@ class LogWriter:
         if isinstance(entry.body, Batch):
             self.batches.append((index + 1, entry.body.size))
 
+    # Reading
+
+    @property
+    def size(self) -> int:
+        return self._files.size
+
     @property
     def batch_end(self) -> int:
         """The size of the log right after its last batch; 0 before the first."""
         return sum(self.batches[-1]) if self.batches else 0
 
-    def refresh(self) -> None:
-        """Takes in what other processes appended meanwhile."""
-        if self.head().size == self.size:
-            return
-        with self._locked():
-            size = self.head().size
-            # Another thread may have been faster.
-            if size != self.size:
-                self._load(known=self.size if size > self.size else 0)
+    def head(self) -> Checkpoint:
+        return self._files.head()
+
+    def root(self) -> bytes:
+        return self._files.root()
+
+    def reader(self) -> TileReader:
+        return self._files.reader()
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
         """All entries but the manifest and ballots, parsed."""
@@ -158,50 +113,73 @@ class LogWriter:
             if raw[:1] == b"{":
                 yield index, parse_entry(raw)
 
-    def reader(self) -> TileReader:
-        return TileReader(FolderPlace(self.folder), self.size)
+    def time_at(self, size: int) -> int | None:
+        """The quorum time of the checkpoint at `size`; None while it has none."""
+        checkpoint = self._files.cosigned(size)
+        return None if checkpoint is None else time_of(checkpoint, self.manifest)
 
-    def root(self) -> bytes:
-        peaks: list[bytes] = []
-        for hashes in reversed(self._levels):
-            frontier = Frontier()
-            for item in hashes:
-                frontier.append(item)
-            peaks += frontier.peaks
-        return hash_peaks(peaks)
+    def refresh(self) -> None:
+        """Takes in what other processes appended meanwhile."""
+        if self.head().size == self.size:
+            return
+        with locked(self._lock):
+            size = self.head().size
+            # Another thread may have been faster.
+            if size != self.size:
+                self._load(known=self.size if size > self.size else 0)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._lock.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock.open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
-    def head(self) -> Checkpoint:
-        return parse_checkpoint((self.folder / "checkpoint").read_bytes())
+    # Writing
 
     def append(self, entries: Sequence[bytes], expected_size: int | None = None) -> int:
         """Appends entries as one step; returns the index of the first. Raises HeadMoved when the log is not
-        at `expected_size`, OrderInvalid or SignatureInvalid when an entry may not stand there, and
-        LogBehindWitness when a witness has seen more than this folder holds. Then nothing has changed."""
+        at `expected_size`, OrderInvalid or SignatureInvalid when an entry may not stand there, WitnessesMissing
+        while the head lacks its quorum, and LogBehindWitness when a witness has seen more than this folder holds.
+        Then nothing has changed."""
         if not entries:
             return self.size
-        with self._locked():
-            if self.head().size != self.size:
-                self._load()
-            if expected_size is not None and expected_size != self.size:
-                raise HeadMoved(f"the log is at {self.size}, not at {expected_size}; read it again")
-            self._refuse_rollback()
-            self._demand_quorum()
-            first = self.size
-            try:
-                self._admit(entries)
-                self._commit(entries)
-            except Exception:
-                self._load()
-                raise
-            self._cosign()
+        first = None
+        while first is None:
+            seen = largest_seen(self.witnesses, self.manifest.log.origin)
+            asked = self._cosign()
+            with locked(self._lock):
+                first = self._append(entries, expected_size, seen, asked)
+        self.cosign()
         return first
+
+    def _append(
+        self, entries: Sequence[bytes], expected_size: int | None, seen: tuple[int, str], asked: int
+    ) -> int | None:
+        """Called under the lock. `asked` is the size for which witnesses were asked; None when another process has
+        moved the head since."""
+        if self.head().size != self.size:
+            self._load()
+        if expected_size is not None and expected_size != self.size:
+            raise HeadMoved(f"the log is at {self.size}, not at {expected_size}; read it again")
+        refuse_rollback(seen, self.size)
+        if self._files.cosigned(self.size) is None:
+            # A checkpoint that nobody cosigned while it was the head can never be cosigned later, so the log
+            # waits. Ballots are accepted and promised meanwhile.
+            if asked == self.size:
+                raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was added, try again")
+            return None
+        first = self.size
+        try:
+            self._admit(entries)
+            self._files.append(entries, self._sign)
+        except Exception:
+            self._load()
+            raise
+        return first
+
+    def _sign(self, size: int, root: bytes) -> Checkpoint:
+        return sign_checkpoint(self.manifest.log.origin, size, root, self._key)
+
+    def _admit(self, entries: Sequence[bytes]) -> None:
+        for index, raw in enumerate(entries, self.size):
+            check_entry_size(raw)
+            if raw[:1] == b"{":
+                check_signatures(self.manifest, self.referendum, parse_entry(raw))
+            self._take(index, raw)
 
     def check(self, body: Record) -> None:
         """Says beforehand whether an entry could be appended now, so that no file is published for one that
@@ -211,134 +189,29 @@ class LogWriter:
         if not self.cosign():
             raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was changed, try again")
 
-    def _refuse_rollback(self) -> None:
-        for witness in self.witnesses:
-            try:
-                seen = witness.last_size(self.manifest.log.origin)
-            except OSError:
-                continue
-            if seen > self.size:
-                raise LogBehindWitness(
-                    f"witness {witness.name} has cosigned {seen} entries and this log has {self.size}; "
-                    "restore the newer copy of the published folder"
-                )
-
-    def _demand_quorum(self) -> None:
-        """A checkpoint that nobody cosigned while it was the head can never be cosigned later, so the log
-        waits. Ballots are accepted and promised meanwhile."""
-        if not self._cosign():
-            raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was added, try again")
-
-    def _admit(self, entries: Sequence[bytes]) -> None:
-        for index, raw in enumerate(entries, self.size):
-            check_entry_size(raw)
-            if raw[:1] == b"{":
-                check_signatures(self.manifest, self.referendum, parse_entry(raw))
-            self._take(index, raw)
-
-    def _commit(self, entries: Sequence[bytes]) -> None:
-        """Writes tiles and bundles, then the head. Called under the lock."""
-        files: dict[str, bytes] = {}
-        for raw in entries:
-            self._tail.append(raw)
-            self._push(0, self.size, leaf_hash(raw), files)
-            self.size += 1
-            if self.size % bounds.TILE_WIDTH == 0:
-                files[tile_path("entries", self.size // bounds.TILE_WIDTH - 1)] = encode_bundle(self._tail)
-                self._tail = []
-        for number, width in list(bundle_widths(self.size))[-1:]:
-            if width < bounds.TILE_WIDTH:
-                files[tile_path("entries", number, width)] = encode_bundle(self._tail)
-        for level, hashes in enumerate(self._levels):
-            if hashes:
-                number = (self.size >> 8 * level) // bounds.TILE_WIDTH
-                files[tile_path(level, number, len(hashes))] = b"".join(hashes)
-        for path, data in files.items():
-            write_durably(self.folder / path, data)
-        checkpoint = sign_checkpoint(self.manifest.log.origin, self.size, self.root(), self._key)
-        write_durably(self.folder / "checkpoint", checkpoint.to_bytes())
-        self.tidy()
-
-    def _push(self, level: int, size: int, item: bytes, files: dict[str, bytes]) -> None:
-        if level == len(self._levels):
-            self._levels.append([])
-        hashes = self._levels[level]
-        hashes.append(item)
-        if len(hashes) == bounds.TILE_WIDTH:
-            number = size >> 8 * (level + 1)
-            files[tile_path(level, number)] = b"".join(hashes)
-            self._levels[level] = []
-            self._push(level + 1, size, hash_root(hashes), files)
-
-    def tidy(self, everything: bool = False) -> None:
-        """Removes what no log of this size consists of: outgrown partial tiles, and with `everything` also
-        tiles and staged files of a write that was cut off."""
-        expected: set[str] | None = None
-        if everything:
-            expected = set(log_paths(self.size))
-            for path in (path for path in self.folder.rglob("*") if path.is_file()):
-                relative = path.relative_to(self.folder).as_posix()
-                if path.name.endswith(".new") or (relative.startswith("tile/") and relative not in expected):
-                    path.unlink()
-        for folder in self._partial_folders():
-            for path in folder.iterdir():
-                relative = path.relative_to(self.folder).as_posix()
-                if expected is None:
-                    expected = set(log_paths(self.size))
-                if relative not in expected:
-                    path.unlink()
-            if not any(folder.iterdir()):
-                folder.rmdir()
-
-    def _partial_folders(self) -> list[Path]:
-        return list((self.folder / "tile").rglob("*.p"))
-
     def cosign(self) -> bool:
         """Asks every witness for the current head; True when the quorum is there."""
-        with self._locked():
-            return self._cosign()
+        return self._files.cosigned(self._cosign()) is not None
 
-    def _cosign(self) -> bool:
-        """Asks every witness for the current head; True when the quorum is there. A missing witness is asked
-        again next time."""
-        checkpoint = self.head()
-        if (self.folder / "checkpoints" / str(checkpoint.size)).exists():
-            return True
-        known = [(w.name, bytes.fromhex(w.key)) for w in self.manifest.witnesses.members]
-        signatures = list(checkpoint.signatures)
-        names = {signature.name for signature in signatures}
-        reader = self.reader()
-        for witness in self.witnesses:
-            if witness.name in names:
-                continue
-            try:
-                old = witness.last_size(checkpoint.origin)
-                proof = consistency_proof(old, checkpoint.size, reader.subtree)
-                signatures.append(witness.cosign(checkpoint, old, proof))
-            except (AuditError, OSError):
-                continue
-        cosigned = Checkpoint(checkpoint.origin, checkpoint.size, checkpoint.root, tuple(signatures))
-        valid, _ = cosignatures(cosigned, known)
-        reached = quorum_time(valid, self.manifest.witnesses.quorum) is not None
-        if signatures != list(checkpoint.signatures):
-            write_durably(self.folder / "checkpoint", cosigned.to_bytes())
-        if reached:
-            path = self.folder / "checkpoints" / str(checkpoint.size)
-            if not path.exists():
-                write_durably(path, cosigned.to_bytes())
-        return reached
+    def _cosign(self) -> int:
+        """Waits for witnesses without the lock, and takes it only to write their answers beside those that others
+        got meanwhile. Returns the size of the head for which they were asked."""
+        head = self.head()
+        if self._files.cosigned(head.size) is not None:
+            return head.size
+        answers = ask_witnesses(self.witnesses, head, TileReader(FolderPlace(self.folder), head.size))
+        with locked(self._lock):
+            current = self.head()
+            # A head that moved meanwhile did so with its quorum.
+            if (current.size, current.root) == (head.size, head.root):
+                merged = add_signatures(current, answers)
+                if merged.signatures != current.signatures:
+                    self._files.write_head(merged)
+                if time_of(merged, self.manifest) is not None:
+                    self._files.write_cosigned(merged)
+        return head.size
 
-    def time_at(self, size: int) -> int | None:
-        """The quorum time of the checkpoint at `size`; None while it has none."""
-        path = self.folder / "checkpoints" / str(size)
-        if not path.exists():
-            return None
-        known = [(w.name, bytes.fromhex(w.key)) for w in self.manifest.witnesses.members]
-        checkpoint = parse_checkpoint(path.read_bytes())
-        return quorum_time(cosignatures(checkpoint, known)[0], self.manifest.witnesses.quorum)
-
-
-def hash_peaks(peaks: list[bytes]) -> bytes:
-    frontier = Frontier()
-    frontier.peaks = peaks
-    return frontier.root()
+    def tidy(self) -> None:
+        """Removes what a write that was cut off left behind."""
+        with locked(self._lock):
+            self._files.remove_unfinished()

@@ -1,22 +1,17 @@
-"""The folder of a referendum that one organisation runs by itself: parties side by side, one folder each.
+"""One organisation's referendum in one folder: the frozen definition, the clock, the log.
 
-    DIR/referendum.toml  draft            DIR/keys/*.json      public keys of all parties
-    DIR/manifest.json    frozen           DIR/public/          the published bundle
-    DIR/trustee-1/ officer-1/ registrar-1/ witness-1/ box/ log/ client/ importer/ authority/   secrets
-
-Decides where things are and opens parties on demand. In a binding referendum these folders live on
-different machines; every piece here works on one folder alone.
+Decides how the parts are opened on demand, from the folder's layout (`layout`) and keys (`key_ring`). Services
+with databases are opened in `services`.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
 from stembus.audit.clock import Clock, RealClock, SimulatedClock
+from stembus.audit.durable import write_durably
 from stembus.audit.errors import ManifestInvalid, PlaceError
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.cast_ballot import BallotContext
@@ -26,14 +21,11 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.witness import Witness
 from stembus.audit.verify.ballots import context_of
 from stembus.ballot.errors import BallotError, DefinitionInvalid
-from stembus.ballot.log_operator.log_writer import LogWriter, write_durably
+from stembus.ballot.log_operator.log_writer import LogWriter, start_log
 from stembus.ballot.office.definition import make_manifest, read_draft, read_keys
-from stembus.crypto.sealed import create_secret_file, read_secret_file, replace_secret_file
-from stembus.crypto.signing import SigningKey
+from stembus.ballot.office.key_ring import KeyRing, Passphrase
+from stembus.ballot.office.layout import Layout
 
-ROLES = ("trustee", "officer", "registrar", "witness", "box", "log", "client")
-Passphrase = Callable[[str], str]
-Secret = dict[str, object]
 _TRIES = 3
 
 
@@ -41,73 +33,31 @@ class NotReady(BallotError):
     """A step before this one is missing; the message says which."""
 
 
-class Office:
+class Office(KeyRing):
     """`passphrase(party)` gives the passphrase of a secret file when one is opened."""
 
     def __init__(self, root: Path, passphrase: Passphrase, clock: Clock | None = None) -> None:
-        self.root = root
-        self._passphrase = passphrase
+        super().__init__(root, passphrase)
         self._given_clock = clock
-        self._secrets: dict[str, Secret] = {}
         self._log: LogWriter | None = None
-
-    @property
-    def public(self) -> Path:
-        return self.root / "public"
-
-    @property
-    def draft(self) -> Path:
-        return self.root / "referendum.toml"
-
-    def folder(self, party: str) -> Path:
-        path = self.root / party
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return path
-
-    # Keys
-
-    def key_path(self, party: str) -> Path:
-        return self.root / party / f"{party.partition('-')[0]}.key"
-
-    def make_key(self, party: str, content: Secret, public: dict[str, str]) -> Path:
-        """Writes the secret file, then the public one. Raises SecretFileError when there is one."""
-        path = self.key_path(party)
-        if not path.exists():
-            create_secret_file(path, content, self._passphrase(party))
-            self._secrets[party] = content
-        write_durably(self.root / "keys" / f"{party}.json", (json.dumps(public, indent=1) + "\n").encode("ascii"))
-        return path
-
-    def secret(self, party: str) -> Secret:
-        if party not in self._secrets:
-            self._secrets[party] = read_secret_file(self.key_path(party), self._passphrase(party))
-        return self._secrets[party]
-
-    def save_secret(self, party: str, content: Secret) -> None:
-        replace_secret_file(self.key_path(party), content, self._passphrase(party))
-        self._secrets[party] = content
-
-    def signing_key(self, party: str) -> SigningKey:
-        return SigningKey(bytes.fromhex(str(self.secret(party)["seed"])))
 
     # Definition and clock
 
     def define(self) -> tuple[Manifest, bytes]:
         """Freezes the draft. Once frozen it stays as it is."""
-        path = self.root / "manifest.json"
-        if not path.exists():
-            manifest = make_manifest(read_draft(self.draft), read_keys(self.root / "keys"))
+        if not self.manifest_file.exists():
+            manifest = make_manifest(read_draft(self.draft), read_keys(self.public_keys))
             if manifest.clock == "simulated" and self._given_clock is None:
                 _simulated_clock()
             raw = encode_manifest(manifest)
-            write_durably(path, raw)
-            write_durably(self.root / "referendum.id", (referendum_id(raw).hex() + "\n").encode("ascii"))
+            write_durably(self.manifest_file, raw)
+            write_durably(self.id_file, (referendum_id(raw).hex() + "\n").encode("ascii"))
         return self.manifest, self.manifest_raw
 
     @cached_property
     def manifest_raw(self) -> bytes:
         try:
-            return (self.root / "manifest.json").read_bytes()
+            return self.manifest_file.read_bytes()
         except FileNotFoundError:
             raise NotReady(f"{self.root} holds no frozen referendum; run stembus define first") from None
 
@@ -143,12 +93,13 @@ class Office:
 
     def log(self) -> LogWriter:
         if self._log is None:
-            arguments = (self.signing_key("log"), self.folder("log") / "lock", self.witnesses())
-            if not (self.public / "checkpoint").exists():
-                self._log = LogWriter.create(self.public, self.manifest_raw, *arguments)
+            key, lock = self.signing_key("log"), self.folder("log") / "lock"
+            new = not (self.public / "checkpoint").exists()
+            if new:
+                start_log(self.public, self.manifest_raw, key, lock)
+            self._log = LogWriter(self.public, key, lock, self.witnesses())
+            if new:
                 self._log.cosign()
-            else:
-                self._log = LogWriter(self.public, *arguments)
         return self._log
 
     def place(self) -> FolderPlace:
@@ -191,8 +142,8 @@ def _simulated_clock() -> SimulatedClock:
     raise NotReady("this rehearsal's clock is simulated; set STEMBUS_CLOCK=2019-10-14T09:00:00+02:00 or so")
 
 
-def check_draft(root: Path) -> Manifest:
+def check_draft(layout: Layout) -> Manifest:
     """What `define` would freeze. Raises DefinitionInvalid or ManifestInvalid."""
-    if not (root / "keys").is_dir():
-        raise DefinitionInvalid(f"there are no keys in {root}/keys yet; each party runs stembus key make")
-    return make_manifest(read_draft(root / "referendum.toml"), read_keys(root / "keys"))
+    if not layout.public_keys.is_dir():
+        raise DefinitionInvalid(f"there are no keys in {layout.public_keys} yet; each party runs stembus key make")
+    return make_manifest(read_draft(layout.draft), read_keys(layout.public_keys))

@@ -1,12 +1,10 @@
 """Registrars and ballot box of an office: what needs the `server` extra.
 
-Decides which database each service gets: SQLite in its party's folder, or the URL in
-STEMBUS_REGISTRAR_1_DATABASE, STEMBUS_BOX_DATABASE and STEMBUS_DESK_DATABASE.
+Decides which database each service gets: the URL that the settings give it, or SQLite in its party's folder.
 """
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,24 +13,40 @@ from pathlib import Path
 
 from sqlalchemy import Engine, MetaData
 
+from stembus.audit.clock import Clock
+from stembus.audit.durable import create_durably, write_durably
 from stembus.audit.formats.entries import Close, IssuedCount, PaperRoll
 from stembus.audit.formats.lists import PAPER, encode_keys, issuance_path, list_root
 from stembus.ballot.box.ballot_box import BallotBox
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS
 from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
+from stembus.ballot.errors import SecretFileError
 from stembus.ballot.issuance.help_desk import HelpDesk
 from stembus.ballot.issuance.letter_state import Letters
 from stembus.ballot.issuance.registrar import Enrolment, Registrar
+from stembus.ballot.issuance.remote_statements import RemoteStatements
 from stembus.ballot.issuance.statements import Statements
-from stembus.ballot.log_operator.log_writer import write_durably
+from stembus.ballot.office.key_ring import Passphrase
 from stembus.ballot.office.office import Office
+from stembus.ballot.office.party_key import parse_party_key
+from stembus.ballot.office.settings import Settings, load_settings
 from stembus.ballot.storage import box_tables, desk_tables, open_database, registrar_tables
-from stembus.ballot.voter.remote import RemoteStatements
 from stembus.crypto.blind_signer import BlindSigner
 
 
 class ServedOffice(Office):
-    """An office that runs its own services."""
+    """An office that runs its own services. Settings that are not given are loaded when a database is opened."""
+
+    def __init__(
+        self, root: Path, passphrase: Passphrase, clock: Clock | None = None, settings: Settings | None = None
+    ) -> None:
+        super().__init__(root, passphrase, clock)
+        if settings is not None:
+            self.settings = settings
+
+    @cached_property
+    def settings(self) -> Settings:
+        return load_settings()
 
     def pepper(self) -> bytes:
         return _own_secret(self.folder("registrar-1") / "pepper")
@@ -52,9 +66,8 @@ class ServedOffice(Office):
         return {}
 
     def _registrar_database(self, number: int) -> Engine:
-        folder = self.folder(f"registrar-{number}")
-        url = os.environ.get(f"STEMBUS_REGISTRAR_{number}_DATABASE", f"sqlite:///{folder}/registrar.db")
-        return self._database(url, registrar_tables)
+        sqlite = f"sqlite:///{self.folder(f'registrar-{number}')}/registrar.db"
+        return self._database(self.settings.get(f"REGISTRAR_{number}_DATABASE", sqlite), registrar_tables)
 
     @cached_property
     def _engines(self) -> dict[str, Engine]:
@@ -78,8 +91,8 @@ class ServedOffice(Office):
 
     def desk(self) -> HelpDesk:
         """The help desk of the first registrar."""
-        url = os.environ.get("STEMBUS_DESK_DATABASE", f"sqlite:///{self.folder('desk')}/desk.db")
-        return HelpDesk(self._database(url, desk_tables), self.letters())
+        sqlite = f"sqlite:///{self.folder('desk')}/desk.db"
+        return HelpDesk(self._database(self.settings.get("DESK_DATABASE", sqlite), desk_tables), self.letters())
 
     def desk_secret(self) -> bytes:
         """Signs the desk's sessions; 32 bytes."""
@@ -93,17 +106,24 @@ class ServedOffice(Office):
                 self.manifest,
                 self.referendum,
                 number,
-                BlindSigner.from_der(bytes.fromhex(str(self.secret(party)["blind_key"]))),
+                self.blind_signer(number),
                 self.signing_key(party),
                 self.pepper(),
                 self.clock,
             )
         return self._registrars[number]
 
+    def blind_signer(self, number: int) -> BlindSigner:
+        """Registrar `number`'s RSA key. Raises SecretFileError."""
+        key = parse_party_key(self.secret(f"registrar-{number}"))
+        if key.blind_key is None:
+            raise SecretFileError(f"the key of registrar {number} lacks the part that signs blindly; make a new one")
+        return BlindSigner.from_der(bytes.fromhex(key.blind_key))
+
     @cached_property
     def box(self) -> BallotBox:
-        url = os.environ.get("STEMBUS_BOX_DATABASE", f"sqlite:///{self.folder('box')}/box.db")
-        engine = self._database(url, box_tables)
+        sqlite = f"sqlite:///{self.folder('box')}/box.db"
+        engine = self._database(self.settings.get("BOX_DATABASE", sqlite), box_tables)
         return BallotBox(engine, self.manifest, self.context(), self.signing_key("box"), self.log(), self.clock)
 
     def enrol_all(self) -> None:
@@ -144,11 +164,6 @@ class ServedOffice(Office):
 def _own_secret(path: Path) -> bytes:
     """32 random bytes that one service keeps to itself, made when they are first asked for."""
     if not path.exists():
-        staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(32))
         with suppress(FileExistsError):  # another worker was first
-            os.link(staged, path)
-        staged.unlink()
+            create_durably(path, secrets.token_bytes(32))
     return path.read_bytes()

@@ -231,7 +231,7 @@ def publish(directory: Path, target: Path | None) -> None:
     """
     office = open_office(directory)
     log = office.log()
-    log.tidy(everything=True)
+    log.tidy()
     log.cosign()
     with progress("verifying") as bar:
         report = verify(FolderPlace(office.public), office.referendum, progress=bar)

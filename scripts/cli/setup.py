@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from stembus.ballot.log_operator.log_writer import write_durably
+from stembus.audit.durable import write_durably
 from stembus.ballot.office.definition import DRAFT
-from stembus.ballot.office.office import ROLES, NotReady, check_draft
+from stembus.ballot.office.key_ring import ROLES
+from stembus.ballot.office.office import NotReady, check_draft
 from stembus.scripts.parties import new_secret, public_part
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 
@@ -63,8 +64,7 @@ def check(directory: Path) -> None:
     \b
     Example:  stembus check kortrijk
     """
-    open_office(directory)
-    manifest = check_draft(directory)
+    manifest = check_draft(open_office(directory))
     say(f"the draft is sound: {len(manifest.questions)} questions, {manifest.opens} to {manifest.closes}")
     next_step(f"stembus define {directory}")
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
+from stembus.audit.durable import write_durably
 from stembus.audit.log.source import open_place
-from stembus.ballot.log_operator.log_writer import write_durably
 from stembus.ballot.office.office import Office
-from stembus.crypto.sealed import read_secret_file, replace_secret_file
 from stembus.scripts.cli.setup import make_key
-from stembus.scripts.shell import DIRECTORY, next_step, open_office, passphrase, say
+from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
+from stembus.tally.key_file import parse_trustee_key
 from stembus.tally.trustee import Trustee, make_election_key
 
 NUMBER = click.option("--number", default=1, show_default=True, help="Which trustee.")
@@ -48,16 +47,11 @@ def identity(directory: Path, number: int) -> None:
 def _open(directory: Path, number: int, place: str | None, referendum: str | None) -> tuple[Office, Trustee]:
     office = open_office(directory)
     party = f"trustee-{number}"
-    path = office.key_path(party)
-    words = passphrase(party)
     identity = bytes.fromhex(referendum) if referendum else office.referendum
     published = open_place(place or str(office.public))
-
-    def save(content: dict[str, Any]) -> None:
-        replace_secret_file(path, content, words)
-
+    secrets = parse_trustee_key(office.secret(party))
     say("checking the published log ...")
-    return office, Trustee(read_secret_file(path, words), save, published, identity)
+    return office, Trustee(secrets, lambda key: office.save_secret(party, key.to_bytes()), published, identity)
 
 
 def _deliver(office: Office, entries: list[bytes], out: Path | None, label: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import click
 
+from stembus.audit.durable import write_durably
 from stembus.audit.formats.receipt import Promise, check_promise, encode_promise
 from stembus.audit.log.source import FolderPlace, open_place
 from stembus.audit.verify.setup import Setup, load_setup
@@ -22,7 +23,6 @@ from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.second_factor_form import normalise_factor
 from stembus.ballot.errors import RequestInvalid
 from stembus.ballot.issuance.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
-from stembus.ballot.log_operator.log_writer import write_durably
 from stembus.ballot.voter.encrypt import (
     Choice,
     ChoiceInvalid,

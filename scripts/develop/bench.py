@@ -24,6 +24,7 @@ from unittest.mock import patch
 
 from coincurve import PublicKey
 
+from stembus.audit.durable import write_durably
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
 from stembus.audit.formats.entries import Batch, Close, encode_entry, sign_entry
 from stembus.audit.formats.lists import issuance_path
@@ -32,7 +33,6 @@ from stembus.audit.log_view import read_log
 from stembus.audit.verify import verify
 from stembus.audit.verify.ballots import check_ballot, check_chunk
 from stembus.ballot.issuance.token import VotingPass
-from stembus.ballot.log_operator.log_writer import write_durably
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.crypto.batch import verify_all
 from stembus.crypto.blind_rsa import verify as verify_blind

@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from stembus.audit.clock import SimulatedClock
+from stembus.audit.durable import write_durably
 from stembus.audit.formats.entries import Open, PaperResult
 from stembus.audit.formats.manifest import parse_time
 from stembus.audit.formats.receipt import Promise
@@ -25,12 +26,12 @@ from stembus.ballot.eligibility.credential_authority import (
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.register import RollReading, import_roll, read_csv
 from stembus.ballot.issuance.token import VotingPass, make_request, new_pass, take_answer
-from stembus.ballot.log_operator.log_writer import write_durably
 from stembus.ballot.office.definition import DRAFT
 from stembus.ballot.office.services import ServedOffice
 from stembus.ballot.voter.encrypt import Choice, prepare, sign_ballot
 from stembus.scripts.parties import new_secret, public_part
 from stembus.tally.combine import make_result_body
+from stembus.tally.key_file import parse_trustee_key
 from stembus.tally.trustee import Trustee, make_election_key
 
 OPENS = "2019-10-14T09:00:00+02:00"
@@ -102,8 +103,8 @@ class Rehearsal:
     def trustee(self, number: int) -> Trustee:
         party = f"trustee-{number}"
         return Trustee(
-            self.office.secret(party),
-            lambda content: self.office.save_secret(party, content),
+            parse_trustee_key(self.office.secret(party)),
+            lambda key: self.office.save_secret(party, key.to_bytes()),
             FolderPlace(self.office.public),
             self.office.referendum,
             self.executor,

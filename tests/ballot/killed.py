@@ -17,9 +17,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from stembus.audit.durable import write_durably
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.issuance.token import VotingPass, make_request, new_pass, take_answer
-from stembus.ballot.log_operator.log_writer import write_durably
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.scripts.rehearsal.referendum import Rehearsal
 

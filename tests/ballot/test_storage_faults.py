@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-import stembus.ballot.log_operator.log_writer
+import stembus.ballot.log_operator.log_files
+from stembus.audit.durable import write_durably
 from stembus.audit.formats.entries import Batch
 from stembus.audit.formats.receipt import Promise
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.ballot.errors import TokenAlreadyIssued
 from stembus.ballot.issuance.token import VotingPass
-from stembus.ballot.log_operator.log_writer import write_durably
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.ballot.conftest import Poll
 from tests.conftest import Finished
@@ -64,7 +64,7 @@ def writes_fail(call: int, stored: bool) -> Iterator[Counted]:
     counted = Counted(call, stored)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            stembus.ballot.log_operator.log_writer,
+            stembus.ballot.log_operator.log_files,
             "write_durably",
             lambda path, data: counted.around(lambda: write_durably(path, data)),
         )

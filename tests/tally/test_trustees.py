@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pytest
 
 from stembus.audit.errors import OrderInvalid
@@ -47,6 +47,7 @@ from stembus.tally.errors import (
     StepOutOfTurn,
     TallyError,
 )
+from stembus.tally.key_file import AttemptSecrets, TrusteeKey, parse_trustee_key
 from stembus.tally.trustee import Trustee, make_election_key
 from tests.conftest import Finished, prepare
 
@@ -127,12 +128,27 @@ def all_do(rehearsal: Rehearsal, step: Callable[[Trustee], bytes | list[bytes]],
         append(rehearsal, step(rehearsal.trustee(number)))
 
 
+def secrets(rehearsal: Rehearsal, trustee: int) -> TrusteeKey:
+    return parse_trustee_key(rehearsal.office.secret(f"trustee-{trustee}"))
+
+
+def attempt_secrets(rehearsal: Rehearsal, trustee: int, attempt: int = 1) -> AttemptSecrets:
+    own = secrets(rehearsal, trustee).attempt(attempt)
+    assert own is not None
+    return own
+
+
+def save(rehearsal: Rehearsal, trustee: int, **changes: object) -> None:
+    """Alters what a trustee keeps secret."""
+    altered = msgspec.structs.replace(secrets(rehearsal, trustee), **changes)
+    rehearsal.office.save_secret(f"trustee-{trustee}", altered.to_bytes())
+
+
 def faulty_share(rehearsal: Rehearsal, dealer: int, receiver: int, sealed: Callable[[list[int], bytes], bytes]) -> None:
     """The dealer sends all its shares, that for `receiver` as `sealed(coefficients, receiving_key)` makes it."""
     entries = rehearsal.trustee(dealer).share()
     attempt = latest_attempt(e.body for _, _, e in read_log(FolderPlace(rehearsal.office.public)).entries())
-    own = rehearsal.office.secret(f"trustee-{dealer}")["attempts"][str(attempt.number)]  # type: ignore[index]
-    coefficients = [int(text, 16) for text in own["coefficients"]]
+    coefficients = attempt_secrets(rehearsal, dealer, attempt.number).polynomial
     for raw in entries:
         body = parse_entry(raw).body
         assert isinstance(body, Share)
@@ -184,13 +200,10 @@ def test_a_dealer_of_a_faulty_share_is_named_and_the_second_attempt_works(
 def test_a_share_that_only_looks_right_modulo_the_order_does_not_frame_its_receiver(fresh: Rehearsal) -> None:
     """The dealer picks a polynomial whose value is small, and seals value + order, which fits 32 bytes."""
     all_do(fresh, Trustee.commit, 2, 3)
-    office = fresh.office
-    trustee = fresh.trustee(1)
-    first = trustee.commit()
-    own = office.secret("trustee-1")["attempts"]["1"]  # type: ignore[index]
+    first = fresh.trustee(1).commit()
     slope = 987654321
-    own["coefficients"] = [scalar_to_bytes((5 - 3 * slope) % ORDER).hex(), scalar_to_bytes(slope).hex()]
-    office.save_secret("trustee-1", office.secret("trustee-1"))
+    chosen = (scalar_to_bytes((5 - 3 * slope) % ORDER).hex(), scalar_to_bytes(slope).hex())
+    save(fresh, 1, attempts=(msgspec.structs.replace(attempt_secrets(fresh, 1), coefficients=chosen),))
     commit = fresh.trustee(1).commit()
     assert commit != first
     append(fresh, commit)
@@ -215,8 +228,8 @@ def test_a_false_complaint_names_its_accuser(fresh: Rehearsal) -> None:
     all_do(fresh, Trustee.share)
     with pytest.raises(StepOutOfTurn, match="nothing to complain"):
         fresh.trustee(2).complain()
-    own = fresh.office.secret("trustee-2")["attempts"]["1"]  # type: ignore[index]
-    false = Complaint(attempt=1, accuser=2, accused=3, receiving_secret=own["receiving_secret"])
+    own = attempt_secrets(fresh, 2)
+    false = Complaint(attempt=1, accuser=2, accused=3, receiving_secret=own.receiving_secret)
     append(fresh, signed(fresh, 2, false))
     assert [fault.message for fault in checked(fresh).faults] == ["attempt 1 is void: trustee 2 is at fault"]
     fresh.ceremony()
@@ -334,8 +347,8 @@ def test_honest_trustees_do_not_confirm_what_was_not_committed_to(fresh: Rehears
         proof_response=good.proof_response,
     )
     append(fresh, signed(fresh, 3, swapped))
-    own = fresh.office.secret("trustee-3")["attempts"]["1"]  # type: ignore[index]
-    own["coefficients"] = own["coefficients"][::-1]
+    own = attempt_secrets(fresh, 3)
+    save(fresh, 3, attempts=(msgspec.structs.replace(own, coefficients=own.coefficients[::-1]),))
 
     def go_on() -> None:
         all_do(fresh, Trustee.share)
@@ -350,9 +363,9 @@ def test_a_key_of_another_referendum_or_party_is_refused(fresh: Rehearsal, opene
     other = opened.rehearsal(tmp_path / "other")
     arguments = (lambda _: None, FolderPlace(other.office.public), other.office.referendum)
     with pytest.raises(LogNotTrusted, match="another referendum"):
-        Trustee(fresh.office.secret("trustee-1"), *arguments)
+        Trustee(secrets(fresh, 1), *arguments)
     with pytest.raises(LogNotTrusted, match="no trustee"):
-        Trustee(fresh.office.secret("trustee-2"), *arguments)
+        Trustee(secrets(fresh, 2), *arguments)
 
 
 def test_a_trustee_does_nothing_on_a_log_that_does_not_verify(opened: Finished, tmp_path: Path) -> None:
@@ -456,15 +469,14 @@ def test_nothing_is_announced_or_decrypted_while_voting_goes_on(opened: Finished
 def test_a_trustee_never_announces_a_second_tree(closed: Rehearsal) -> None:
     announced = closed.trustee(1).intent()
     assert closed.trustee(1).intent() == announced, "the same tree may be announced again"
-    content = closed.office.secret("trustee-1")
-    kept: list[Any] = content["root"]  # type: ignore[assignment]
-    size, root, sums = kept
-    for other in ([size, "00" * 32, sums], [size - 1, root, sums], [size, root, "00" * 32]):
-        content["root"] = other
-        closed.office.save_secret("trustee-1", content)
+    tree = secrets(closed, 1).announced
+    assert tree is not None
+    for change in ({"root": "00" * 32}, {"size": tree.size - 1}, {"sums": "00" * 32}):
+        other = msgspec.structs.replace(tree, **change)
+        save(closed, 1, announced=other)
         with pytest.raises(OtherRootSigned):
             closed.trustee(1).intent()
-        assert content["root"] == other
+        assert secrets(closed, 1).announced == other
 
 
 def test_a_trustee_does_not_decrypt_for_an_intent_it_did_not_make(closed: Rehearsal) -> None:
@@ -493,9 +505,8 @@ def test_an_announcement_lost_before_the_log_grew_can_still_be_published(closed:
 
 def test_a_trustee_with_the_share_of_another_ceremony_decrypts_nothing(closed: Rehearsal) -> None:
     closed.intents()
-    content = closed.office.secret("trustee-1")
     for share in ("00" * 31 + "07", None):
-        closed.office.save_secret("trustee-1", content | {"share": share})
+        save(closed, 1, share=share)
         with pytest.raises(StepOutOfTurn):
             closed.trustee(1).decrypt()
 

@@ -39,6 +39,7 @@ from stembus.crypto.proofs import prove_equal_logs
 from stembus.crypto.signing import SchnorrKey, SigningKey
 from stembus.crypto.threshold import combine_partials, partial_decrypt
 from stembus.crypto.transcript import Transcript
+from stembus.tally.key_file import parse_trustee_key
 
 DAY = 86_400
 Body = dict[str, Any]
@@ -55,6 +56,12 @@ class Keys:
     spares: list[SchnorrKey]
 
 
+def _share(office: ServedOffice, trustee: int) -> int:
+    share = parse_trustee_key(office.secret(f"trustee-{trustee}")).share
+    assert share is not None
+    return scalar_from_bytes(bytes.fromhex(share))
+
+
 def open_keys(root: Path) -> Keys:
     office = ServedOffice(root, lambda _: "rehearsal")
     names = ["trustee-1", "trustee-2", "trustee-3", "officer-1", "officer-2", "witness-1", "witness-2"]
@@ -63,8 +70,8 @@ def open_keys(root: Path) -> Keys:
     spares = [row[1] for row in read_csv(root / "authority" / "spares.csv", SPARE_COLUMNS)]
     return Keys(
         {name: office.signing_key(name) for name in names},
-        BlindSigner.from_der(bytes.fromhex(str(office.secret("registrar-1")["blind_key"]))),
-        [scalar_from_bytes(bytes.fromhex(str(office.secret(f"trustee-{k}")["share"]))) for k in (1, 2, 3)],
+        office.blind_signer(1),
+        [_share(office, number) for number in (1, 2, 3)],
         [credential_key(parse_code(code), office.referendum) for code in codes],
         [credential_key(parse_code(code), office.referendum) for code in spares],
     )

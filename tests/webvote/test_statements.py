@@ -15,8 +15,9 @@ from werkzeug.serving import make_server
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.ballot.errors import BallotError, RequestInvalid
+from stembus.ballot.http_client import ServiceUnreachable
+from stembus.ballot.issuance.remote_statements import RemoteStatements
 from stembus.ballot.issuance.statements import ask, parse_asking
-from stembus.ballot.voter.remote import RemoteStatements, ServiceUnreachable
 from stembus.crypto.signing import SigningKey
 from stembus.scripts.rehearsal.made_up_register import write_register
 from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft

@@ -11,9 +11,7 @@ Batches go into the log by `stembus seal`, run every minute.
 
 from __future__ import annotations
 
-import os
 import sys
-import tomllib
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -23,8 +21,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from stembus.audit.errors import AuditError
 from stembus.ballot.errors import BallotError
-from stembus.ballot.office.office import NotReady
 from stembus.ballot.office.services import ServedOffice
+from stembus.ballot.office.settings import Settings, load_settings
 from stembus.crypto.errors import CryptoError
 from stembus.webvote.box_app import create_box_app
 from stembus.webvote.desk_app import create_desk_app
@@ -33,40 +31,9 @@ from stembus.webvote.site.app import create_site_app
 
 APP_LOAD_ERROR = 4  # gunicorn's own status for an app that does not load: it stops, and does not try for ever
 
-SETTINGS = (
-    "STEMBUS_DIR", "STEMBUS_PUBLIC", "STEMBUS_REGISTRAR", "STEMBUS_REGISTRAR_1_DATABASE", "STEMBUS_BOX_DATABASE",
-    "STEMBUS_DESK_DATABASE",
-    "STEMBUS_PASSPHRASE", "STEMBUS_HELP_LINE",
-)  # fmt: skip
 
-
-def settings() -> dict[str, str]:
-    """Raises NotReady for a settings file that cannot be read or has an unknown name."""
-    found: dict[str, str] = {}
-    if path := os.environ.get("STEMBUS_SETTINGS"):
-        try:
-            found = {
-                f"STEMBUS_{name.upper()}": str(value) for name, value in tomllib.loads(Path(path).read_text()).items()
-            }
-        except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
-            raise NotReady(f"the settings file {path} cannot be read: {error}") from None
-        if unknown := sorted(set(found) - set(SETTINGS)):
-            raise NotReady(f"{path} sets {', '.join(unknown)}; known are {', '.join(SETTINGS)}")
-    return found | {name: os.environ[name] for name in SETTINGS if name in os.environ}
-
-
-def _need(found: dict[str, str], name: str) -> str:
-    if name not in found:
-        raise NotReady(f"set {name}, in the environment or in the file that STEMBUS_SETTINGS names")
-    return found[name]
-
-
-def _office(found: dict[str, str]) -> ServedOffice:
-    # The services read their database's URL from the environment.
-    for name in SETTINGS:
-        if name.endswith("_DATABASE") and name in found:
-            os.environ[name] = found[name]
-    office = ServedOffice(Path(_need(found, "STEMBUS_DIR")), lambda _: _need(found, "STEMBUS_PASSPHRASE"))
+def _office(settings: Settings) -> ServedOffice:
+    office = ServedOffice(Path(settings.need("DIR")), lambda _: settings.need("PASSPHRASE"), settings=settings)
     # Before a service makes its database: is this a referendum's folder?
     _ = office.manifest
     return office
@@ -94,26 +61,24 @@ def _calm(make: Callable[[], Flask]) -> Callable[[], Flask]:
 
 @_calm
 def registrar() -> Flask:
-    found = settings()
-    office = _office(found)
-    return _behind_proxy(
-        create_registrar_app(office.registrar(int(found.get("STEMBUS_REGISTRAR", "1"))), office.manifest)
-    )
+    settings = load_settings()
+    office, number = _office(settings), int(settings.get("REGISTRAR", "1"))
+    return _behind_proxy(create_registrar_app(office.registrar(number), office.manifest))
 
 
 @_calm
 def box() -> Flask:
-    office = _office(settings())
+    office = _office(load_settings())
     return _behind_proxy(create_box_app(office.box, office.manifest))
 
 
 @_calm
 def site() -> Flask:
-    found = settings()
-    return _behind_proxy(create_site_app(Path(_need(found, "STEMBUS_PUBLIC")), found.get("STEMBUS_HELP_LINE", "")))
+    settings = load_settings()
+    return _behind_proxy(create_site_app(Path(settings.need("PUBLIC")), settings.get("HELP_LINE", "")))
 
 
 @_calm
 def desk() -> Flask:
-    office = _office(settings())
+    office = _office(load_settings())
     return _behind_proxy(create_desk_app(office.desk(), office.manifest, office.desk_secret()))

@@ -30,7 +30,7 @@ def box(poll: Poll) -> BallotBox:
 
 def logged(poll: Poll) -> list[bytes]:
     """The ballots of the published log, in order."""
-    poll.office.log()._load()
+    poll.office.log().refresh()
     reader = poll.office.log().reader()
     entries = (reader.entry(index) for index in range(1, reader.size))
     return [raw for raw in entries if raw[:1] != b"{"]
@@ -38,7 +38,7 @@ def logged(poll: Poll) -> list[bytes]:
 
 def batches(poll: Poll) -> dict[int, list[bytes]]:
     """The ballots of each published batch."""
-    poll.office.log()._load()
+    poll.office.log().refresh()
     reader = poll.office.log().reader()
     found: dict[int, list[bytes]] = {}
     for index, entry in poll.office.log().entries():

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-import stembus.ballot.log_operator.log_writer
+import stembus.ballot.log_operator.log_files
+from stembus.audit.durable import locked, write_durably
 from stembus.audit.errors import AuditError, NoteInvalid, OrderInvalid, RecordInvalid
 from stembus.audit.formats.entries import Close, Incident, Open, TallyIntent, encode_entry, sign_entry
 from stembus.audit.log.note import Checkpoint, NoteSignature, parse_checkpoint
@@ -19,7 +20,7 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.witness import Witness
 from stembus.audit.verify import verify
 from stembus.ballot.errors import HeadMoved, LogBehindWitness, WitnessesMissing
-from stembus.ballot.log_operator.log_writer import LogWriter, write_durably
+from stembus.ballot.log_operator.log_writer import LogWriter, start_log
 from stembus.ballot.office.office import Office
 from stembus.crypto.errors import SignatureInvalid
 from tests.ballot.conftest import Poll
@@ -147,6 +148,29 @@ def test_a_slow_witness_does_not_roll_the_log_back(lite: Poll, log: LogWriter) -
     assert_sound(lite)
 
 
+def test_nobody_waits_for_a_witness_to_write(lite: Poll, log: LogWriter) -> None:
+    """A witness that takes its time holds up no other writer: it is asked without the lock."""
+    first, second = log.witnesses
+    assert isinstance(second, Witness)
+    slow = Overtaken(second.name, second._key, second._logs, second._state, second._clock)
+    log.witnesses = [first, slow]
+    taken: list[bool] = []
+
+    def take_lock() -> None:
+        with locked(log._lock):
+            taken.append(True)
+
+    def meanwhile() -> None:
+        thread = threading.Thread(target=take_lock, daemon=True)
+        thread.start()
+        thread.join(10)
+
+    slow.meanwhile = meanwhile
+    log.append([incident(lite.office, 1)])
+    assert taken == [True]
+    assert_sound(lite)
+
+
 # Refusals
 
 
@@ -198,7 +222,8 @@ def test_an_append_of_nothing_changes_nothing(log: LogWriter) -> None:
 
 def test_starting_a_log_twice_changes_nothing(lite: Poll, log: LogWriter) -> None:
     before = content(log.folder)
-    again = LogWriter.create(log.folder, lite.office.manifest_raw, log._key, log._lock, log.witnesses)
+    start_log(log.folder, lite.office.manifest_raw, log._key, log._lock)
+    again = LogWriter(log.folder, log._key, log._lock, log.witnesses)
     assert again.size == log.size
     assert content(log.folder) == before
 
@@ -231,22 +256,24 @@ class Crash(OSError):
     pass
 
 
-def crash_at(monkeypatch: pytest.MonkeyPatch, call: int, stored: bool) -> None:
-    """The call-th durable write fails: before anything is there, or although everything is there."""
+def crash_at(monkeypatch: pytest.MonkeyPatch, call: int, stored: bool, torn: bool = True) -> None:
+    """The call-th durable write fails: before anything is there, or although everything is there. `torn` leaves half
+    of the file beside its place, as only the end of the process does."""
     count = 0
 
     def failing(path: Path, data: bytes) -> None:
         nonlocal count
         count += 1
         if count == call and not stored:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.with_name(f".{path.name}.new").write_bytes(data[: len(data) // 2])
+            if torn:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.with_name(f".{path.name}.0123abcd.new").write_bytes(data[: len(data) // 2])
             raise Crash("lost")
         write_durably(path, data)
         if count == call:
             raise Crash("stored anyway")
 
-    monkeypatch.setattr(stembus.ballot.log_operator.log_writer, "write_durably", failing)
+    monkeypatch.setattr(stembus.ballot.log_operator.log_files, "write_durably", failing)
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["lost", "stored anyway"])
@@ -297,7 +324,7 @@ def test_a_writer_goes_on_after_a_failed_write_without_a_restart(
     for call in range(1, 6):
         before = log.head().size
         with monkeypatch.context() as patch:
-            crash_at(patch, call, stored)
+            crash_at(patch, call, stored, torn=False)
             with pytest.raises(Crash):
                 log.append([incident(lite.office, number), incident(lite.office, number + 1)])
         grown = log.head().size - before
@@ -321,8 +348,9 @@ def test_a_crash_while_a_log_is_started_is_made_good(
             with monkeypatch.context() as patch:
                 crash_at(patch, call, stored)
                 with contextlib.suppress(Crash):
-                    LogWriter.create(folder, office.manifest_raw, office.signing_key("log"), lock)
-            started = LogWriter.create(folder, office.manifest_raw, office.signing_key("log"), lock)
+                    start_log(folder, office.manifest_raw, office.signing_key("log"), lock)
+            start_log(folder, office.manifest_raw, office.signing_key("log"), lock)
+            started = LogWriter(folder, office.signing_key("log"), lock)
             assert started.size == 1
             assert started.referendum == office.referendum
             started.tidy()

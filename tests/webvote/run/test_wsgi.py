@@ -19,9 +19,9 @@ import pytest
 
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
-from stembus.ballot.office.office import NotReady
+from stembus.ballot.office.settings import SettingsInvalid, load_settings
 from stembus.scripts.cli.serve import make_rehearsal
-from stembus.webvote.run.wsgi import APP_LOAD_ERROR, settings, site
+from stembus.webvote.run.wsgi import APP_LOAD_ERROR, site
 from tests.browser.conftest import free_port
 
 
@@ -30,10 +30,10 @@ def test_settings_come_from_a_file_and_the_environment_wins(tmp_path: Path, monk
     file.write_text('public = "/srv/a"\nhelp_line = "056 1"\n')
     monkeypatch.setenv("STEMBUS_SETTINGS", str(file))
     monkeypatch.setenv("STEMBUS_PUBLIC", "/srv/b")
-    assert settings() == {"STEMBUS_PUBLIC": "/srv/b", "STEMBUS_HELP_LINE": "056 1"}
+    assert dict(load_settings().values) == {"PUBLIC": "/srv/b", "HELP_LINE": "056 1"}
     file.write_text("colour = 'red'")
-    with pytest.raises(NotReady, match="STEMBUS_COLOUR"):
-        settings()
+    with pytest.raises(SettingsInvalid, match="colour"):
+        load_settings()
 
 
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,119 @@
+"""Files that survive a crash: written beside, synced, and put in place in one step.
+
+Decides how every file of the project that must not be lost or half written comes about, and how a folder is
+locked. Leaves what is in the files to its callers. Works where a system lacks some of it: without hard links
+(a FAT stick, Windows) a new file is reserved by its empty name first; where a folder cannot be synced, the
+system's own promise about renaming must do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+STAGED = ".new"  # how the name of a file ends that is being written
+
+
+class LockUnavailable(OSError):
+    """This system has no file locks that hold between processes."""
+
+
+def write_durably(path: Path, data: bytes, private: bool = False) -> None:
+    """Writes or replaces a file: after a crash the old one or the new one is there, whole.
+
+    `private` makes it readable by its owner only. Raises OSError; then nothing has changed.
+    """
+    with staged(path, private) as file:
+        file.write(data)
+
+
+def create_durably(path: Path, data: bytes) -> None:
+    """Writes a private file that must not exist yet; of several writers one wins. Raises FileExistsError."""
+    with _stage(path, private=True) as (beside, file):
+        file.write(data)
+        _finish(file)
+        _place_new(beside, path)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def staged(path: Path, private: bool = False) -> Iterator[BinaryIO]:
+    """A file to write piece by piece; it takes the place of `path` when the block ends well, and is gone when not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _stage(path, private) as (beside, file):
+        yield file
+        _finish(file)
+        beside.replace(path)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the lock file `path`, alone among all processes and threads. Raises LockUnavailable."""
+    if fcntl is None:
+        raise LockUnavailable("this system has no file locks; a log is written on Linux or another Unix")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes what killed writers of a private file left beside it. Nobody may be writing it now."""
+    for left in path.parent.glob(f".{path.name}.*{STAGED}"):
+        left.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes new names in a folder last. Windows opens no folder, and some sticks sync none."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP):
+            raise
+
+
+@contextmanager
+def _stage(path: Path, private: bool) -> Iterator[tuple[Path, BinaryIO]]:
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{STAGED}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), _mode(private))
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield beside, file
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _mode(private: bool) -> int:
+    return 0o600 if private else 0o666
+
+
+def _finish(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+
+
+def _place_new(beside: Path, path: Path) -> None:
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        raise
+    except (AttributeError, NotImplementedError, OSError):
+        # No hard links here. An empty file reserves the name; a crash right now leaves it empty, never half written.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _mode(private=True)))
+        beside.replace(path)

@@ -1,0 +1,76 @@
+"""Registrar and ballot box over HTTP: how a request travels, and how a refusal comes back.
+
+Decides time limits, size limits, and which named error a service's answer becomes: the one that the service itself
+raised. Sends no cookie and no name. Leaves what is asked to its callers.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import urllib.error
+import urllib.request
+from typing import Any
+
+from stembus.ballot.errors import (
+    BallotError,
+    BallotRejected,
+    CastOutOfTurn,
+    Closed,
+    CredentialUnknown,
+    FactorLocked,
+    FactorWrong,
+    LetterStruck,
+    NotOpenYet,
+    RequestInvalid,
+    TokenAlreadyIssued,
+)
+
+TIMEOUT_SECONDS = 30
+ANSWER_BYTES = 256 * 1024
+_PLAIN: dict[str, type[BallotError]] = {
+    "not-open-yet": NotOpenYet,
+    "closed": Closed,
+    "credential-unknown": CredentialUnknown,
+    "factor-locked": FactorLocked,
+    "token-issued": TokenAlreadyIssued,
+    "letter-struck": LetterStruck,
+    "request-invalid": RequestInvalid,
+}
+
+
+class ServiceUnreachable(BallotError):
+    """A service did not answer, or not in its own words. Nothing is lost: the same request may be sent again."""
+
+
+def post(url: str, data: bytes, kind: str, limit: int = ANSWER_BYTES) -> bytes:
+    """The answer, at most `limit` bytes. Raises what the service refused with, or ServiceUnreachable."""
+    request = urllib.request.Request(url, data, {"Content-Type": kind, "User-Agent": "stembus"})  # noqa: S310
+    context = ssl.create_default_context() if url.startswith("https") else None
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=context) as response:  # noqa: S310
+            return bytes(response.read(limit))
+    except urllib.error.HTTPError as error:
+        raise _refusal(url, error.read(ANSWER_BYTES)) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise ServiceUnreachable(
+            f"{url} does not answer ({type(error).__name__}); nothing is lost, try again"
+        ) from None
+
+
+def _refusal(url: str, answer: bytes) -> BallotError:
+    try:
+        body: dict[str, Any] = json.loads(answer)
+        name, message = str(body["error"]), str(body["message"])
+        if name == "factor-wrong":
+            return FactorWrong(int(body["left"]))
+        if name == "ballot-rejected":
+            return BallotRejected(str(body["check"]), message)
+        if name == "out-of-turn":
+            return CastOutOfTurn(
+                message, bytes.fromhex(body["current"]) if body.get("current") else None, body.get("next")
+            )
+    except (ValueError, KeyError, TypeError):
+        return ServiceUnreachable(f"{url} does not answer in its own words; try again")
+    return _PLAIN.get(name, ServiceUnreachable)(message)

@@ -1,0 +1,48 @@
+"""A registrar that the ballot box asks over the network for its signed statements.
+
+Decides how the box's question, signed with its key, travels. What a registrar states is checked where it is logged
+and verified, not here.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from stembus.audit.formats.canonical import Hash
+from stembus.audit.formats.entries import Issuance, IssuedCount
+from stembus.audit.formats.lists import Issued, parse_issued
+from stembus.ballot.http_client import ServiceUnreachable, post
+from stembus.ballot.issuance.statements import Closing, What, ask
+from stembus.crypto.signing import SigningKey
+
+_LIST_BYTES = 1024 * 1024 * 1024
+Answer = TypeVar("Answer")
+
+
+class RemoteStatements:
+    """Registrar number `number` as the box asks it, over the network. Raises what the registrar raises, or
+    ServiceUnreachable; then the same may be asked again."""
+
+    def __init__(self, url: str, referendum: bytes, number: int, box_key: SigningKey) -> None:
+        self._url = url.rstrip("/") + "/statement"
+        self._referendum, self._number, self._key = referendum, number, box_key
+
+    def count_statement(self, batch: int) -> IssuedCount:
+        return self._ask("count", batch, IssuedCount)
+
+    def close(self) -> tuple[Issuance, list[Issued]]:
+        answer = self._ask("close", 0, Closing)
+        return answer.issuance, list(parse_issued(line.encode("ascii") for line in answer.lines))
+
+    def struck(self) -> list[bytes]:
+        return sorted(bytes.fromhex(key) for key in self._ask("struck", 0, list[Hash]))
+
+    def _ask(self, what: What, batch: int, kind: type[Answer]) -> Answer:
+        asked = ask(self._referendum, self._number, what, batch, self._key)
+        answer = post(self._url, asked, "application/json", _LIST_BYTES)
+        try:
+            return msgspec.json.decode(answer, type=kind)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            raise ServiceUnreachable(f"{self._url} does not answer in its own words; try again") from None

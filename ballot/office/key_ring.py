@@ -1,0 +1,53 @@
+"""The keys of the parties whose secret files lie in a folder.
+
+Decides that a secret file is opened when its key is needed and not before, and is read once. Whoever holds the
+passphrase is asked for it by `passphrase(party)`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from stembus.audit.durable import write_durably
+from stembus.ballot.office.layout import Layout
+from stembus.ballot.office.party_key import signing_key_of
+from stembus.ballot.office.secret_file import create_secret_file, read_secret_file, replace_secret_file
+from stembus.crypto.signing import SigningKey
+
+ROLES = ("trustee", "officer", "registrar", "witness", "box", "log", "client")
+Passphrase = Callable[[str], str]
+
+
+class KeyRing(Layout):
+    """A secret is the bytes inside a party's file: `party_key` and, for trustees, `tally.key_file` parse them."""
+
+    def __init__(self, root: Path, passphrase: Passphrase) -> None:
+        super().__init__(root)
+        self._passphrase = passphrase
+        self._secrets: dict[str, bytes] = {}
+
+    def make_key(self, party: str, content: bytes, public: dict[str, str]) -> Path:
+        """Writes the secret file, unless there is one, then the public one. Returns the secret file's path."""
+        path = self.key_path(party)
+        if not path.exists():
+            create_secret_file(path, content, self._passphrase(party))
+            self._secrets[party] = content
+        published = json.dumps(public, indent=1) + "\n"
+        write_durably(self.public_keys / f"{party}.json", published.encode("ascii"))
+        return path
+
+    def secret(self, party: str) -> bytes:
+        """Raises SecretFileError."""
+        if party not in self._secrets:
+            self._secrets[party] = read_secret_file(self.key_path(party), self._passphrase(party))
+        return self._secrets[party]
+
+    def save_secret(self, party: str, content: bytes) -> None:
+        replace_secret_file(self.key_path(party), content, self._passphrase(party))
+        self._secrets[party] = content
+
+    def signing_key(self, party: str) -> SigningKey:
+        """Raises SecretFileError."""
+        return signing_key_of(self.secret(party))

@@ -1,0 +1,170 @@
+"""A trustee's steps of the key ceremony: commit, reveal, share, confirm or complain.
+
+Pedersen's key generation without a dealer. What a later step needs is saved before a step's entry leaves. Decides
+when a step may be taken and what it states; leaves the transport of signed entries to its caller.
+"""
+
+from __future__ import annotations
+
+from stembus.audit.formats.ceremony import Attempt, commitment_hash, latest_attempt, possession_context
+from stembus.audit.formats.entries import Commit, Complaint, Confirm, Reveal, Share, encode_entry
+from stembus.audit.log_view import LogView
+from stembus.audit.verify.ceremony import reveal_problems
+from stembus.crypto.errors import CryptoError
+from stembus.crypto.group import ORDER, scalar_from_bytes, scalar_to_bytes
+from stembus.crypto.proofs import prove_key
+from stembus.crypto.sealed import open_sealed, seal_to
+from stembus.crypto.threshold import check_share, commit_polynomial, evaluate
+from stembus.tally.errors import DealerFaulty, StepDone, StepOutOfTurn
+from stembus.tally.key_file import AttemptSecrets
+from stembus.tally.member import Member, demand
+
+
+class CeremonySteps(Member):
+    """Each step returns the signed entry, or entries, to be logged."""
+
+    def _attempt(self) -> Attempt:
+        """The latest attempt in the log. Raises StepDone once there is an election key."""
+        attempt = latest_attempt(entry.body for _, _, entry in self._log.entries())
+        if attempt.complete:
+            raise StepDone("the ceremony is complete; the election key stands in the log")
+        return attempt
+
+    def _live_attempt(self) -> Attempt:
+        attempt = self._attempt()
+        demand(not attempt.void, "the attempt is void; commit to a new one")
+        return attempt
+
+    def _own(self, attempt: Attempt) -> AttemptSecrets:
+        own = self._secrets.attempt(attempt.number)
+        if own is None:
+            raise StepOutOfTurn("this secret file has no part in the current attempt; commit first")
+        return own
+
+    def commit(self, new_attempt: bool = False) -> bytes:
+        """Step 1. `new_attempt` gives up the current attempt, visibly."""
+        attempt = self._attempt()
+        number = attempt.number + 1 if attempt.void or new_attempt or attempt.number == 0 else attempt.number
+        if number == attempt.number and self.number in attempt.commits:
+            raise StepDone("this trustee has committed; next: reveal, once all have committed")
+        own = self._secrets.attempt(number)
+        if own is None:
+            own = AttemptSecrets.generate(number, self._threshold)
+            self._store(attempts=(*self._secrets.attempts, own))
+        return self._entry(
+            Commit(
+                attempt=number,
+                trustee=self.number,
+                commitment=commitment_hash(self._referendum, number, self.number, _commitments(own)).hex(),
+                receiving_key=own.receiving_key,
+            )
+        )
+
+    def reveal(self) -> bytes:
+        """Step 2, once all have committed."""
+        attempt = self._live_attempt()
+        demand(len(attempt.commits) == self._count, f"{self._count - len(attempt.commits)} trustees must commit")
+        if self.number in attempt.reveals:
+            raise StepDone("this trustee has revealed; next: share, once all have revealed")
+        own = self._own(attempt)
+        points = _commitments(own)
+        context = possession_context(self._referendum, attempt.number, self.number, points)
+        proof = prove_key(own.polynomial[0], context)
+        return self._entry(
+            Reveal(
+                attempt=attempt.number,
+                trustee=self.number,
+                coefficients=[point.hex() for point in points],
+                proof_challenge=scalar_to_bytes(proof.challenge).hex(),
+                proof_response=scalar_to_bytes(proof.response).hex(),
+            )
+        )
+
+    def share(self) -> list[bytes]:
+        """Step 3: one sealed share for each other trustee, those not sent yet."""
+        attempt = self._live_attempt()
+        demand(len(attempt.reveals) == self._count, f"{self._count - len(attempt.reveals)} trustees must reveal")
+        coefficients = self._own(attempt).polynomial
+        entries = []
+        for receiver in range(1, self._count + 1):
+            if receiver == self.number or (self.number, receiver) in attempt.shares:
+                continue
+            share = scalar_to_bytes(evaluate(coefficients, receiver))
+            sealed = seal_to(bytes.fromhex(attempt.commits[receiver].receiving_key), share)
+            body = Share(attempt=attempt.number, sender=self.number, receiver=receiver, sealed=sealed.hex())
+            entries.append(self._entry(body))
+        if not entries:
+            raise StepDone("this trustee has sent its shares; next: confirm, once all have sent theirs")
+        return entries
+
+    def _received(self, attempt: Attempt) -> int:
+        """The sum of all shares for this trustee. Raises DealerFaulty."""
+        own = self._own(attempt)
+        total = evaluate(own.polynomial, self.number)
+        missing = [k for k in range(1, self._count + 1) if k != self.number and (k, self.number) not in attempt.shares]
+        demand(not missing, f"the shares of the trustees {missing} are still to come")
+        commitments = attempt.commitments()
+        for dealer in range(1, self._count + 1):
+            if dealer == self.number:
+                continue
+            try:
+                sealed = bytes.fromhex(attempt.shares[dealer, self.number].sealed)
+                share = scalar_from_bytes(open_sealed(bytes.fromhex(own.receiving_secret), sealed))
+                check_share(commitments[dealer - 1], self.number, share)
+            except CryptoError:
+                raise DealerFaulty(dealer) from None
+            total += share
+        return total % ORDER
+
+    def confirm(self) -> bytes:
+        """Step 4: checks all shares, keeps the sum, and signs the joint key and the whole transcript.
+        Raises DealerFaulty when a complaint is due."""
+        attempt = self._live_attempt()
+        missing = self._count * (self._count - 1) - len(attempt.shares)
+        demand(len(attempt.reveals) == self._count and not missing, f"{missing} shares are still to be sent")
+        if self.number in attempt.confirms:
+            raise StepDone("this trustee has confirmed")
+        for number, reveal in attempt.reveals.items():
+            problems = reveal_problems(self._referendum, self._threshold, attempt.commits[number], reveal)
+            demand(not problems, f"trustee {number} {'; '.join(problems)}: begin a new attempt: stembus trustee again")
+        share = self._received(attempt)
+        expected = attempt.election_key(self._referendum, self._count)
+        self._store(share=scalar_to_bytes(share).hex())
+        return self._entry(
+            Confirm(
+                attempt=attempt.number,
+                trustee=self.number,
+                joint_key=expected.joint_key,
+                transcript=expected.transcript,
+            )
+        )
+
+    def complain(self) -> bytes:
+        """Instead of step 4: shows this attempt's receiving key, so everyone can judge. Voids the attempt."""
+        attempt = self._attempt()
+        try:
+            self._received(attempt)
+        except DealerFaulty as fault:
+            body = Complaint(
+                attempt=attempt.number,
+                accuser=self.number,
+                accused=fault.dealer,
+                receiving_secret=self._own(attempt).receiving_secret,
+            )
+            return self._entry(body)
+        raise StepOutOfTurn("all shares are in order; there is nothing to complain about")
+
+
+def _commitments(own: AttemptSecrets) -> list[bytes]:
+    return [point.to_bytes() for point in commit_polynomial(own.polynomial)]
+
+
+def make_election_key(log: LogView) -> bytes:
+    """The entry that all n confirmations allow anyone to make. Raises StepOutOfTurn or StepDone."""
+    attempt = latest_attempt(entry.body for _, _, entry in log.entries())
+    if attempt.complete:
+        raise StepDone("the election key stands in the log already")
+    count = len(log.manifest.trustees.members)
+    if len(attempt.confirms) != count:
+        raise StepOutOfTurn(f"{count - len(attempt.confirms)} trustees have not confirmed the ceremony")
+    return encode_entry(attempt.election_key(log.referendum, count))

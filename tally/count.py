@@ -1,0 +1,111 @@
+"""A trustee's steps of the count: announce the one tree, then decrypt its sums.
+
+Decrypts nothing that is handed to it: only the sums that it computed from the log, only after t trustees announced
+the same tree, only ever one tree. Decides when a share is released; leaves the combination to `combine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stembus.audit.formats.entries import Decryption, PaperResult, PartialDecryption, TallyIntent
+from stembus.audit.formats.tally_record import decryption_context, sums_digest
+from stembus.audit.rules import count_status
+from stembus.crypto.elgamal import Ciphertext
+from stembus.crypto.group import scalar_to_bytes
+from stembus.crypto.proofs import prove_equal_logs
+from stembus.crypto.threshold import partial_decrypt
+from stembus.tally.errors import MustNotCount, OtherRootSigned, StepDone, StepOutOfTurn
+from stembus.tally.key_file import AnnouncedTree
+from stembus.tally.member import Member, demand
+
+
+class CountSteps(Member):
+    """Each step returns the signed entry to be logged."""
+
+    def _closed_sums(self) -> Sequence[Ciphertext]:
+        report, manifest = self._report, self._log.manifest
+        demand(bool(report.sums), "voting is not closed, or no ballot counts")
+        paper = next((e.body for _, _, e in self._log.entries() if isinstance(e.body, PaperResult)), None)
+        status = count_status(manifest, report.figures.counted, paper.ballots if paper else 0)
+        if status == "not-counted-floor":
+            raise MustNotCount(f"{report.figures.counted} ballots are below the privacy floor; nothing is decrypted")
+        if status == "not-counted-minimum":
+            raise MustNotCount("too few took part, and this referendum is then not counted; nothing is decrypted")
+        return report.sums
+
+    def _intents(self) -> dict[int, TallyIntent]:
+        bodies = [entry.body for _, _, entry in self._log.entries() if isinstance(entry.body, TallyIntent)]
+        return {body.trustee: body for body in bodies}
+
+    def intent(self) -> bytes:
+        """Announces the tree and the sums that this trustee is ready to decrypt."""
+        sums = self._closed_sums()
+        intents = self._intents()
+        if self.number in intents:
+            raise StepDone("this trustee has announced its intent; next: decrypt")
+        digest = sums_digest(self._referendum, sums).hex()
+        announced = self._secrets.announced
+        tree = announced or self._tree_to_name(digest)
+        same = tree.size <= self._log.head.size and self._log.reader.subtree(0, tree.size).hex() == tree.root
+        if announced is not None and (announced.sums != digest or not same):
+            raise OtherRootSigned("this trustee has announced another tree before and never announces a second one")
+        self._store(announced=tree)
+        return self._entry(TallyIntent(trustee=self.number, size=tree.size, root=tree.root, sums=digest))
+
+    def _tree_to_name(self, digest: str) -> AnnouncedTree:
+        """The tree of the first sound intent, or else the one right before any intent."""
+        first = self._log.head.size
+        for index, _, entry in self._log.entries():
+            if isinstance(entry.body, TallyIntent):
+                first = min(first, index)
+                if entry.body.sums == digest and self._is_sound(entry.body):
+                    return AnnouncedTree(size=entry.body.size, root=entry.body.root, sums=digest)
+        return AnnouncedTree(size=first, root=self._log.reader.subtree(0, first).hex(), sums=digest)
+
+    def _is_sound(self, body: TallyIntent) -> bool:
+        named = {fault.where for fault in self._report.faults if fault.check == "V25"}
+        for index, _, entry in self._log.entries():
+            if entry.body == body:
+                return f"entry {index}" not in named
+        return False
+
+    def decrypt(self) -> bytes:
+        """This trustee's partial decryption, once t trustees announced the same tree and sums."""
+        sums = self._closed_sums()
+        intents = self._intents()
+        own = intents.get(self.number)
+        if own is None:
+            raise StepOutOfTurn("announce first: run the intent step and publish it")
+        if self._secrets.announced != AnnouncedTree(size=own.size, root=own.root, sums=own.sums):
+            raise OtherRootSigned("the intent in the log is not the one this file announced; nothing is released")
+        if own.sums != sums_digest(self._referendum, sums).hex():
+            raise OtherRootSigned("the log's sums are not the ones this trustee announced; nothing is released")
+        agreeing = [b for b in intents.values() if (b.size, b.root, b.sums) == (own.size, own.root, own.sums)]
+        missing = self._threshold - len(agreeing)
+        demand(missing <= 0, f"{missing} more trustees must announce the same tree")
+        for _, _, entry in self._log.entries():
+            if isinstance(entry.body, PartialDecryption) and entry.body.trustee == self.number:
+                raise StepDone("this trustee's partial decryption stands in the log")
+        self.rehearse()
+        return self._entry(self._decryptions(sums, own.root))
+
+    def _decryptions(self, sums: Sequence[Ciphertext], root: str) -> PartialDecryption:
+        share = self._share()
+        remaining = iter(sums)
+        decryptions: list[list[Decryption]] = []
+        for question, asked in enumerate(self._log.manifest.questions):
+            parts = []
+            for option in range(len(asked.options)):
+                ciphertext = next(remaining)
+                context = decryption_context(self._referendum, bytes.fromhex(root), self.number, question, option)
+                proof = prove_equal_logs(share, ciphertext.nonce_point, context)
+                parts.append(
+                    Decryption(
+                        point=partial_decrypt(share, ciphertext).to_bytes().hex(),
+                        challenge=scalar_to_bytes(proof.challenge).hex(),
+                        response=scalar_to_bytes(proof.response).hex(),
+                    )
+                )
+            decryptions.append(parts)
+        return PartialDecryption(trustee=self.number, root=root, decryptions=decryptions)

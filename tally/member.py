@@ -1,0 +1,85 @@
+"""What every step of a trustee needs: the log that it verified by itself, its key, its share.
+
+Decides that nothing is done on a log that does not verify, with a key of another referendum, or by somebody who is
+no trustee of it. Leaves the steps to `ceremony` and `count`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+import msgspec
+
+from stembus.audit.formats.canonical import Record
+from stembus.audit.formats.entries import ElectionKey, encode_entry, sign_entry
+from stembus.audit.log.source import Place
+from stembus.audit.log_view import read_log
+from stembus.audit.verify import Report, verify
+from stembus.crypto.group import generator_times, scalar_from_bytes
+from stembus.crypto.signing import SigningKey
+from stembus.tally.errors import LogNotTrusted, StepOutOfTurn
+from stembus.tally.key_file import TrusteeKey
+
+Save = Callable[[TrusteeKey], None]
+
+
+class Member:
+    """`secrets` is the content of the secret file, `save` writes it back durably."""
+
+    def __init__(
+        self, secrets: TrusteeKey, save: Save, place: Place, referendum: bytes, executor: Executor | None = None
+    ) -> None:
+        self._secrets = secrets
+        self._save = save
+        self._key = SigningKey(bytes.fromhex(secrets.seed))
+        self._report = verify(place, referendum, executor)
+        _demand_trust(self._report)
+        self._log = read_log(place)
+        if self._log.head.root != self._report.figures.root:
+            raise LogNotTrusted("the log grew while it was being checked; try again")
+        self._referendum = referendum
+        if secrets.referendum not in (None, referendum.hex()):
+            raise LogNotTrusted("this key serves another referendum; make a new one for each")
+        members = [member.key for member in self._log.manifest.trustees.members]
+        if self._key.public.hex() not in members:
+            raise LogNotTrusted("this key belongs to no trustee of the manifest")
+        self.number = members.index(self._key.public.hex()) + 1
+        self._threshold = self._log.manifest.trustees.threshold
+        self._count = len(members)
+
+    def rehearse(self) -> None:
+        """Opens the key file and checks this trustee's share against the log; decrypts nothing."""
+        if generator_times(self._share()).to_bytes().hex() != self._election_key().verification_keys[self.number - 1]:
+            raise StepOutOfTurn("the share in this file does not belong to the election key of the log")
+
+    def _share(self) -> int:
+        if self._secrets.share is None:
+            raise StepOutOfTurn("this secret file holds no share; was the ceremony confirmed with another copy?")
+        return scalar_from_bytes(bytes.fromhex(self._secrets.share))
+
+    def _election_key(self) -> ElectionKey:
+        for _, _, entry in self._log.entries():
+            if isinstance(entry.body, ElectionKey):
+                return entry.body
+        raise StepOutOfTurn("the key ceremony is not complete")
+
+    def _entry(self, body: Record) -> bytes:
+        return encode_entry(body, [sign_entry(self._referendum, body, f"trustee/{self.number}", self._key)])
+
+    def _store(self, **changes: object) -> None:
+        """Saves before anything leaves that depends on it; the file then serves this referendum only."""
+        self._secrets = msgspec.structs.replace(self._secrets, referendum=self._referendum.hex(), **changes)
+        self._save(self._secrets)
+
+
+def demand(holds: bool, missing: str) -> None:
+    """Raises StepOutOfTurn."""
+    if not holds:
+        raise StepOutOfTurn(missing)
+
+
+def _demand_trust(report: Report) -> None:
+    if not report.established:
+        faults = [f"{f.check} {f.where}: {f.message}" for f in report.faults if f.verdict.name == "BREACH"]
+        raise LogNotTrusted("the published log does not verify: " + "; ".join(faults[:5]))
