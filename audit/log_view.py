@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from stembus.audit import bounds
 from stembus.audit.formats.entries import Entry, parse_entry
-from stembus.audit.formats.manifest import Manifest, parse_manifest, referendum_id
+from stembus.audit.formats.manifest import Manifest, referendum_id
+from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.note import Checkpoint, parse_checkpoint
 from stembus.audit.log.source import Place
 from stembus.audit.log.tile_reader import TileReader

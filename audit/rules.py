@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from stembus.audit.formats.entries import PaperResult, QuestionResult, Result
+from stembus.audit.formats.entry_bodies import PaperResult, QuestionResult, Result
 from stembus.audit.formats.manifest import Manifest, Question
 
 Status = Literal["counted", "not-counted-minimum", "not-counted-floor"]

@@ -12,10 +12,12 @@ the chapters of `verify`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
 from stembus.audit.errors import OrderInvalid
-from stembus.audit.formats.entries import (
+from stembus.audit.formats.entry_bodies import (
     Batch,
     Body,
     Close,
@@ -105,9 +107,9 @@ class Order:
 
     def admit(self, kind: str, body: Body) -> None:
         self._allow(kind)
-        check = getattr(self, "_" + kind.replace("-", "_"), None)
+        check = _CHECKS.get(kind)
         if check is not None:
-            check(body)
+            check(self, body)
         self.phase = _NEXT.get(kind, self.phase)
 
     def _allow(self, kind: str) -> None:
@@ -217,3 +219,24 @@ class Order:
 
     def _cancel(self, _: Body) -> None:
         self._need(not self.intents, "a referendum cannot be cancelled once the tally began")
+
+
+# What a type demands beside the phase; each check takes the body of its own type.
+_CHECKS: dict[str, Callable[[Order, Any], None]] = {
+    "commit": Order._commit,
+    "reveal": Order._reveal,
+    "share": Order._share,
+    "confirm": Order._confirm,
+    "complaint": Order._complaint,
+    "election-key": Order._election_key,
+    "batch": Order._batch,
+    "replace": Order._replace,
+    "incident": Order._incident,
+    "close": Order._close,
+    "paper-roll": Order._paper_roll,
+    "paper-result": Order._paper_result,
+    "tally-intent": Order._tally_intent,
+    "partial-decryption": Order._partial_decryption,
+    "result": Order._result,
+    "cancel": Order._cancel,
+}

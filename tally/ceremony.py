@@ -7,7 +7,8 @@ when a step may be taken and what it states; leaves the transport of signed entr
 from __future__ import annotations
 
 from stembus.audit.formats.ceremony import Attempt, commitment_hash, latest_attempt, possession_context
-from stembus.audit.formats.entries import Commit, Complaint, Confirm, Reveal, Share, encode_entry
+from stembus.audit.formats.entries import encode_entry
+from stembus.audit.formats.entry_bodies import Commit, Complaint, Confirm, Reveal, Share
 from stembus.audit.log_view import LogView
 from stembus.audit.verify.ceremony import reveal_problems
 from stembus.crypto.errors import CryptoError

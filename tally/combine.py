@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 
-from stembus.audit.formats.entries import ElectionKey, PaperResult, PartialDecryption, Result
+from stembus.audit.formats.entry_bodies import ElectionKey, PaperResult, PartialDecryption, Result
 from stembus.audit.log.source import Place
 from stembus.audit.log_view import read_log
 from stembus.audit.rules import count_status, make_result

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stembus.audit.formats.entries import Decryption, PaperResult, PartialDecryption, TallyIntent
+from stembus.audit.formats.entry_bodies import Decryption, PaperResult, PartialDecryption, TallyIntent
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.rules import count_status
 from stembus.crypto.elgamal import Ciphertext

@@ -12,7 +12,8 @@ from concurrent.futures import Executor
 import msgspec
 
 from stembus.audit.formats.canonical import Record
-from stembus.audit.formats.entries import ElectionKey, encode_entry, sign_entry
+from stembus.audit.formats.entries import encode_entry, sign_entry
+from stembus.audit.formats.entry_bodies import ElectionKey
 from stembus.audit.log.source import Place
 from stembus.audit.log_view import read_log
 from stembus.audit.verify import Report, verify

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from stembus.audit.errors import RecordInvalid
-from stembus.audit.formats.entries import ElectionKey
+from stembus.audit.formats.entry_bodies import ElectionKey
 from stembus.audit.formats.manifest import Manifest, cast_ballot_bytes
 from stembus.crypto.batch import ProvenBallot, RangeStatement
 from stembus.crypto.blind_rsa import MODULUS_BYTES, BlindPublicKey

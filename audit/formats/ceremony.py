@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stembus.audit.formats.canonical import encode
-from stembus.audit.formats.entries import Body, Commit, Complaint, Confirm, ElectionKey, Reveal, Share
+from stembus.audit.formats.entry_bodies import Body, Commit, Complaint, Confirm, ElectionKey, Reveal, Share
 from stembus.crypto.group import Point
 from stembus.crypto.threshold import joint_key, verification_key
 from stembus.crypto.transcript import Transcript

@@ -24,9 +24,11 @@ from stembus.audit.formats.cast_ballot import (
     parse_ballot,
     peek,
 )
-from stembus.audit.formats.entries import ElectionKey, parse_entry
+from stembus.audit.formats.entries import parse_entry
+from stembus.audit.formats.entry_bodies import ElectionKey
 from stembus.audit.formats.lists import Issued, request_digest
-from stembus.audit.formats.manifest import parse_manifest, referendum_id
+from stembus.audit.formats.manifest import referendum_id
+from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.verify.index import Index
 from stembus.audit.verify.report import Report
 from stembus.crypto.batch import find_invalid, verify_one

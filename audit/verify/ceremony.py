@@ -7,7 +7,8 @@ key is a breach.
 from __future__ import annotations
 
 from stembus.audit.formats.ceremony import Attempt, commitment_hash, possession_context
-from stembus.audit.formats.entries import Commit, Complaint, Confirm, ElectionKey, Entry, Reveal, Share
+from stembus.audit.formats.entries import Entry
+from stembus.audit.formats.entry_bodies import Commit, Complaint, Confirm, ElectionKey, Reveal, Share
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.verify.report import Report
 from stembus.crypto.errors import CryptoError

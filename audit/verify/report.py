@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from stembus.audit.formats.entries import Result
+from stembus.audit.formats.entry_bodies import Result
 from stembus.crypto.elgamal import Ciphertext
 
 CHECKS: dict[str, str] = {

@@ -11,16 +11,8 @@ from itertools import islice
 
 from stembus.audit import bounds
 from stembus.audit.errors import PlaceError, RecordInvalid
-from stembus.audit.formats.entries import (
-    Close,
-    IssuedCount,
-    PaperResult,
-    PaperRoll,
-    Replace,
-    Roll,
-    issuance_digest,
-    issued_digest,
-)
+from stembus.audit.formats.entries import issuance_digest, issued_digest
+from stembus.audit.formats.entry_bodies import Close, IssuedCount, PaperResult, PaperRoll, Replace, Roll
 from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path, parse_issued, parse_keys
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.merkle import Frontier, leaf_hash

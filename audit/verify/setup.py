@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from stembus.audit import bounds
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.cast_ballot import BallotContext
-from stembus.audit.formats.entries import ElectionKey, Open, check_signatures, parse_entry
-from stembus.audit.formats.manifest import Manifest, parse_manifest, referendum_id
+from stembus.audit.formats.entries import check_signatures, parse_entry
+from stembus.audit.formats.entry_bodies import ElectionKey, Open
+from stembus.audit.formats.manifest import Manifest, referendum_id
+from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.merkle import Frontier, leaf_hash
 from stembus.audit.log.note import check_log_signature, cosignatures, parse_checkpoint, quorum_time
 from stembus.audit.log.source import Place

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from stembus.audit.formats.entries import PaperResult, PartialDecryption, Result, TallyIntent
+from stembus.audit.formats.entry_bodies import PaperResult, PartialDecryption, Result, TallyIntent
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.rules import count_status, make_result

@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError
 
 from stembus.audit.clock import Clock
 from stembus.audit.formats.cast_ballot import BallotContext, CastBallot
-from stembus.audit.formats.entries import Batch, IssuedCount, encode_entry, sign_entry
+from stembus.audit.formats.entries import encode_entry, sign_entry
+from stembus.audit.formats.entry_bodies import Batch, IssuedCount
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.formats.receipt import Promise, Receipt, make_promise, make_receipt
 from stembus.audit.verify.ballots import BallotRefused, check_ballot

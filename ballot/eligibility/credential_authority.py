@@ -12,7 +12,7 @@ from math import ceil
 from pathlib import Path
 
 from stembus.audit.durable import remove_leftovers, write_durably
-from stembus.audit.formats.entries import Roll
+from stembus.audit.formats.entry_bodies import Roll
 from stembus.audit.formats.lists import CREDENTIALS, SPARES, encode_keys, list_root
 from stembus.ballot.eligibility.letter_code import credential_key, format_code, new_code, parse_code
 from stembus.ballot.eligibility.register import LETTER_COLUMNS, read_csv, write_csv

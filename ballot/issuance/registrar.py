@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stembus.audit.clock import Clock
-from stembus.audit.formats.entries import Issuance, IssuedCount, issuance_digest, issued_digest
+from stembus.audit.formats.entries import issuance_digest, issued_digest
+from stembus.audit.formats.entry_bodies import Issuance, IssuedCount
 from stembus.audit.formats.lists import Issued, list_root, request_digest
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.eligibility.second_factor import FactorHasher

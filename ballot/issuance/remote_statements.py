@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from stembus.audit.formats.canonical import Hash
-from stembus.audit.formats.entries import Issuance, IssuedCount
+from stembus.audit.formats.entry_bodies import Issuance, IssuedCount
 from stembus.audit.formats.lists import Issued, parse_issued
 from stembus.ballot.http_client import ServiceUnreachable, post
 from stembus.ballot.issuance.statements import Closing, What, ask

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
-from stembus.audit.formats.entries import Issuance, IssuedCount
+from stembus.audit.formats.entry_bodies import Issuance, IssuedCount
 from stembus.audit.formats.lists import Issued
 from stembus.ballot.errors import RequestInvalid
 from stembus.crypto.errors import CryptoError

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from stembus.audit.durable import locked, write_durably
 from stembus.audit.formats.canonical import Record
-from stembus.audit.formats.entries import Batch, Entry, check_signatures, entry_type, parse_entry
-from stembus.audit.formats.manifest import Manifest, parse_manifest, referendum_id
+from stembus.audit.formats.entries import Entry, check_signatures, entry_type, parse_entry
+from stembus.audit.formats.entry_bodies import Batch
+from stembus.audit.formats.manifest import Manifest, referendum_id
+from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.note import Checkpoint, check_log_signature, sign_checkpoint, verifier_key
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader

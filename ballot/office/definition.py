@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from stembus.audit.formats.manifest import Manifest, check_manifest
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.formats.manifest_rules import check_manifest
 from stembus.ballot.errors import DefinitionInvalid
 
 DRAFT = """\

@@ -15,8 +15,10 @@ from stembus.audit.durable import write_durably
 from stembus.audit.errors import ManifestInvalid, PlaceError
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.cast_ballot import BallotContext
-from stembus.audit.formats.entries import ElectionKey, encode_entry, sign_entry
-from stembus.audit.formats.manifest import Manifest, encode_manifest, parse_manifest, parse_time, referendum_id
+from stembus.audit.formats.entries import encode_entry, sign_entry
+from stembus.audit.formats.entry_bodies import ElectionKey
+from stembus.audit.formats.manifest import Manifest, parse_time, referendum_id
+from stembus.audit.formats.manifest_rules import encode_manifest, parse_manifest
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.witness import Witness
 from stembus.audit.verify.ballots import context_of

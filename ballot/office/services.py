@@ -15,7 +15,7 @@ from sqlalchemy import Engine, MetaData
 
 from stembus.audit.clock import Clock
 from stembus.audit.durable import create_durably, write_durably
-from stembus.audit.formats.entries import Close, IssuedCount, PaperRoll
+from stembus.audit.formats.entry_bodies import Close, IssuedCount, PaperRoll
 from stembus.audit.formats.lists import PAPER, encode_keys, issuance_path, list_root
 from stembus.ballot.box.ballot_box import BallotBox
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS

@@ -17,7 +17,7 @@ import msgspec
 
 from stembus.audit.errors import PlaceError
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
-from stembus.audit.formats.entries import ElectionKey
+from stembus.audit.formats.entry_bodies import ElectionKey
 from stembus.audit.log.source import open_place
 from stembus.audit.log_view import LogView, read_log
 from stembus.audit.verify import Report, verify

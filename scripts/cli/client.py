@@ -21,7 +21,8 @@ from types import ModuleType
 import click
 
 from stembus import webvote
-from stembus.audit.formats.entries import Client, ClientFile, check_signatures, encode_entry, sign_entry
+from stembus.audit.formats.entries import check_signatures, encode_entry, sign_entry
+from stembus.audit.formats.entry_bodies import Client, ClientFile
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.source import open_place
 from stembus.audit.log_view import LogView, read_log

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from stembus.audit.formats.entries import Cancel, Client, Incident, Open, PaperResult
+from stembus.audit.formats.entry_bodies import Cancel, Client, Incident, Open, PaperResult
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify

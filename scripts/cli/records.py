@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from stembus.audit.durable import write_durably
-from stembus.audit.formats.entries import Minutes, Purge
+from stembus.audit.formats.entry_bodies import Minutes, Purge
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.office import settle
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stembus.audit.formats.entries import Replace
+from stembus.audit.formats.entry_bodies import Replace
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, progress, say, serve_office
 

@@ -6,42 +6,21 @@ not decide in the same way.
 
 from __future__ import annotations
 
-import hashlib
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import click
 
-from stembus.audit.durable import write_durably
-from stembus.audit.formats.receipt import Promise, check_promise, encode_promise
 from stembus.audit.log.source import FolderPlace, open_place
 from stembus.audit.verify.setup import Setup, load_setup
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.second_factor_form import normalise_factor
 from stembus.ballot.errors import RequestInvalid
-from stembus.ballot.issuance.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
-from stembus.ballot.voter.encrypt import (
-    Choice,
-    ChoiceInvalid,
-    PreparedBallot,
-    check_choice,
-    prepare,
-    rebuild_id,
-    sign_ballot,
-)
+from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, PreparedBallot, check_choice, rebuild_id
 from stembus.ballot.voter.remote import RemoteBox, RemoteRegistrar
+from stembus.ballot.voter.session import BoxService, RegistrarService, VotingSession
 from stembus.scripts.shell import next_step, say, serve_office
-
-
-class _RegistrarService(Protocol):
-    def issue(self, request: TokenRequest) -> bytes: ...
-
-
-class _BoxService(Protocol):
-    def cast(self, raw: bytes) -> Promise: ...
 
 
 @dataclass(frozen=True)
@@ -49,8 +28,8 @@ class Referendum:
     """Where a voter votes: the checked setup, the services, and how to verify."""
 
     setup: Setup
-    registrars: list[_RegistrarService]
-    box: _BoxService
+    registrars: list[RegistrarService]
+    box: BoxService
     published: str
     keep: Path
 
@@ -60,15 +39,13 @@ def _reach(place: str, referendum: str | None) -> Referendum:
     if not place.startswith(("https://", "http://")):
         office = serve_office(Path(place))
         setup = load_setup(FolderPlace(office.public), office.referendum)
-        registrars: list[_RegistrarService] = [
-            office.registrar(k) for k in range(1, len(setup.manifest.registrars) + 1)
-        ]
+        registrars: list[RegistrarService] = [office.registrar(k) for k in range(1, len(setup.manifest.registrars) + 1)]
         return Referendum(setup, registrars, office.box, str(office.public), Path(place) / "voters")
     if referendum is None:
         raise RequestInvalid("say which referendum it should be: --referendum and the id on the letter")
     published = place.rstrip("/") + "/log"
     setup = load_setup(open_place(published), _identity(referendum))
-    remote: list[_RegistrarService] = [RemoteRegistrar(registrar.url) for registrar in setup.manifest.registrars]
+    remote: list[RegistrarService] = [RemoteRegistrar(registrar.url) for registrar in setup.manifest.registrars]
     return Referendum(setup, remote, RemoteBox(setup.manifest.box.url), published, Path("stembus-voters"))
 
 
@@ -112,64 +89,23 @@ def vote(
     chosen = _choice(setup, choice, language)
     check_choice(setup.context, chosen)
     credential = credential_key(symbols, setup.referendum)
-    keep = keep or where.keep / credential.public.hex()[:16]
-    voting_pass = _read_pass(keep, setup)
     normal = normalise_factor(setup.manifest.second_factor.kind, factor)
-    if voting_pass.casts:
-        say(f"this replaces your earlier vote, with the voting pass in {keep}")
-    prepared = prepare(setup.context, voting_pass, chosen)
+    session = VotingSession(setup, where.registrars, where.box, keep or where.keep / credential.public.hex()[:16])
+    if session.casts:
+        say(f"this replaces your earlier vote, with the voting pass in {session.folder}")
+    prepared = session.prepare(chosen)
     while not sure and _wants_test(prepared):
         _explain_test(where.published, setup, prepared, chosen)
-        prepared = prepare(setup.context, voting_pass, chosen)
+        prepared = session.prepare(chosen)
     # The token is asked for only now: who stops before has used nothing up.
-    for number, signature in enumerate(voting_pass.signatures, 1):
-        if signature is None:
-            answer = where.registrars[number - 1].issue(make_request(voting_pass, number, credential, normal))
-            voting_pass = take_answer(setup.context, voting_pass, number, answer)
-            _keep(keep, voting_pass)
-    waiting = keep / "ballot"
-    if waiting.exists():
-        # A ballot that was signed and never answered goes first, as it is: two for one turn must not exist.
-        check_promise(setup.manifest, setup.referendum, where.box.cast(waiting.read_bytes()))
-        waiting.unlink()
-        voting_pass = replace(voting_pass, casts=voting_pass.casts + 1)
-        _keep(keep, voting_pass)
+    session.take_token(credential, normal)
+    if session.send_unanswered():
         say("an earlier ballot that had not been answered is cast now")
-    raw = sign_ballot(setup.context, voting_pass, prepared, voting_pass.casts)
-    write_durably(waiting, raw)
-    promise = where.box.cast(raw)
-    check_promise(setup.manifest, setup.referendum, promise)
-    if bytes.fromhex(promise.cast_hash) != hashlib.sha256(raw).digest():
-        raise RequestInvalid("the ballot box promised another ballot; keep the file ballot and run the command again")
-    write_durably(keep / "promise.json", encode_promise(promise))
-    _keep(keep, replace(voting_pass, casts=voting_pass.casts + 1))
-    waiting.unlink()
+    promise = session.cast(prepared)
     click.echo(f"cast: ballot {promise.ballot_id}, promised for batch {promise.batch}")
-    say(f"voting pass and promise are in {keep}; the pass can replace this vote, so show it to nobody")
-    kept = keep / "promise.json"
-    next_step(f"stembus verify {where.published} --referendum {setup.referendum.hex()} --promise {kept}")
-
-
-def _read_pass(keep: Path, setup: Setup) -> VotingPass:
-    """The pass of an earlier run, or a new one, which is on disk before anything is asked."""
-    path = keep / "voting-pass.json"
-    if path.exists():
-        voting_pass = VotingPass.from_json(path.read_text(encoding="ascii"))
-        if voting_pass.referendum != setup.referendum:
-            raise RequestInvalid(f"{path} is the voting pass of another referendum")
-        return voting_pass
-    voting_pass = new_pass(setup.context)
-    _keep(keep, voting_pass)
-    return voting_pass
-
-
-def _keep(keep: Path, voting_pass: VotingPass) -> None:
-    keep.mkdir(parents=True, exist_ok=True, mode=0o700)
-    before = os.umask(0o077)
-    try:
-        write_durably(keep / "voting-pass.json", voting_pass.to_json().encode("ascii"))
-    finally:
-        os.umask(before)
+    say(f"voting pass and promise are in {session.folder}; the pass can replace this vote, so show it to nobody")
+    check = f"stembus verify {where.published} --referendum {setup.referendum.hex()} --promise {session.promise_file}"
+    next_step(check)
 
 
 def _choice(setup: Setup, given: tuple[str, ...], language: str | None) -> Choice:

@@ -26,7 +26,8 @@ from coincurve import PublicKey
 
 from stembus.audit.durable import write_durably
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
-from stembus.audit.formats.entries import Batch, Close, encode_entry, sign_entry
+from stembus.audit.formats.entries import encode_entry, sign_entry
+from stembus.audit.formats.entry_bodies import Batch, Close
 from stembus.audit.formats.lists import issuance_path
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log_view import read_log

@@ -28,9 +28,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from stembus.audit.formats.canonical import encode
 from stembus.audit.formats.cast_ballot import BallotContext, encode_unsigned, parse_ballot, promise_digest
 from stembus.audit.formats.ceremony import Attempt, commitment_hash, possession_context
-from stembus.audit.formats.entries import Commit, Confirm, ElectionKey, Reveal, encode_entry, entry_digest, sign_entry
+from stembus.audit.formats.entries import encode_entry, entry_digest, sign_entry
+from stembus.audit.formats.entry_bodies import Commit, Confirm, ElectionKey, Reveal
 from stembus.audit.formats.lists import request_digest
-from stembus.audit.formats.manifest import Manifest, encode_manifest, referendum_id
+from stembus.audit.formats.manifest import Manifest, referendum_id
+from stembus.audit.formats.manifest_rules import encode_manifest
 from stembus.audit.formats.receipt import encode_promise, make_promise
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.log.merkle import leaf_hash, root_of

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stembus.audit.clock import SimulatedClock
 from stembus.audit.durable import write_durably
-from stembus.audit.formats.entries import Open, PaperResult
+from stembus.audit.formats.entry_bodies import Open, PaperResult
 from stembus.audit.formats.manifest import parse_time
 from stembus.audit.formats.receipt import Promise
 from stembus.audit.log.source import FolderPlace

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 import stembus.ballot.log_operator.log_files
 from stembus.audit.durable import write_durably
-from stembus.audit.formats.entries import Batch
+from stembus.audit.formats.entry_bodies import Batch
 from stembus.audit.formats.receipt import Promise
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify

@@ -13,17 +13,8 @@ import pytest
 
 from stembus.audit.errors import OrderInvalid
 from stembus.audit.formats.ceremony import latest_attempt
-from stembus.audit.formats.entries import (
-    Complaint,
-    Incident,
-    PartialDecryption,
-    Reveal,
-    Share,
-    TallyIntent,
-    encode_entry,
-    parse_entry,
-    sign_entry,
-)
+from stembus.audit.formats.entries import encode_entry, parse_entry, sign_entry
+from stembus.audit.formats.entry_bodies import Complaint, Incident, PartialDecryption, Reveal, Share, TallyIntent
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log_view import read_log
 from stembus.audit.verify import Report, Verdict, verify

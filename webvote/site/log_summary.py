@@ -12,8 +12,10 @@ from pathlib import Path
 
 from stembus.audit import bounds
 from stembus.audit.errors import AuditError
-from stembus.audit.formats.entries import Batch, Cancel, Close, Incident, Minutes, Open, Result, parse_entry
-from stembus.audit.formats.manifest import Manifest, parse_manifest, referendum_id
+from stembus.audit.formats.entries import parse_entry
+from stembus.audit.formats.entry_bodies import Batch, Cancel, Close, Incident, Minutes, Open, Result
+from stembus.audit.formats.manifest import Manifest, referendum_id
+from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader

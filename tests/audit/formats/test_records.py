@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from stembus.audit.errors import ManifestInvalid, NoteInvalid, ReceiptInvalid, RecordInvalid
 from stembus.audit.formats.canonical import Record, decode, encode
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
-from stembus.audit.formats.entries import KINDS, Batch, Open, Signature, encode_entry, parse_entry
+from stembus.audit.formats.entries import KINDS, Signature, encode_entry, parse_entry
+from stembus.audit.formats.entry_bodies import Batch, Open
 from stembus.audit.formats.lists import Issued, encode_keys, parse_issued, parse_keys
-from stembus.audit.formats.manifest import encode_manifest, parse_manifest
+from stembus.audit.formats.manifest_rules import encode_manifest, parse_manifest
 from stembus.audit.formats.receipt import check_receipt, make_promise, make_receipt, parse_promise, parse_receipt
 from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace

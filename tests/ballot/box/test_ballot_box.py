@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from stembus.audit.errors import ReceiptInvalid
-from stembus.audit.formats.entries import Batch, Cancel, parse_entry
+from stembus.audit.formats.entries import parse_entry
+from stembus.audit.formats.entry_bodies import Batch, Cancel
 from stembus.audit.formats.receipt import Promise, Receipt, check_promise, check_receipt, parse_receipt
 from stembus.audit.log.note import Checkpoint
 from stembus.ballot.box.ballot_box import BallotBox

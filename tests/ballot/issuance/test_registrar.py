@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, text
 
-from stembus.audit.formats.entries import IssuedCount, issuance_digest, issued_digest
+from stembus.audit.formats.entries import issuance_digest, issued_digest
+from stembus.audit.formats.entry_bodies import IssuedCount
 from stembus.audit.formats.lists import Issued, list_root, request_digest
 from stembus.ballot.eligibility.second_factor import FactorHasher
 from stembus.ballot.errors import (

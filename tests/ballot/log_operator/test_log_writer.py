@@ -14,7 +14,8 @@ import pytest
 import stembus.ballot.log_operator.log_files
 from stembus.audit.durable import locked, write_durably
 from stembus.audit.errors import AuditError, NoteInvalid, OrderInvalid, RecordInvalid
-from stembus.audit.formats.entries import Close, Incident, Open, TallyIntent, encode_entry, sign_entry
+from stembus.audit.formats.entries import encode_entry, sign_entry
+from stembus.audit.formats.entry_bodies import Close, Incident, Open, TallyIntent
 from stembus.audit.log.note import Checkpoint, NoteSignature, parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.witness import Witness

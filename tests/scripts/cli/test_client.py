@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 import stembus.scripts.cli.client
 import stembus.webvote.run.client_hashes
-from stembus.audit.formats.entries import Client, Minutes, Purge
+from stembus.audit.formats.entry_bodies import Client, Minutes, Purge
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log_view import read_log
 from stembus.audit.verify import verify

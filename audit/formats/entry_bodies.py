@@ -1,0 +1,201 @@
+"""The bodies of the log's entries other than ballots: one frozen record for each type.
+
+Decides fields and their forms. Leaves the envelope, the names of types and who signs to `entries`, and what a body
+must agree with to `verify`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from stembus.audit import bounds
+from stembus.audit.formats.canonical import (
+    Count,
+    Hash,
+    Index,
+    Key,
+    PointHex,
+    Record,
+    Scalar,
+    SealedShareHex,
+    SignatureHex,
+)
+from stembus.audit.formats.manifest import Texts
+
+Attempt = Annotated[int, msgspec.Meta(ge=1, le=bounds.ATTEMPTS)]
+
+
+class Commit(Record, frozen=True):
+    attempt: Attempt
+    trustee: Index
+    commitment: Hash
+    receiving_key: Key
+
+
+class Reveal(Record, frozen=True):
+    attempt: Attempt
+    trustee: Index
+    coefficients: list[PointHex]
+    proof_challenge: Scalar
+    proof_response: Scalar
+
+
+class Share(Record, frozen=True):
+    attempt: Attempt
+    sender: Index
+    receiver: Index
+    sealed: SealedShareHex
+
+
+class Confirm(Record, frozen=True):
+    attempt: Attempt
+    trustee: Index
+    joint_key: PointHex
+    transcript: Hash
+
+
+class Complaint(Record, frozen=True):
+    attempt: Attempt
+    accuser: Index
+    accused: Index
+    receiving_secret: Key
+
+
+class ElectionKey(Record, frozen=True):
+    attempt: Attempt
+    joint_key: PointHex
+    verification_keys: list[PointHex]
+    transcript: Hash
+
+
+class Roll(Record, frozen=True):
+    count: Count
+    credentials_root: Hash
+    spares: Count
+    spares_root: Hash
+
+
+class ClientFile(Record, frozen=True):
+    path: str
+    sha256: Hash
+
+
+class Client(Record, frozen=True):
+    release: str
+    files: list[ClientFile]
+
+
+class Open(Record, frozen=True):
+    election_key: Hash
+
+
+class IssuedCount(Record, frozen=True):
+    """A registrar's statement after `batch` batches: so many blind signatures so far."""
+
+    count: Count
+    signature: SignatureHex
+
+
+class Batch(Record, frozen=True):
+    number: Index
+    size: Count
+    issued: list[IssuedCount]
+
+
+class Replace(Record, frozen=True):
+    struck: Key
+    replacement: Key
+
+
+class Incident(Record, frozen=True):
+    number: Index
+    text: Texts
+
+
+class Cancel(Record, frozen=True):
+    text: Texts
+
+
+class Issuance(Record, frozen=True):
+    """A registrar's final statement: the issuance list's length and RFC 6962 root."""
+
+    count: Count
+    root: Hash
+    signature: SignatureHex
+
+
+class Close(Record, frozen=True):
+    batches: Count
+    ballots: Count
+    issuance: list[Issuance]
+
+
+class PaperRoll(Record, frozen=True):
+    count: Count
+    root: Hash
+
+
+class PaperResult(Record, frozen=True):
+    """Counts of each option of each question; `ballots` includes the blank ones."""
+
+    ballots: Count
+    counts: list[list[Count]]
+
+
+class TallyIntent(Record, frozen=True):
+    """`size` and `root` name the tree that counts; `sums` digests the ciphertexts to be decrypted."""
+
+    trustee: Index
+    size: Count
+    root: Hash
+    sums: Hash
+
+
+class Decryption(Record, frozen=True):
+    point: PointHex
+    challenge: Scalar
+    response: Scalar
+
+
+class PartialDecryption(Record, frozen=True):
+    trustee: Index
+    root: Hash
+    decryptions: list[list[Decryption]]
+
+
+class QuestionResult(Record, frozen=True):
+    """`ranking` lists groups of option numbers from most to fewest; a group of several is a tie."""
+
+    online: list[Count]
+    paper: list[Count]
+    total: list[Count]
+    outcome: Literal["accepted", "rejected", "invalid-too-few", "invalid-too-narrow", "ranked"]
+    ranking: list[list[Count]]
+
+
+class Result(Record, frozen=True):
+    """`questions` is empty unless `status` is counted."""
+
+    status: Literal["counted", "not-counted-minimum", "not-counted-floor"]
+    online_ballots: Count
+    paper_ballots: Count
+    participants: Count
+    trustees: list[Index]
+    questions: list[QuestionResult]
+
+
+class Minutes(Record, frozen=True):
+    name: str
+    sha256: Hash
+
+
+class Purge(Record, frozen=True):
+    destroyed: list[str]
+
+
+Body = (
+    Commit | Reveal | Share | Confirm | Complaint | ElectionKey | Roll | Client | Open | Batch | Replace | Incident
+    | Cancel | Close | PaperRoll | PaperResult | TallyIntent | PartialDecryption | Result | Minutes | Purge
+)  # fmt: skip

@@ -1,0 +1,63 @@
+"""What one pass over a log has noted so far, and the chapters that it feeds.
+
+Decides nothing. The engine moves the walk on, `handlers` note what single entries say, `conclusions` draw from it
+what only the whole log shows.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from stembus.audit.formats.entry_bodies import ElectionKey
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.source import Place
+from stembus.audit.state_machine import Order
+from stembus.audit.verify.ballots import BallotChecker
+from stembus.audit.verify.ceremony import CeremonyCheck
+from stembus.audit.verify.index import Index
+from stembus.audit.verify.report import Report
+from stembus.audit.verify.roll import RollCheck
+from stembus.audit.verify.stream import LogStream
+from stembus.audit.verify.tally import TallyCheck
+
+
+@dataclass
+class Walk:
+    """`roots` are the tree's roots by size, where an entry that is no ballot ends; `required` the sizes whose
+    checkpoint must be there, with what ends there; `struck` the length of the paper roll."""
+
+    source: Place
+    stream: LogStream
+    manifest_raw: bytes
+    manifest: Manifest
+    referendum: bytes
+    report: Report
+    index: Index
+    executor: Executor | None
+    order: Order = field(default_factory=Order)
+    roots: dict[int, bytes] = field(default_factory=dict)
+    required: dict[int, str] = field(default_factory=dict)
+    batch_ends: list[int] = field(default_factory=list)
+    opened: int | None = None
+    closed: int | None = None
+    election_key: tuple[bytes, ElectionKey] | None = None
+    ballots: BallotChecker | None = None
+    struck: int = 0
+    documents: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.order.start(self.manifest)
+        self.ceremony = CeremonyCheck(self.manifest, self.referendum, self.report)
+        self.roll = RollCheck(self.source, self.manifest, self.referendum, self.index, self.report)
+        self.tally = TallyCheck(self.manifest, self.referendum, self.report)
+        self.note_root()
+
+    def note_root(self) -> None:
+        self.roots[self.stream.frontier.size] = self.stream.frontier.root()
+
+    def end_batch(self) -> None:
+        size = self.stream.frontier.size
+        self.note_root()
+        self.batch_ends.append(size)
+        self.required[size] = f"batch {self.order.batches}"
