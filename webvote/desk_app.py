@@ -63,78 +63,92 @@ def create_desk_app(desk: HelpDesk, manifest: Manifest, secret: bytes, path: str
     harden(app, POLICY, 4 * 1024)
     same_origin(app)
     choose_language(app, manifest)
-    _add_views(app, desk)
+    _Pages(desk).add_to(app)
+    app.add_url_rule("/", "root", _to_start)
+    app.register_error_handler(BallotError, _refused)
+    app.register_error_handler(RateLimitExceeded, _too_often)
+    app.register_error_handler(HTTPException, _standard)
+    app.register_error_handler(Exception, _broken)
     return app
 
 
-def _add_views(app: Flask, desk: HelpDesk) -> None:
-    # Counted by name and only when refused. Who floods a name keeps that officer out for a minute; hence the town
-    # hall's own network.
-    limiter = Limiter(lambda: _field("name"), app=app, storage_uri="memory://")
+class _Pages:
+    """The views; each takes a form, asks the desk once, and shows what it says."""
 
-    def signed_in() -> Officer:
+    def __init__(self, desk: HelpDesk) -> None:
+        self._desk = desk
+
+    def add_to(self, app: Flask) -> None:
+        # Counted by name and only when refused. Who floods a name keeps that officer out for a minute; hence the town
+        # hall's own network.
+        limiter = Limiter(lambda: _field("name"), app=app, storage_uri="memory://")
+        one = limiter.limit(SIGN_INS, deduct_when=_was_refused)
+        together = limiter.limit(ALL_SIGN_INS, key_func=lambda: "all", deduct_when=_was_refused)
+        app.add_url_rule("/<language>/", "start", self.start)
+        app.add_url_rule("/<language>/sign-in", "sign_in", one(together(self.sign_in)), methods=["POST"])
+        app.add_url_rule("/<language>/sign-out", "sign_out", self.sign_out, methods=["POST"])
+        app.add_url_rule("/<language>/record", "record", self.record)
+        app.add_url_rule("/<language>/voter", "voter", self.voter, methods=["POST"])
+
+    def _signed_in(self) -> Officer:
+        """Raises SignInRefused."""
         if time.time() - session.get("since", 0) > LONGEST.total_seconds():
             raise SignInRefused("please sign in again")
-        return desk.resume(session.get("officer", ""), session.get("session", ""))
+        return self._desk.resume(session.get("officer", ""), session.get("session", ""))
 
-    @app.get("/")
-    def root() -> Answer:
-        return redirect(url_for("start"))
-
-    @app.get("/<language>/")
-    def start() -> str:
+    def start(self) -> str:
         try:
-            return _page(signed_in())
+            return _page(self._signed_in())
         except SignInRefused:
             return _page(None)
 
-    @app.post("/<language>/sign-in")
-    @limiter.limit(SIGN_INS, deduct_when=lambda response: response.status_code == 403)
-    @limiter.limit(ALL_SIGN_INS, key_func=lambda: "all", deduct_when=lambda response: response.status_code == 403)
-    def sign_in() -> Answer:
-        officer = desk.sign_in(_field("name"), _field("password"))
+    def sign_in(self) -> Answer:
+        officer = self._desk.sign_in(_field("name"), _field("password"))
         session.clear()
         session.permanent = True
         session.update(officer=officer.name, session=officer.session, since=int(time.time()))
         return redirect(url_for("start"), 303)
 
-    @app.post("/<language>/sign-out")
-    def sign_out() -> Answer:
+    def sign_out(self) -> Answer:
         with suppress(SignInRefused):
-            desk.sign_out(signed_in())
+            self._desk.sign_out(self._signed_in())
         session.clear()
         return redirect(url_for("start"), 303)
 
-    @app.get("/<language>/record")
-    def record() -> str:
-        return _page(signed_in(), actions=desk.actions())
+    def record(self) -> str:
+        return _page(self._signed_in(), actions=self._desk.actions())
 
-    @app.post("/<language>/voter")
-    def voter() -> str:
-        officer, number, action = signed_in(), _field("number"), _field("action")
+    def voter(self) -> str:
+        officer, number, action = self._signed_in(), _field("number"), _field("action")
         g.officer, g.number = officer, number
         if action == "unlock":
-            return _page(officer, number=number, standing=desk.unlock(officer, number), done=action)
+            return _page(officer, number=number, standing=self._desk.unlock(officer, number), done=action)
         if action == "strike-confirmed":
-            return _page(officer, number=number, standing=desk.strike(officer, number), done="strike")
+            return _page(officer, number=number, standing=self._desk.strike(officer, number), done="strike")
         if action not in ("look", "strike"):
             abort(400)
-        return _page(officer, number=number, standing=desk.look(officer, number), asking=action)
+        return _page(officer, number=number, standing=self._desk.look(officer, number), asking=action)
 
-    @app.errorhandler(BallotError)
-    def refused(error: BallotError) -> tuple[str, int]:
-        name, status = next(((n, s) for kind, n, s in PROBLEMS if isinstance(error, kind)), ("other", 400))
-        return _page(g.get("officer"), number=g.get("number", ""), problem=name), status
 
-    @app.errorhandler(RateLimitExceeded)
-    def too_often(error: RateLimitExceeded) -> tuple[str, int]:  # noqa: ARG001
-        return _page(None, problem="too-often"), 429
+def _to_start() -> Answer:
+    return redirect(url_for("start"))
 
-    app.register_error_handler(Exception, _broken)
 
-    @app.errorhandler(HTTPException)
-    def standard(error: HTTPException) -> tuple[str, int] | Response:
-        return render_template("desk_error.html", code=error.code), error.code or 500
+def _was_refused(response: Response) -> bool:
+    return response.status_code == 403
+
+
+def _refused(error: BallotError) -> tuple[str, int]:
+    name, status = next(((n, s) for kind, n, s in PROBLEMS if isinstance(error, kind)), ("other", 400))
+    return _page(g.get("officer"), number=g.get("number", ""), problem=name), status
+
+
+def _too_often(error: RateLimitExceeded) -> tuple[str, int]:  # noqa: ARG001
+    return _page(None, problem="too-often"), 429
+
+
+def _standard(error: HTTPException) -> tuple[str, int]:
+    return render_template("desk_error.html", code=error.code), error.code or 500
 
 
 def _broken(error: Exception) -> tuple[str, int]:

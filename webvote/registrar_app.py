@@ -48,27 +48,35 @@ def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
     harden(app, NO_PAGE, REQUEST_BYTES)
     allow_origin(app, origin_of(manifest.client.url))
     answer_errors(app)
+    views = _Views(registrar, bytes.fromhex(manifest.box.key))
     limiter = Limiter(_credential, app=app, storage_uri="memory://", headers_enabled=False)
     # Counted by letter, and only when its own code signed: nobody can use up a stranger's tries.
-    tries = limiter.shared_limit(TRIES, "letter", deduct_when=lambda response: response.status_code not in (400, 404))
+    tries = limiter.shared_limit(TRIES, "letter", deduct_when=_was_signed)
+    app.add_url_rule("/check", "check", tries(views.check), methods=["POST"])
+    app.add_url_rule("/token", "token", tries(views.token), methods=["POST"])
+    app.add_url_rule("/statement", "statement", views.statement, methods=["POST"])
+    return app
 
-    @app.post("/check")
-    @tries
-    def check() -> Response:
-        registrar.check(parse_request(request.get_data()))
+
+class _Views:
+    def __init__(self, registrar: Registrar, box_key: bytes) -> None:
+        self._registrar = registrar
+        self._box_key = box_key
+
+    def check(self) -> Response:
+        self._registrar.check(parse_request(request.get_data()))
         return Response(status=204)
 
-    @app.post("/token")
-    @tries
-    def token() -> Response:
-        return jsonify({"signature": registrar.issue(parse_request(request.get_data())).hex()})
+    def token(self) -> Response:
+        return jsonify({"signature": self._registrar.issue(parse_request(request.get_data())).hex()})
 
-    @app.post("/statement")
-    def statement() -> Response:
-        box_key = bytes.fromhex(manifest.box.key)
-        asking = parse_asking(request.get_data(), registrar.referendum, registrar.number, box_key)
+    def statement(self) -> Response:
+        """Answers the ballot box, as JSON."""
+        registrar = self._registrar
+        asking = parse_asking(request.get_data(), registrar.referendum, registrar.number, self._box_key)
+        answer: object
         if asking.what == "count":
-            answer: object = registrar.count_statement(asking.batch)
+            answer = registrar.count_statement(asking.batch)
         elif asking.what == "struck":
             answer = [key.hex() for key in registrar.struck()]
         else:
@@ -76,7 +84,9 @@ def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
             answer = Closing(issuance, [line.line() for line in issued])
         return Response(msgspec.json.encode(answer), mimetype="application/json")
 
-    return app
+
+def _was_signed(response: Response) -> bool:
+    return response.status_code not in (400, 404)
 
 
 def _credential() -> str:

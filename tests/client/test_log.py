@@ -15,7 +15,7 @@ from stembus.audit.formats.receipt import check_receipt, parse_receipt
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log_view import read_log
 from stembus.audit.verify.setup import SetupInvalid, load_setup
-from stembus.webvote.site.log_summary import Follower
+from stembus.webvote.site.log_summary import SummaryReader
 from tests.client.conftest import Client, Published, Refused
 from tests.conftest import Finished
 from tests.tampered.forge import Forge, load_parts, new_forge
@@ -235,7 +235,7 @@ def test_no_request_says_which_ballot_is_looked_for(finished_log: Published) -> 
 
 def test_signposts_shorten_the_way_and_false_ones_change_nothing(finished_log: Published) -> None:
     setup = load_setup(FolderPlace(finished_log.folder), finished_log.referendum)
-    headers = [[number, index] for number, index in Follower(finished_log.folder).now().batches]
+    headers = [[number, index] for number, index in SummaryReader(finished_log.folder).now().batches]
     (_, first), (_, second) = headers
     other = [[[2, first]], [[1, second]], [[2, second + 1]], [[1, 0]], [[2, 3]], [[2, 10**9]], [[2, -1]], [[9, first]]]
     for batch, index, raw in _ballots(finished_log):

@@ -16,7 +16,7 @@ from stembus.scripts.rehearsal.referendum import Rehearsal
 from stembus.webvote.box_app import create_box_app
 from stembus.webvote.registrar_app import create_registrar_app
 from stembus.webvote.site.app import create_site_app
-from stembus.webvote.site.log_summary import Follower
+from stembus.webvote.site.log_summary import SummaryReader
 from tests.conftest import Finished
 
 
@@ -197,7 +197,7 @@ def test_the_bundle_is_downloaded_whole_and_verifies(finished: Finished, tmp_pat
 
 def test_signposts_name_the_batch_or_the_last_before_it(finished: Finished) -> None:
     client = create_site_app(finished.public).test_client()
-    first, second = Follower(finished.public).now().batches
+    first, second = SummaryReader(finished.public).now().batches
     answers = [client.get(f"/batches/{number}").json for number in (0, 1, 2, 3, 999)]
     assert answers == [[], [list(first)], [list(second)], [list(second)], [list(second)]]
     assert client.get("/batches/-1").status_code == 404

@@ -24,7 +24,7 @@ _TRIES = 3
 
 
 @dataclass(frozen=True)
-class Published:
+class LogSummary:
     """A log's public story at one size."""
 
     size: int
@@ -43,15 +43,15 @@ class Published:
     documents: tuple[str, ...] = ()
 
 
-class Follower:
+class SummaryReader:
     """Reads a published folder once, and after that only what is new. Safe to share between threads."""
 
     def __init__(self, public: Path) -> None:
         self._place = FolderPlace(public)
         self._lock = threading.Lock()
-        self._last: Published | None = None
+        self._last: LogSummary | None = None
 
-    def now(self) -> Published:
+    def now(self) -> LogSummary:
         """Raises AuditError for a log that cannot be read."""
         for _ in range(_TRIES - 1):
             try:
@@ -60,7 +60,7 @@ class Follower:
                 continue  # files of an outgrown head go while they are read
         return self._read()
 
-    def _read(self) -> Published:
+    def _read(self) -> LogSummary:
         # The head is read under the lock: a thread with an older one would take the log for one that went back.
         with self._lock:
             head = parse_checkpoint(self._place.read("checkpoint", bounds.CHECKPOINT_BYTES))
@@ -72,10 +72,10 @@ class Follower:
         return last
 
 
-def _read_on(reader: TileReader, known: Published | None, root: bytes) -> Published:
+def _read_on(reader: TileReader, known: LogSummary | None, root: bytes) -> LogSummary:
     if known is None:
         raw = reader.entry(0)
-        known = Published(1, root, referendum_id(raw).hex(), parse_manifest(raw))
+        known = LogSummary(1, root, referendum_id(raw).hex(), parse_manifest(raw))
     index = known.size
     while index < reader.size:
         body = parse_entry(reader.entry(index)).body

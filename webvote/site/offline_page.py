@@ -18,7 +18,7 @@ from stembus.audit.log.tiles import bundle_widths, encode_bundle, tile_path
 from stembus.webvote.static_files import STATIC
 
 
-def saved_parts(public: Path, opening: int) -> dict[str, object]:
+def offline_parts(public: Path, opening: int) -> dict[str, object]:
     """What the template fills in; `opening` is the log's size right after its entry `open`. Raises AuditError."""
     script = (STATIC / "client" / "check.js").read_text(encoding="utf-8")
     style = (STATIC / "style.css").read_text(encoding="utf-8")

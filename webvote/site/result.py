@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stembus.webvote.site.log_summary import Published
+from stembus.webvote.site.log_summary import LogSummary
 
 WIDTH = 340
 
@@ -27,7 +27,7 @@ class Chart:
     bars: tuple[Bar, ...]
 
 
-def charts(published: Published, language: str) -> list[Chart]:
+def charts(published: LogSummary, language: str) -> list[Chart]:
     """Empty before the tally, and where nothing was counted."""
     if published.result is None:
         return []

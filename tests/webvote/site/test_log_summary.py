@@ -10,7 +10,7 @@ import pytest
 
 from stembus.audit.errors import AuditError
 from stembus.scripts.rehearsal.referendum import Rehearsal
-from stembus.webvote.site.log_summary import Follower
+from stembus.webvote.site.log_summary import SummaryReader
 from tests.conftest import Finished
 
 
@@ -31,25 +31,25 @@ def grow(rehearsal: Rehearsal, letters: list[tuple[str, str]]) -> None:
 
 def test_what_was_read_on_is_what_is_read_afresh(growing: Rehearsal, opened: Finished) -> None:
     public = growing.office.public
-    follower = Follower(public)
+    follower = SummaryReader(public)
     assert (follower.now().phase, follower.now().ballots) == ("open", 0)
     opening = follower.now().opening
     for number in range(1, 4):
         grow(growing, opened.letters[3 * number : 3 * number + 3])
-        assert follower.now() == Follower(public).now()
+        assert follower.now() == SummaryReader(public).now()
         assert follower.now().ballots == 3 * number
         assert [batch for batch, _ in follower.now().batches] == list(range(1, number + 1))
     growing.close()
     growing.tally()
     last = follower.now()
-    assert last == Follower(public).now()
+    assert last == SummaryReader(public).now()
     assert (last.phase, last.opening, last.result is not None) == ("tallied", opening, True)
 
 
 def test_only_new_entries_are_read(growing: Rehearsal, opened: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     from stembus.audit.log.tile_reader import TileReader
 
-    follower = Follower(growing.office.public)
+    follower = SummaryReader(growing.office.public)
     size = follower.now().size
     read: list[int] = []
     entry = TileReader.entry
@@ -64,7 +64,7 @@ def test_only_new_entries_are_read(growing: Rehearsal, opened: Finished, monkeyp
 
 
 def test_readers_while_the_log_grows_never_see_half_a_step(growing: Rehearsal, opened: Finished) -> None:
-    follower, stop = Follower(growing.office.public), threading.Event()
+    follower, stop = SummaryReader(growing.office.public), threading.Event()
     seen: list[int] = []
     faults: list[Exception] = []
 
@@ -94,7 +94,7 @@ def test_a_log_that_went_back_is_read_from_its_beginning(growing: Rehearsal, ope
     public, copy = growing.office.public, tmp_path / "before"
     shutil.copytree(public, copy)
     grow(growing, opened.letters[:3])
-    follower = Follower(public)
+    follower = SummaryReader(public)
     assert follower.now().ballots == 3
     shutil.rmtree(public)
     shutil.copytree(copy, public)
