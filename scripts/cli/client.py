@@ -27,7 +27,7 @@ from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.source import open_place
 from stembus.audit.log_view import LogView, read_log
 from stembus.ballot.office.office import NotReady, Office
-from stembus.scripts.cli.office import settle
+from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.shell import DIRECTORY, fail, next_step, open_office, say
 from stembus.webvote.csp import voting_policy
 from stembus.webvote.static_files import STATIC, static_hashes

@@ -15,20 +15,12 @@ from stembus.audit.verify import verify
 from stembus.audit.verify.report import EXIT_FAULT
 from stembus.audit.verify.roll import paper_problem
 from stembus.ballot.errors import TooEarly
-from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.office.office import NotReady, Office
+from stembus.scripts.cli.log_steps import elect, settle
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, progress, say, serve_office
 from stembus.tally.combine import make_result_body
 
 TEXT = click.option("--text", multiple=True, required=True, metavar="LANG=TEXT", help="Once for each language.")
-
-
-def settle(log: LogWriter) -> bool:
-    """Asks witnesses for the head's cosignatures, and says so when they are missing."""
-    if log.cosign():
-        return True
-    say("a quorum of witnesses has not seen this step yet: nothing can follow it; run the same command again")
-    return False
 
 
 @click.command("open")
@@ -276,7 +268,5 @@ def submit(directory: Path, files: tuple[Path, ...]) -> None:
             continue
         log.append([entry])
         say(f"logged: {path}")
-    from stembus.scripts.cli.trustee import _elect
-
     if log.order.phase.value == "ceremony":
-        _elect(office)
+        elect(office)

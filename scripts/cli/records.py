@@ -15,7 +15,7 @@ import click
 from stembus.audit.durable import write_durably
 from stembus.audit.formats.entry_bodies import Minutes, Purge
 from stembus.ballot.office.office import NotReady
-from stembus.scripts.cli.office import settle
+from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 
 DOCUMENTS = "documents"

@@ -9,9 +9,7 @@ from __future__ import annotations
 import csv
 import os
 import sys
-import time
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -26,7 +24,6 @@ from stembus.scripts.shell import fail, say, serve_office
 if TYPE_CHECKING:
     from stembus.ballot.office.services import ServedOffice
 
-LETTERS = 40
 PASSPHRASE = "rehearsal"  # noqa: S105 - stated in the open
 ZONE = "Europe/Brussels"  # the pages' own
 OFFICER, DESK_PASSWORD = "officer", "rehearsal-desk"
@@ -87,6 +84,9 @@ def _make_fresh(directory: Path, minutes: int, port: int) -> None:
     if directory.is_dir() and any(directory.iterdir()):
         fail(f"{directory} is not empty and holds no referendum", "name a folder that does not exist yet")
     say("making a rehearsal: register, keys, letters ...")
+    # Needs the server parts, which are known to be there by now.
+    from stembus.scripts.rehearsal.local import make_rehearsal
+
     make_rehearsal(directory, minutes, port)
 
 
@@ -98,51 +98,6 @@ def _demand_local(manifest: Manifest) -> None:
     if len(hosts) != 1 or next(iter(hosts))[0] not in ("127.0.0.1", "localhost"):
         hint = "in the draft of a local one: http://127.0.0.1:8750, with /box and /registrar/1 for the services"
         fail(f"this referendum belongs to {', '.join(addresses)}, not to this machine alone", hint)
-
-
-def make_rehearsal(
-    directory: Path,
-    minutes: int,
-    port: int,
-    letters: int = LETTERS,
-    registrar_url: str = "",
-    box_url: str = "",
-    change: Callable[[str], str] = lambda draft: draft,
-) -> None:
-    """A referendum on the real clock, open from now on: batches of one ballot, floor one. Registrar and box are
-    at `port` as well unless they have addresses of their own; `change` has the last word on the draft."""
-    from stembus.scripts.rehearsal.made_up_register import write_register
-    from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
-
-    now = int(time.time())
-    opens = datetime.fromtimestamp(now, UTC).isoformat()
-    closes = datetime.fromtimestamp(now, UTC) + timedelta(minutes=minutes)
-    values: dict[str, object] = {
-        "clock": "real",
-        "opens": opens,
-        "closes": closes.isoformat(),
-        "floor": 1,
-        "batch_seconds": 0,
-        "batch_tokens": 1,
-        "quiet_seconds": 0,
-    }
-    draft = demo_draft(letters, 1, **values)
-    base = f"http://127.0.0.1:{port}"
-    draft = draft.replace("https://registrar.example.org", registrar_url or f"{base}/registrar/1")
-    draft = draft.replace("https://box.example.org", box_url or f"{base}/box")
-    draft = draft.replace("https://vote.example.org", base)
-    directory.mkdir(parents=True, exist_ok=True)
-    rehearsal = Rehearsal(directory, start=now)
-    rehearsal.keys()
-    rehearsal.define(change(draft.replace("grace_seconds = 300", "grace_seconds = 0  ")))
-    rehearsal.ceremony()
-    register = directory / "register.csv"
-    write_register(register, letters, date(2019, 10, 14), 1)
-    rehearsal.import_roll(register)
-    rehearsal.credentials()
-    rehearsal.open()
-    with (directory / "voters.csv").open("w", encoding="ascii", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rehearsal.letters(register))
 
 
 def _announce(directory: Path, url: str, office: ServedOffice) -> None:

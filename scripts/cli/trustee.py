@@ -10,10 +10,11 @@ import click
 from stembus.audit.durable import write_durably
 from stembus.audit.log.source import open_place
 from stembus.ballot.office.office import Office
+from stembus.scripts.cli.log_steps import elect
 from stembus.scripts.cli.setup import make_key
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 from stembus.tally.key_file import parse_trustee_key
-from stembus.tally.trustee import Trustee, make_election_key
+from stembus.tally.trustee import Trustee
 
 NUMBER = click.option("--number", default=1, show_default=True, help="Which trustee.")
 PLACE = click.option("--place", help="The published log, if it is not DIR/public: folder, zip or address.")
@@ -82,23 +83,13 @@ def _step(name: str, help_text: str, following: str, act: Callable[[Trustee], by
         made = act(person)
         logged = _deliver(office, made if isinstance(made, list) else [made], out, f"trustee-{number}-{name}")
         if logged and name == "confirm":
-            _elect(office)
+            elect(office)
         next_step(following)
 
 
 def again(person: Trustee) -> bytes:
     """A new attempt of the ceremony."""
     return person.commit(new_attempt=True)
-
-
-def _elect(office: Office) -> None:
-    """The last confirmation makes the election key."""
-    log = office.log()
-    if len(log.order.confirmed) == log.order.trustees:
-        from stembus.audit.log_view import read_log
-
-        log.append([make_election_key(read_log(open_place(str(office.public))))])
-        say("logged: the election key; all trustees have confirmed it")
 
 
 _step("commit", "Step 1: commit to a share of the key, without showing it.", "reveal, once all have", Trustee.commit)

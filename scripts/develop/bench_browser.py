@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from stembus.ballot.office.services import ServedOffice
-from stembus.scripts.cli.serve import make_rehearsal
+from stembus.scripts.rehearsal.local import make_rehearsal
 
 STATIC = Path(__file__).parents[2] / "webvote" / "static" / "client"
 SLOWER = 6

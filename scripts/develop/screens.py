@@ -16,7 +16,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from stembus.ballot.office.services import ServedOffice
-from stembus.scripts.cli.serve import make_rehearsal
+from stembus.scripts.rehearsal.local import make_rehearsal
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from stembus.webvote.run.single_process import Together
 

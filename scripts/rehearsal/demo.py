@@ -22,7 +22,7 @@ import click
 
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import Report, verify
-from stembus.scripts.cli.audit import print_result
+from stembus.scripts.report_text import print_result
 from stembus.scripts.shell import fail, progress, say, server_parts
 
 NO_SHARE = 5632 / 9880

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from stembus.ballot.office.services import ServedOffice
-from stembus.scripts.cli.serve import make_rehearsal
+from stembus.scripts.rehearsal.local import make_rehearsal
 from stembus.webvote.run.single_process import Together
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stembus.scripts.cli.desk import desk
-from stembus.scripts.cli.serve import make_rehearsal, serve
+from stembus.scripts.cli.serve import serve
+from stembus.scripts.rehearsal.local import make_rehearsal
 from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
 from stembus.scripts.shell import CalmGroup
 from tests.browser.conftest import free_port

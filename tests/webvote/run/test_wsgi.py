@@ -20,7 +20,7 @@ import pytest
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.ballot.office.settings import SettingsInvalid, load_settings
-from stembus.scripts.cli.serve import make_rehearsal
+from stembus.scripts.rehearsal.local import make_rehearsal
 from stembus.webvote.run.wsgi import APP_LOAD_ERROR, site
 from tests.browser.conftest import free_port
 

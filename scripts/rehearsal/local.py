@@ -1,0 +1,59 @@
+"""A rehearsal at a local address, open from now on: what `stembus serve --fresh`, screens and browser tests vote in.
+
+Decides its draft: the real clock, batches of one ballot, a floor of one.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from stembus.scripts.rehearsal.made_up_register import write_register
+from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
+
+LETTERS = 40
+
+
+def make_rehearsal(
+    directory: Path,
+    minutes: int,
+    port: int,
+    letters: int = LETTERS,
+    registrar_url: str = "",
+    box_url: str = "",
+    change: Callable[[str], str] = lambda draft: draft,
+) -> None:
+    """A referendum on the real clock, open from now on: batches of one ballot, floor one. Registrar and box are
+    at `port` as well unless they have addresses of their own; `change` has the last word on the draft."""
+    now = int(time.time())
+    opens = datetime.fromtimestamp(now, UTC).isoformat()
+    closes = datetime.fromtimestamp(now, UTC) + timedelta(minutes=minutes)
+    values: dict[str, object] = {
+        "clock": "real",
+        "opens": opens,
+        "closes": closes.isoformat(),
+        "floor": 1,
+        "batch_seconds": 0,
+        "batch_tokens": 1,
+        "quiet_seconds": 0,
+    }
+    draft = demo_draft(letters, 1, **values)
+    base = f"http://127.0.0.1:{port}"
+    draft = draft.replace("https://registrar.example.org", registrar_url or f"{base}/registrar/1")
+    draft = draft.replace("https://box.example.org", box_url or f"{base}/box")
+    draft = draft.replace("https://vote.example.org", base)
+    directory.mkdir(parents=True, exist_ok=True)
+    rehearsal = Rehearsal(directory, start=now)
+    rehearsal.keys()
+    rehearsal.define(change(draft.replace("grace_seconds = 300", "grace_seconds = 0  ")))
+    rehearsal.ceremony()
+    register = directory / "register.csv"
+    write_register(register, letters, date(2019, 10, 14), 1)
+    rehearsal.import_roll(register)
+    rehearsal.credentials()
+    rehearsal.open()
+    with (directory / "voters.csv").open("w", encoding="ascii", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rehearsal.letters(register))

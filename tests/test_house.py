@@ -1,0 +1,118 @@
+"""The house keeps its own rules: every room is looked at, arrows run one way, files stay short, openings hand on."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("crypto", "audit", "ballot", "tally", "webvote", "scripts")
+LONGEST = 300
+
+
+def sources(suffix: str = ".py") -> list[Path]:
+    found = [path for room in ROOMS for path in (ROOT / room).rglob(f"*{suffix}")]
+    return [path for path in found if "node_modules" not in path.parts]
+
+
+def test_no_file_of_the_product_is_longer_than_it_should_be() -> None:
+    files = sources() + sources(".ts")
+    assert len(files) > 150
+    long = {str(path.relative_to(ROOT)): n for path in files if (n := len(path.read_text().splitlines())) > LONGEST}
+    assert long == {}
+
+
+def test_every_file_opens_with_what_it_is() -> None:
+    silent = [path for path in sources() if path.read_text() and not ast.get_docstring(ast.parse(path.read_text()))]
+    assert silent == []
+
+
+def test_a_packages_opening_only_hands_names_on() -> None:
+    for path in sources():
+        if path.name == "__init__.py":
+            kinds = {type(node) for node in ast.parse(path.read_text()).body}
+            assert kinds <= {ast.Expr, ast.ImportFrom, ast.Assign}, path
+
+
+def link_tree(into: Path, packages: Path) -> None:
+    """What `make walls` makes, of other packages."""
+    (into / "stembus").mkdir(parents=True)
+    for room in ROOMS:
+        (into / "stembus" / room).symlink_to(packages / room)
+    for name in ("__init__.py", "py.typed"):
+        (into / "stembus" / name).symlink_to(ROOT / "stembus" / name)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All packages, to plant faults in; and a tree of links to them."""
+    folder = tmp_path_factory.mktemp("house")
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    link_tree(folder / ".walls", folder)
+    return folder
+
+
+def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name(program)), *arguments]
+    return subprocess.run(command, cwd=folder / ".walls", capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("crypto/group.py", "import stembus.audit.bounds"),
+        ("audit/log/merkle.py", "import stembus.audit.formats.manifest"),
+        ("audit/formats/entries.py", "import stembus.audit.verify.report"),
+        ("ballot/issuance/registrar.py", "import stembus.ballot.box.ballot_box"),
+        ("ballot/box/ballot_box.py", "import stembus.ballot.issuance.registrar"),
+        ("tally/count.py", "import stembus.ballot.errors"),
+        ("ballot/voter/session.py", "import flask"),
+        ("audit/verify/engine.py", "import sqlalchemy"),
+    ],
+)
+def test_an_arrow_that_runs_back_is_found(copy: Path, file: str, line: str) -> None:
+    target = copy / file
+    before = target.read_text()
+    target.write_text(f"{before}\n{line}  # noqa\n")
+    try:
+        done = run(copy, "lint-imports", "--config", "../pyproject.toml", "--no-cache")
+    finally:
+        target.write_text(before)
+    assert done.returncode == 1, done.stdout
+    assert re.search("[1-9] broken", done.stdout), done.stdout
+
+
+def test_without_a_planted_arrow_the_copy_is_sound(copy: Path) -> None:
+    done = run(copy, "lint-imports", "--config", "../pyproject.toml", "--no-cache")
+    assert done.returncode == 0, done.stdout
+
+
+def test_types_are_checked_in_every_room(tmp_path: Path) -> None:
+    """mypy looks through the links: a fault in any room is found, and no room is passed over in silence."""
+    for room in ROOMS:
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "__init__.py").touch()
+        (tmp_path / room / "fault.py").write_text('count: int = "one"\n')
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    link_tree(tmp_path / ".walls", tmp_path)
+    done = run(tmp_path, "mypy", "--config-file", "../pyproject.toml")
+    assert done.returncode == 1
+    for room in ROOMS:
+        assert f"stembus/{room}/fault.py:1" in done.stdout
+
+
+def test_a_bare_import_is_refused(tmp_path: Path) -> None:
+    """It would make a second copy of every class beside the one that `stembus.` names."""
+    for room in ROOMS:
+        code = f"import {room}\n\nprint({room})\n"
+        command = [str(Path(sys.executable).with_name("ruff")), "check", "--config", str(ROOT / "pyproject.toml"), "-"]
+        done = subprocess.run(command, input=code, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert "TID251" in done.stdout, done.stdout + done.stderr
