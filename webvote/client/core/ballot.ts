@@ -30,7 +30,8 @@ export function checkChoice(context: BallotContext, choice: Choice): number[] {
   if (choice.length !== context.questions.length) refuse("one answer for each question");
   return context.questions.flatMap(([options, most], number) => {
     const chosen = choice[number] ?? [];
-    if (new Set(chosen).size !== chosen.length || chosen.some((k) => !Number.isInteger(k) || k < 0 || k >= options)) refuse("no such option");
+    if (new Set(chosen).size !== chosen.length || chosen.some((k) => !Number.isInteger(k) || k < 0 || k >= options))
+      refuse("no such option");
     if (chosen.length > most) refuse("too many options");
     return Array.from({ length: options }, (_, option) => Number(chosen.includes(option)));
   });
@@ -113,7 +114,9 @@ export function buildBody(context: BallotContext, commitment: Uint8Array, choice
     return { item, witness: commit(context.jointKey, item, shape.maximum, next) };
   });
   const ciphertexts = concat(...items.flatMap((item) => [pointBytes(item.nonce), pointBytes(item.blinded)]));
-  const commitments = concat(...proven.flatMap(({ witness }) => witness.commitments.flatMap((pair) => pair.map(pointBytes))));
+  const commitments = concat(
+    ...proven.flatMap(({ witness }) => witness.commitments.flatMap((pair) => pair.map(pointBytes))),
+  );
   const challenges = context.challenges(commitment, ciphertexts, commitments);
   const scalars = proven.map(({ item, witness }, k) => respond(witness, item, challenges[k] ?? 0n));
   return concat(commitment, ciphertexts, commitments, ...scalars);
@@ -135,7 +138,8 @@ export function rebuildId(context: BallotContext, commitment: Uint8Array, choice
 /** The cast ballot. The caller lets the seed go, and has never tested this body. */
 export function signBallot(context: BallotContext, pass: VotingPass, prepared: PreparedBallot, seq: number): Bytes {
   const signatures = pass.signatures.filter((signature) => signature !== null);
-  if (signatures.length !== context.registrars.length) throw new ClientError("pass-damaged", "a registrar's signature is missing");
+  if (signatures.length !== context.registrars.length)
+    throw new ClientError("pass-damaged", "a registrar's signature is missing");
   const unsigned = concat(Uint8Array.of(1), prepared.body, prepared.nonce, tokenPublic(pass), ...signatures, u32(seq));
   return concat(unsigned, schnorr.sign(context.castDigest(unsigned), pass.tokenSecret));
 }
@@ -143,7 +147,8 @@ export function signBallot(context: BallotContext, pass: VotingPass, prepared: P
 /** The turn that a ballot of this pass takes. With it a box shows that somebody with the same pass has cast before;
  * its bare word proves nothing. Throws turn-unproven. */
 export function turnOf(context: BallotContext, pass: VotingPass, raw: Uint8Array): number {
-  const own = raw.length === context.castBytes && equal(context.tokenOf(raw), tokenPublic(pass)) && context.signedByToken(raw);
+  const own =
+    raw.length === context.castBytes && equal(context.tokenOf(raw), tokenPublic(pass)) && context.signedByToken(raw);
   if (!own) throw new ClientError("turn-unproven");
   return context.seqOf(raw);
 }

@@ -24,7 +24,8 @@ export function parseSpki(spki: Uint8Array): bigint {
   const end = SPKI_HEAD.length + MODULUS_BYTES;
   const modulus = toBig(spki.slice(SPKI_HEAD.length, end));
   const framed = equal(spki.slice(0, SPKI_HEAD.length), SPKI_HEAD) && equal(spki.slice(end), SPKI_TAIL);
-  if (!framed || modulus >> 3071n !== 1n || modulus % 2n === 0n) throw new ClientError("encoding", "not an RSA key of 3072 bit");
+  if (!framed || modulus >> 3071n !== 1n || modulus % 2n === 0n)
+    throw new ClientError("encoding", "not an RSA key of 3072 bit");
   return modulus;
 }
 
@@ -38,7 +39,9 @@ async function pssEncode(message: Uint8Array, salt: Uint8Array): Promise<Uint8Ar
   const width = MODULUS_BYTES - HASH_BYTES - 1;
   const counters = Array.from({ length: Math.ceil(width / HASH_BYTES) }, (_, i) => sha384(digest, u32(i)));
   const mask = concat(...(await Promise.all(counters)));
-  const block = concat(new Uint8Array(width - SALT_BYTES - 1), Uint8Array.of(1), salt).map((byte, i) => byte ^ (mask[i] ?? 0));
+  const block = concat(new Uint8Array(width - SALT_BYTES - 1), Uint8Array.of(1), salt).map(
+    (byte, i) => byte ^ (mask[i] ?? 0),
+  );
   return concat(Uint8Array.of((block[0] ?? 0) & 0x7f), block.slice(1), digest, Uint8Array.of(0xbc));
 }
 
@@ -78,10 +81,16 @@ export async function blind(spki: Uint8Array, message: Uint8Array): Promise<Blin
 }
 
 /** RFC 9474, section 4.4. Throws `signature-invalid`. */
-export async function finalize(spki: Uint8Array, message: Uint8Array, answer: Uint8Array, inverse: bigint): Promise<Bytes> {
+export async function finalize(
+  spki: Uint8Array,
+  message: Uint8Array,
+  answer: Uint8Array,
+  inverse: bigint,
+): Promise<Bytes> {
   const n = parseSpki(spki);
   const value = toBig(answer);
-  if (answer.length !== MODULUS_BYTES || value >= n) throw new ClientError("signature-invalid", "not below the modulus");
+  if (answer.length !== MODULUS_BYTES || value >= n)
+    throw new ClientError("signature-invalid", "not below the modulus");
   const signature = fromBig((value * inverse) % n, MODULUS_BYTES);
   if (!(await verifyBlind(spki, message, signature))) throw new ClientError("signature-invalid", "does not verify");
   return signature;
@@ -89,6 +98,8 @@ export async function finalize(spki: Uint8Array, message: Uint8Array, answer: Ui
 
 /** RFC 9474, section 4.5. */
 export async function verifyBlind(spki: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
-  const key = await crypto.subtle.importKey("spki", spki.slice(), { name: "RSA-PSS", hash: "SHA-384" }, false, ["verify"]);
+  const key = await crypto.subtle.importKey("spki", spki.slice(), { name: "RSA-PSS", hash: "SHA-384" }, false, [
+    "verify",
+  ]);
   return crypto.subtle.verify({ name: "RSA-PSS", saltLength: SALT_BYTES }, key, signature.slice(), message.slice());
 }

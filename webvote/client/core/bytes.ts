@@ -16,7 +16,8 @@ export function hex(data: Uint8Array): string {
 
 /** Lower case, two digits a byte. Throws `encoding`. */
 export function fromHex(text: string): Bytes {
-  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) throw new ClientError("encoding", "not lower-case hexadecimal");
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text))
+    throw new ClientError("encoding", "not lower-case hexadecimal");
   return Uint8Array.from({ length: text.length / 2 }, (_, i) => parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }
 
@@ -44,7 +45,8 @@ export function concat(...parts: readonly Uint8Array[]): Bytes {
 }
 
 function bigEndian(value: number, width: number): Bytes {
-  if (!Number.isSafeInteger(value) || value < 0 || value >= 256 ** width) throw new RangeError(`${value} does not fit in ${width} bytes`);
+  if (!Number.isSafeInteger(value) || value < 0 || value >= 256 ** width)
+    throw new RangeError(`${value} does not fit in ${width} bytes`);
   return fromHex(value.toString(16).padStart(2 * width, "0"));
 }
 

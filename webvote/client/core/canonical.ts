@@ -13,7 +13,8 @@ function refuse(problem: string): never {
 /** The canonical text of a value. Throws `encoding` for what has none. */
 export function encodeCanonical(value: unknown): string {
   if (value === null || typeof value === "boolean") return String(value);
-  if (typeof value === "string") return /\p{Surrogate}/u.test(value) ? refuse("an unpaired surrogate") : JSON.stringify(value);
+  if (typeof value === "string")
+    return /\p{Surrogate}/u.test(value) ? refuse("an unpaired surrogate") : JSON.stringify(value);
   if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : refuse("not an integer");
   if (Array.isArray(value)) return `[${value.map(encodeCanonical).join(",")}]`;
   if (typeof value !== "object") return refuse("not JSON");
@@ -40,23 +41,32 @@ export type Reader<T> = (value: unknown) => T;
 export type Read<R> = R extends Reader<infer T> ? T : never;
 
 /** An object of exactly these fields. */
-export function record<F extends Readonly<Record<string, Reader<unknown>>>>(fields: F): Reader<{ readonly [K in keyof F]: Read<F[K]> }> {
+export function record<F extends Readonly<Record<string, Reader<unknown>>>>(
+  fields: F,
+): Reader<{ readonly [K in keyof F]: Read<F[K]> }> {
   const names = Object.keys(fields);
   return (value) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse("not an object");
     if (Object.keys(value).length !== names.length) return refuse("other fields");
     const given = value as Readonly<Record<string, unknown>>;
-    const read = names.map((name) => [name, Object.hasOwn(given, name) ? fields[name]?.(given[name]) : refuse(`no field ${name}`)]);
+    const read = names.map((name) => [
+      name,
+      Object.hasOwn(given, name) ? fields[name]?.(given[name]) : refuse(`no field ${name}`),
+    ]);
     return Object.fromEntries(read) as { readonly [K in keyof F]: Read<F[K]> };
   };
 }
 
 export function list<T>(item: Reader<T>, least = 0, most = Infinity): Reader<readonly T[]> {
-  return (value) => (Array.isArray(value) && value.length >= least && value.length <= most ? value.map(item) : refuse("not a list of the right length"));
+  return (value) =>
+    Array.isArray(value) && value.length >= least && value.length <= most
+      ? value.map(item)
+      : refuse("not a list of the right length");
 }
 
 export function integer(least: number, most: number): Reader<number> {
-  return (value) => (typeof value === "number" && value >= least && value <= most ? value : refuse("a number out of bounds"));
+  return (value) =>
+    typeof value === "number" && value >= least && value <= most ? value : refuse("a number out of bounds");
 }
 
 export function oneOf<const T>(...allowed: readonly T[]): Reader<T> {

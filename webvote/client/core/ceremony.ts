@@ -38,20 +38,36 @@ export class Ceremony {
     switch (entry.type) {
       case "commit": {
         const { attempt, trustee } = entry.body;
-        if (attempt === current.number + 1 && (current.void || current.confirms.size < n)) this.current = new Attempt(attempt);
+        if (attempt === current.number + 1 && (current.void || current.confirms.size < n))
+          this.current = new Attempt(attempt);
         return this.file(this.current.commits, trustee, entry.body, attempt, true);
       }
       case "reveal":
-        return this.file(current.reveals, entry.body.trustee, entry.body, entry.body.attempt, current.commits.size === n);
+        return this.file(
+          current.reveals,
+          entry.body.trustee,
+          entry.body,
+          entry.body.attempt,
+          current.commits.size === n,
+        );
       case "share": {
         const { sender, receiver, attempt } = entry.body;
-        need(receiver <= n && receiver !== sender && !current.shares.has(`${sender}/${receiver}`), "a share for nobody");
+        need(
+          receiver <= n && receiver !== sender && !current.shares.has(`${sender}/${receiver}`),
+          "a share for nobody",
+        );
         this.demandCurrent(attempt, sender, current.reveals.size === n);
         current.shares.set(`${sender}/${receiver}`, entry.body);
         return;
       }
       case "confirm":
-        return this.file(current.confirms, entry.body.trustee, entry.body, entry.body.attempt, current.reveals.size === n && current.shares.size === n * (n - 1));
+        return this.file(
+          current.confirms,
+          entry.body.trustee,
+          entry.body,
+          entry.body.attempt,
+          current.reveals.size === n && current.shares.size === n * (n - 1),
+        );
       case "complaint": {
         const { accuser, accused, attempt } = entry.body;
         this.demandCurrent(attempt, accuser, current.shares.has(`${accused}/${accuser}`));
@@ -65,7 +81,10 @@ export class Ceremony {
   }
 
   private demandCurrent(attempt: number, trustee: number, ready: boolean): void {
-    need(trustee <= this.trustees && attempt === this.current.number && !this.current.void && ready, "a message out of its turn");
+    need(
+      trustee <= this.trustees && attempt === this.current.number && !this.current.void && ready,
+      "a message out of its turn",
+    );
   }
 
   private file<T>(messages: Map<number, T>, trustee: number, body: T, attempt: number, ready: boolean): void {
@@ -76,17 +95,27 @@ export class Ceremony {
   /** That this is the one key which the confirmed attempt makes. */
   private conclude(key: Body<"election-key">): void {
     const { current, trustees: n } = this;
-    need(!current.void && current.confirms.size === n && key.attempt === current.number, "an election key that not all trustees confirmed");
+    need(
+      !current.void && current.confirms.size === n && key.attempt === current.number,
+      "an election key that not all trustees confirmed",
+    );
     const polynomials = [...ascending(current.reveals)].map((reveal) => this.checkReveal(reveal));
-    const columns = Array.from({ length: this.threshold }, (_, k) => sum(polynomials.map((points) => points[k] ?? IDENTITY)));
+    const columns = Array.from({ length: this.threshold }, (_, k) =>
+      sum(polynomials.map((points) => points[k] ?? IDENTITY)),
+    );
     const joint = columns[0] ?? IDENTITY;
     need(!joint.is0() && hex(pointBytes(joint)) === key.joint_key, "joint key");
-    const verification = Array.from({ length: n }, (_, j) => columns.reduceRight((total, point) => times(total, BigInt(j + 1)).add(point), IDENTITY));
+    const verification = Array.from({ length: n }, (_, j) =>
+      columns.reduceRight((total, point) => times(total, BigInt(j + 1)).add(point), IDENTITY),
+    );
     const same = verification.every((point, j) => !point.is0() && hex(pointBytes(point)) === key.verification_keys[j]);
     need(same && key.verification_keys.length === n, "verification key");
     need(hex(this.transcript()) === key.transcript, "another transcript");
     for (const confirm of current.confirms.values()) {
-      need(confirm.joint_key === key.joint_key && confirm.transcript === key.transcript, `trustee ${confirm.trustee} confirmed another key`);
+      need(
+        confirm.joint_key === key.joint_key && confirm.transcript === key.transcript,
+        `trustee ${confirm.trustee} confirmed another key`,
+      );
     }
   }
 
@@ -96,12 +125,18 @@ export class Ceremony {
     need(reveal.coefficients.length === this.threshold, `${who} reveals another number of points than due`);
     const coefficients = concat(...reveal.coefficients.map(fromHex));
     const bound = (tag: string): Transcript =>
-      Transcript.of(tag).add("referendum", this.referendum).addInt("attempt", reveal.attempt).addInt("trustee", reveal.trustee).add("coefficients", coefficients);
+      Transcript.of(tag)
+        .add("referendum", this.referendum)
+        .addInt("attempt", reveal.attempt)
+        .addInt("trustee", reveal.trustee)
+        .add("coefficients", coefficients);
     const commitment = this.current.commits.get(reveal.trustee)?.commitment;
     need(hex(bound("ceremony-commitment").digest()) === commitment, `${who} reveals what it did not commit to`);
     const points = reveal.coefficients.map((point) => pointFrom(fromHex(point)));
     const [first] = points;
-    const [challenge, response] = [reveal.proof_challenge, reveal.proof_response].map((scalar) => parseScalar(fromHex(scalar)));
+    const [challenge, response] = [reveal.proof_challenge, reveal.proof_response].map((scalar) =>
+      parseScalar(fromHex(scalar)),
+    );
     need(first !== undefined && challenge !== undefined && response !== undefined, `${who} reveals nothing`);
     const nonce = times(G, response).subtract(times(first, challenge));
     need(!nonce.is0(), `${who} reveals without proof`);

@@ -18,9 +18,14 @@ function checkSymbols(symbols: string): string {
 
 /** The 20 normalised symbols. Throws `code-length`, `code-symbol` or `code-typing`. */
 export function parseCode(typed: string): string {
-  const cleaned = typed.toUpperCase().replace(/[ \-\t\r\n]/g, "").replace(/O/g, "0").replace(/[IL]/g, "1");
+  const cleaned = typed
+    .toUpperCase()
+    .replace(/[ \-\t\r\n]/g, "")
+    .replace(/O/g, "0")
+    .replace(/[IL]/g, "1");
   const wrong = [...cleaned].find((symbol) => !ALPHABET.includes(symbol));
-  if ([...cleaned].length !== SYMBOLS + CHECK_SYMBOLS) throw new ClientError("code-length", `a code has ${SYMBOLS + CHECK_SYMBOLS} symbols`);
+  if ([...cleaned].length !== SYMBOLS + CHECK_SYMBOLS)
+    throw new ClientError("code-length", `a code has ${SYMBOLS + CHECK_SYMBOLS} symbols`);
   if (wrong !== undefined) throw new ClientError("code-symbol", `${wrong} does not occur in codes`);
   const symbols = cleaned.slice(0, SYMBOLS);
   if (checkSymbols(symbols) !== cleaned.slice(SYMBOLS)) throw new ClientError("code-typing");

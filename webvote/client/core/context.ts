@@ -36,7 +36,8 @@ export class BallotContext {
     const proofs: ProofShape[] = [];
     let first = 0;
     for (const [options, most] of questions) {
-      for (let index = first; index < first + options; index++) proofs.push({ first: index, last: index + 1, maximum: 1 });
+      for (let index = first; index < first + options; index++)
+        proofs.push({ first: index, last: index + 1, maximum: 1 });
       if (most < options) proofs.push({ first, last: first + options, maximum: most });
       first += options;
     }
@@ -74,7 +75,9 @@ export class BallotContext {
       .add("ciphertexts", ciphertexts)
       .add("commitments", commitments)
       .digest();
-    return this.proofs.map((_, position) => Transcript.of("ballot-challenge").add("statement", statement).addInt("position", position).scalar());
+    return this.proofs.map((_, position) =>
+      Transcript.of("ballot-challenge").add("statement", statement).addInt("position", position).scalar(),
+    );
   }
 
   /** What the token key signs: everything before the signature. */
@@ -102,7 +105,12 @@ export class BallotContext {
   }
 }
 
-export function contextOf(manifest: Manifest, referendum: Uint8Array, electionKeyRaw: Uint8Array, jointKey: string): BallotContext {
+export function contextOf(
+  manifest: Manifest,
+  referendum: Uint8Array,
+  electionKeyRaw: Uint8Array,
+  jointKey: string,
+): BallotContext {
   return new BallotContext(
     referendum,
     sha256(electionKeyRaw),

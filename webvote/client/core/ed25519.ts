@@ -40,7 +40,9 @@ export function verifyEd25519(key: Uint8Array, message: Uint8Array, signature: U
   if (response >= L) return false;
   try {
     const challenge = littleEndian(sha512(concat(commitment, key, message))) % L;
-    const expected = Curve.BASE.multiplyUnsafe(response).subtract(Curve.fromBytes(key, false).multiplyUnsafe(challenge));
+    const expected = Curve.BASE.multiplyUnsafe(response).subtract(
+      Curve.fromBytes(key, false).multiplyUnsafe(challenge),
+    );
     return equal(expected.toBytes(), commitment);
   } catch {
     return false;

@@ -2,8 +2,21 @@
 // Decides formats and signatures (docs/protocol.md, 3.6 and 5). Leaves the order of entries to `setup` and `ceremony`.
 import { fromHex, utf8 } from "./bytes.ts";
 import {
-  count, encodeCanonical, hash, index, integer, list, matching, parseCanonical, pointHex, record, signatureHex, text, texts,
-  type Read, type Reader,
+  count,
+  encodeCanonical,
+  hash,
+  index,
+  integer,
+  list,
+  matching,
+  parseCanonical,
+  pointHex,
+  record,
+  signatureHex,
+  text,
+  texts,
+  type Read,
+  type Reader,
 } from "./canonical.ts";
 import { verifyEd25519 } from "./ed25519.ts";
 import { ClientError } from "./errors.ts";
@@ -13,7 +26,13 @@ import { Transcript } from "./transcript.ts";
 const attempt = integer(1, 1000);
 const bodies = {
   commit: record({ attempt, commitment: hash, receiving_key: hash, trustee: index }),
-  reveal: record({ attempt, coefficients: list(pointHex), proof_challenge: hash, proof_response: hash, trustee: index }),
+  reveal: record({
+    attempt,
+    coefficients: list(pointHex),
+    proof_challenge: hash,
+    proof_response: hash,
+    trustee: index,
+  }),
   share: record({ attempt, receiver: index, sealed: matching(/^[0-9a-f]{160}$/), sender: index }),
   confirm: record({ attempt, joint_key: pointHex, transcript: hash, trustee: index }),
   complaint: record({ accused: index, accuser: index, attempt, receiving_secret: hash }),
@@ -39,7 +58,9 @@ const envelope = record({
 type Signatures = Read<typeof envelope>["signatures"];
 
 /** A parsed entry; its signatures are not checked yet. */
-export type Entry = { readonly [K in keyof Bodies]: { readonly type: K; readonly body: Bodies[K]; readonly signatures: Signatures } }[keyof Bodies];
+export type Entry = {
+  readonly [K in keyof Bodies]: { readonly type: K; readonly body: Bodies[K]; readonly signatures: Signatures };
+}[keyof Bodies];
 
 /** The type of an entry of any kind. Throws `encoding`. */
 export function entryType(raw: Uint8Array): string {
@@ -50,19 +71,25 @@ export function entryType(raw: Uint8Array): string {
 export function parseEntry(raw: Uint8Array): Entry {
   const { type, body, signatures } = envelope(parseCanonical(raw));
   if (!Object.hasOwn(bodies, type)) throw new ClientError("encoding", `an entry of type ${type.slice(0, 40)}`);
-  if (signatures.some(({ by }, k) => k > 0 && by <= (signatures[k - 1]?.by ?? ""))) throw new ClientError("encoding", "signatures out of order");
+  if (signatures.some(({ by }, k) => k > 0 && by <= (signatures[k - 1]?.by ?? "")))
+    throw new ClientError("encoding", "signatures out of order");
   return { type, body: bodies[type as keyof Bodies](body), signatures } as Entry;
 }
 
 /** Throws `setup-log` unless exactly the right parties signed this entry. */
 export function checkSignatures(manifest: Manifest, referendum: Uint8Array, entry: Entry): void {
   const names = entry.signatures.map((signature) => signature.by);
-  const digest = Transcript.of("entry").add("referendum", referendum).add("type", utf8(entry.type)).add("body", utf8(encodeCanonical(entry.body))).digest();
+  const digest = Transcript.of("entry")
+    .add("referendum", referendum)
+    .add("type", utf8(entry.type))
+    .add("body", utf8(encodeCanonical(entry.body)))
+    .digest();
   const valid = entry.signatures.every(({ by, signature }) => {
     const key = keyOf(manifest, by);
     return key !== undefined && verifyEd25519(fromHex(key), digest, fromHex(signature));
   });
-  if (!valid || !areDue(entry, names)) throw new ClientError("setup-log", `an entry ${entry.type} that is not signed by those who must`);
+  if (!valid || !areDue(entry, names))
+    throw new ClientError("setup-log", `an entry ${entry.type} that is not signed by those who must`);
 }
 
 function areDue(entry: Entry, names: readonly string[]): boolean {

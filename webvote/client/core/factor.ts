@@ -20,7 +20,12 @@ function birthDate(text: string): string {
   const normal = `${year}-${month?.padStart(2, "0")}-${day?.padStart(2, "0")}`;
   const moment = new Date(`${normal}T00:00:00Z`);
   // The 30th of February would roll over into March, so the day must come back as it went in.
-  if (year === undefined || year === "0000" || Number.isNaN(moment.getTime()) || moment.toISOString().slice(0, 10) !== normal) {
+  if (
+    year === undefined ||
+    year === "0000" ||
+    Number.isNaN(moment.getTime()) ||
+    moment.toISOString().slice(0, 10) !== normal
+  ) {
     throw new ClientError("factor-format");
   }
   return normal;

@@ -34,7 +34,8 @@ export function pointBytes(point: Point): Uint8Array {
 /** Zero is legal. Throws `encoding`. */
 export function parseScalar(data: Uint8Array): bigint {
   const value = toBig(data);
-  if (data.length !== SCALAR_BYTES || value >= ORDER) throw new ClientError("encoding", "a scalar is 32 bytes below the group order");
+  if (data.length !== SCALAR_BYTES || value >= ORDER)
+    throw new ClientError("encoding", "a scalar is 32 bytes below the group order");
   return value;
 }
 

@@ -12,7 +12,8 @@ export const WIDTH = 256;
 function numberPath(number: number): string {
   const digits = (value: number): string => String(value % 1000).padStart(3, "0");
   let path = digits(number);
-  for (let rest = Math.floor(number / 1000); rest > 0; rest = Math.floor(rest / 1000)) path = `x${digits(rest)}/${path}`;
+  for (let rest = Math.floor(number / 1000); rest > 0; rest = Math.floor(rest / 1000))
+    path = `x${digits(rest)}/${path}`;
   return path;
 }
 
@@ -50,7 +51,9 @@ export class LogReader {
     let found = this.bundles.get(number);
     if (found === undefined) {
       const width = Math.min(WIDTH, this.size - number * WIDTH);
-      found = this.fetch(tilePath("entries", number, width)).then((data) => this.check(number, parseBundle(data, width)));
+      found = this.fetch(tilePath("entries", number, width)).then((data) =>
+        this.check(number, parseBundle(data, width)),
+      );
       this.bundles.set(number, found);
     }
     return found;

@@ -5,7 +5,21 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { fromHex, type Bytes } from "./bytes.ts";
 import { MODULUS_BYTES, parseSpki } from "./blind-rsa.ts";
-import { bool, count, hash, integer, list, matching, nullOr, oneOf, parseCanonical, record, text, texts, type Read } from "./canonical.ts";
+import {
+  bool,
+  count,
+  hash,
+  integer,
+  list,
+  matching,
+  nullOr,
+  oneOf,
+  parseCanonical,
+  record,
+  text,
+  texts,
+  type Read,
+} from "./canonical.ts";
 import { isValidKey } from "./ed25519.ts";
 import { ClientError, namingNow } from "./errors.ts";
 
@@ -32,7 +46,13 @@ const readManifest = record({
   opens: text,
   closes: text,
   grace_seconds: count,
-  eligibility: record({ description: texts, minimum_age: count, official_count: count, postcodes: list(text), reference_date: text }),
+  eligibility: record({
+    description: texts,
+    minimum_age: count,
+    official_count: count,
+    postcodes: list(text),
+    reference_date: text,
+  }),
   rules: record({ count_below_minimum: bool, minimum_margin_permille: count, minimum_participants: count }),
   privacy_floor: record({ online: count, paper: count }),
   max_casts: integer(1, 1000),
@@ -77,14 +97,27 @@ function different(items: readonly unknown[]): boolean {
 }
 
 function inAllLanguages({ languages, title, eligibility, questions }: Manifest): boolean {
-  const all = [title, eligibility.description, ...questions.flatMap((asked) => [asked.text, ...asked.options.map((option) => option.text)])];
-  const whole = all.every((item) => Object.keys(item).length === languages.length && languages.every((language) => Object.hasOwn(item, language)));
-  return different(languages) && whole && questions.every((asked) => languages.every((language) => different(asked.options.map((o) => o.text[language]))));
+  const all = [
+    title,
+    eligibility.description,
+    ...questions.flatMap((asked) => [asked.text, ...asked.options.map((option) => option.text)]),
+  ];
+  const whole = all.every(
+    (item) =>
+      Object.keys(item).length === languages.length && languages.every((language) => Object.hasOwn(item, language)),
+  );
+  return (
+    different(languages) &&
+    whole &&
+    questions.every((asked) => languages.every((language) => different(asked.options.map((o) => o.text[language]))))
+  );
 }
 
 function isSound(asked: Question): boolean {
   if (asked.max_choices > asked.options.length) return false;
-  return asked.kind === "yes-no" ? asked.options.length === 2 && asked.max_choices === 1 && asked.accepts !== null : asked.accepts === null;
+  return asked.kind === "yes-no"
+    ? asked.options.length === 2 && asked.max_choices === 1 && asked.accepts !== null
+    : asked.accepts === null;
 }
 
 function castBytes({ questions, registrars }: Manifest): number {
@@ -98,7 +131,9 @@ function castBytes({ questions, registrars }: Manifest): number {
 function keysAreSound({ trustees, registrars, witnesses, officers, box, log, client }: Manifest): boolean {
   const groups = [trustees.members, registrars, witnesses.members, officers];
   const keys = [...groups.flatMap((group) => group.map((member) => member.key)), box.key, log.key, client.key];
-  const named = groups.every((group) => different(group.map((member) => member.name))) && !witnesses.members.some((witness) => witness.name === log.origin);
+  const named =
+    groups.every((group) => different(group.map((member) => member.name))) &&
+    !witnesses.members.some((witness) => witness.name === log.origin);
   const blind = namingNow("setup-log", () => registrars.map((registrar) => parseSpki(fromHex(registrar.blind_key))));
   return named && different(blind) && different(keys) && keys.every((key) => isValidKey(fromHex(key)));
 }

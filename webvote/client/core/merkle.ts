@@ -4,7 +4,8 @@ import { concat, type Bytes } from "./bytes.ts";
 import { ClientError } from "./errors.ts";
 
 export const leafHash = (data: Uint8Array): Bytes => sha256(concat(Uint8Array.of(0), data)) as Bytes;
-export const nodeHash = (left: Uint8Array, right: Uint8Array): Bytes => sha256(concat(Uint8Array.of(1), left, right)) as Bytes;
+export const nodeHash = (left: Uint8Array, right: Uint8Array): Bytes =>
+  sha256(concat(Uint8Array.of(1), left, right)) as Bytes;
 
 /** The root over leaf hashes, or over the hashes of complete subtrees of one height. */
 export function hashRoot(hashes: readonly Uint8Array[]): Bytes {
@@ -23,7 +24,11 @@ export function splitOf(size: number): number {
 }
 
 /** The sibling hashes from leaf to root; `subtree(a, b)` gives the hash of the leaves a..b-1. */
-export async function inclusionProof(index: number, size: number, subtree: (start: number, end: number) => Promise<Uint8Array>): Promise<Uint8Array[]> {
+export async function inclusionProof(
+  index: number,
+  size: number,
+  subtree: (start: number, end: number) => Promise<Uint8Array>,
+): Promise<Uint8Array[]> {
   const path: Uint8Array[] = [];
   let [start, end] = [0, size];
   while (end - start > 1) {

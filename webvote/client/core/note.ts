@@ -40,9 +40,17 @@ export function parseCheckpoint(raw: Uint8Array): Checkpoint {
   return namingNow("setup-log", () => {
     const [body, lines, ...more] = fromUtf8(raw).split("\n\n");
     const [origin, size, root, ...rest] = (body ?? "").split("\n");
-    if (!origin || size === undefined || root === undefined || lines === undefined || rest.length + more.length > 0) fail("not a checkpoint");
-    if (!/^(0|[1-9][0-9]{0,17})$/.test(size) || !Number.isSafeInteger(Number(size)) || !lines.endsWith("\n")) fail("not a checkpoint");
-    const checkpoint = { origin, size: Number(size), root: fromBase64(root), signatures: lines.slice(0, -1).split("\n").map(parseLine), raw };
+    if (!origin || size === undefined || root === undefined || lines === undefined || rest.length + more.length > 0)
+      fail("not a checkpoint");
+    if (!/^(0|[1-9][0-9]{0,17})$/.test(size) || !Number.isSafeInteger(Number(size)) || !lines.endsWith("\n"))
+      fail("not a checkpoint");
+    const checkpoint = {
+      origin,
+      size: Number(size),
+      root: fromBase64(root),
+      signatures: lines.slice(0, -1).split("\n").map(parseLine),
+      raw,
+    };
     return checkpoint.root.length === 32 ? checkpoint : fail("a root is 32 bytes");
   });
 }
@@ -68,11 +76,14 @@ export function checkLogSignature(manifest: Manifest, checkpoint: Checkpoint): v
 export function countWitnesses(manifest: Manifest, checkpoint: Checkpoint): number {
   const seen = new Set<string>();
   for (const { name, keyId: id, signature } of checkpoint.signatures) {
-    const witness = manifest.witnesses.members.find((member) => member.name === name && equal(id, keyId(name, 4, member.key)));
+    const witness = manifest.witnesses.members.find(
+      (member) => member.name === name && equal(id, keyId(name, 4, member.key)),
+    );
     if (witness === undefined || seen.has(name) || signature.length !== 72) continue;
     const time = toBig(signature.slice(0, 8));
     const message = concat(utf8(`cosignature/v1\ntime ${time}\n`), signedText(checkpoint));
-    if (0n < time && time <= LATEST_TIME && verifyEd25519(fromHex(witness.key), message, signature.slice(8))) seen.add(name);
+    if (0n < time && time <= LATEST_TIME && verifyEd25519(fromHex(witness.key), message, signature.slice(8)))
+      seen.add(name);
   }
   return seen.size;
 }
@@ -80,5 +91,6 @@ export function countWitnesses(manifest: Manifest, checkpoint: Checkpoint): numb
 /** Throws `setup-witnesses` below the quorum. */
 export function checkQuorum(manifest: Manifest, checkpoint: Checkpoint): void {
   const seen = countWitnesses(manifest, checkpoint);
-  if (seen < manifest.witnesses.quorum) throw new ClientError("setup-witnesses", `${seen} witnesses where ${manifest.witnesses.quorum} must have signed`);
+  if (seen < manifest.witnesses.quorum)
+    throw new ClientError("setup-witnesses", `${seen} witnesses where ${manifest.witnesses.quorum} must have signed`);
 }

@@ -15,7 +15,14 @@ import { Transcript } from "./transcript.ts";
 
 const HEADER = "c2sp.org/tlog-proof@v1";
 
-const readPromise = record({ ballot_id: hash, batch: count, cast_hash: hash, referendum: hash, signature: signatureHex, type: oneOf("promise") });
+const readPromise = record({
+  ballot_id: hash,
+  batch: count,
+  cast_hash: hash,
+  referendum: hash,
+  signature: signatureHex,
+  type: oneOf("promise"),
+});
 
 /** The box's signed word that this ballot will stand in this batch. */
 export type PromiseRecord = Read<typeof readPromise>;
@@ -30,7 +37,8 @@ export function checkPromise(manifest: Manifest, referendum: Uint8Array, raw: Ui
     .addInt("batch", promise.batch)
     .digest();
   if (promise.referendum !== hex(referendum)) throw new ClientError("promise-invalid");
-  if (!verifyEd25519(fromHex(manifest.box.key), digest, fromHex(promise.signature))) throw new ClientError("promise-invalid");
+  if (!verifyEd25519(fromHex(manifest.box.key), digest, fromHex(promise.signature)))
+    throw new ClientError("promise-invalid");
   return promise;
 }
 
@@ -78,7 +86,13 @@ export function findBallot(fetch: Fetch, setup: Setup, wanted: Wanted, signposts
   return steady(fetch, (head) => naming("setup-log", () => find(fetch, head, setup, wanted, signposts)));
 }
 
-async function find(fetch: Fetch, head: Uint8Array, setup: Setup, { ballotId, castHash, batch }: Wanted, signposts: Signposts): Promise<Found> {
+async function find(
+  fetch: Fetch,
+  head: Uint8Array,
+  setup: Setup,
+  { ballotId, castHash, batch }: Wanted,
+  signposts: Signposts,
+): Promise<Found> {
   const { manifest, context } = setup;
   const checkpoint = parseCheckpoint(head);
   checkLogSignature(manifest, checkpoint);
@@ -92,12 +106,17 @@ async function find(fetch: Fetch, head: Uint8Array, setup: Setup, { ballotId, ca
     const raw = await reader.entry(index);
     if (raw.length === context.castBytes) ballots.push({ index, raw });
   }
-  const own = ballots.find(({ raw }) => equal(context.ballotId(context.bodyOf(raw)), ballotId) && (castHash === null || equal(sha256(raw), castHash)));
+  const own = ballots.find(
+    ({ raw }) =>
+      equal(context.ballotId(context.bodyOf(raw)), ballotId) && (castHash === null || equal(sha256(raw), castHash)),
+  );
   if (own === undefined) return { state: "missing" };
   // Every bundle was proven when it was read, so this proof's tiles are all there and nothing is asked for now.
   const receipt = makeReceipt(own.index, await reader.inclusion(own.index), checkpoint);
   checkReceipt(manifest, receipt, own.raw);
-  const superseded = ballots.some(({ raw }) => equal(context.tokenOf(raw), context.tokenOf(own.raw)) && context.seqOf(raw) > context.seqOf(own.raw));
+  const superseded = ballots.some(
+    ({ raw }) => equal(context.tokenOf(raw), context.tokenOf(own.raw)) && context.seqOf(raw) > context.seqOf(own.raw),
+  );
   return { state: "found", index: own.index, receipt, superseded };
 }
 
@@ -114,7 +133,12 @@ async function followSignposts(reader: LogReader, setup: Setup, batch: number, s
 }
 
 /** Where the batch's ballots stand; `waiting` while it may still come, `missing` once it cannot. */
-async function findBatch(reader: LogReader, setup: Setup, batch: number, start: number): Promise<{ first: number; end: number } | "waiting" | "missing"> {
+async function findBatch(
+  reader: LogReader,
+  setup: Setup,
+  batch: number,
+  start: number,
+): Promise<{ first: number; end: number } | "waiting" | "missing"> {
   for (let index = start; index < reader.size; index++) {
     const raw = await reader.entry(index);
     if (raw[0] !== 0x7b) continue;

@@ -55,7 +55,15 @@ async function load(fetch: Fetch, headRaw: Uint8Array, referendum: Bytes): Promi
     const { election, releases } = beginning;
     need(election !== null, "setup-ceremony", "no election key");
     const context = contextOf(manifest, referendum, election.raw, election.body.joint_key);
-    return { manifest, manifestRaw, electionKeyRaw: election.raw, referendum, context, openSize: leaves.length, releases };
+    return {
+      manifest,
+      manifestRaw,
+      electionKeyRaw: election.raw,
+      referendum,
+      context,
+      openSize: leaves.length,
+      releases,
+    };
   }
   throw new ClientError("setup-not-open", "voting is not open yet");
 }
@@ -87,7 +95,11 @@ class Beginning {
   }
 
   take(entry: Entry, raw: Uint8Array): void {
-    need(ALLOWED[this.phase]?.includes(entry.type) ?? false, "setup-log", `an entry ${entry.type} in the phase ${this.phase}`);
+    need(
+      ALLOWED[this.phase]?.includes(entry.type) ?? false,
+      "setup-log",
+      `an entry ${entry.type} in the phase ${this.phase}`,
+    );
     if (this.phase === "ceremony") this.ceremony.take(entry);
     switch (entry.type) {
       case "election-key":
@@ -102,7 +114,11 @@ class Beginning {
         break;
       case "replace": {
         const { struck, replacement } = entry.body;
-        need(struck !== replacement && !this.replaced.has(struck) && !this.replaced.has(replacement), "setup-log", "a letter replaced twice");
+        need(
+          struck !== replacement && !this.replaced.has(struck) && !this.replaced.has(replacement),
+          "setup-log",
+          "a letter replaced twice",
+        );
         this.replaced.add(struck).add(replacement);
         break;
       }
@@ -112,7 +128,11 @@ class Beginning {
       case "cancel":
         throw new ClientError("setup-cancelled", "the referendum was cancelled");
       case "open":
-        need(this.election !== null && entry.body.election_key === hex(sha256(this.election.raw)), "setup-ceremony", "another election key");
+        need(
+          this.election !== null && entry.body.election_key === hex(sha256(this.election.raw)),
+          "setup-ceremony",
+          "another election key",
+        );
         break;
       default:
     }
@@ -121,7 +141,9 @@ class Beginning {
 
 /** The file hashes of all client releases before the opening. Throws `setup-log` for a malformed one (V29). */
 export function checkClientEntries({ releases }: Setup): readonly ClientRelease[] {
-  const sound = releases.every(({ files }) => files.length > 0 && files.every((file, k) => k === 0 || (files[k - 1]?.path ?? "") < file.path));
+  const sound = releases.every(
+    ({ files }) => files.length > 0 && files.every((file, k) => k === 0 || (files[k - 1]?.path ?? "") < file.path),
+  );
   need(sound, "setup-log", "client files out of order");
   return releases;
 }

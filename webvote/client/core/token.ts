@@ -36,7 +36,13 @@ export async function newPass(context: BallotContext): Promise<VotingPass> {
   const tokenSecret = schnorr.utils.randomSecretKey() as Bytes;
   const message = context.tokenMessage(schnorr.getPublicKey(tokenSecret));
   const blindings = await Promise.all(context.registrars.map((spki) => blind(spki, message)));
-  return { referendum: Uint8Array.from(context.referendum), tokenSecret, blindings, signatures: blindings.map(() => null), casts: 0 };
+  return {
+    referendum: Uint8Array.from(context.referendum),
+    tokenSecret,
+    blindings,
+    signatures: blindings.map(() => null),
+    casts: 0,
+  };
 }
 
 /** `registrar` counts from 1. */
@@ -57,7 +63,12 @@ export function makeRequest(pass: VotingPass, registrar: number, credential: Cre
 }
 
 /** Unblinds and checks one registrar's answer; a bad one is never kept. Throws signature-invalid. */
-export async function takeAnswer(context: BallotContext, pass: VotingPass, registrar: number, answer: Uint8Array): Promise<VotingPass> {
+export async function takeAnswer(
+  context: BallotContext,
+  pass: VotingPass,
+  registrar: number,
+  answer: Uint8Array,
+): Promise<VotingPass> {
   const blinding = pass.blindings[registrar - 1];
   const spki = context.registrars[registrar - 1];
   if (blinding === undefined || spki === undefined) throw new ClientError("pass-damaged");
@@ -68,8 +79,11 @@ export async function takeAnswer(context: BallotContext, pass: VotingPass, regis
 /** That every registrar signed the token of a pass that came from elsewhere. Throws pass-damaged. */
 export async function checkToken(context: BallotContext, pass: VotingPass): Promise<void> {
   const message = context.tokenMessage(tokenPublic(pass));
-  const valid = await Promise.all(context.registrars.map((spki, k) => verifyBlind(spki, message, pass.signatures[k] ?? new Uint8Array())));
-  if (pass.signatures.length !== context.registrars.length || !valid.every(Boolean)) throw new ClientError("pass-damaged");
+  const valid = await Promise.all(
+    context.registrars.map((spki, k) => verifyBlind(spki, message, pass.signatures[k] ?? new Uint8Array())),
+  );
+  if (pass.signatures.length !== context.registrars.length || !valid.every(Boolean))
+    throw new ClientError("pass-damaged");
 }
 
 export function passToJson(pass: VotingPass): string {
@@ -79,7 +93,9 @@ export function passToJson(pass: VotingPass): string {
     token_key: hex(pass.tokenSecret),
     // The blinded message stands beside the letter's key in a list that is published later: once the signatures are
     // there, no device keeps what ties its token to the letter.
-    blindings: pass.blindings.map((blinding) => isComplete(pass) ? ["00", "0"] : [hex(blinding.blinded), blinding.inverse.toString(16)]),
+    blindings: pass.blindings.map((blinding) =>
+      isComplete(pass) ? ["00", "0"] : [hex(blinding.blinded), blinding.inverse.toString(16)],
+    ),
     signatures: pass.signatures.map((signature) => (signature === null ? null : hex(signature))),
     casts: pass.casts,
   });
@@ -99,7 +115,10 @@ export function passFromJson(text: string): VotingPass {
     const pass: VotingPass = {
       referendum: fromHex(data.referendum),
       tokenSecret: fromHex(data.token_key),
-      blindings: data.blindings.map(([blinded, inverse]) => ({ blinded: fromHex(blinded), inverse: BigInt(`0x${inverse}`) })),
+      blindings: data.blindings.map(([blinded, inverse]) => ({
+        blinded: fromHex(blinded),
+        inverse: BigInt(`0x${inverse}`),
+      })),
       signatures: data.signatures.map((signature) => (signature === null ? null : fromHex(signature))),
       casts: data.casts,
     };

@@ -33,16 +33,33 @@ export interface CheckedBallot {
 export async function checkBallot(context: BallotContext, raw: Uint8Array): Promise<CheckedBallot> {
   const elements = parse(context, raw);
   const tail = 1 + context.bodyBytes;
-  const [body, nonce, tokenKey, seq] = [context.bodyOf(raw), raw.slice(tail, tail + 32), context.tokenOf(raw), context.seqOf(raw)];
-  need(equal(context.tokenCommitment(tokenKey, nonce), body.slice(0, 32)), "V17", "the token commitment does not open to this token");
+  const [body, nonce, tokenKey, seq] = [
+    context.bodyOf(raw),
+    raw.slice(tail, tail + 32),
+    context.tokenOf(raw),
+    context.seqOf(raw),
+  ];
+  need(
+    equal(context.tokenCommitment(tokenKey, nonce), body.slice(0, 32)),
+    "V17",
+    "the token commitment does not open to this token",
+  );
   const message = context.tokenMessage(tokenKey);
   for (const [number, spki] of context.registrars.entries()) {
     const at = tail + 64 + SIGNATURE_BYTES * number;
-    need(await verifyBlind(spki, message, raw.slice(at, at + SIGNATURE_BYTES)), "V17", "a registrar's signature does not verify");
+    need(
+      await verifyBlind(spki, message, raw.slice(at, at + SIGNATURE_BYTES)),
+      "V17",
+      "a registrar's signature does not verify",
+    );
   }
   need(context.signedByToken(raw), "V18", "the token's signature does not verify");
   need(seq < context.maxCasts, "V20", `cast number ${seq + 1} where ${context.maxCasts} are allowed`);
-  need(elements.statements.every((statement) => holds(context.jointKey, statement)), "V19", "a range proof does not hold");
+  need(
+    elements.statements.every((statement) => holds(context.jointKey, statement)),
+    "V19",
+    "a range proof does not hold",
+  );
   return { ballotId: context.ballotId(body), tokenKey, seq };
 }
 
@@ -68,7 +85,11 @@ function parseBody(context: BallotContext, body: Uint8Array): Elements {
   );
   const scalars = pieces(body.slice(scalarsAt), SCALAR_BYTES).map(parseScalar);
   const ciphertexts = pairs.slice(0, context.options);
-  const whole = context.challenges(body.slice(0, 32), body.slice(32, commitmentsAt), body.slice(commitmentsAt, scalarsAt));
+  const whole = context.challenges(
+    body.slice(0, 32),
+    body.slice(32, commitmentsAt),
+    body.slice(commitmentsAt, scalarsAt),
+  );
   let [branch, scalar] = [context.options, 0];
   const statements = context.proofs.map((shape, position): Statement => {
     const commitments = pairs.slice(branch, branch + shape.maximum + 1);
@@ -78,7 +99,12 @@ function parseBody(context: BallotContext, body: Uint8Array): Elements {
     const given = parts.slice(0, shape.maximum);
     // The last branch's challenge is derived, so that no equation about the sum could be forgotten.
     const last = mod((whole[position] ?? 0n) - given.reduce((total, part) => total + part, 0n));
-    return { ciphertext: total(ciphertexts, shape), commitments, challenges: [...given, last], responses: parts.slice(shape.maximum) };
+    return {
+      ciphertext: total(ciphertexts, shape),
+      commitments,
+      challenges: [...given, last],
+      responses: parts.slice(shape.maximum),
+    };
   });
   return { ciphertexts, statements };
 }
@@ -90,7 +116,8 @@ function pieces(data: Uint8Array, width: number): Uint8Array[] {
 function total(ciphertexts: readonly Pair[], shape: ProofShape): Pair {
   const part = ciphertexts.slice(shape.first, shape.last);
   const added: Pair = [sum(part.map(([nonce]) => nonce)), sum(part.map(([, blinded]) => blinded))];
-  if (added[0].is0() || added[1].is0()) throw new ClientError("encoding", "the sum of a ballot's ciphertexts is the identity");
+  if (added[0].is0() || added[1].is0())
+    throw new ClientError("encoding", "the sum of a ballot's ciphertexts is the identity");
   return added;
 }
 
@@ -101,7 +128,8 @@ function holds(joint: Point, { ciphertext: [nonce, blinded], commitments, challe
     if (challenge === undefined || response === undefined) return false;
     const target = blinded.subtract(times(G, BigInt(branch)));
     return (
-      times(G, response).equals(first.add(times(nonce, challenge))) && times(joint, response).equals(second.add(times(target, challenge)))
+      times(G, response).equals(first.add(times(nonce, challenge))) &&
+      times(joint, response).equals(second.add(times(target, challenge)))
     );
   });
 }

@@ -33,7 +33,8 @@ export function follow(text: string, setup: Setup, readLog: Fetch, signposts: st
       if (found.state === "found") return showFound(found.index, found.receipt);
       if (found.state === "missing") return void (byId("batch-state").textContent = message("missing"));
     } catch (error) {
-      if (["receipt-invalid", "setup-log"].includes(codeOf(error))) byId("batch-state").textContent = message("receipt-invalid");
+      if (["receipt-invalid", "setup-log"].includes(codeOf(error)))
+        byId("batch-state").textContent = message("receipt-invalid");
     }
     const pause = POLLS_MS[round];
     if (pause !== undefined) setTimeout(() => void look(round + 1), pause);

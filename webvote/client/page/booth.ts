@@ -70,7 +70,8 @@ export class Booth {
   }
 
   showBallot(): void {
-    for (const part of document.querySelectorAll<HTMLElement>("[data-earlier]")) part.hidden = (this.session?.promise ?? null) === null;
+    for (const part of document.querySelectorAll<HTMLElement>("[data-earlier]"))
+      part.hidden = (this.session?.promise ?? null) === null;
     showStep("ballot", "ballot");
   }
 
@@ -107,7 +108,11 @@ export class Booth {
         fieldError(input, byId(`${input.id}-error`), "");
       } catch (error) {
         const count = code.value.replace(/[^0-9a-z]/gi, "").length;
-        fieldError(input, byId(`${input.id}-error`), message(input === code && count === 0 ? "code-empty" : codeOf(error), { count }));
+        fieldError(
+          input,
+          byId(`${input.id}-error`),
+          message(input === code && count === 0 ? "code-empty" : codeOf(error), { count }),
+        );
         input.focus();
       }
     }
@@ -116,7 +121,9 @@ export class Booth {
       button("submit-code"),
       "busy-letter",
       async () => {
-        const session = await Session.begin(this.setup, symbols, normal, this.given, (voter) => this.place.shelfOf(voter));
+        const session = await Session.begin(this.setup, symbols, normal, this.given, (voter) =>
+          this.place.shelfOf(voter),
+        );
         await session.checkLetter();
         this.session = session;
         code.value = factor.value = "";
@@ -139,12 +146,15 @@ export class Booth {
   private readChoice(): Choice | null {
     let whole = true;
     const found = this.setup.manifest.questions.map((question, number) => {
-      const boxes = [...document.querySelectorAll<HTMLInputElement>(`input[name="q${number}"]:checked`)].map((input) => input.value);
+      const boxes = [...document.querySelectorAll<HTMLInputElement>(`input[name="q${number}"]:checked`)].map(
+        (input) => input.value,
+      );
       const chosen = boxes.filter((value) => value !== "blank").map(Number);
       const error = byId(`question-error-${number}`);
       error.textContent = "";
       if (boxes.length === 0) error.textContent = message("choose-one");
-      if (chosen.length > question.max_choices || (chosen.length > 0 && boxes.length > chosen.length)) error.textContent = message("choose-fewer", { most: question.max_choices });
+      if (chosen.length > question.max_choices || (chosen.length > 0 && boxes.length > chosen.length))
+        error.textContent = message("choose-fewer", { most: question.max_choices });
       if (error.textContent !== "" && whole) {
         whole = false;
         document.querySelector<HTMLInputElement>(`input[name="q${number}"]`)?.focus();
@@ -186,7 +196,12 @@ export class Booth {
   }
 
   private showNumber(): void {
-    if (this.prepared !== null) drawQr(byId("ballot-qr"), `${this.data["check"] ?? ""}#ballot=${hex(this.prepared.ballotId)}`, message("qr-ballot"));
+    if (this.prepared !== null)
+      drawQr(
+        byId("ballot-qr"),
+        `${this.data["check"] ?? ""}#ballot=${hex(this.prepared.ballotId)}`,
+        message("qr-ballot"),
+      );
   }
 
   /** The browser's own way back leads to the ballot paper, the choice still on it. */

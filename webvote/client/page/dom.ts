@@ -17,14 +17,18 @@ export function on(id: string, work: () => unknown): void {
 
 /** The translated sentence of a stable name, with {placeholders} filled in. */
 export function message(key: string, values: Readonly<Record<string, string | number>> = {}): string {
-  const item = document.querySelector(`#messages [data-key="${CSS.escape(key)}"]`) ?? document.querySelector('#messages [data-key="broken"]');
+  const item =
+    document.querySelector(`#messages [data-key="${CSS.escape(key)}"]`) ??
+    document.querySelector('#messages [data-key="broken"]');
   return (item?.textContent ?? key).replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
 /** Shows one step of the page, moves the focus to its heading, and marks the progress. */
 export function showStep(step: string, progress?: string): void {
-  for (const section of document.querySelectorAll<HTMLElement>("section[id^=step-]")) section.hidden = section.id !== `step-${step}`;
-  for (const part of document.querySelectorAll<HTMLElement>("[data-steps]")) part.hidden = !part.dataset["steps"]?.split(" ").includes(step);
+  for (const section of document.querySelectorAll<HTMLElement>("section[id^=step-]"))
+    section.hidden = section.id !== `step-${step}`;
+  for (const part of document.querySelectorAll<HTMLElement>("[data-steps]"))
+    part.hidden = !part.dataset["steps"]?.split(" ").includes(step);
   const list = document.getElementById("progress");
   if (list !== null) {
     list.hidden = progress === undefined;
@@ -76,7 +80,10 @@ export function grouped(hexText: string): string {
 /** Fills a list with question and chosen options. */
 export function listChoice(
   list: HTMLElement,
-  questions: readonly { readonly text: Readonly<Record<string, string>>; readonly options: readonly { readonly text: Readonly<Record<string, string>> }[] }[],
+  questions: readonly {
+    readonly text: Readonly<Record<string, string>>;
+    readonly options: readonly { readonly text: Readonly<Record<string, string>> }[];
+  }[],
   choice: readonly (readonly number[])[],
   language: string,
 ): void {
@@ -86,7 +93,8 @@ export function listChoice(
     term.textContent = question.text[language] ?? "";
     list.append(term);
     const chosen = choice[number] ?? [];
-    const texts = chosen.length === 0 ? [message("blank")] : chosen.map((option) => question.options[option]?.text[language] ?? "");
+    const texts =
+      chosen.length === 0 ? [message("blank")] : chosen.map((option) => question.options[option]?.text[language] ?? "");
     for (const text of texts) {
       const item = document.createElement("dd");
       item.textContent = text;

@@ -96,7 +96,9 @@ async function start(): Promise<void> {
     byId("pass-part").hidden = byId("printed-part").hidden = true;
     showStep("unanswered", "review");
     const { pathname } = new URL(data["vote"] ?? "/", location.href);
-    byId("pass-part").hidden = !guarded || !drawQr(byId("pass-qr"), `${location.origin}${pathname}${encodePass(session.pass)}`, message("qr-pass"));
+    byId("pass-part").hidden =
+      !guarded ||
+      !drawQr(byId("pass-qr"), `${location.origin}${pathname}${encodePass(session.pass)}`, message("qr-pass"));
   }
 
   on("retry", () => booth.castNow(button("retry")));

@@ -59,7 +59,16 @@ export function decodePass(fragment: string, referendum: Uint8Array): VotingPass
       signatures.push(complete ? hex(take(SIGNATURE_BYTES)) : null);
       blindings.push(complete ? ["00", "0"] : [hex(take(SIGNATURE_BYTES)), hex(take(SIGNATURE_BYTES))]);
     }
-    return passFromJson(JSON.stringify({ format: "stembus-voting-pass-v1", referendum: hex(referendum), token_key: hex(secret), blindings, signatures, casts }));
+    return passFromJson(
+      JSON.stringify({
+        format: "stembus-voting-pass-v1",
+        referendum: hex(referendum),
+        token_key: hex(secret),
+        blindings,
+        signatures,
+        casts,
+      }),
+    );
   });
 }
 

@@ -14,7 +14,8 @@ export const isPassing = (error: unknown): boolean => PASSING.includes(codeOf(er
 export const stops = (error: unknown): boolean => STOPS.includes(codeOf(error));
 
 function detail(error: unknown, name: string): unknown {
-  const known = error instanceof ClientError && "detail" in error ? (error.detail as Readonly<Record<string, unknown>>) : {};
+  const known =
+    error instanceof ClientError && "detail" in error ? (error.detail as Readonly<Record<string, unknown>>) : {};
   return known[name];
 }
 
@@ -38,7 +39,12 @@ export function stop(error: unknown): void {
 
 /** Runs a step once at a time; `failed` has the last word on what is shown. The button is not disabled, which would
  * take the focus from it. */
-export async function attempt(button: HTMLButtonElement, busy: string, work: () => Promise<void>, failed: (error: unknown) => void): Promise<void> {
+export async function attempt(
+  button: HTMLButtonElement,
+  busy: string,
+  work: () => Promise<void>,
+  failed: (error: unknown) => void,
+): Promise<void> {
   if (button.ariaDisabled === "true") return;
   showError("");
   say(message(busy));

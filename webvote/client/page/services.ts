@@ -18,7 +18,13 @@ export class ServiceError extends ClientError {
 
 async function request(url: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS), ...init });
+    return await fetch(url, {
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
+      cache: "no-store",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...init,
+    });
   } catch {
     throw new ServiceError("network");
   }
@@ -27,7 +33,8 @@ async function request(url: string, init: RequestInit): Promise<Response> {
 async function refusal(response: Response): Promise<ServiceError> {
   try {
     const body: unknown = await response.json();
-    if (typeof body === "object" && body !== null && "error" in body && typeof body.error === "string") return new ServiceError(body.error, { ...body });
+    if (typeof body === "object" && body !== null && "error" in body && typeof body.error === "string")
+      return new ServiceError(body.error, { ...body });
   } catch {
     // not an answer of ours: a proxy's page, say
   }
@@ -55,7 +62,8 @@ export function logAt(base: string): (path: string) => Promise<Uint8Array> {
 export async function askSignposts(url: string, batch: number): Promise<Signposts> {
   try {
     const found: unknown = await (await request(`${url}${batch}`, { method: "GET" })).json();
-    const isPair = (pair: unknown): pair is [number, number] => Array.isArray(pair) && pair.length === 2 && pair.every(Number.isSafeInteger);
+    const isPair = (pair: unknown): pair is [number, number] =>
+      Array.isArray(pair) && pair.length === 2 && pair.every(Number.isSafeInteger);
     return Array.isArray(found) ? found.filter(isPair) : [];
   } catch {
     return [];
@@ -63,7 +71,11 @@ export async function askSignposts(url: string, batch: number): Promise<Signpost
 }
 
 async function postRequest(url: string, wire: TokenRequest): Promise<Response> {
-  const response = await request(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(wire) });
+  const response = await request(url, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(wire),
+  });
   if (!response.ok) throw await refusal(response);
   return response;
 }
@@ -76,7 +88,8 @@ export async function askToken(url: string, wire: TokenRequest): Promise<Uint8Ar
   const response = await postRequest(`${url}/token`, wire);
   try {
     const body: unknown = await response.json();
-    if (typeof body === "object" && body !== null && "signature" in body && typeof body.signature === "string") return fromHex(body.signature);
+    if (typeof body === "object" && body !== null && "signature" in body && typeof body.signature === "string")
+      return fromHex(body.signature);
   } catch {
     // cut off or malformed: the same request may be sent again
   }
@@ -84,7 +97,11 @@ export async function askToken(url: string, wire: TokenRequest): Promise<Uint8Ar
 }
 
 export async function castBallot(url: string, raw: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const response = await request(`${url}/cast`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: raw });
+  const response = await request(`${url}/cast`, {
+    method: "POST",
+    headers: { "Content-Type": "application/octet-stream" },
+    body: raw,
+  });
   if (!response.ok) throw await refusal(response);
   return whole(response);
 }

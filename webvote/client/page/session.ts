@@ -9,7 +9,18 @@ import { credentialKey } from "../core/code.ts";
 import { prepare, signBallot, turnOf, type Choice, type PreparedBallot } from "../core/ballot.ts";
 import { checkPromise } from "../core/receipt.ts";
 import type { Setup } from "../core/setup.ts";
-import { checkToken, isComplete, makeRequest, newPass, passFromJson, passToJson, takeAnswer, tokenPublic, type TokenRequest, type VotingPass } from "../core/token.ts";
+import {
+  checkToken,
+  isComplete,
+  makeRequest,
+  newPass,
+  passFromJson,
+  passToJson,
+  takeAnswer,
+  tokenPublic,
+  type TokenRequest,
+  type VotingPass,
+} from "../core/token.ts";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { ServiceError, askToken, castBallot, checkLetter } from "./services.ts";
 import { Store, alone, newMemory, type Memory, type Shelf } from "./storage.ts";
@@ -30,15 +41,24 @@ export class Session {
   }
 
   /** Lays a pass on the shelf for the letter, or takes up the one that lies there. Asks nobody anything. */
-  static async begin(setup: Setup, symbols: string, factor: string, given: VotingPass | null, shelfOf: (voter: string) => Shelf): Promise<Session> {
+  static async begin(
+    setup: Setup,
+    symbols: string,
+    factor: string,
+    given: VotingPass | null,
+    shelfOf: (voter: string) => Shelf,
+  ): Promise<Session> {
     const credential = credentialKey(symbols, setup.referendum);
     const voter = hex(credential.publicKey);
     const session = new Session(setup, voter, shelfOf(voter));
     await alone(voter, async () => {
       const { shelf } = session;
-      if (shelf.read() === null) shelf.write({ ...newMemory(passToJson(given ?? (await newPass(setup.context)))), asked: given !== null });
+      if (shelf.read() === null)
+        shelf.write({ ...newMemory(passToJson(given ?? (await newPass(setup.context)))), asked: given !== null });
       const { pass } = session;
-      shelf.keepRequests(isComplete(pass) ? [] : setup.manifest.registrars.map((_, k) => makeRequest(pass, k + 1, credential, factor)));
+      shelf.keepRequests(
+        isComplete(pass) ? [] : setup.manifest.registrars.map((_, k) => makeRequest(pass, k + 1, credential, factor)),
+      );
     });
     return session;
   }
@@ -72,7 +92,9 @@ export class Session {
     this.shelf.keepRequests([]);
   }
 
-  private async askRegistrars(ask: (url: string, request: TokenRequest, registrar: number) => Promise<void>): Promise<void> {
+  private async askRegistrars(
+    ask: (url: string, request: TokenRequest, registrar: number) => Promise<void>,
+  ): Promise<void> {
     const requests = this.shelf.requests();
     for (const [index, { url }] of this.setup.manifest.registrars.entries()) {
       if (this.pass.signatures[index] !== null) continue;

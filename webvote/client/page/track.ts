@@ -23,7 +23,12 @@ async function track(): Promise<void> {
     wanted = readTracking(byId<HTMLTextAreaElement>("tracking").value);
     const setup = await loadSetup(readLog, fromHex(app.dataset["referendum"] ?? ""));
     checked = true;
-    const found = await findBallot(readLog, setup, { ...wanted, castHash: null }, await askSignposts(app.dataset["signposts"] ?? "", wanted.batch));
+    const found = await findBallot(
+      readLog,
+      setup,
+      { ...wanted, castHash: null },
+      await askSignposts(app.dataset["signposts"] ?? "", wanted.batch),
+    );
     if (found.state !== "found") {
       outcome.textContent = message(found.state === "missing" ? "not-in-batch" : found.state, { batch: wanted.batch });
       return;

@@ -92,7 +92,11 @@ async function start(): Promise<void> {
   }
 
   function showPass(session: Session): void {
-    const drawn = drawQr(byId("pass-qr"), `${location.origin}${location.pathname}${encodePass(session.pass)}`, message("qr-pass"));
+    const drawn = drawQr(
+      byId("pass-qr"),
+      `${location.origin}${location.pathname}${encodePass(session.pass)}`,
+      message("qr-pass"),
+    );
     if (drawn) byId("pass-qr").focus();
     else showError(message("pass-long"));
   }
@@ -100,7 +104,10 @@ async function start(): Promise<void> {
   /** Another language begins the page again: the code that the letter's link brought goes with it. */
   function keepCode(link: HTMLAnchorElement): void {
     const code = byId<HTMLInputElement>("code").value;
-    const kept = byId("step-code").hidden || code === "" ? "" : new URLSearchParams({ code, id: hex(booth.setup.referendum) }).toString();
+    const kept =
+      byId("step-code").hidden || code === ""
+        ? ""
+        : new URLSearchParams({ code, id: hex(booth.setup.referendum) }).toString();
     link.hash = kept;
   }
 
@@ -110,34 +117,52 @@ async function start(): Promise<void> {
     location.reload();
   }
 
-  const withSession = (work: (session: Session) => void | Promise<void>) => () => booth.session !== null && work(booth.session);
+  const withSession = (work: (session: Session) => void | Promise<void>) => () =>
+    booth.session !== null && work(booth.session);
   byId<HTMLInputElement>("pass-file").addEventListener("change", (event) => {
     const file = (event.target as HTMLInputElement).files?.[0];
     if (file !== undefined) void takePassFile(file);
   });
-  for (const link of document.querySelectorAll<HTMLAnchorElement>("[data-language-link]")) link.addEventListener("click", () => keepCode(link));
+  for (const link of document.querySelectorAll<HTMLAnchorElement>("[data-language-link]"))
+    link.addEventListener("click", () => keepCode(link));
   on("other", other);
   on("other-done", other);
   for (const id of ["retry", "retry-refused"]) on(id, () => booth.castNow(button(id)));
   for (const id of ["earlier", "keep"]) on(id, withSession(showDone));
-  on("another", withSession(async (session) => {
-    await session.discard();
-    booth.showBallot();
-  }));
-  on("save-ballot", withSession((session) => save("stembus-ballot.bin", session.waitingBallot, "application/octet-stream")));
-  on("save-promise", withSession((session) => save("stembus-promise.json", session.promise ?? "", "application/json")));
-  on("save-pass", withSession((session) => save("stembus-voting-pass.json", passToJson(session.pass), "application/json")));
+  on(
+    "another",
+    withSession(async (session) => {
+      await session.discard();
+      booth.showBallot();
+    }),
+  );
+  on(
+    "save-ballot",
+    withSession((session) => save("stembus-ballot.bin", session.waitingBallot, "application/octet-stream")),
+  );
+  on(
+    "save-promise",
+    withSession((session) => save("stembus-promise.json", session.promise ?? "", "application/json")),
+  );
+  on(
+    "save-pass",
+    withSession((session) => save("stembus-voting-pass.json", passToJson(session.pass), "application/json")),
+  );
   on("show-pass", withSession(showPass));
   document.getElementById("revote")?.addEventListener("click", () => booth.showBallot());
-  on("remove", withSession((session) => {
-    session.remove();
-    booth.session = null;
-    booth.hideChoice();
-    showStep("removed");
-  }));
+  on(
+    "remove",
+    withSession((session) => {
+      session.remove();
+      booth.session = null;
+      booth.hideChoice();
+      showStep("removed");
+    }),
+  );
 
   try {
-    if (fragment.startsWith("#pass=") && confirm(message("pass-confirm"))) await adopt(decodePass(fragment, setup.referendum));
+    if (fragment.startsWith("#pass=") && confirm(message("pass-confirm")))
+      await adopt(decodePass(fragment, setup.referendum));
     const voter = current();
     if (letter.code !== undefined) {
       byId<HTMLInputElement>("code").value = letter.code;

@@ -17,7 +17,10 @@ import { Transcript } from "../core/transcript.ts";
 import { checkBallot } from "../core/verify-ballot.ts";
 
 // The few things of node that this program uses.
-declare const process: { readonly stdin: AsyncIterable<unknown> & { setEncoding(name: string): void }; readonly stdout: { write(text: string): void } };
+declare const process: {
+  readonly stdin: AsyncIterable<unknown> & { setEncoding(name: string): void };
+  readonly stdout: { write(text: string): void };
+};
 interface FileSystem {
   readFile(path: string): Promise<Uint8Array>;
 }
@@ -52,7 +55,14 @@ function setup(request: Fields): Promise<Setup> {
 
 function bareContext(request: Fields): BallotContext {
   const questions = request["questions"] as readonly (readonly [number, number])[];
-  return new BallotContext(bytes(request, "referendum"), bytes(request, "election_key"), pointFrom(bytes(request, "joint_key")), [], questions, 1);
+  return new BallotContext(
+    bytes(request, "referendum"),
+    bytes(request, "election_key"),
+    pointFrom(bytes(request, "joint_key")),
+    [],
+    questions,
+    1,
+  );
 }
 
 const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
@@ -77,14 +87,21 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   token(request) {
     const context = bareContext(request);
     const key = bytes(request, "token_key");
-    return { message: hex(context.tokenMessage(key)), commitment: hex(context.tokenCommitment(key, bytes(request, "nonce"))) };
+    return {
+      message: hex(context.tokenMessage(key)),
+      commitment: hex(context.tokenCommitment(key, bytes(request, "nonce"))),
+    };
   },
   body(request) {
     const context = bareContext(request);
     const [commitment, seed] = [bytes(request, "token_commitment"), bytes(request, "seed")];
     const body = buildBody(context, commitment, request["choice"] as Choice, seed);
     const { commitmentsAt, scalarsAt } = context;
-    const challenges = context.challenges(commitment, body.slice(32, commitmentsAt), body.slice(commitmentsAt, scalarsAt));
+    const challenges = context.challenges(
+      commitment,
+      body.slice(32, commitmentsAt),
+      body.slice(commitmentsAt, scalarsAt),
+    );
     return {
       body: hex(body),
       ballot_id: hex(context.ballotId(body)),
@@ -104,11 +121,18 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   readPass: (request) => passToJson(passFromJson(text(request, "pass"))),
   makeRequest(request) {
     const credential = credentialKey(parseCode(text(request, "code")), bytes(request, "referendum"));
-    return makeRequest(passFromJson(text(request, "pass")), Number(request["registrar"]), credential, text(request, "factor"));
+    return makeRequest(
+      passFromJson(text(request, "pass")),
+      Number(request["registrar"]),
+      credential,
+      text(request, "factor"),
+    );
   },
   async takeAnswer(request) {
     const pass = passFromJson(text(request, "pass"));
-    return passToJson(await takeAnswer((await setup(request)).context, pass, Number(request["registrar"]), bytes(request, "answer")));
+    return passToJson(
+      await takeAnswer((await setup(request)).context, pass, Number(request["registrar"]), bytes(request, "answer")),
+    );
   },
   async cast(request) {
     const { context } = await setup(request);
@@ -136,7 +160,12 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
     const asked: string[] = [];
     const castHash = request["cast_hash"] === null ? null : bytes(request, "cast_hash");
     const wanted = { ballotId: bytes(request, "ballot_id"), castHash, batch: Number(request["batch"]) };
-    const found = await findBallot(folder(request, asked), await setup(request), wanted, (request["signposts"] ?? []) as Signposts);
+    const found = await findBallot(
+      folder(request, asked),
+      await setup(request),
+      wanted,
+      (request["signposts"] ?? []) as Signposts,
+    );
     return { ...found, asked };
   },
 };
