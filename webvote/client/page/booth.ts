@@ -185,7 +185,7 @@ export class Booth {
   // Review and test
 
   private showReview(prepared: PreparedBallot): void {
-    listChoice(byId("chosen"), this.setup.manifest.questions, this.choice, this.data["language"] ?? "nl");
+    listChoice(byId("chosen"), this.setup.manifest.questions, this.choice, this.data.language ?? "nl");
     byId("ballot-id").textContent = grouped(hex(prepared.ballotId));
     byId("ballot-qr").replaceChildren();
     const test = byId<HTMLDetailsElement>("test-details");
@@ -197,11 +197,7 @@ export class Booth {
 
   private showNumber(): void {
     if (this.prepared !== null)
-      drawQr(
-        byId("ballot-qr"),
-        `${this.data["check"] ?? ""}#ballot=${hex(this.prepared.ballotId)}`,
-        message("qr-ballot"),
-      );
+      drawQr(byId("ballot-qr"), `${this.data.check ?? ""}#ballot=${hex(this.prepared.ballotId)}`, message("qr-ballot"));
   }
 
   /** The browser's own way back leads to the ballot paper, the choice still on it. */
@@ -219,7 +215,7 @@ export class Booth {
 
   private testBallot(): void {
     if (this.prepared === null) return;
-    const link = `${this.data["check"] ?? ""}${encodeTest({ ...this.prepared, choice: this.choice })}`;
+    const link = `${this.data.check ?? ""}${encodeTest({ ...this.prepared, choice: this.choice })}`;
     drawQr(byId("test-qr"), link, message("qr-test"));
     document.getElementById("test-link")?.setAttribute("href", link);
     byId("test-text").textContent = link;

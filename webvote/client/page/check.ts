@@ -13,7 +13,7 @@ import { logAt } from "./services.ts";
 const EXPECTED = "stembus/expected";
 const REMEMBERED_MS = 15 * 60_000;
 const app = byId("app");
-const readLog = savedLog() ?? logAt(app.dataset["log"] ?? "/log/");
+const readLog = savedLog() ?? logAt(app.dataset.log ?? "/log/");
 
 /** The log that a saved page carries within it, by the paths of its files. */
 function savedLog(): Fetch | null {
@@ -32,9 +32,9 @@ async function check(): Promise<void> {
   byId("outcome").hidden = true;
   try {
     const test = decodeTest(byId<HTMLTextAreaElement>("test-code").value);
-    const setup = await loadSetup(readLog, fromHex(app.dataset["referendum"] ?? ""));
+    const setup = await loadSetup(readLog, fromHex(app.dataset.referendum ?? ""));
     const id = hex(rebuildId(setup.context, test.commitment, test.choice, test.seed));
-    listChoice(byId("chosen"), setup.manifest.questions, test.choice, app.dataset["language"] ?? "nl");
+    listChoice(byId("chosen"), setup.manifest.questions, test.choice, app.dataset.language ?? "nl");
     byId("ballot-id").textContent = grouped(id);
     const expected = byId<HTMLInputElement>("expected").value.toLowerCase().replace(/\s/g, "");
     const comparison = byId("comparison");

@@ -28,12 +28,12 @@ export function showStep(step: string, progress?: string): void {
   for (const section of document.querySelectorAll<HTMLElement>("section[id^=step-]"))
     section.hidden = section.id !== `step-${step}`;
   for (const part of document.querySelectorAll<HTMLElement>("[data-steps]"))
-    part.hidden = !part.dataset["steps"]?.split(" ").includes(step);
+    part.hidden = !part.dataset.steps?.split(" ").includes(step);
   const list = document.getElementById("progress");
   if (list !== null) {
     list.hidden = progress === undefined;
     for (const item of list.querySelectorAll<HTMLElement>("[data-step]")) {
-      if (item.dataset["step"] === progress) item.setAttribute("aria-current", "step");
+      if (item.dataset.step === progress) item.setAttribute("aria-current", "step");
       else item.removeAttribute("aria-current");
     }
   }

@@ -14,7 +14,7 @@ import { Fleeting } from "./storage.ts";
 import { codeOf, explain, isPassing } from "./messages.ts";
 
 const data = byId("app").dataset;
-const readLog = logAt(data["log"] ?? "/log/");
+const readLog = logAt(data.log ?? "/log/");
 // WCAG 2.2, 2.2.1: a warning at least twenty seconds before, and any key goes on.
 const WARNING_SECONDS = 20;
 
@@ -27,7 +27,7 @@ const wipe = (): void => {
 };
 
 function watchSilence(): void {
-  const seconds = Number(data["silence"] ?? 60);
+  const seconds = Number(data.silence ?? 60);
   const warning = byId<HTMLDialogElement>("silence");
   let [timer, wiping] = [0, 0];
   const rest = (): void => {
@@ -55,7 +55,7 @@ function watchSilence(): void {
 
 async function start(): Promise<void> {
   takeFragment();
-  const setup = await openBooth(readLog, data["referendum"] ?? "");
+  const setup = await openBooth(readLog, data.referendum ?? "");
   if (setup === null) return;
   watchSilence();
   addEventListener("beforeunload", (event) => guarded && event.preventDefault());
@@ -78,7 +78,7 @@ async function start(): Promise<void> {
         guarded = false;
         const text = session.promise;
         if (text !== null) {
-          follow(text, setup, readLog, data["signposts"] ?? "", () => booth.session?.promise === text);
+          follow(text, setup, readLog, data.signposts ?? "", () => booth.session?.promise === text);
           drawQr(byId("promise-qr"), text, message("qr-promise"));
         }
         showStep("done", "done");
@@ -95,7 +95,7 @@ async function start(): Promise<void> {
     byId("unanswered-reason").textContent = isPassing(error) ? "" : explain(error);
     byId("pass-part").hidden = byId("printed-part").hidden = true;
     showStep("unanswered", "review");
-    const { pathname } = new URL(data["vote"] ?? "/", location.href);
+    const { pathname } = new URL(data.vote ?? "/", location.href);
     byId("pass-part").hidden =
       !guarded ||
       !drawQr(byId("pass-qr"), `${location.origin}${pathname}${encodePass(session.pass)}`, message("qr-pass"));

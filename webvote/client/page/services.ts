@@ -12,7 +12,7 @@ export class ServiceError extends ClientError {
     code: string,
     readonly detail: Readonly<Record<string, unknown>> = {},
   ) {
-    super(code, String(detail["message"] ?? code));
+    super(code, String(detail.message ?? code));
   }
 }
 

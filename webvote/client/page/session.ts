@@ -202,7 +202,7 @@ export class Session {
    * device made, and that took the turn of the ballot `sent`: what this device signed itself is no proof of anything. */
   private nextTurn(refusal: ServiceError, sent: Uint8Array): number {
     const { context } = this.setup;
-    const text = refusal.detail["current"];
+    const text = refusal.detail.current;
     const shown = typeof text === "string" && /^([0-9a-f]{2})+$/.test(text) ? fromHex(text) : new Uint8Array();
     const turn = turnOf(context, this.pass, shown);
     if (turn < context.seqOf(sent) || this.isOwn(shown)) throw new ServiceError("turn-unproven");

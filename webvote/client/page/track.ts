@@ -9,7 +9,7 @@ import { readTracking } from "./link-formats.ts";
 import { askSignposts, logAt } from "./services.ts";
 
 const app = byId("app");
-const readLog = logAt(app.dataset["log"] ?? "/log/");
+const readLog = logAt(app.dataset.log ?? "/log/");
 
 async function track(): Promise<void> {
   showError("");
@@ -21,13 +21,13 @@ async function track(): Promise<void> {
   let checked = false;
   try {
     wanted = readTracking(byId<HTMLTextAreaElement>("tracking").value);
-    const setup = await loadSetup(readLog, fromHex(app.dataset["referendum"] ?? ""));
+    const setup = await loadSetup(readLog, fromHex(app.dataset.referendum ?? ""));
     checked = true;
     const found = await findBallot(
       readLog,
       setup,
       { ...wanted, castHash: null },
-      await askSignposts(app.dataset["signposts"] ?? "", wanted.batch),
+      await askSignposts(app.dataset.signposts ?? "", wanted.batch),
     );
     if (found.state !== "found") {
       outcome.textContent = message(found.state === "missing" ? "not-in-batch" : found.state, { batch: wanted.batch });

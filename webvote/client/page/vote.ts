@@ -16,7 +16,7 @@ import { Store, current, forget, forgetCurrent, letterId, setLetter, storageWork
 import { codeOf, explain, isPassing, stop } from "./messages.ts";
 
 const data = byId("app").dataset;
-const readLog = logAt(data["log"] ?? "/log/");
+const readLog = logAt(data.log ?? "/log/");
 
 async function start(): Promise<void> {
   const fragment = takeFragment();
@@ -24,7 +24,7 @@ async function start(): Promise<void> {
   const letter = fragment.startsWith("#pass=") ? {} : codeFromFragment(fragment);
   // The letter's own number wins over the page's: a page of another referendum is found out here.
   if (letter.referendum !== undefined) setLetter(hex(letter.referendum));
-  const setup = await openBooth(readLog, letterId() ?? data["referendum"] ?? "");
+  const setup = await openBooth(readLog, letterId() ?? data.referendum ?? "");
   if (setup === null) return;
 
   const booth = new Booth(
@@ -66,8 +66,8 @@ async function start(): Promise<void> {
   function showDone(session: Session): void {
     const text = session.promise;
     if (text === null || setup === null) return;
-    const tracking = follow(text, setup, readLog, data["signposts"] ?? "", () => booth.session?.promise === text);
-    byId<HTMLAnchorElement>("track-link").href = `${data["track"] ?? ""}#${tracking.replace(/ /g, "")}`;
+    const tracking = follow(text, setup, readLog, data.signposts ?? "", () => booth.session?.promise === text);
+    byId<HTMLAnchorElement>("track-link").href = `${data.track ?? ""}#${tracking.replace(/ /g, "")}`;
     const revote = document.getElementById("revote-part");
     if (revote !== null) revote.hidden = !session.mayCast;
     byId("pass-qr").replaceChildren();

@@ -54,7 +54,7 @@ function setup(request: Fields): Promise<Setup> {
 }
 
 function bareContext(request: Fields): BallotContext {
-  const questions = request["questions"] as readonly (readonly [number, number])[];
+  const questions = request.questions as readonly (readonly [number, number])[];
   return new BallotContext(
     bytes(request, "referendum"),
     bytes(request, "election_key"),
@@ -67,7 +67,7 @@ function bareContext(request: Fields): BallotContext {
 
 const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   transcript(request) {
-    const fields = request["fields"] as readonly (readonly [string, string])[];
+    const fields = request.fields as readonly (readonly [string, string])[];
     const transcript = Transcript.of(text(request, "tag"));
     for (const [label, value] of fields) transcript.add(label, fromHex(value));
     return { digest: hex(transcript.digest()), scalar: transcript.scalar().toString(16).padStart(64, "0") };
@@ -83,7 +83,7 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
     const found = codeFromFragment(text(request, "fragment"));
     return { code: found.code ?? null, referendum: found.referendum === undefined ? null : hex(found.referendum) };
   },
-  factor: (request) => normaliseFactor(request["kind"] as FactorKind, text(request, "typed")),
+  factor: (request) => normaliseFactor(request.kind as FactorKind, text(request, "typed")),
   token(request) {
     const context = bareContext(request);
     const key = bytes(request, "token_key");
@@ -95,7 +95,7 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   body(request) {
     const context = bareContext(request);
     const [commitment, seed] = [bytes(request, "token_commitment"), bytes(request, "seed")];
-    const body = buildBody(context, commitment, request["choice"] as Choice, seed);
+    const body = buildBody(context, commitment, request.choice as Choice, seed);
     const { commitmentsAt, scalarsAt } = context;
     const challenges = context.challenges(
       commitment,
@@ -105,7 +105,7 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
     return {
       body: hex(body),
       ballot_id: hex(context.ballotId(body)),
-      rebuilt: hex(rebuildId(context, commitment, request["choice"] as Choice, seed)),
+      rebuilt: hex(rebuildId(context, commitment, request.choice as Choice, seed)),
       challenges: challenges.map((challenge) => challenge.toString(16).padStart(64, "0")),
     };
   },
@@ -123,7 +123,7 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
     const credential = credentialKey(parseCode(text(request, "code")), bytes(request, "referendum"));
     return makeRequest(
       passFromJson(text(request, "pass")),
-      Number(request["registrar"]),
+      Number(request.registrar),
       credential,
       text(request, "factor"),
     );
@@ -131,15 +131,15 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   async takeAnswer(request) {
     const pass = passFromJson(text(request, "pass"));
     return passToJson(
-      await takeAnswer((await setup(request)).context, pass, Number(request["registrar"]), bytes(request, "answer")),
+      await takeAnswer((await setup(request)).context, pass, Number(request.registrar), bytes(request, "answer")),
     );
   },
   async cast(request) {
     const { context } = await setup(request);
     const pass = passFromJson(text(request, "pass"));
-    const prepared = prepare(context, pass, request["choice"] as Choice);
+    const prepared = prepare(context, pass, request.choice as Choice);
     return {
-      raw: hex(signBallot(context, pass, prepared, Number(request["seq"]))),
+      raw: hex(signBallot(context, pass, prepared, Number(request.seq))),
       ballot_id: hex(prepared.ballotId),
       seed: hex(prepared.seed),
       commitment: hex(prepared.commitment),
@@ -158,13 +158,13 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   },
   async findBallot(request) {
     const asked: string[] = [];
-    const castHash = request["cast_hash"] === null ? null : bytes(request, "cast_hash");
-    const wanted = { ballotId: bytes(request, "ballot_id"), castHash, batch: Number(request["batch"]) };
+    const castHash = request.cast_hash === null ? null : bytes(request, "cast_hash");
+    const wanted = { ballotId: bytes(request, "ballot_id"), castHash, batch: Number(request.batch) };
     const found = await findBallot(
       folder(request, asked),
       await setup(request),
       wanted,
-      (request["signposts"] ?? []) as Signposts,
+      (request.signposts ?? []) as Signposts,
     );
     return { ...found, asked };
   },
