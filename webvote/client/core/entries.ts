@@ -120,6 +120,6 @@ function areDue(entry: Entry, names: readonly string[]): boolean {
 function keyOf(manifest: Manifest, by: string): string | undefined {
   if (by === "box" || by === "client") return manifest[by].key;
   const [, role, number] = /^(officer|trustee)\/([1-9][0-9]{0,3})$/.exec(by) ?? [];
-  const holders = role === "officer" ? manifest.officers : role === "trustee" ? manifest.trustees.members : [];
+  const holders = role === "officer" ? manifest.officers : manifest.trustees.members;
   return holders[Number(number) - 1]?.key;
 }

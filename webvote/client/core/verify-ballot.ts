@@ -100,7 +100,7 @@ function parseBody(context: BallotContext, body: Uint8Array): Elements {
     // The last branch's challenge is derived, so that no equation about the sum could be forgotten.
     const last = mod((whole[position] ?? 0n) - given.reduce((total, part) => total + part, 0n));
     return {
-      ciphertext: total(ciphertexts, shape),
+      ciphertext: sumCiphertexts(ciphertexts, shape),
       commitments,
       challenges: [...given, last],
       responses: parts.slice(shape.maximum),
@@ -113,7 +113,7 @@ function pieces(data: Uint8Array, width: number): Uint8Array[] {
   return Array.from({ length: data.length / width }, (_, k) => data.slice(k * width, (k + 1) * width));
 }
 
-function total(ciphertexts: readonly Pair[], shape: ProofShape): Pair {
+function sumCiphertexts(ciphertexts: readonly Pair[], shape: ProofShape): Pair {
   const part = ciphertexts.slice(shape.first, shape.last);
   const added: Pair = [sum(part.map(([nonce]) => nonce)), sum(part.map(([, blinded]) => blinded))];
   if (added[0].is0() || added[1].is0())

@@ -22,7 +22,7 @@ export function follow(text: string, setup: Setup, readLog: Fetch, signposts: st
   const promise = JSON.parse(text) as Promised;
   const tracking = trackingCode(promise.ballot_id, promise.batch);
   byId("tracking").textContent = tracking;
-  byId("batch-state").textContent = message("waiting", { batch: promise.batch });
+  showState(message("waiting", { batch: promise.batch }));
   button("save-receipt").hidden = true;
   const wanted = { ballotId: fromHex(promise.ballot_id), castHash: fromHex(promise.cast_hash), batch: promise.batch };
   const look = async (round: number): Promise<void> => {
@@ -31,10 +31,9 @@ export function follow(text: string, setup: Setup, readLog: Fetch, signposts: st
       const found = await findBallot(readLog, setup, wanted, await askSignposts(signposts, promise.batch));
       if (!current()) return;
       if (found.state === "found") return showFound(found.index, found.receipt);
-      if (found.state === "missing") return void (byId("batch-state").textContent = message("missing"));
+      if (found.state === "missing") return showState(message("missing"));
     } catch (error) {
-      if (["receipt-invalid", "setup-log"].includes(codeOf(error)))
-        byId("batch-state").textContent = message("receipt-invalid");
+      if (["receipt-invalid", "setup-log"].includes(codeOf(error))) showState(message("receipt-invalid"));
     }
     const pause = POLLS_MS[round];
     if (pause !== undefined) setTimeout(() => void look(round + 1), pause);
@@ -43,8 +42,12 @@ export function follow(text: string, setup: Setup, readLog: Fetch, signposts: st
   return tracking;
 }
 
+function showState(text: string): void {
+  byId("batch-state").textContent = text;
+}
+
 function showFound(index: number, receipt: string): void {
-  byId("batch-state").textContent = message("found", { index });
+  showState(message("found", { index }));
   const keep = button("save-receipt");
   keep.hidden = false;
   keep.onclick = () => save("stembus-receipt.txt", receipt, "text/plain");

@@ -21,6 +21,12 @@ const REVIEW = "review";
 // After these the letter gives no ballot paper, or the device has lost its own.
 const NO_PAPER = ["credential-unknown", "factor-wrong", "factor-locked", "token-issued", "letter-struck", "gone"];
 
+// The field that a registrar's refusal is about.
+const WRONG_FIELD = new Map([
+  ["factor-wrong", "factor"],
+  ["credential-unknown", "code"],
+]);
+
 /** What differs between a voter's own device and a kiosk. */
 export interface Place {
   shelfOf(voter: string): Shelf;
@@ -135,8 +141,8 @@ export class Booth {
 
   private refusedAtCode(error: unknown): void {
     if (stops(error)) return stop(error);
-    const wrong = codeOf(error) === "factor-wrong" ? "factor" : codeOf(error) === "credential-unknown" ? "code" : null;
-    if (wrong === null) return showError(explain(error));
+    const wrong = WRONG_FIELD.get(codeOf(error));
+    if (wrong === undefined) return showError(explain(error));
     fieldError(byId(wrong), byId(`${wrong}-error`), explain(error));
     byId(wrong).focus();
   }

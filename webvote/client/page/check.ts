@@ -46,7 +46,8 @@ async function check(): Promise<void> {
     byId("outcome").querySelector("h2")?.focus();
   } catch (error) {
     const code = error instanceof ClientError ? error.code : "broken";
-    showError(message(code.startsWith("setup") ? "setup" : code === "choice-invalid" ? "test-format" : code));
+    if (code.startsWith("setup")) showError(message("setup"));
+    else showError(message(code === "choice-invalid" ? "test-format" : code));
   }
 }
 

@@ -49,7 +49,8 @@ export function decodePass(fragment: string, referendum: Uint8Array): VotingPass
     let at = 0;
     const take = (length: number): Uint8Array => {
       if (at + length > data.length) throw new ClientError("pass-damaged");
-      return data.slice(at, (at += length));
+      at += length;
+      return data.slice(at - length, at);
     };
     if (!equal(take(NAME_BYTES), referendum.slice(0, NAME_BYTES))) throw new ClientError("pass-other");
     const [secret, casts] = [take(32), new DataView(take(4).buffer).getUint32(0)];

@@ -39,7 +39,8 @@ async function track(): Promise<void> {
   } catch (error) {
     const code = error instanceof ClientError ? error.code : "broken";
     if (code === "receipt-waits") outcome.textContent = message("waiting", { batch: wanted?.batch ?? "" });
-    else showError(message(!code.startsWith("setup") ? code : checked ? "receipt-invalid" : "setup"));
+    else if (code.startsWith("setup")) showError(message(checked ? "receipt-invalid" : "setup"));
+    else showError(message(code));
   }
 }
 
