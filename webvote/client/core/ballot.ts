@@ -131,7 +131,12 @@ export function prepare(context: BallotContext, pass: VotingPass, choice: Choice
 }
 
 /** What a second device computes in a test: the ballot id that this choice and seed must have. */
-export function rebuildId(context: BallotContext, commitment: Uint8Array, choice: Choice, seed: Uint8Array): Bytes {
+export function rebuildBallotId(
+  context: BallotContext,
+  commitment: Uint8Array,
+  choice: Choice,
+  seed: Uint8Array,
+): Bytes {
   return context.ballotId(buildBody(context, commitment, choice, seed));
 }
 

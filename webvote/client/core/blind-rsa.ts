@@ -92,12 +92,17 @@ export async function finalize(
   if (answer.length !== MODULUS_BYTES || value >= n)
     throw new ClientError("signature-invalid", "not below the modulus");
   const signature = fromBig((value * inverse) % n, MODULUS_BYTES);
-  if (!(await verifyBlind(spki, message, signature))) throw new ClientError("signature-invalid", "does not verify");
+  if (!(await verifyBlindSignature(spki, message, signature)))
+    throw new ClientError("signature-invalid", "does not verify");
   return signature;
 }
 
 /** RFC 9474, section 4.5. */
-export async function verifyBlind(spki: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
+export async function verifyBlindSignature(
+  spki: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
   const key = await crypto.subtle.importKey("spki", spki.slice(), { name: "RSA-PSS", hash: "SHA-384" }, false, [
     "verify",
   ]);

@@ -25,7 +25,7 @@ export class BallotRefused extends ClientError {
 }
 
 /** What `work` gives; a format error inside it becomes `code`. Other errors (the network's, say) pass unchanged. */
-export async function naming<T>(code: string, work: () => T | Promise<T>): Promise<T> {
+export async function withErrorCode<T>(code: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -34,7 +34,7 @@ export async function naming<T>(code: string, work: () => T | Promise<T>): Promi
 }
 
 /** The same for work that does not wait. */
-export function namingNow<T>(code: string, work: () => T): T {
+export function withErrorCodeSync<T>(code: string, work: () => T): T {
   try {
     return work();
   } catch (error) {

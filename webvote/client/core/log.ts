@@ -5,7 +5,7 @@ import { ClientError } from "./errors.ts";
 import { hashRoot, inclusionProof, leafHash, nodeHash, rootFromProof, splitOf } from "./merkle.ts";
 
 /** Reads one published file, by its path in the bundle. */
-export type Fetch = (path: string) => Promise<Uint8Array>;
+export type ReadLogFile = (path: string) => Promise<Uint8Array>;
 
 export const WIDTH = 256;
 
@@ -41,7 +41,7 @@ export class LogReader {
   private readonly tiles = new Map<string, Promise<Uint8Array[]>>();
 
   constructor(
-    private readonly fetch: Fetch,
+    private readonly fetch: ReadLogFile,
     readonly size: number,
     private readonly root: Uint8Array | null = null,
   ) {}
@@ -110,7 +110,7 @@ export class LogReader {
 }
 
 /** Works from the log's head, and once more from a newer one when files of the old one went while it worked. */
-export async function steady<T>(fetch: Fetch, work: (head: Uint8Array) => Promise<T>): Promise<T> {
+export async function withLatestHead<T>(fetch: ReadLogFile, work: (head: Uint8Array) => Promise<T>): Promise<T> {
   for (let tries = 2; ; tries--) {
     const head = await fetch("checkpoint");
     try {

@@ -21,7 +21,7 @@ import {
   type Read,
 } from "./canonical.ts";
 import { isValidKey } from "./ed25519.ts";
-import { ClientError, namingNow } from "./errors.ts";
+import { ClientError, withErrorCodeSync } from "./errors.ts";
 
 export type Texts = Readonly<Record<string, string>>;
 
@@ -78,7 +78,7 @@ export function referendumId(raw: Uint8Array): Bytes {
 
 /** Throws `setup-log`. */
 export function parseManifest(raw: Uint8Array): Manifest {
-  const manifest = namingNow("setup-log", () => readManifest(parseCanonical(raw)));
+  const manifest = withErrorCodeSync("setup-log", () => readManifest(parseCanonical(raw)));
   need(inAllLanguages(manifest), "texts");
   need(manifest.questions.every(isSound), "a question");
   need(castBytes(manifest) <= 65_535, "ballots too long");
@@ -134,6 +134,8 @@ function keysAreSound({ trustees, registrars, witnesses, officers, box, log, cli
   const named =
     groups.every((group) => different(group.map((member) => member.name))) &&
     !witnesses.members.some((witness) => witness.name === log.origin);
-  const blind = namingNow("setup-log", () => registrars.map((registrar) => parseSpki(fromHex(registrar.blind_key))));
+  const blind = withErrorCodeSync("setup-log", () =>
+    registrars.map((registrar) => parseSpki(fromHex(registrar.blind_key))),
+  );
   return named && different(blind) && different(keys) && keys.every((key) => isValidKey(fromHex(key)));
 }

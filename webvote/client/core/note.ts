@@ -3,7 +3,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { base64, concat, equal, fromBase64, fromHex, fromUtf8, toBig, utf8, type Bytes } from "./bytes.ts";
 import { verifyEd25519 } from "./ed25519.ts";
-import { ClientError, namingNow } from "./errors.ts";
+import { ClientError, withErrorCodeSync } from "./errors.ts";
 import type { Manifest } from "./manifest.ts";
 
 const LATEST_TIME = 253_402_300_799n; // the end of the year 9999
@@ -37,7 +37,7 @@ function keyId(name: string, algorithm: number, key: string): Uint8Array {
 
 /** Throws `setup-log`. */
 export function parseCheckpoint(raw: Uint8Array): Checkpoint {
-  return namingNow("setup-log", () => {
+  return withErrorCodeSync("setup-log", () => {
     const [body, lines, ...more] = fromUtf8(raw).split("\n\n");
     const [origin, size, root, ...rest] = (body ?? "").split("\n");
     if (!origin || size === undefined || root === undefined || lines === undefined || rest.length + more.length > 0)

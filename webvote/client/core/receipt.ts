@@ -5,8 +5,8 @@ import { base64, equal, fromBase64, fromHex, hex, utf8 } from "./bytes.ts";
 import { count, hash, oneOf, parseCanonical, record, signatureHex, type Read } from "./canonical.ts";
 import { verifyEd25519 } from "./ed25519.ts";
 import { checkSignatures, entryType, parseEntry } from "./entries.ts";
-import { ClientError, naming, namingNow } from "./errors.ts";
-import { LogReader, steady, type Fetch } from "./log.ts";
+import { ClientError, withErrorCode, withErrorCodeSync } from "./errors.ts";
+import { LogReader, withLatestHead, type ReadLogFile } from "./log.ts";
 import type { Manifest } from "./manifest.ts";
 import { leafHash, rootFromProof } from "./merkle.ts";
 import { checkLogSignature, countWitnesses, parseCheckpoint, type Checkpoint } from "./note.ts";
@@ -29,7 +29,7 @@ export type PromiseRecord = Read<typeof readPromise>;
 
 /** Throws `promise-invalid` unless the box of this referendum signed it. */
 export function checkPromise(manifest: Manifest, referendum: Uint8Array, raw: Uint8Array): PromiseRecord {
-  const promise = namingNow("promise-invalid", () => readPromise(parseCanonical(raw)));
+  const promise = withErrorCodeSync("promise-invalid", () => readPromise(parseCanonical(raw)));
   const digest = Transcript.of("promise")
     .add("referendum", referendum)
     .add("cast", fromHex(promise.cast_hash))
@@ -46,7 +46,7 @@ export function makeReceipt(index: number, proof: readonly Uint8Array[], checkpo
   return [HEADER, `index ${index}`, ...proof.map(base64), "", ""].join("\n") + new TextDecoder().decode(checkpoint.raw);
 }
 
-function demandSeen(manifest: Manifest, checkpoint: Checkpoint): void {
+function checkWitnessed(manifest: Manifest, checkpoint: Checkpoint): void {
   checkLogSignature(manifest, checkpoint);
   if (countWitnesses(manifest, checkpoint) < manifest.witnesses.quorum) throw new ClientError("receipt-waits");
 }
@@ -58,7 +58,7 @@ export function checkReceipt(manifest: Manifest, receipt: string, entry: Uint8Ar
     const [header, place, ...proof] = receipt.slice(0, border).split("\n");
     const index = /^index (0|[1-9][0-9]{0,14})$/.exec(place ?? "")?.[1];
     const checkpoint = parseCheckpoint(utf8(receipt.slice(border + 2)));
-    demandSeen(manifest, checkpoint);
+    checkWitnessed(manifest, checkpoint);
     const root = rootFromProof(leafHash(entry), Number(index), checkpoint.size, proof.map(fromBase64));
     if (header !== HEADER || index === undefined || !equal(root, checkpoint.root)) throw new Error("root");
   } catch {
@@ -82,12 +82,19 @@ export type Signposts = readonly (readonly [number, number])[];
 
 /** Looks for a ballot in its promised batch. Which files are asked for follows from log and batch, never from the
  * ballot: headers are followed to the batch, then all of it is read and searched here. */
-export function findBallot(fetch: Fetch, setup: Setup, wanted: Wanted, signposts: Signposts = []): Promise<Found> {
-  return steady(fetch, (head) => naming("setup-log", () => find(fetch, head, setup, wanted, signposts)));
+export function findBallot(
+  readFile: ReadLogFile,
+  setup: Setup,
+  wanted: Wanted,
+  signposts: Signposts = [],
+): Promise<Found> {
+  return withLatestHead(readFile, (head) =>
+    withErrorCode("setup-log", () => findUnderHead(readFile, head, setup, wanted, signposts)),
+  );
 }
 
-async function find(
-  fetch: Fetch,
+async function findUnderHead(
+  readFile: ReadLogFile,
   head: Uint8Array,
   setup: Setup,
   { ballotId, castHash, batch }: Wanted,
@@ -97,7 +104,7 @@ async function find(
   const checkpoint = parseCheckpoint(head);
   checkLogSignature(manifest, checkpoint);
   if (countWitnesses(manifest, checkpoint) < manifest.witnesses.quorum) return { state: "waiting" };
-  const reader = new LogReader(fetch, checkpoint.size, checkpoint.root);
+  const reader = new LogReader(readFile, checkpoint.size, checkpoint.root);
   const start = await followSignposts(reader, setup, batch, signposts);
   const range = await findBatch(reader, setup, batch, start);
   if (typeof range === "string") return { state: range };

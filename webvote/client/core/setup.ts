@@ -6,8 +6,8 @@ import { equal, hex, type Bytes } from "./bytes.ts";
 import { Ceremony } from "./ceremony.ts";
 import { contextOf, type BallotContext } from "./context.ts";
 import { checkSignatures, parseEntry, type Body, type Entry } from "./entries.ts";
-import { ClientError, naming } from "./errors.ts";
-import { LogReader, steady, type Fetch } from "./log.ts";
+import { ClientError, withErrorCode } from "./errors.ts";
+import { LogReader, withLatestHead, type ReadLogFile } from "./log.ts";
 import { parseManifest, referendumId, type Manifest } from "./manifest.ts";
 import { hashRoot, leafHash } from "./merkle.ts";
 import { checkLogSignature, checkQuorum, parseCheckpoint } from "./note.ts";
@@ -31,28 +31,30 @@ function need(condition: boolean, code: string, problem: string): asserts condit
 }
 
 /** Throws `setup-id`, `setup-log`, `setup-ceremony`, `setup-witnesses`, `setup-not-open` or `setup-cancelled`. */
-export function loadSetup(fetch: Fetch, referendum: Uint8Array): Promise<Setup> {
-  return steady(fetch, (head) => naming("setup-log", () => load(fetch, head, new Uint8Array(referendum))));
+export function loadSetup(readFile: ReadLogFile, referendum: Uint8Array): Promise<Setup> {
+  return withLatestHead(readFile, (head) =>
+    withErrorCode("setup-log", () => loadUnderHead(readFile, head, new Uint8Array(referendum))),
+  );
 }
 
-async function load(fetch: Fetch, headRaw: Uint8Array, referendum: Bytes): Promise<Setup> {
+async function loadUnderHead(readFile: ReadLogFile, headRaw: Uint8Array, referendum: Bytes): Promise<Setup> {
   const head = parseCheckpoint(headRaw);
-  const reader = new LogReader(fetch, head.size);
+  const reader = new LogReader(readFile, head.size);
   const manifestRaw = await reader.entry(0);
   need(equal(referendumId(manifestRaw), referendum), "setup-id", "another referendum");
   const manifest = parseManifest(manifestRaw);
   checkLogSignature(manifest, head);
-  const beginning = new Beginning(manifest, referendum);
+  const sequence = new OpeningSequence(manifest, referendum);
   const leaves = [leafHash(manifestRaw)];
   for (let index = 1; index < head.size; index++) {
     const raw = await reader.entry(index);
     leaves.push(leafHash(raw));
     const entry = parseEntry(raw);
     checkSignatures(manifest, referendum, entry);
-    beginning.take(entry, raw);
+    sequence.take(entry, raw);
     if (entry.type !== "open") continue;
-    await checkOpening(fetch, manifest, leaves);
-    const { election, releases } = beginning;
+    await checkOpening(readFile, manifest, leaves);
+    const { election, releases } = sequence;
     need(election !== null, "setup-ceremony", "no election key");
     const context = contextOf(manifest, referendum, election.raw, election.body.joint_key);
     return {
@@ -68,8 +70,8 @@ async function load(fetch: Fetch, headRaw: Uint8Array, referendum: Bytes): Promi
   throw new ClientError("setup-not-open", "voting is not open yet");
 }
 
-async function checkOpening(fetch: Fetch, manifest: Manifest, leaves: readonly Uint8Array[]): Promise<void> {
-  const seen = parseCheckpoint(await fetch(`checkpoints/${leaves.length}`));
+async function checkOpening(readFile: ReadLogFile, manifest: Manifest, leaves: readonly Uint8Array[]): Promise<void> {
+  const seen = parseCheckpoint(await readFile(`checkpoints/${leaves.length}`));
   checkLogSignature(manifest, seen);
   need(seen.size === leaves.length && equal(seen.root, hashRoot(leaves)), "setup-log", "another tree at the opening");
   checkQuorum(manifest, seen);
@@ -82,7 +84,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Which entry may follow which, up to the opening (docs/protocol.md, 8). */
-class Beginning {
+class OpeningSequence {
   election: { readonly body: Body<"election-key">; readonly raw: Uint8Array } | null = null;
   readonly releases: ClientRelease[] = [];
   private readonly ceremony: Ceremony;

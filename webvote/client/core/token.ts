@@ -2,7 +2,7 @@
 // The voting pass is what a device keeps, in the same JSON form that the command line writes.
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { blind, finalize, verifyBlind, type Blinding } from "./blind-rsa.ts";
+import { blind, finalize, verifyBlindSignature, type Blinding } from "./blind-rsa.ts";
 import { fromHex, hex, type Bytes } from "./bytes.ts";
 import type { Credential } from "./code.ts";
 import type { BallotContext } from "./context.ts";
@@ -80,7 +80,7 @@ export async function takeAnswer(
 export async function checkToken(context: BallotContext, pass: VotingPass): Promise<void> {
   const message = context.tokenMessage(tokenPublic(pass));
   const valid = await Promise.all(
-    context.registrars.map((spki, k) => verifyBlind(spki, message, pass.signatures[k] ?? new Uint8Array())),
+    context.registrars.map((spki, k) => verifyBlindSignature(spki, message, pass.signatures[k] ?? new Uint8Array())),
   );
   if (pass.signatures.length !== context.registrars.length || !valid.every(Boolean))
     throw new ClientError("pass-damaged");

@@ -2,7 +2,7 @@
 // Decides validity and the first fault in the protocol's order: V16, V17, V18, V20, V19. Leaves which of a token's
 // ballots counts to the verifiers. Voting does not need this module; tests and curious voters do.
 import { equal } from "./bytes.ts";
-import { verifyBlind } from "./blind-rsa.ts";
+import { verifyBlindSignature } from "./blind-rsa.ts";
 import { CIPHERTEXT_BYTES, SIGNATURE_BYTES, type BallotContext, type ProofShape } from "./context.ts";
 import { BallotRefused, ClientError, type BallotCheck } from "./errors.ts";
 import { G, POINT_BYTES, SCALAR_BYTES, mod, parseScalar, pointFrom, sum, times, type Point } from "./group.ts";
@@ -23,14 +23,14 @@ interface Elements {
   readonly statements: readonly Statement[];
 }
 
-export interface CheckedBallot {
+export interface VerifiedBallot {
   readonly ballotId: Uint8Array;
   readonly tokenKey: Uint8Array;
   readonly seq: number;
 }
 
 /** Throws BallotRefused. */
-export async function checkBallot(context: BallotContext, raw: Uint8Array): Promise<CheckedBallot> {
+export async function checkBallot(context: BallotContext, raw: Uint8Array): Promise<VerifiedBallot> {
   const elements = parse(context, raw);
   const tail = 1 + context.bodyBytes;
   const [body, nonce, tokenKey, seq] = [
@@ -48,7 +48,7 @@ export async function checkBallot(context: BallotContext, raw: Uint8Array): Prom
   for (const [number, spki] of context.registrars.entries()) {
     const at = tail + 64 + SIGNATURE_BYTES * number;
     need(
-      await verifyBlind(spki, message, raw.slice(at, at + SIGNATURE_BYTES)),
+      await verifyBlindSignature(spki, message, raw.slice(at, at + SIGNATURE_BYTES)),
       "V17",
       "a registrar's signature does not verify",
     );
@@ -56,7 +56,7 @@ export async function checkBallot(context: BallotContext, raw: Uint8Array): Prom
   need(context.signedByToken(raw), "V18", "the token's signature does not verify");
   need(seq < context.maxCasts, "V20", `cast number ${seq + 1} where ${context.maxCasts} are allowed`);
   need(
-    elements.statements.every((statement) => holds(context.jointKey, statement)),
+    elements.statements.every((statement) => proofHolds(context.jointKey, statement)),
     "V19",
     "a range proof does not hold",
   );
@@ -80,10 +80,10 @@ function parse(context: BallotContext, raw: Uint8Array): Elements {
 
 function parseBody(context: BallotContext, body: Uint8Array): Elements {
   const { commitmentsAt, scalarsAt } = context;
-  const pairs = pieces(body.slice(32, scalarsAt), CIPHERTEXT_BYTES).map(
+  const pairs = split(body.slice(32, scalarsAt), CIPHERTEXT_BYTES).map(
     (data): Pair => [pointFrom(data.slice(0, POINT_BYTES)), pointFrom(data.slice(POINT_BYTES))],
   );
-  const scalars = pieces(body.slice(scalarsAt), SCALAR_BYTES).map(parseScalar);
+  const scalars = split(body.slice(scalarsAt), SCALAR_BYTES).map(parseScalar);
   const ciphertexts = pairs.slice(0, context.options);
   const whole = context.challenges(
     body.slice(0, 32),
@@ -109,7 +109,7 @@ function parseBody(context: BallotContext, body: Uint8Array): Elements {
   return { ciphertexts, statements };
 }
 
-function pieces(data: Uint8Array, width: number): Uint8Array[] {
+function split(data: Uint8Array, width: number): Uint8Array[] {
   return Array.from({ length: data.length / width }, (_, k) => data.slice(k * width, (k + 1) * width));
 }
 
@@ -122,7 +122,10 @@ function sumCiphertexts(ciphertexts: readonly Pair[], shape: ProofShape): Pair {
 }
 
 /** For every branch v: z*G = a + c*A and z*H = b + c*(B - v*G). */
-function holds(joint: Point, { ciphertext: [nonce, blinded], commitments, challenges, responses }: Statement): boolean {
+function proofHolds(
+  joint: Point,
+  { ciphertext: [nonce, blinded], commitments, challenges, responses }: Statement,
+): boolean {
   return commitments.every(([first, second], branch) => {
     const [challenge, response] = [challenges[branch], responses[branch]];
     if (challenge === undefined || response === undefined) return false;

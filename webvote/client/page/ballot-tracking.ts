@@ -1,12 +1,12 @@
 // After the cast: looks for the promised ballot now and then, until its batch is in the log.
 import { fromHex } from "../core/bytes.ts";
 import { findBallot } from "../core/receipt.ts";
-import type { Fetch } from "../core/log.ts";
+import type { ReadLogFile } from "../core/log.ts";
 import type { Setup } from "../core/setup.ts";
-import { byId, button, message, save } from "./dom.ts";
-import { trackingCode } from "./link-formats.ts";
-import { askSignposts } from "./services.ts";
-import { codeOf } from "./messages.ts";
+import { byId, button, message, saveFile } from "./dom.ts";
+import { formatTrackingCode } from "./link-formats.ts";
+import { fetchSignposts } from "./services.ts";
+import { errorCode } from "./messages.ts";
 
 const POLLS_MS = [1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
 
@@ -18,27 +18,33 @@ interface Promised {
 
 /** Shows the tracking code of a checked promise, and follows its ballot while `current` says that it is this voter's
  * last. Returns the tracking code. */
-export function follow(text: string, setup: Setup, readLog: Fetch, signposts: string, current: () => boolean): string {
+export function trackBallot(
+  text: string,
+  setup: Setup,
+  readLogFile: ReadLogFile,
+  signposts: string,
+  isCurrent: () => boolean,
+): string {
   const promise = JSON.parse(text) as Promised;
-  const tracking = trackingCode(promise.ballot_id, promise.batch);
+  const tracking = formatTrackingCode(promise.ballot_id, promise.batch);
   byId("tracking").textContent = tracking;
   showState(message("waiting", { batch: promise.batch }));
   button("save-receipt").hidden = true;
   const wanted = { ballotId: fromHex(promise.ballot_id), castHash: fromHex(promise.cast_hash), batch: promise.batch };
-  const look = async (round: number): Promise<void> => {
-    if (!current()) return;
+  const search = async (round: number): Promise<void> => {
+    if (!isCurrent()) return;
     try {
-      const found = await findBallot(readLog, setup, wanted, await askSignposts(signposts, promise.batch));
-      if (!current()) return;
+      const found = await findBallot(readLogFile, setup, wanted, await fetchSignposts(signposts, promise.batch));
+      if (!isCurrent()) return;
       if (found.state === "found") return showFound(found.index, found.receipt);
       if (found.state === "missing") return showState(message("missing"));
     } catch (error) {
-      if (["receipt-invalid", "setup-log"].includes(codeOf(error))) showState(message("receipt-invalid"));
+      if (["receipt-invalid", "setup-log"].includes(errorCode(error))) showState(message("receipt-invalid"));
     }
     const pause = POLLS_MS[round];
-    if (pause !== undefined) setTimeout(() => void look(round + 1), pause);
+    if (pause !== undefined) setTimeout(() => void search(round + 1), pause);
   };
-  void look(0);
+  void search(0);
   return tracking;
 }
 
@@ -50,5 +56,5 @@ function showFound(index: number, receipt: string): void {
   showState(message("found", { index }));
   const keep = button("save-receipt");
   keep.hidden = false;
-  keep.onclick = () => save("stembus-receipt.txt", receipt, "text/plain");
+  keep.onclick = () => saveFile("stembus-receipt.txt", receipt, "text/plain");
 }

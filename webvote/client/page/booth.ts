@@ -9,17 +9,24 @@ import { normaliseFactor } from "../core/factor.ts";
 import type { Choice, PreparedBallot } from "../core/ballot.ts";
 import type { Setup } from "../core/setup.ts";
 import type { VotingPass } from "../core/token.ts";
-import { byId, button, fieldError, grouped, listChoice, message, on, showError, showStep } from "./dom.ts";
+import { byId, button, fieldError, groupedHex, showChoice, message, onClick, showError, showStep } from "./dom.ts";
 import { encodeTest } from "./link-formats.ts";
 import { drawQr } from "./qr.ts";
 import { Session } from "./session.ts";
-import type { Shelf } from "./storage.ts";
-import { attempt, codeOf, explain, stop, stops } from "./messages.ts";
+import type { VoterStorage } from "./storage.ts";
+import { runOnce, errorCode, explain, showStopped, isBlocking } from "./messages.ts";
 
 // What the browser's own way back leads away from.
 const REVIEW = "review";
 // After these the letter gives no ballot paper, or the device has lost its own.
-const NO_PAPER = ["credential-unknown", "factor-wrong", "factor-locked", "token-issued", "letter-struck", "gone"];
+const NO_BALLOT_PAPER = [
+  "credential-unknown",
+  "factor-wrong",
+  "factor-locked",
+  "token-issued",
+  "letter-struck",
+  "gone",
+];
 
 // The field that a registrar's refusal is about.
 const WRONG_FIELD = new Map([
@@ -29,7 +36,7 @@ const WRONG_FIELD = new Map([
 
 /** What differs between a voter's own device and a kiosk. */
 export interface Place {
-  shelfOf(voter: string): Shelf;
+  shelfOf(voter: string): VoterStorage;
   /** The code was taken, or the page came up again: show where this voter stands. */
   arrived(session: Session): Promise<void>;
   /** A token, and then the vote, is about to be sent. */
@@ -65,10 +72,10 @@ export class Booth {
     });
     byId("test-details").addEventListener("toggle", () => this.showNumber());
     addEventListener("popstate", () => this.wentBack());
-    on("back", () => (history.state === REVIEW ? history.back() : this.leaveReview()));
-    on("cast", () => this.castNow(button("cast")));
-    on("test", () => this.testBallot());
-    on("test-done", () => this.showBallot());
+    onClick("back", () => (history.state === REVIEW ? history.back() : this.leaveReview()));
+    onClick("cast", () => this.castNow(button("cast")));
+    onClick("test", () => this.testBallot());
+    onClick("test-done", () => this.showBallot());
   }
 
   showCode(): void {
@@ -117,13 +124,13 @@ export class Booth {
         fieldError(
           input,
           byId(`${input.id}-error`),
-          message(input === code && count === 0 ? "code-empty" : codeOf(error), { count }),
+          message(input === code && count === 0 ? "code-empty" : errorCode(error), { count }),
         );
         input.focus();
       }
     }
     if (symbols === "" || normal === "") return;
-    await attempt(
+    await runOnce(
       button("submit-code"),
       "busy-letter",
       async () => {
@@ -140,8 +147,8 @@ export class Booth {
   }
 
   private refusedAtCode(error: unknown): void {
-    if (stops(error)) return stop(error);
-    const wrong = WRONG_FIELD.get(codeOf(error));
+    if (isBlocking(error)) return showStopped(error);
+    const wrong = WRONG_FIELD.get(errorCode(error));
     if (wrong === undefined) return showError(explain(error));
     fieldError(byId(wrong), byId(`${wrong}-error`), explain(error));
     byId(wrong).focus();
@@ -174,7 +181,7 @@ export class Booth {
     const [found, session] = [this.readChoice(), this.session];
     if (found === null || session === null) return;
     this.choice = found;
-    await attempt(
+    await runOnce(
       button("submit-ballot"),
       "busy-encrypt",
       async () => {
@@ -191,8 +198,8 @@ export class Booth {
   // Review and test
 
   private showReview(prepared: PreparedBallot): void {
-    listChoice(byId("chosen"), this.setup.manifest.questions, this.choice, this.data.language ?? "nl");
-    byId("ballot-id").textContent = grouped(hex(prepared.ballotId));
+    showChoice(byId("chosen"), this.setup.manifest.questions, this.choice, this.data.language ?? "nl");
+    byId("ballot-id").textContent = groupedHex(hex(prepared.ballotId));
     byId("ballot-qr").replaceChildren();
     const test = byId<HTMLDetailsElement>("test-details");
     test.open = test.hidden = byId("back").hidden = false;
@@ -235,7 +242,7 @@ export class Booth {
   async castNow(from: HTMLButtonElement): Promise<void> {
     const { session, prepared } = this;
     if (session === null || (prepared === null && !session.waiting)) return this.showBallot();
-    await attempt(
+    await runOnce(
       from,
       "busy-cast",
       async () => {
@@ -259,15 +266,15 @@ export class Booth {
 
   private failed(session: Session, error: unknown): void {
     if (session.waiting) return this.place.unanswered(session, error);
-    if (!NO_PAPER.includes(codeOf(error)) && !stops(error)) return this.place.unanswered(session, error);
+    if (!NO_BALLOT_PAPER.includes(errorCode(error)) && !isBlocking(error)) return this.place.unanswered(session, error);
     this.place.nothingSent();
     this.lost(error);
   }
 
   /** Nothing was sent. Where the letter gives no ballot paper, or the device lost its own, the code is asked again. */
   private lost(error: unknown): void {
-    if (stops(error)) return stop(error);
-    if (NO_PAPER.includes(codeOf(error))) {
+    if (isBlocking(error)) return showStopped(error);
+    if (NO_BALLOT_PAPER.includes(errorCode(error))) {
       this.prepared = this.session = null;
       this.showCode();
     }

@@ -1,22 +1,22 @@
 // The second device of a test: locks the revealed choice again and says in words what the ballot contains.
 //
 // A first scan (#ballot=ID) is remembered, so that after the second one (#test=...) both can be compared.
-import { rebuildId } from "../core/ballot.ts";
+import { rebuildBallotId } from "../core/ballot.ts";
 import { fromBase64, fromHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
-import type { Fetch } from "../core/log.ts";
+import type { ReadLogFile } from "../core/log.ts";
 import { loadSetup } from "../core/setup.ts";
-import { byId, followFragments, grouped, listChoice, message, showError, takeFragment } from "./dom.ts";
+import { byId, reloadOnNewFragment, groupedHex, showChoice, message, showError, takeFragment } from "./dom.ts";
 import { decodeTest } from "./link-formats.ts";
-import { logAt } from "./services.ts";
+import { publishedLog } from "./services.ts";
 
 const EXPECTED = "stembus/expected";
 const REMEMBERED_MS = 15 * 60_000;
 const app = byId("app");
-const readLog = savedLog() ?? logAt(app.dataset.log ?? "/log/");
+const readLogFile = savedLog() ?? publishedLog(app.dataset.log ?? "/log/");
 
 /** The log that a saved page carries within it, by the paths of its files. */
-function savedLog(): Fetch | null {
+function savedLog(): ReadLogFile | null {
   const text = document.getElementById("saved-log")?.textContent ?? null;
   if (text === null) return null;
   const files = JSON.parse(text) as Readonly<Record<string, string>>;
@@ -32,10 +32,10 @@ async function check(): Promise<void> {
   byId("outcome").hidden = true;
   try {
     const test = decodeTest(byId<HTMLTextAreaElement>("test-code").value);
-    const setup = await loadSetup(readLog, fromHex(app.dataset.referendum ?? ""));
-    const id = hex(rebuildId(setup.context, test.commitment, test.choice, test.seed));
-    listChoice(byId("chosen"), setup.manifest.questions, test.choice, app.dataset.language ?? "nl");
-    byId("ballot-id").textContent = grouped(id);
+    const setup = await loadSetup(readLogFile, fromHex(app.dataset.referendum ?? ""));
+    const id = hex(rebuildBallotId(setup.context, test.commitment, test.choice, test.seed));
+    showChoice(byId("chosen"), setup.manifest.questions, test.choice, app.dataset.language ?? "nl");
+    byId("ballot-id").textContent = groupedHex(id);
     const expected = byId<HTMLInputElement>("expected").value.toLowerCase().replace(/\s/g, "");
     const comparison = byId("comparison");
     comparison.textContent = expected === "" ? "" : message(expected === id ? "test-same" : "test-differs");
@@ -79,9 +79,9 @@ byId("form-check").addEventListener("submit", (event) => {
 const fragment = takeFragment();
 const announced = /^#ballot=([0-9a-f]{64})$/.exec(fragment)?.[1];
 if (announced !== undefined) remember(announced);
-byId<HTMLInputElement>("expected").value = grouped(remembered());
+byId<HTMLInputElement>("expected").value = groupedHex(remembered());
 if (fragment.startsWith("#test=")) {
   byId<HTMLTextAreaElement>("test-code").value = fragment.slice(1);
   void check();
 }
-followFragments();
+reloadOnNewFragment();

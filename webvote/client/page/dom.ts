@@ -11,7 +11,7 @@ export function button(id: string): HTMLButtonElement {
 }
 
 /** Runs `work` at a click on what has this id. */
-export function on(id: string, work: () => unknown): void {
+export function onClick(id: string, work: () => unknown): void {
   byId(id).addEventListener("click", () => void work());
 }
 
@@ -50,7 +50,7 @@ export function showError(text: string): void {
   if (text !== "") box.focus();
 }
 
-export function say(text: string): void {
+export function showStatus(text: string): void {
   byId("status").textContent = text;
 }
 
@@ -62,7 +62,7 @@ export function fieldError(input: HTMLElement, error: HTMLElement, text: string)
 }
 
 /** Offers bytes or text as a file. */
-export function save(name: string, content: string | Uint8Array<ArrayBuffer>, type: string): void {
+export function saveFile(name: string, content: string | Uint8Array<ArrayBuffer>, type: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([content], { type }));
   link.download = name;
@@ -73,12 +73,12 @@ export function save(name: string, content: string | Uint8Array<ArrayBuffer>, ty
 }
 
 /** Hexadecimal in groups of eight, so that people can compare it. */
-export function grouped(hexText: string): string {
+export function groupedHex(hexText: string): string {
   return hexText.replace(/(.{8})(?=.)/g, "$1 ");
 }
 
 /** Fills a list with question and chosen options. */
-export function listChoice(
+export function showChoice(
   list: HTMLElement,
   questions: readonly {
     readonly text: Readonly<Record<string, string>>;
@@ -105,7 +105,7 @@ export function listChoice(
 
 /** What an address says behind its `#`, taken out of it. The name of a place on the page says nothing. */
 export function takeFragment(): string {
-  const fragment = hasMessage() ? location.hash : "";
+  const fragment = carriesData() ? location.hash : "";
   history.replaceState(null, "", location.pathname);
   try {
     return decodeURIComponent(fragment);
@@ -114,11 +114,11 @@ export function takeFragment(): string {
   }
 }
 
-function hasMessage(): boolean {
+function carriesData(): boolean {
   return location.hash !== "" && document.getElementById(location.hash.slice(1)) === null;
 }
 
 /** A link scanned while the page stands open changes only the fragment: begin again, so that it is taken in. */
-export function followFragments(): void {
-  addEventListener("hashchange", () => hasMessage() && location.reload());
+export function reloadOnNewFragment(): void {
+  addEventListener("hashchange", () => carriesData() && location.reload());
 }

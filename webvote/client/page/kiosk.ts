@@ -3,18 +3,18 @@
 // Wipes the page after each voter and after silence, with a warning before; but never between the request for a token
 // and the promise, when the voter has something to lose. Then the screen shows no choice, and gives the voting pass out.
 import { Booth } from "./booth.ts";
-import { byId, button, message, on, showStep, takeFragment } from "./dom.ts";
-import { follow } from "./ballot-tracking.ts";
+import { byId, button, message, onClick, showStep, takeFragment } from "./dom.ts";
+import { trackBallot } from "./ballot-tracking.ts";
 import { encodePass } from "./link-formats.ts";
-import { openBooth } from "./load-referendum.ts";
+import { loadReferendum } from "./load-referendum.ts";
 import { drawQr } from "./qr.ts";
-import { logAt } from "./services.ts";
+import { publishedLog } from "./services.ts";
 import type { Session } from "./session.ts";
-import { Fleeting } from "./storage.ts";
-import { codeOf, explain, isPassing } from "./messages.ts";
+import { PageStorage } from "./storage.ts";
+import { errorCode, explain, isTransient } from "./messages.ts";
 
 const data = byId("app").dataset;
-const readLog = logAt(data.log ?? "/log/");
+const readLogFile = publishedLog(data.log ?? "/log/");
 // WCAG 2.2, 2.2.1: a warning at least twenty seconds before, and any key goes on.
 const WARNING_SECONDS = 20;
 
@@ -45,7 +45,7 @@ function watchSilence(): void {
     warning.close();
     rest();
   };
-  on("still-here", goOn);
+  onClick("still-here", goOn);
   warning.addEventListener("cancel", goOn);
   // However else it was closed: the page is not wiped behind the voter's back.
   warning.addEventListener("close", () => timer === wiping && rest());
@@ -55,7 +55,7 @@ function watchSilence(): void {
 
 async function start(): Promise<void> {
   takeFragment();
-  const setup = await openBooth(readLog, data.referendum ?? "");
+  const setup = await loadReferendum(readLogFile, data.referendum ?? "");
   if (setup === null) return;
   watchSilence();
   addEventListener("beforeunload", (event) => guarded && event.preventDefault());
@@ -65,7 +65,7 @@ async function start(): Promise<void> {
   const booth = new Booth(
     setup,
     {
-      shelfOf: () => new Fleeting(),
+      shelfOf: () => new PageStorage(),
       arrived: async () => booth.showBallot(),
       casting: () => {
         guarded = true;
@@ -78,7 +78,7 @@ async function start(): Promise<void> {
         guarded = false;
         const text = session.promise;
         if (text !== null) {
-          follow(text, setup, readLog, data.signposts ?? "", () => booth.session?.promise === text);
+          trackBallot(text, setup, readLogFile, data.signposts ?? "", () => booth.session?.promise === text);
           drawQr(byId("promise-qr"), text, message("qr-promise"));
         }
         showStep("done", "done");
@@ -91,8 +91,8 @@ async function start(): Promise<void> {
   /** What happened to the vote is not known yet: the voter tries again, or takes the pass home on paper. */
   function showUnanswered(session: Session, error: unknown): void {
     // A registrar that refused for good has given nothing out; whatever else happened, there may be a token.
-    guarded = session.waiting || session.complete || isPassing(error) || codeOf(error) === "signature-invalid";
-    byId("unanswered-reason").textContent = isPassing(error) ? "" : explain(error);
+    guarded = session.waiting || session.complete || isTransient(error) || errorCode(error) === "signature-invalid";
+    byId("unanswered-reason").textContent = isTransient(error) ? "" : explain(error);
     byId("pass-part").hidden = byId("printed-part").hidden = true;
     showStep("unanswered", "review");
     const { pathname } = new URL(data.vote ?? "/", location.href);
@@ -101,16 +101,16 @@ async function start(): Promise<void> {
       !drawQr(byId("pass-qr"), `${location.origin}${pathname}${encodePass(session.pass)}`, message("qr-pass"));
   }
 
-  on("retry", () => booth.castNow(button("retry")));
-  on("print", () => window.print());
-  on("print-pass", () => {
+  onClick("retry", () => booth.castNow(button("retry")));
+  onClick("print", () => window.print());
+  onClick("print-pass", () => {
     window.print();
     // Whether paper came out is for the voter to say.
     byId("printed-part").hidden = false;
   });
-  on("printed", wipe);
-  on("give-up", wipe);
-  on("remove", wipe);
+  onClick("printed", wipe);
+  onClick("give-up", wipe);
+  onClick("remove", wipe);
   booth.showCode();
 }
 

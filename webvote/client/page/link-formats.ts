@@ -1,7 +1,7 @@
 // What travels between devices as text: voting pass, ballot number, and the contents of a test.
 // Decides these forms only; they go in the fragment of an address, which no server sees.
 import { base64url, concat, equal, fromBase64url, fromBig, fromHex, hex, u32 } from "../core/bytes.ts";
-import { ClientError, namingNow } from "../core/errors.ts";
+import { ClientError, withErrorCodeSync } from "../core/errors.ts";
 import { passFromJson, type VotingPass } from "../core/token.ts";
 
 const SIGNATURE_BYTES = 384;
@@ -44,7 +44,7 @@ export function encodePass(pass: VotingPass): string {
 
 /** Throws pass-damaged or pass-other. */
 export function decodePass(fragment: string, referendum: Uint8Array): VotingPass {
-  return namingNow("pass-damaged", () => {
+  return withErrorCodeSync("pass-damaged", () => {
     const data = fromBase64url(fragment.replace(/^#pass=/, ""));
     let at = 0;
     const take = (length: number): Uint8Array => {
@@ -74,11 +74,11 @@ export function decodePass(fragment: string, referendum: Uint8Array): VotingPass
 }
 
 /** A tracking code: ballot id, dash, batch. */
-export function trackingCode(ballotId: string, batch: number): string {
+export function formatTrackingCode(ballotId: string, batch: number): string {
   return `${ballotId.replace(/(.{8})(?=.)/g, "$1 ")}-${batch}`;
 }
 
-export function readTracking(text: string): { readonly ballotId: Uint8Array; readonly batch: number } {
+export function parseTrackingCode(text: string): { readonly ballotId: Uint8Array; readonly batch: number } {
   const match = /^([0-9a-f]{64})-([0-9]{1,9})$/.exec(text.toLowerCase().replace(/\s/g, ""));
   if (match?.[1] === undefined || match[2] === undefined) throw new ClientError("tracking-format");
   return { ballotId: fromHex(match[1]), batch: Number(match[2]) };

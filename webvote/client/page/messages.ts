@@ -1,17 +1,17 @@
 // Failures in the voter's words: one sentence for each stable name, on the page's own list of sentences.
 import { ClientError } from "../core/errors.ts";
-import { byId, message, say, showError, showStep } from "./dom.ts";
+import { byId, message, showStatus, showError, showStep } from "./dom.ts";
 
 // After these nothing on this page can help until later.
-const STOPS = ["not-open-yet", "closed", "storage", "setup"];
-const PASSING = ["network", "broken", "too-often"];
+const BLOCKING = ["not-open-yet", "closed", "storage", "setup"];
+const TRANSIENT = ["network", "broken", "too-often"];
 
-export const codeOf = (error: unknown): string => (error instanceof ClientError ? error.code : "broken");
+export const errorCode = (error: unknown): string => (error instanceof ClientError ? error.code : "broken");
 
 /** Whether the same thing may go well in a moment. */
-export const isPassing = (error: unknown): boolean => PASSING.includes(codeOf(error));
+export const isTransient = (error: unknown): boolean => TRANSIENT.includes(errorCode(error));
 
-export const stops = (error: unknown): boolean => STOPS.includes(codeOf(error));
+export const isBlocking = (error: unknown): boolean => BLOCKING.includes(errorCode(error));
 
 function detail(error: unknown, name: string): unknown {
   const known =
@@ -20,7 +20,7 @@ function detail(error: unknown, name: string): unknown {
 }
 
 export function explain(error: unknown): string {
-  const code = codeOf(error);
+  const code = errorCode(error);
   const left = detail(error, "left");
   if (code === "setup-not-open") return message("not-open-yet");
   if (code === "setup-witnesses" || code === "setup-cancelled") return message(code);
@@ -29,17 +29,17 @@ export function explain(error: unknown): string {
 }
 
 /** Nothing more can be done here now. A page that contradicts the letter offers no second try. */
-export function stop(error: unknown): void {
-  const code = codeOf(error);
+export function showStopped(error: unknown): void {
+  const code = errorCode(error);
   byId("stop-reason").textContent = explain(error);
-  say("");
+  showStatus("");
   byId("again").hidden = code.startsWith("setup-") && code !== "setup-witnesses" && code !== "setup-not-open";
   showStep("stop");
 }
 
 /** Runs a step once at a time; `failed` has the last word on what is shown. The button is not disabled, which would
  * take the focus from it. */
-export async function attempt(
+export async function runOnce(
   button: HTMLButtonElement,
   busy: string,
   work: () => Promise<void>,
@@ -47,7 +47,7 @@ export async function attempt(
 ): Promise<void> {
   if (button.ariaDisabled === "true") return;
   showError("");
-  say(message(busy));
+  showStatus(message(busy));
   button.ariaDisabled = "true";
   try {
     await work();
@@ -55,6 +55,6 @@ export async function attempt(
     failed(error);
   } finally {
     button.ariaDisabled = null;
-    say("");
+    showStatus("");
   }
 }

@@ -7,7 +7,7 @@ const BORDER = 4;
 /** False for a text that is too long for any code: then nothing is drawn. */
 export function drawQr(target: HTMLElement, text: string, label: string): boolean {
   target.replaceChildren();
-  const code = encoded(text);
+  const code = encodeQr(text);
   if (code === null) return false;
   const svg = document.createElementNS(SVG, "svg");
   const width = code.size + 2 * BORDER;
@@ -26,7 +26,7 @@ export function drawQr(target: HTMLElement, text: string, label: string): boolea
   return true;
 }
 
-function encoded(text: string): Bitmap2D | null {
+function encodeQr(text: string): Bitmap2D | null {
   for (const minCorrectionLevel of [correction.M, correction.L]) {
     try {
       return generate(text, { minCorrectionLevel });

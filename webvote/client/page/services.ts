@@ -30,7 +30,7 @@ async function request(url: string, init: RequestInit): Promise<Response> {
   }
 }
 
-async function refusal(response: Response): Promise<ServiceError> {
+async function errorFrom(response: Response): Promise<ServiceError> {
   try {
     const body: unknown = await response.json();
     if (typeof body === "object" && body !== null && "error" in body && typeof body.error === "string")
@@ -41,7 +41,7 @@ async function refusal(response: Response): Promise<ServiceError> {
   return new ServiceError("broken");
 }
 
-async function whole(response: Response): Promise<Uint8Array<ArrayBuffer>> {
+async function readBody(response: Response): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return new Uint8Array(await response.arrayBuffer());
   } catch {
@@ -50,16 +50,16 @@ async function whole(response: Response): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /** Reads a published file; `base` ends with a slash. */
-export function logAt(base: string): (path: string) => Promise<Uint8Array> {
+export function publishedLog(base: string): (path: string) => Promise<Uint8Array> {
   return async (path) => {
     const response = await request(base + path, { method: "GET", cache: "default" });
     if (!response.ok) throw new ServiceError("network", { message: `${path} is not there` });
-    return whole(response);
+    return readBody(response);
   };
 }
 
 /** Where a batch stands, as the site says; nothing when it does not say. A false answer is found out later. */
-export async function askSignposts(url: string, batch: number): Promise<Signposts> {
+export async function fetchSignposts(url: string, batch: number): Promise<Signposts> {
   try {
     const found: unknown = await (await request(`${url}${batch}`, { method: "GET" })).json();
     const isPair = (pair: unknown): pair is [number, number] =>
@@ -70,22 +70,22 @@ export async function askSignposts(url: string, batch: number): Promise<Signpost
   }
 }
 
-async function postRequest(url: string, wire: TokenRequest): Promise<Response> {
+async function postTokenRequest(url: string, wire: TokenRequest): Promise<Response> {
   const response = await request(url, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(wire),
   });
-  if (!response.ok) throw await refusal(response);
+  if (!response.ok) throw await errorFrom(response);
   return response;
 }
 
 export async function checkLetter(url: string, wire: TokenRequest): Promise<void> {
-  await postRequest(`${url}/check`, wire);
+  await postTokenRequest(`${url}/check`, wire);
 }
 
-export async function askToken(url: string, wire: TokenRequest): Promise<Uint8Array> {
-  const response = await postRequest(`${url}/token`, wire);
+export async function requestToken(url: string, wire: TokenRequest): Promise<Uint8Array> {
+  const response = await postTokenRequest(`${url}/token`, wire);
   try {
     const body: unknown = await response.json();
     if (typeof body === "object" && body !== null && "signature" in body && typeof body.signature === "string")
@@ -102,6 +102,6 @@ export async function castBallot(url: string, raw: Uint8Array<ArrayBuffer>): Pro
     headers: { "Content-Type": "application/octet-stream" },
     body: raw,
   });
-  if (!response.ok) throw await refusal(response);
-  return whole(response);
+  if (!response.ok) throw await errorFrom(response);
+  return readBody(response);
 }

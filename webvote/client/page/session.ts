@@ -22,19 +22,19 @@ import {
   type VotingPass,
 } from "../core/token.ts";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { ServiceError, askToken, castBallot, checkLetter } from "./services.ts";
-import { Store, alone, newMemory, type Memory, type Shelf } from "./storage.ts";
+import { ServiceError, requestToken, castBallot, checkLetter } from "./services.ts";
+import { DeviceStorage, withVoterLock, newRecord, type VoterRecord, type VoterStorage } from "./storage.ts";
 
 export class Session {
   private constructor(
     readonly setup: Setup,
     readonly voter: string,
-    private readonly shelf: Shelf,
+    private readonly shelf: VoterStorage,
   ) {}
 
   /** Goes on with a voter of this device, if it knows one by this name and need not ask for the code again. */
   static resume(setup: Setup, voter: string): Session | null {
-    const shelf = new Store(hex(setup.referendum), voter);
+    const shelf = new DeviceStorage(hex(setup.referendum), voter);
     const memory = shelf.read();
     if (memory === null || (!isComplete(passFromJson(memory.pass)) && shelf.requests().length === 0)) return null;
     return new Session(setup, voter, shelf);
@@ -46,15 +46,15 @@ export class Session {
     symbols: string,
     factor: string,
     given: VotingPass | null,
-    shelfOf: (voter: string) => Shelf,
+    shelfOf: (voter: string) => VoterStorage,
   ): Promise<Session> {
     const credential = credentialKey(symbols, setup.referendum);
     const voter = hex(credential.publicKey);
     const session = new Session(setup, voter, shelfOf(voter));
-    await alone(voter, async () => {
+    await withVoterLock(voter, async () => {
       const { shelf } = session;
       if (shelf.read() === null)
-        shelf.write({ ...newMemory(passToJson(given ?? (await newPass(setup.context)))), asked: given !== null });
+        shelf.write({ ...newRecord(passToJson(given ?? (await newPass(setup.context)))), asked: given !== null });
       const { pass } = session;
       shelf.keepRequests(
         isComplete(pass) ? [] : setup.manifest.registrars.map((_, k) => makeRequest(pass, k + 1, credential, factor)),
@@ -67,25 +67,25 @@ export class Session {
   static async adopt(setup: Setup, pass: VotingPass): Promise<Session> {
     await checkToken(setup.context, pass);
     const voter = hex(tokenPublic(pass));
-    const shelf = new Store(hex(setup.referendum), voter);
-    if (shelf.read() === null) shelf.write({ ...newMemory(passToJson(pass)), asked: true });
+    const shelf = new DeviceStorage(hex(setup.referendum), voter);
+    if (shelf.read() === null) shelf.write({ ...newRecord(passToJson(pass)), asked: true });
     shelf.announce(voter);
     return new Session(setup, voter, shelf);
   }
 
   /** Asks the registrars whether this letter may vote. Nothing is used up but a try, by a wrong second factor. */
   async checkLetter(): Promise<void> {
-    await alone(this.voter, () => this.askRegistrars(checkLetter));
+    await withVoterLock(this.voter, () => this.askRegistrars(checkLetter));
     this.shelf.announce(this.voter);
   }
 
   /** Exchanges code and second factor for a token; asks nothing that was answered before. */
   async fetchToken(): Promise<void> {
-    await alone(this.voter, async () => {
+    await withVoterLock(this.voter, async () => {
       if (this.complete) return;
       this.shelf.write({ ...this.memory(), asked: true });
       await this.askRegistrars(async (url, request, registrar) => {
-        const signed = await takeAnswer(this.setup.context, this.pass, registrar, await askToken(url, request));
+        const signed = await takeAnswer(this.setup.context, this.pass, registrar, await requestToken(url, request));
         this.shelf.write({ ...this.memory(), pass: passToJson(signed) });
       });
     });
@@ -110,7 +110,7 @@ export class Session {
     }
   }
 
-  private memory(): Memory {
+  private memory(): VoterRecord {
     const memory = this.shelf.read();
     if (memory === null) throw new ServiceError("gone");
     return memory;
@@ -148,7 +148,7 @@ export class Session {
 
   /** Signs, stores, sends. A ballot that was stored before and never answered goes first, as it is. */
   async cast(prepared: PreparedBallot): Promise<void> {
-    await alone(this.voter, async () => {
+    await withVoterLock(this.voter, async () => {
       const body = this.waitingBallot.subarray(1, 1 + prepared.body.length);
       if (!equal(body, prepared.body)) {
         if (this.waiting) await this.send(null);
@@ -160,16 +160,16 @@ export class Session {
 
   /** Sends what is still waiting. */
   async resend(): Promise<void> {
-    await alone(this.voter, async () => {
+    await withVoterLock(this.voter, async () => {
       if (this.waiting) await this.send(null);
     });
   }
 
   /** Puts a ballot aside that the box refused, so that another one can be made. */
   async discard(): Promise<void> {
-    await alone(this.voter, async () => {
+    await withVoterLock(this.voter, async () => {
       const memory = this.memory();
-      this.shelf.write({ ...memory, waiting: null, refused: aside(memory) });
+      this.shelf.write({ ...memory, waiting: null, refused: withWaiting(memory) });
     });
   }
 
@@ -179,7 +179,7 @@ export class Session {
     prepared.seed.fill(0);
     const raw = signBallot(this.setup.context, pass, prepared, pass.casts);
     const memory = this.memory();
-    this.shelf.write({ ...memory, pass: passToJson(pass), waiting: hex(raw), refused: aside(memory) });
+    this.shelf.write({ ...memory, pass: passToJson(pass), waiting: hex(raw), refused: withWaiting(memory) });
   }
 
   private async send(prepared: PreparedBallot | null): Promise<void> {
@@ -235,6 +235,6 @@ export class Session {
 }
 
 /** The refused ballots, with the waiting one among them. */
-function aside({ waiting, refused }: Memory): readonly string[] {
+function withWaiting({ waiting, refused }: VoterRecord): readonly string[] {
   return waiting === null || refused.includes(waiting) ? refused : [...refused, waiting];
 }

@@ -4,7 +4,7 @@
 // Requests for a token (with the second factor in them) stay with the tab that made them, until the token is there.
 import type { TokenRequest } from "../core/token.ts";
 
-export interface Memory {
+export interface VoterRecord {
   readonly pass: string;
   /** A token was asked for with this pass, and may have been given: it is never thrown away again. */
   readonly asked: boolean;
@@ -15,17 +15,17 @@ export interface Memory {
   readonly promises: readonly string[];
 }
 
-export function newMemory(pass: string): Memory {
+export function newRecord(pass: string): VoterRecord {
   return { pass, asked: false, waiting: null, refused: [], promises: [] };
 }
 
 const PREFIX = "stembus";
 
 /** Where one voter's memory lies. */
-export interface Shelf {
-  read(): Memory | null;
+export interface VoterStorage {
+  read(): VoterRecord | null;
   /** Throws when nothing can be kept. */
-  write(memory: Memory): void;
+  write(memory: VoterRecord): void;
   /** The signed requests of this tab, one for each registrar; none once the token is there. */
   requests(): readonly TokenRequest[];
   keepRequests(requests: readonly TokenRequest[]): void;
@@ -35,15 +35,15 @@ export interface Shelf {
 }
 
 /** In a kiosk: nothing outlives the page. */
-export class Fleeting implements Shelf {
-  private memory: Memory | null = null;
+export class PageStorage implements VoterStorage {
+  private memory: VoterRecord | null = null;
   private asked: readonly TokenRequest[] = [];
 
-  read(): Memory | null {
+  read(): VoterRecord | null {
     return this.memory;
   }
 
-  write(memory: Memory): void {
+  write(memory: VoterRecord): void {
     this.memory = memory;
   }
 
@@ -66,19 +66,19 @@ export class Fleeting implements Shelf {
 }
 
 /** One voter's record in one referendum; several people may share a device. */
-export class Store implements Shelf {
+export class DeviceStorage implements VoterStorage {
   private readonly key: string;
 
   constructor(referendum: string, voter: string) {
     this.key = `${PREFIX}/${referendum}/${voter}`;
   }
 
-  read(): Memory | null {
+  read(): VoterRecord | null {
     const text = localStorage.getItem(this.key);
-    return text === null ? null : (JSON.parse(text) as Memory);
+    return text === null ? null : (JSON.parse(text) as VoterRecord);
   }
 
-  write(memory: Memory): void {
+  write(memory: VoterRecord): void {
     localStorage.setItem(this.key, JSON.stringify(memory));
     if (localStorage.getItem(this.key) === null) throw new Error("storage");
   }
@@ -95,7 +95,7 @@ export class Store implements Shelf {
   remove(): void {
     localStorage.removeItem(this.key);
     sessionStorage.removeItem(this.key);
-    forget();
+    clearTab();
   }
 
   announce(voter: string): void {
@@ -119,30 +119,30 @@ const VOTER = `${PREFIX}/voter`;
 const LETTER = `${PREFIX}/letter`;
 
 /** Which voter this tab is about. */
-export function current(): string | null {
+export function currentVoter(): string | null {
   return sessionStorage.getItem(VOTER);
 }
 
-export function forgetCurrent(): void {
+export function clearCurrentVoter(): void {
   sessionStorage.removeItem(VOTER);
 }
 
 /** The referendum id of the letter that was scanned in this tab: a reload must not forget what it was held against. */
-export function setLetter(referendum: string): void {
+export function rememberLetter(referendum: string): void {
   sessionStorage.setItem(LETTER, referendum);
 }
 
-export function letterId(): string | null {
+export function letterReferendum(): string | null {
   return sessionStorage.getItem(LETTER);
 }
 
 /** This tab is about nobody any more: no request, no second factor stays in it. */
-export function forget(): void {
+export function clearTab(): void {
   sessionStorage.clear();
 }
 
 /** Runs `work` while no other tab of this device does the same for this voter. */
-export async function alone<T>(voter: string, work: () => Promise<T>): Promise<T> {
+export async function withVoterLock<T>(voter: string, work: () => Promise<T>): Promise<T> {
   if (!("locks" in navigator)) return work();
   return navigator.locks.request(`${PREFIX}/${voter}`, work);
 }

@@ -4,12 +4,12 @@ import { fromHex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import { findBallot } from "../core/receipt.ts";
 import { loadSetup } from "../core/setup.ts";
-import { byId, followFragments, message, save, showError, takeFragment } from "./dom.ts";
-import { readTracking } from "./link-formats.ts";
-import { askSignposts, logAt } from "./services.ts";
+import { byId, reloadOnNewFragment, message, saveFile, showError, takeFragment } from "./dom.ts";
+import { parseTrackingCode } from "./link-formats.ts";
+import { fetchSignposts, publishedLog } from "./services.ts";
 
 const app = byId("app");
-const readLog = logAt(app.dataset.log ?? "/log/");
+const readLogFile = publishedLog(app.dataset.log ?? "/log/");
 
 async function track(): Promise<void> {
   showError("");
@@ -17,17 +17,17 @@ async function track(): Promise<void> {
   const receipt = byId<HTMLButtonElement>("save-receipt");
   outcome.textContent = "";
   receipt.hidden = true;
-  let wanted: ReturnType<typeof readTracking> | null = null;
+  let wanted: ReturnType<typeof parseTrackingCode> | null = null;
   let checked = false;
   try {
-    wanted = readTracking(byId<HTMLTextAreaElement>("tracking").value);
-    const setup = await loadSetup(readLog, fromHex(app.dataset.referendum ?? ""));
+    wanted = parseTrackingCode(byId<HTMLTextAreaElement>("tracking").value);
+    const setup = await loadSetup(readLogFile, fromHex(app.dataset.referendum ?? ""));
     checked = true;
     const found = await findBallot(
-      readLog,
+      readLogFile,
       setup,
       { ...wanted, castHash: null },
-      await askSignposts(app.dataset.signposts ?? "", wanted.batch),
+      await fetchSignposts(app.dataset.signposts ?? "", wanted.batch),
     );
     if (found.state !== "found") {
       outcome.textContent = message(found.state === "missing" ? "not-in-batch" : found.state, { batch: wanted.batch });
@@ -35,7 +35,7 @@ async function track(): Promise<void> {
     }
     outcome.textContent = message(found.superseded ? "found-superseded" : "found", { index: found.index });
     receipt.hidden = false;
-    receipt.onclick = () => save("stembus-receipt.txt", found.receipt, "text/plain");
+    receipt.onclick = () => saveFile("stembus-receipt.txt", found.receipt, "text/plain");
   } catch (error) {
     const code = error instanceof ClientError ? error.code : "broken";
     if (code === "receipt-waits") outcome.textContent = message("waiting", { batch: wanted?.batch ?? "" });
@@ -53,4 +53,4 @@ if (fragment !== "") {
   byId<HTMLTextAreaElement>("tracking").value = fragment;
   void track();
 }
-followFragments();
+reloadOnNewFragment();

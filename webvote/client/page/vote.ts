@@ -5,32 +5,50 @@ import { codeFromFragment } from "../core/code.ts";
 import { ClientError } from "../core/errors.ts";
 import { isComplete, passFromJson, passToJson, type VotingPass } from "../core/token.ts";
 import { Booth } from "./booth.ts";
-import { byId, button, followFragments, message, on, save, showError, showStep, takeFragment } from "./dom.ts";
-import { follow } from "./ballot-tracking.ts";
+import {
+  byId,
+  button,
+  reloadOnNewFragment,
+  message,
+  onClick,
+  saveFile,
+  showError,
+  showStep,
+  takeFragment,
+} from "./dom.ts";
+import { trackBallot } from "./ballot-tracking.ts";
 import { decodePass, encodePass } from "./link-formats.ts";
-import { openBooth } from "./load-referendum.ts";
+import { loadReferendum } from "./load-referendum.ts";
 import { drawQr } from "./qr.ts";
-import { logAt } from "./services.ts";
+import { publishedLog } from "./services.ts";
 import { Session } from "./session.ts";
-import { Store, current, forget, forgetCurrent, letterId, setLetter, storageWorks } from "./storage.ts";
-import { codeOf, explain, isPassing, stop } from "./messages.ts";
+import {
+  DeviceStorage,
+  currentVoter,
+  clearTab,
+  clearCurrentVoter,
+  letterReferendum,
+  rememberLetter,
+  storageWorks,
+} from "./storage.ts";
+import { errorCode, explain, isTransient, showStopped } from "./messages.ts";
 
 const data = byId("app").dataset;
-const readLog = logAt(data.log ?? "/log/");
+const readLogFile = publishedLog(data.log ?? "/log/");
 
 async function start(): Promise<void> {
   const fragment = takeFragment();
-  if (!storageWorks()) return stop(new ClientError("storage"));
+  if (!storageWorks()) return showStopped(new ClientError("storage"));
   const letter = fragment.startsWith("#pass=") ? {} : codeFromFragment(fragment);
   // The letter's own number wins over the page's: a page of another referendum is found out here.
-  if (letter.referendum !== undefined) setLetter(hex(letter.referendum));
-  const setup = await openBooth(readLog, letterId() ?? data.referendum ?? "");
+  if (letter.referendum !== undefined) rememberLetter(hex(letter.referendum));
+  const setup = await loadReferendum(readLogFile, letterReferendum() ?? data.referendum ?? "");
   if (setup === null) return;
 
   const booth = new Booth(
     setup,
     {
-      shelfOf: (voter) => new Store(hex(setup.referendum), voter),
+      shelfOf: (voter) => new DeviceStorage(hex(setup.referendum), voter),
       arrived: async (session) => {
         try {
           if (session.waiting) await session.resend();
@@ -54,11 +72,11 @@ async function start(): Promise<void> {
       booth.showUnsent();
       return showError(explain(error));
     }
-    if (isPassing(error)) return showStep("unanswered", "review");
+    if (isTransient(error)) return showStep("unanswered", "review");
     byId("refused-reason").textContent = explain(error);
-    byId("another-part").hidden = !["ballot-rejected", "out-of-turn"].includes(codeOf(error)) || !session.mayCast;
-    byId("another-turn").hidden = codeOf(error) !== "out-of-turn";
-    byId("another-refused").hidden = codeOf(error) === "out-of-turn";
+    byId("another-part").hidden = !["ballot-rejected", "out-of-turn"].includes(errorCode(error)) || !session.mayCast;
+    byId("another-turn").hidden = errorCode(error) !== "out-of-turn";
+    byId("another-refused").hidden = errorCode(error) === "out-of-turn";
     byId("earlier-part").hidden = session.promise === null;
     showStep("refused", "review");
   }
@@ -66,7 +84,7 @@ async function start(): Promise<void> {
   function showDone(session: Session): void {
     const text = session.promise;
     if (text === null || setup === null) return;
-    const tracking = follow(text, setup, readLog, data.signposts ?? "", () => booth.session?.promise === text);
+    const tracking = trackBallot(text, setup, readLogFile, data.signposts ?? "", () => booth.session?.promise === text);
     byId<HTMLAnchorElement>("track-link").href = `${data.track ?? ""}#${tracking.replace(/ /g, "")}`;
     const revote = document.getElementById("revote-part");
     if (revote !== null) revote.hidden = !session.mayCast;
@@ -113,7 +131,7 @@ async function start(): Promise<void> {
 
   /** Somebody else votes on this device: what was kept for the first stays kept. */
   function other(): void {
-    forget();
+    clearTab();
     location.reload();
   }
 
@@ -125,32 +143,32 @@ async function start(): Promise<void> {
   });
   for (const link of document.querySelectorAll<HTMLAnchorElement>("[data-language-link]"))
     link.addEventListener("click", () => keepCode(link));
-  on("other", other);
-  on("other-done", other);
-  for (const id of ["retry", "retry-refused"]) on(id, () => booth.castNow(button(id)));
-  for (const id of ["earlier", "keep"]) on(id, withSession(showDone));
-  on(
+  onClick("other", other);
+  onClick("other-done", other);
+  for (const id of ["retry", "retry-refused"]) onClick(id, () => booth.castNow(button(id)));
+  for (const id of ["earlier", "keep"]) onClick(id, withSession(showDone));
+  onClick(
     "another",
     withSession(async (session) => {
       await session.discard();
       booth.showBallot();
     }),
   );
-  on(
+  onClick(
     "save-ballot",
-    withSession((session) => save("stembus-ballot.bin", session.waitingBallot, "application/octet-stream")),
+    withSession((session) => saveFile("stembus-ballot.bin", session.waitingBallot, "application/octet-stream")),
   );
-  on(
+  onClick(
     "save-promise",
-    withSession((session) => save("stembus-promise.json", session.promise ?? "", "application/json")),
+    withSession((session) => saveFile("stembus-promise.json", session.promise ?? "", "application/json")),
   );
-  on(
+  onClick(
     "save-pass",
-    withSession((session) => save("stembus-voting-pass.json", passToJson(session.pass), "application/json")),
+    withSession((session) => saveFile("stembus-voting-pass.json", passToJson(session.pass), "application/json")),
   );
-  on("show-pass", withSession(showPass));
+  onClick("show-pass", withSession(showPass));
   document.getElementById("revote")?.addEventListener("click", () => booth.showBallot());
-  on(
+  onClick(
     "remove",
     withSession((session) => {
       session.remove();
@@ -163,10 +181,10 @@ async function start(): Promise<void> {
   try {
     if (fragment.startsWith("#pass=") && confirm(message("pass-confirm")))
       await adopt(decodePass(fragment, setup.referendum));
-    const voter = current();
+    const voter = currentVoter();
     if (letter.code !== undefined) {
       byId<HTMLInputElement>("code").value = letter.code;
-      forgetCurrent();
+      clearCurrentVoter();
     } else if (booth.session === null && voter !== null) booth.session = Session.resume(setup, voter);
     await booth.enter();
   } catch (error) {
@@ -175,5 +193,5 @@ async function start(): Promise<void> {
   }
 }
 
-followFragments();
+reloadOnNewFragment();
 void start();

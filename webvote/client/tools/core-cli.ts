@@ -1,6 +1,6 @@
 // The core at a terminal, for tests against the reference: one JSON request a line in, one JSON answer a line out.
 // Byte strings are hexadecimal. Decides nothing; an error answers with its code. Not part of what voters load.
-import { buildBody, prepare, rebuildId, signBallot, turnOf } from "../core/ballot.ts";
+import { buildBody, prepare, rebuildBallotId, signBallot, turnOf } from "../core/ballot.ts";
 import { fromHex, hex, utf8 } from "../core/bytes.ts";
 import { encodeCanonical, parseCanonical } from "../core/canonical.ts";
 import { codeFromFragment, credentialKey, formatCode, parseCode } from "../core/code.ts";
@@ -9,7 +9,7 @@ import { verifyEd25519 } from "../core/ed25519.ts";
 import { BallotRefused, ClientError } from "../core/errors.ts";
 import { normaliseFactor, type FactorKind } from "../core/factor.ts";
 import { pointFrom } from "../core/group.ts";
-import type { Fetch } from "../core/log.ts";
+import type { ReadLogFile } from "../core/log.ts";
 import { checkPromise, checkReceipt, findBallot, type Signposts } from "../core/receipt.ts";
 import { loadSetup, type Setup } from "../core/setup.ts";
 import { makeRequest, newPass, passFromJson, passToJson, takeAnswer } from "../core/token.ts";
@@ -32,7 +32,7 @@ type Choice = readonly (readonly number[])[];
 const text = (request: Fields, name: string): string => String(request[name]);
 const bytes = (request: Fields, name: string): Uint8Array => fromHex(text(request, name));
 
-function folder(request: Fields, asked: string[] = []): Fetch {
+function folder(request: Fields, asked: string[] = []): ReadLogFile {
   return async (path) => {
     asked.push(path);
     try {
@@ -105,7 +105,7 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
     return {
       body: hex(body),
       ballot_id: hex(context.ballotId(body)),
-      rebuilt: hex(rebuildId(context, commitment, request.choice as Choice, seed)),
+      rebuilt: hex(rebuildBallotId(context, commitment, request.choice as Choice, seed)),
       challenges: challenges.map((challenge) => challenge.toString(16).padStart(64, "0")),
     };
   },
