@@ -123,7 +123,7 @@ export function buildBody(context: BallotContext, commitment: Uint8Array, choice
 }
 
 /** A new ballot with a fresh seed and nonce. */
-export function prepare(context: BallotContext, pass: VotingPass, choice: Choice): PreparedBallot {
+export function prepareBallot(context: BallotContext, pass: VotingPass, choice: Choice): PreparedBallot {
   const [seed, nonce] = [crypto.getRandomValues(new Uint8Array(32)), crypto.getRandomValues(new Uint8Array(32))];
   const commitment = context.tokenCommitment(tokenPublic(pass), nonce);
   const body = buildBody(context, commitment, choice, seed);

@@ -14,6 +14,11 @@ export function hex(data: Uint8Array): string {
   return text;
 }
 
+/** Hexadecimal in groups of eight, so that people can compare it. */
+export function groupedHex(hexText: string): string {
+  return hexText.replace(/(.{8})(?=.)/g, "$1 ");
+}
+
 /** Lower case, two digits a byte. Throws `encoding`. */
 export function fromHex(text: string): Bytes {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text))

@@ -9,7 +9,8 @@ import type { BallotContext } from "./context.ts";
 import { ClientError } from "./errors.ts";
 import { Transcript } from "./transcript.ts";
 
-const FORMAT = "stembus-voting-pass-v1";
+export const PASS_FORMAT = "stembus-voting-pass-v1";
+
 export interface VotingPass {
   readonly referendum: Bytes;
   readonly tokenSecret: Bytes;
@@ -88,7 +89,7 @@ export async function checkToken(context: BallotContext, pass: VotingPass): Prom
 
 export function passToJson(pass: VotingPass): string {
   return JSON.stringify({
-    format: FORMAT,
+    format: PASS_FORMAT,
     referendum: hex(pass.referendum),
     token_key: hex(pass.tokenSecret),
     // The blinded message stands beside the letter's key in a list that is published later: once the signatures are
@@ -123,7 +124,7 @@ export function passFromJson(text: string): VotingPass {
       casts: data.casts,
     };
     const sound =
-      data.format === FORMAT &&
+      data.format === PASS_FORMAT &&
       pass.referendum.length === 32 &&
       pass.tokenSecret.length === 32 &&
       pass.blindings.length === pass.signatures.length &&

@@ -30,7 +30,7 @@ export interface VerifiedBallot {
 }
 
 /** Throws BallotRefused. */
-export async function checkBallot(context: BallotContext, raw: Uint8Array): Promise<VerifiedBallot> {
+export async function verifyBallot(context: BallotContext, raw: Uint8Array): Promise<VerifiedBallot> {
   const elements = parse(context, raw);
   const tail = 1 + context.bodyBytes;
   const [body, nonce, tokenKey, seq] = [

@@ -1,6 +1,6 @@
 // After the cast: looks for the promised ballot now and then, until its batch is in the log.
 import { fromHex } from "../core/bytes.ts";
-import { findBallot } from "../core/receipt.ts";
+import { findBallot, type PromiseRecord } from "../core/receipt.ts";
 import type { ReadLogFile } from "../core/log.ts";
 import type { Setup } from "../core/setup.ts";
 import { byId, button, message, saveFile } from "./dom.ts";
@@ -9,12 +9,6 @@ import { fetchSignposts } from "./services.ts";
 import { errorCode } from "./messages.ts";
 
 const POLLS_MS = [1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
-
-interface Promised {
-  readonly ballot_id: string;
-  readonly batch: number;
-  readonly cast_hash: string;
-}
 
 /** Shows the tracking code of a checked promise, and follows its ballot while `current` says that it is this voter's
  * last. Returns the tracking code. */
@@ -25,7 +19,7 @@ export function trackBallot(
   signposts: string,
   isCurrent: () => boolean,
 ): string {
-  const promise = JSON.parse(text) as Promised;
+  const promise = JSON.parse(text) as PromiseRecord;
   const tracking = formatTrackingCode(promise.ballot_id, promise.batch);
   byId("tracking").textContent = tracking;
   showState(message("waiting", { batch: promise.batch }));

@@ -2,14 +2,14 @@
 //
 // Decides the order of these steps and what each one shows. What is kept, what follows a vote and what a failure while
 // casting means is the place's own matter (`Place`); who decides about a vote is the session.
-import { hex } from "../core/bytes.ts";
+import { groupedHex, hex } from "../core/bytes.ts";
 import { parseCode } from "../core/code.ts";
 import { ClientError } from "../core/errors.ts";
 import { normaliseFactor } from "../core/factor.ts";
 import type { Choice, PreparedBallot } from "../core/ballot.ts";
 import type { Setup } from "../core/setup.ts";
 import type { VotingPass } from "../core/token.ts";
-import { byId, button, fieldError, groupedHex, showChoice, message, onClick, showError, showStep } from "./dom.ts";
+import { byId, button, fieldError, showChoice, message, onClick, onSubmit, showError, showStep } from "./dom.ts";
 import { encodeTest } from "./link-formats.ts";
 import { drawQr } from "./qr.ts";
 import { Session } from "./session.ts";
@@ -35,12 +35,12 @@ const WRONG_FIELD = new Map([
 ]);
 
 /** What differs between a voter's own device and a kiosk. */
-export interface Place {
-  shelfOf(voter: string): VoterStorage;
+export interface VotingPlace {
+  storageFor(voter: string): VoterStorage;
   /** The code was taken, or the page came up again: show where this voter stands. */
-  arrived(session: Session): Promise<void>;
+  voterKnown(session: Session): Promise<void>;
   /** A token, and then the vote, is about to be sent. */
-  casting(): void;
+  beforeCast(): void;
   /** The promise is there. */
   done(session: Session): void;
   /** A cast was not answered as it should be. */
@@ -52,25 +52,19 @@ export interface Place {
 export class Booth {
   session: Session | null = null;
   /** A pass from another device that has no token yet. */
-  given: VotingPass | null = null;
+  incompletePass: VotingPass | null = null;
   private prepared: PreparedBallot | null = null;
   private choice: Choice = [];
-  private hash = "";
+  private fragment = "";
 
   constructor(
     readonly setup: Setup,
-    private readonly place: Place,
+    private readonly place: VotingPlace,
     private readonly data: DOMStringMap,
   ) {
-    byId("form-code").addEventListener("submit", (event) => {
-      event.preventDefault();
-      void this.submitCode();
-    });
-    byId("form-ballot").addEventListener("submit", (event) => {
-      event.preventDefault();
-      void this.submitBallot();
-    });
-    byId("test-details").addEventListener("toggle", () => this.showNumber());
+    onSubmit("form-code", () => this.submitCode());
+    onSubmit("form-ballot", () => this.submitBallot());
+    byId("test-details").addEventListener("toggle", () => this.drawBallotId());
     addEventListener("popstate", () => this.wentBack());
     onClick("back", () => (history.state === REVIEW ? history.back() : this.leaveReview()));
     onClick("cast", () => this.castNow(button("cast")));
@@ -102,9 +96,9 @@ export class Booth {
   }
 
   /** Goes on with the voter whom the page knows, or asks for a code. */
-  async enter(): Promise<void> {
+  async proceed(): Promise<void> {
     if (this.session === null) return this.showCode();
-    await this.place.arrived(this.session);
+    await this.place.voterKnown(this.session);
   }
 
   // Code and second factor
@@ -134,13 +128,13 @@ export class Booth {
       button("submit-code"),
       "busy-letter",
       async () => {
-        const session = await Session.begin(this.setup, symbols, normal, this.given, (voter) =>
-          this.place.shelfOf(voter),
+        const session = await Session.begin(this.setup, symbols, normal, this.incompletePass, (voter) =>
+          this.place.storageFor(voter),
         );
         await session.checkLetter();
         this.session = session;
         code.value = factor.value = "";
-        await this.enter();
+        await this.proceed();
       },
       (error) => this.refusedAtCode(error),
     );
@@ -191,7 +185,7 @@ export class Booth {
         this.prepared = session.prepare(found);
         this.showReview(this.prepared);
       },
-      (error) => this.lost(error),
+      (error) => this.showRefusal(error),
     );
   }
 
@@ -204,11 +198,11 @@ export class Booth {
     const test = byId<HTMLDetailsElement>("test-details");
     test.open = test.hidden = byId("back").hidden = false;
     if (history.state !== REVIEW) history.pushState(REVIEW, "");
-    this.hash = location.hash;
+    this.fragment = location.hash;
     showStep("review", "review");
   }
 
-  private showNumber(): void {
+  private drawBallotId(): void {
     if (this.prepared !== null)
       drawQr(byId("ballot-qr"), `${this.data.check ?? ""}#ballot=${hex(this.prepared.ballotId)}`, message("qr-ballot"));
   }
@@ -216,8 +210,8 @@ export class Booth {
   /** The browser's own way back leads to the ballot paper, the choice still on it. */
   private wentBack(): void {
     // A link to a place on this page moves through the history as well; it changes the fragment.
-    const within = history.state === REVIEW || location.hash !== this.hash;
-    this.hash = location.hash;
+    const within = history.state === REVIEW || location.hash !== this.fragment;
+    this.fragment = location.hash;
     if (!within && !byId("step-review").hidden) this.leaveReview();
   }
 
@@ -247,32 +241,32 @@ export class Booth {
       "busy-cast",
       async () => {
         showStep("sending", "review");
-        this.place.casting();
+        this.place.beforeCast();
         await session.fetchToken();
         // From here on this ballot may be counted: it is never tested, and never changed.
         this.prepared = null;
         if (prepared === null) await session.resend();
         else await session.cast(prepared);
-        this.arrive(session);
+        this.promiseArrived(session);
       },
-      (error) => this.failed(session, error),
+      (error) => this.castFailed(session, error),
     );
   }
 
-  private arrive(session: Session): void {
+  private promiseArrived(session: Session): void {
     this.hideChoice();
     this.place.done(session);
   }
 
-  private failed(session: Session, error: unknown): void {
+  private castFailed(session: Session, error: unknown): void {
     if (session.waiting) return this.place.unanswered(session, error);
     if (!NO_BALLOT_PAPER.includes(errorCode(error)) && !isBlocking(error)) return this.place.unanswered(session, error);
     this.place.nothingSent();
-    this.lost(error);
+    this.showRefusal(error);
   }
 
   /** Nothing was sent. Where the letter gives no ballot paper, or the device lost its own, the code is asked again. */
-  private lost(error: unknown): void {
+  private showRefusal(error: unknown): void {
     if (isBlocking(error)) return showStopped(error);
     if (NO_BALLOT_PAPER.includes(errorCode(error))) {
       this.prepared = this.session = null;

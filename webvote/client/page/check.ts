@@ -2,11 +2,11 @@
 //
 // A first scan (#ballot=ID) is remembered, so that after the second one (#test=...) both can be compared.
 import { rebuildBallotId } from "../core/ballot.ts";
-import { fromBase64, fromHex, hex } from "../core/bytes.ts";
+import { fromBase64, fromHex, groupedHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import type { ReadLogFile } from "../core/log.ts";
 import { loadSetup } from "../core/setup.ts";
-import { byId, reloadOnNewFragment, groupedHex, showChoice, message, showError, takeFragment } from "./dom.ts";
+import { byId, reloadOnNewFragment, showChoice, message, onSubmit, showError, takeFragment } from "./dom.ts";
 import { decodeTest } from "./link-formats.ts";
 import { publishedLog } from "./services.ts";
 
@@ -72,10 +72,7 @@ function remember(id: string): void {
   }
 }
 
-byId("form-check").addEventListener("submit", (event) => {
-  event.preventDefault();
-  void check();
-});
+onSubmit("form-check", check);
 const fragment = takeFragment();
 const announced = /^#ballot=([0-9a-f]{64})$/.exec(fragment)?.[1];
 if (announced !== undefined) remember(announced);

@@ -15,6 +15,14 @@ export function onClick(id: string, work: () => unknown): void {
   byId(id).addEventListener("click", () => void work());
 }
 
+/** Runs `work` when this form is sent, in place of a request to the site. */
+export function onSubmit(id: string, work: () => unknown): void {
+  byId(id).addEventListener("submit", (event) => {
+    event.preventDefault();
+    void work();
+  });
+}
+
 /** The translated sentence of a stable name, with {placeholders} filled in. */
 export function message(key: string, values: Readonly<Record<string, string | number>> = {}): string {
   const item =
@@ -70,11 +78,6 @@ export function saveFile(name: string, content: string | Uint8Array<ArrayBuffer>
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
-/** Hexadecimal in groups of eight, so that people can compare it. */
-export function groupedHex(hexText: string): string {
-  return hexText.replace(/(.{8})(?=.)/g, "$1 ");
 }
 
 /** Fills a list with question and chosen options. */

@@ -65,9 +65,9 @@ async function start(): Promise<void> {
   const booth = new Booth(
     setup,
     {
-      shelfOf: () => new PageStorage(),
-      arrived: async () => booth.showBallot(),
-      casting: () => {
+      storageFor: () => new PageStorage(),
+      voterKnown: async () => booth.showBallot(),
+      beforeCast: () => {
         guarded = true;
         booth.hideChoice();
       },
@@ -91,7 +91,7 @@ async function start(): Promise<void> {
   /** What happened to the vote is not known yet: the voter tries again, or takes the pass home on paper. */
   function showUnanswered(session: Session, error: unknown): void {
     // A registrar that refused for good has given nothing out; whatever else happened, there may be a token.
-    guarded = session.waiting || session.complete || isTransient(error) || errorCode(error) === "signature-invalid";
+    guarded = session.waiting || session.hasToken || isTransient(error) || errorCode(error) === "signature-invalid";
     byId("unanswered-reason").textContent = isTransient(error) ? "" : explain(error);
     byId("pass-part").hidden = byId("printed-part").hidden = true;
     showStep("unanswered", "review");

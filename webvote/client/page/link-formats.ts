@@ -1,10 +1,10 @@
 // What travels between devices as text: voting pass, ballot number, and the contents of a test.
 // Decides these forms only; they go in the fragment of an address, which no server sees.
-import { base64url, concat, equal, fromBase64url, fromBig, fromHex, hex, u32 } from "../core/bytes.ts";
+import { base64url, concat, equal, fromBase64url, fromBig, fromHex, groupedHex, hex, u32 } from "../core/bytes.ts";
 import { ClientError, withErrorCodeSync } from "../core/errors.ts";
-import { passFromJson, type VotingPass } from "../core/token.ts";
+import { MODULUS_BYTES } from "../core/blind-rsa.ts";
+import { PASS_FORMAT, passFromJson, type VotingPass } from "../core/token.ts";
 
-const SIGNATURE_BYTES = 384;
 const NAME_BYTES = 8;
 
 export interface BallotTest {
@@ -37,7 +37,7 @@ export function encodePass(pass: VotingPass): string {
     const blinding = pass.blindings[k];
     if (signature !== null) return concat(Uint8Array.of(1), signature);
     if (blinding === undefined) throw new ClientError("pass-damaged");
-    return concat(Uint8Array.of(0), blinding.blinded, fromBig(blinding.inverse, SIGNATURE_BYTES));
+    return concat(Uint8Array.of(0), blinding.blinded, fromBig(blinding.inverse, MODULUS_BYTES));
   });
   return `#pass=${base64url(concat(pass.referendum.slice(0, NAME_BYTES), pass.tokenSecret, u32(pass.casts), ...parts))}`;
 }
@@ -57,12 +57,12 @@ export function decodePass(fragment: string, referendum: Uint8Array): VotingPass
     const [signatures, blindings]: [(string | null)[], [string, string][]] = [[], []];
     while (at < data.length) {
       const complete = take(1)[0] === 1;
-      signatures.push(complete ? hex(take(SIGNATURE_BYTES)) : null);
-      blindings.push(complete ? ["00", "0"] : [hex(take(SIGNATURE_BYTES)), hex(take(SIGNATURE_BYTES))]);
+      signatures.push(complete ? hex(take(MODULUS_BYTES)) : null);
+      blindings.push(complete ? ["00", "0"] : [hex(take(MODULUS_BYTES)), hex(take(MODULUS_BYTES))]);
     }
     return passFromJson(
       JSON.stringify({
-        format: "stembus-voting-pass-v1",
+        format: PASS_FORMAT,
         referendum: hex(referendum),
         token_key: hex(secret),
         blindings,
@@ -75,7 +75,7 @@ export function decodePass(fragment: string, referendum: Uint8Array): VotingPass
 
 /** A tracking code: ballot id, dash, batch. */
 export function formatTrackingCode(ballotId: string, batch: number): string {
-  return `${ballotId.replace(/(.{8})(?=.)/g, "$1 ")}-${batch}`;
+  return `${groupedHex(ballotId)}-${batch}`;
 }
 
 export function parseTrackingCode(text: string): { readonly ballotId: Uint8Array; readonly batch: number } {

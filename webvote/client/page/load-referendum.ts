@@ -1,8 +1,8 @@
 // The first thing on every page where people vote: is this browser able, and is this the letter's referendum?
-import { fromHex, hex } from "../core/bytes.ts";
+import { fromHex, groupedHex, hex } from "../core/bytes.ts";
 import type { ReadLogFile } from "../core/log.ts";
 import { loadSetup, type Setup } from "../core/setup.ts";
-import { byId, groupedHex, onClick, showStep } from "./dom.ts";
+import { byId, onClick, showStep } from "./dom.ts";
 import { showStopped } from "./messages.ts";
 
 /** Checks the referendum that `identity` names; null when the page has said why nobody can vote here now. */

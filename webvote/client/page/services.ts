@@ -30,15 +30,18 @@ async function request(url: string, init: RequestInit): Promise<Response> {
   }
 }
 
-async function errorFrom(response: Response): Promise<ServiceError> {
+/** The fields of a JSON answer; none when the answer was cut off or is not ours: a proxy's page, say. */
+async function readFields(response: Response): Promise<Readonly<Record<string, unknown>>> {
   try {
-    const body: unknown = await response.json();
-    if (typeof body === "object" && body !== null && "error" in body && typeof body.error === "string")
-      return new ServiceError(body.error, { ...body });
+    return { ...(await response.json()) };
   } catch {
-    // not an answer of ours: a proxy's page, say
+    return {};
   }
-  return new ServiceError("broken");
+}
+
+async function errorFrom(response: Response): Promise<ServiceError> {
+  const fields = await readFields(response);
+  return typeof fields.error === "string" ? new ServiceError(fields.error, fields) : new ServiceError("broken");
 }
 
 async function readBody(response: Response): Promise<Uint8Array<ArrayBuffer>> {
@@ -86,12 +89,11 @@ export async function checkLetter(url: string, wire: TokenRequest): Promise<void
 
 export async function requestToken(url: string, wire: TokenRequest): Promise<Uint8Array> {
   const response = await postTokenRequest(`${url}/token`, wire);
+  const { signature } = await readFields(response);
   try {
-    const body: unknown = await response.json();
-    if (typeof body === "object" && body !== null && "signature" in body && typeof body.signature === "string")
-      return fromHex(body.signature);
+    if (typeof signature === "string") return fromHex(signature);
   } catch {
-    // cut off or malformed: the same request may be sent again
+    // malformed: the same request may be sent again
   }
   throw new ServiceError("network");
 }

@@ -6,7 +6,7 @@
 // nothing up. What is interrupted anywhere goes on from what was stored.
 import { equal, fromHex, hex } from "../core/bytes.ts";
 import { credentialKey } from "../core/code.ts";
-import { prepare, signBallot, turnOf, type Choice, type PreparedBallot } from "../core/ballot.ts";
+import { prepareBallot, signBallot, turnOf, type Choice, type PreparedBallot } from "../core/ballot.ts";
 import { checkPromise } from "../core/receipt.ts";
 import type { Setup } from "../core/setup.ts";
 import {
@@ -29,15 +29,16 @@ export class Session {
   private constructor(
     readonly setup: Setup,
     readonly voter: string,
-    private readonly shelf: VoterStorage,
+    private readonly storage: VoterStorage,
   ) {}
 
   /** Goes on with a voter of this device, if it knows one by this name and need not ask for the code again. */
   static resume(setup: Setup, voter: string): Session | null {
-    const shelf = new DeviceStorage(hex(setup.referendum), voter);
-    const memory = shelf.read();
-    if (memory === null || (!isComplete(passFromJson(memory.pass)) && shelf.requests().length === 0)) return null;
-    return new Session(setup, voter, shelf);
+    const storage = new DeviceStorage(hex(setup.referendum), voter);
+    const record = storage.read();
+    if (record === null || (!isComplete(passFromJson(record.pass)) && storage.tokenRequests().length === 0))
+      return null;
+    return new Session(setup, voter, storage);
   }
 
   /** Lays a pass on the shelf for the letter, or takes up the one that lies there. Asks nobody anything. */
@@ -45,18 +46,21 @@ export class Session {
     setup: Setup,
     symbols: string,
     factor: string,
-    given: VotingPass | null,
-    shelfOf: (voter: string) => VoterStorage,
+    incompletePass: VotingPass | null,
+    storageFor: (voter: string) => VoterStorage,
   ): Promise<Session> {
     const credential = credentialKey(symbols, setup.referendum);
     const voter = hex(credential.publicKey);
-    const session = new Session(setup, voter, shelfOf(voter));
+    const session = new Session(setup, voter, storageFor(voter));
     await withVoterLock(voter, async () => {
-      const { shelf } = session;
-      if (shelf.read() === null)
-        shelf.write({ ...newRecord(passToJson(given ?? (await newPass(setup.context)))), asked: given !== null });
+      const { storage } = session;
+      if (storage.read() === null)
+        storage.write({
+          ...newRecord(passToJson(incompletePass ?? (await newPass(setup.context)))),
+          asked: incompletePass !== null,
+        });
       const { pass } = session;
-      shelf.keepRequests(
+      storage.keepTokenRequests(
         isComplete(pass) ? [] : setup.manifest.registrars.map((_, k) => makeRequest(pass, k + 1, credential, factor)),
       );
     });
@@ -67,35 +71,35 @@ export class Session {
   static async adopt(setup: Setup, pass: VotingPass): Promise<Session> {
     await checkToken(setup.context, pass);
     const voter = hex(tokenPublic(pass));
-    const shelf = new DeviceStorage(hex(setup.referendum), voter);
-    if (shelf.read() === null) shelf.write({ ...newRecord(passToJson(pass)), asked: true });
-    shelf.announce(voter);
-    return new Session(setup, voter, shelf);
+    const storage = new DeviceStorage(hex(setup.referendum), voter);
+    if (storage.read() === null) storage.write({ ...newRecord(passToJson(pass)), asked: true });
+    storage.setCurrentVoter(voter);
+    return new Session(setup, voter, storage);
   }
 
   /** Asks the registrars whether this letter may vote. Nothing is used up but a try, by a wrong second factor. */
   async checkLetter(): Promise<void> {
     await withVoterLock(this.voter, () => this.askRegistrars(checkLetter));
-    this.shelf.announce(this.voter);
+    this.storage.setCurrentVoter(this.voter);
   }
 
   /** Exchanges code and second factor for a token; asks nothing that was answered before. */
   async fetchToken(): Promise<void> {
     await withVoterLock(this.voter, async () => {
-      if (this.complete) return;
-      this.shelf.write({ ...this.memory(), asked: true });
+      if (this.hasToken) return;
+      this.update({ asked: true });
       await this.askRegistrars(async (url, request, registrar) => {
         const signed = await takeAnswer(this.setup.context, this.pass, registrar, await requestToken(url, request));
-        this.shelf.write({ ...this.memory(), pass: passToJson(signed) });
+        this.update({ pass: passToJson(signed) });
       });
     });
-    this.shelf.keepRequests([]);
+    this.storage.keepTokenRequests([]);
   }
 
   private async askRegistrars(
     ask: (url: string, request: TokenRequest, registrar: number) => Promise<void>,
   ): Promise<void> {
-    const requests = this.shelf.requests();
+    const requests = this.storage.tokenRequests();
     for (const [index, { url }] of this.setup.manifest.registrars.entries()) {
       if (this.pass.signatures[index] !== null) continue;
       const request = requests[index];
@@ -104,38 +108,43 @@ export class Session {
         await ask(url, request, index + 1);
       } catch (error) {
         // This letter's token went to another pass. Ours never asked for one, so it never will be of use.
-        if (error instanceof ServiceError && error.code === "token-issued" && !this.memory().asked) this.shelf.remove();
+        if (error instanceof ServiceError && error.code === "token-issued" && !this.record().asked)
+          this.storage.remove();
         throw error;
       }
     }
   }
 
-  private memory(): VoterRecord {
-    const memory = this.shelf.read();
-    if (memory === null) throw new ServiceError("gone");
-    return memory;
+  private record(): VoterRecord {
+    const record = this.storage.read();
+    if (record === null) throw new ServiceError("gone");
+    return record;
+  }
+
+  private update(changes: Partial<VoterRecord>): void {
+    this.storage.write({ ...this.record(), ...changes });
   }
 
   get pass(): VotingPass {
-    return passFromJson(this.memory().pass);
+    return passFromJson(this.record().pass);
   }
 
   /** Whether the token is there. */
-  get complete(): boolean {
+  get hasToken(): boolean {
     return isComplete(this.pass);
   }
 
   get waiting(): boolean {
-    return (this.shelf.read()?.waiting ?? null) !== null;
+    return (this.storage.read()?.waiting ?? null) !== null;
   }
 
   get waitingBallot(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(fromHex(this.memory().waiting ?? ""));
+    return new Uint8Array(fromHex(this.record().waiting ?? ""));
   }
 
   /** The last promise, as the box sent it. */
   get promise(): string | null {
-    return this.memory().promises.at(-1) ?? null;
+    return this.record().promises.at(-1) ?? null;
   }
 
   get mayCast(): boolean {
@@ -143,7 +152,7 @@ export class Session {
   }
 
   prepare(choice: Choice): PreparedBallot {
-    return prepare(this.setup.context, this.pass, choice);
+    return prepareBallot(this.setup.context, this.pass, choice);
   }
 
   /** Signs, stores, sends. A ballot that was stored before and never answered goes first, as it is. */
@@ -166,10 +175,9 @@ export class Session {
   }
 
   /** Puts a ballot aside that the box refused, so that another one can be made. */
-  async discard(): Promise<void> {
+  async setAside(): Promise<void> {
     await withVoterLock(this.voter, async () => {
-      const memory = this.memory();
-      this.shelf.write({ ...memory, waiting: null, refused: withWaiting(memory) });
+      this.update({ waiting: null, refused: withWaiting(this.record()) });
     });
   }
 
@@ -178,23 +186,22 @@ export class Session {
     // From here on this body may be counted, so it can no longer be tested: the seed goes first.
     prepared.seed.fill(0);
     const raw = signBallot(this.setup.context, pass, prepared, pass.casts);
-    const memory = this.memory();
-    this.shelf.write({ ...memory, pass: passToJson(pass), waiting: hex(raw), refused: withWaiting(memory) });
+    this.update({ pass: passToJson(pass), waiting: hex(raw), refused: withWaiting(this.record()) });
   }
 
   private async send(prepared: PreparedBallot | null): Promise<void> {
     const raw = this.waitingBallot;
     try {
-      this.keep(raw, await castBallot(this.setup.manifest.box.url, raw));
+      this.keepPromise(raw, await castBallot(this.setup.manifest.box.url, raw));
     } catch (error) {
       if (!(error instanceof ServiceError) || error.code !== "out-of-turn") throw error;
       // Another device with this pass has cast meanwhile. The newest wish counts: take the next turn.
       const pass = { ...this.pass, casts: this.nextTurn(error, raw) };
-      this.shelf.write({ ...this.memory(), pass: passToJson(pass) });
+      this.update({ pass: passToJson(pass) });
       if (prepared === null) throw error;
       this.sign(prepared, pass);
       const again = this.waitingBallot;
-      this.keep(again, await castBallot(this.setup.manifest.box.url, again));
+      this.keepPromise(again, await castBallot(this.setup.manifest.box.url, again));
     }
   }
 
@@ -210,27 +217,25 @@ export class Session {
   }
 
   private isOwn(raw: Uint8Array): boolean {
-    const { waiting, refused, promises } = this.memory();
+    const { waiting, refused, promises } = this.record();
     const promised = promises.map((text) => (JSON.parse(text) as { readonly cast_hash: string }).cast_hash);
     return [waiting, ...refused].includes(hex(raw)) || promised.includes(hex(sha256(raw)));
   }
 
   /** Checks the promise against the very bytes that were sent before the ballot is let go. */
-  private keep(raw: Uint8Array, answer: Uint8Array): void {
+  private keepPromise(raw: Uint8Array, answer: Uint8Array): void {
     const promise = checkPromise(this.setup.manifest, this.setup.referendum, answer);
     if (!equal(fromHex(promise.cast_hash), sha256(raw))) throw new ServiceError("promise-invalid");
-    const memory = this.memory();
-    const pass = passFromJson(memory.pass);
-    this.shelf.write({
-      ...memory,
+    const { pass } = this;
+    this.update({
       pass: passToJson({ ...pass, casts: pass.casts + 1 }),
       waiting: null,
-      promises: [...memory.promises, new TextDecoder().decode(answer)],
+      promises: [...this.record().promises, new TextDecoder().decode(answer)],
     });
   }
 
   remove(): void {
-    this.shelf.remove();
+    this.storage.remove();
   }
 }
 

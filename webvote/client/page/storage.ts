@@ -25,42 +25,42 @@ const PREFIX = "stembus";
 export interface VoterStorage {
   read(): VoterRecord | null;
   /** Throws when nothing can be kept. */
-  write(memory: VoterRecord): void;
+  write(record: VoterRecord): void;
   /** The signed requests of this tab, one for each registrar; none once the token is there. */
-  requests(): readonly TokenRequest[];
-  keepRequests(requests: readonly TokenRequest[]): void;
+  tokenRequests(): readonly TokenRequest[];
+  keepTokenRequests(requests: readonly TokenRequest[]): void;
   remove(): void;
   /** From now on this tab is about this voter. */
-  announce(voter: string): void;
+  setCurrentVoter(voter: string): void;
 }
 
 /** In a kiosk: nothing outlives the page. */
 export class PageStorage implements VoterStorage {
-  private memory: VoterRecord | null = null;
+  private record: VoterRecord | null = null;
   private asked: readonly TokenRequest[] = [];
 
   read(): VoterRecord | null {
-    return this.memory;
+    return this.record;
   }
 
-  write(memory: VoterRecord): void {
-    this.memory = memory;
+  write(record: VoterRecord): void {
+    this.record = record;
   }
 
-  requests(): readonly TokenRequest[] {
+  tokenRequests(): readonly TokenRequest[] {
     return this.asked;
   }
 
-  keepRequests(requests: readonly TokenRequest[]): void {
+  keepTokenRequests(requests: readonly TokenRequest[]): void {
     this.asked = requests;
   }
 
   remove(): void {
-    this.memory = null;
+    this.record = null;
     this.asked = [];
   }
 
-  announce(): void {
+  setCurrentVoter(): void {
     // a kiosk remembers nobody
   }
 }
@@ -78,16 +78,16 @@ export class DeviceStorage implements VoterStorage {
     return text === null ? null : (JSON.parse(text) as VoterRecord);
   }
 
-  write(memory: VoterRecord): void {
-    localStorage.setItem(this.key, JSON.stringify(memory));
+  write(record: VoterRecord): void {
+    localStorage.setItem(this.key, JSON.stringify(record));
     if (localStorage.getItem(this.key) === null) throw new Error("storage");
   }
 
-  requests(): readonly TokenRequest[] {
+  tokenRequests(): readonly TokenRequest[] {
     return JSON.parse(sessionStorage.getItem(this.key) ?? "[]") as TokenRequest[];
   }
 
-  keepRequests(requests: readonly TokenRequest[]): void {
+  keepTokenRequests(requests: readonly TokenRequest[]): void {
     if (requests.length > 0) sessionStorage.setItem(this.key, JSON.stringify(requests));
     else sessionStorage.removeItem(this.key);
   }
@@ -98,7 +98,7 @@ export class DeviceStorage implements VoterStorage {
     clearTab();
   }
 
-  announce(voter: string): void {
+  setCurrentVoter(voter: string): void {
     sessionStorage.setItem(VOTER, voter);
   }
 }

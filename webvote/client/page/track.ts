@@ -4,7 +4,7 @@ import { fromHex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import { findBallot } from "../core/receipt.ts";
 import { loadSetup } from "../core/setup.ts";
-import { byId, reloadOnNewFragment, message, saveFile, showError, takeFragment } from "./dom.ts";
+import { byId, reloadOnNewFragment, message, onSubmit, saveFile, showError, takeFragment } from "./dom.ts";
 import { parseTrackingCode } from "./link-formats.ts";
 import { fetchSignposts, publishedLog } from "./services.ts";
 
@@ -44,10 +44,7 @@ async function track(): Promise<void> {
   }
 }
 
-byId("form-track").addEventListener("submit", (event) => {
-  event.preventDefault();
-  void track();
-});
+onSubmit("form-track", track);
 const fragment = takeFragment().slice(1);
 if (fragment !== "") {
   byId<HTMLTextAreaElement>("tracking").value = fragment;

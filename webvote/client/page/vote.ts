@@ -2,6 +2,7 @@
 // the booth's.
 import { hex } from "../core/bytes.ts";
 import { codeFromFragment } from "../core/code.ts";
+import { drawQr } from "./qr.ts";
 import { ClientError } from "../core/errors.ts";
 import { isComplete, passFromJson, passToJson, type VotingPass } from "../core/token.ts";
 import { Booth } from "./booth.ts";
@@ -19,7 +20,6 @@ import {
 import { trackBallot } from "./ballot-tracking.ts";
 import { decodePass, encodePass } from "./link-formats.ts";
 import { loadReferendum } from "./load-referendum.ts";
-import { drawQr } from "./qr.ts";
 import { publishedLog } from "./services.ts";
 import { Session } from "./session.ts";
 import {
@@ -48,8 +48,8 @@ async function start(): Promise<void> {
   const booth = new Booth(
     setup,
     {
-      shelfOf: (voter) => new DeviceStorage(hex(setup.referendum), voter),
-      arrived: async (session) => {
+      storageFor: (voter) => new DeviceStorage(hex(setup.referendum), voter),
+      voterKnown: async (session) => {
         try {
           if (session.waiting) await session.resend();
         } catch (error) {
@@ -58,7 +58,7 @@ async function start(): Promise<void> {
         if (session.promise === null) booth.showBallot();
         else showDone(session);
       },
-      casting: () => undefined,
+      beforeCast: () => undefined,
       nothingSent: () => undefined,
       done: showDone,
       unanswered: showUnanswered,
@@ -96,14 +96,14 @@ async function start(): Promise<void> {
   async function adopt(pass: VotingPass): Promise<void> {
     if (hex(pass.referendum) !== hex(booth.setup.referendum)) throw new ClientError("pass-other");
     if (isComplete(pass)) booth.session = await Session.adopt(booth.setup, pass);
-    else booth.given = pass; // its token was asked and not answered: the code is needed once more
+    else booth.incompletePass = pass; // its token was asked and not answered: the code is needed once more
   }
 
   async function takePassFile(file: File): Promise<void> {
     showError("");
     try {
       await adopt(passFromJson(await file.text()));
-      await booth.enter();
+      await booth.proceed();
     } catch (error) {
       showError(explain(error));
     }
@@ -150,7 +150,7 @@ async function start(): Promise<void> {
   onClick(
     "another",
     withSession(async (session) => {
-      await session.discard();
+      await session.setAside();
       booth.showBallot();
     }),
   );
@@ -186,7 +186,7 @@ async function start(): Promise<void> {
       byId<HTMLInputElement>("code").value = letter.code;
       clearCurrentVoter();
     } else if (booth.session === null && voter !== null) booth.session = Session.resume(setup, voter);
-    await booth.enter();
+    await booth.proceed();
   } catch (error) {
     showError(explain(error));
     booth.showCode();

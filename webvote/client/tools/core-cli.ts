@@ -1,6 +1,6 @@
 // The core at a terminal, for tests against the reference: one JSON request a line in, one JSON answer a line out.
 // Byte strings are hexadecimal. Decides nothing; an error answers with its code. Not part of what voters load.
-import { buildBody, prepare, rebuildBallotId, signBallot, turnOf } from "../core/ballot.ts";
+import { buildBody, prepareBallot, rebuildBallotId, signBallot, turnOf } from "../core/ballot.ts";
 import { fromHex, hex, utf8 } from "../core/bytes.ts";
 import { encodeCanonical, parseCanonical } from "../core/canonical.ts";
 import { codeFromFragment, credentialKey, formatCode, parseCode } from "../core/code.ts";
@@ -14,7 +14,7 @@ import { checkPromise, checkReceipt, findBallot, type Signposts } from "../core/
 import { loadSetup, type Setup } from "../core/setup.ts";
 import { makeRequest, newPass, passFromJson, passToJson, takeAnswer } from "../core/token.ts";
 import { Transcript } from "../core/transcript.ts";
-import { checkBallot } from "../core/verify-ballot.ts";
+import { verifyBallot } from "../core/verify-ballot.ts";
 
 // The few things of node that this program uses.
 declare const process: {
@@ -114,7 +114,7 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
     return { referendum: hex(referendum), openSize };
   },
   async checkBallot(request) {
-    const { ballotId, seq } = await checkBallot((await setup(request)).context, bytes(request, "raw"));
+    const { ballotId, seq } = await verifyBallot((await setup(request)).context, bytes(request, "raw"));
     return { ballot_id: hex(ballotId), seq };
   },
   newPass: async (request) => passToJson(await newPass((await setup(request)).context)),
@@ -137,7 +137,7 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   async cast(request) {
     const { context } = await setup(request);
     const pass = passFromJson(text(request, "pass"));
-    const prepared = prepare(context, pass, request.choice as Choice);
+    const prepared = prepareBallot(context, pass, request.choice as Choice);
     return {
       raw: hex(signBallot(context, pass, prepared, Number(request.seq))),
       ballot_id: hex(prepared.ballotId),
