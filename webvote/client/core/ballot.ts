@@ -1,7 +1,9 @@
-// Makes ballots: encrypts a choice, proves it, signs it with the token; and rebuilds a ballot that is tested.
+// Makes ballots: encrypts a choice, proves that it is allowed, signs it with the token. Rebuilds a ballot in a test.
 //
-// All randomness of ciphertexts and proofs comes from one 32-byte seed bound to election key, token commitment
-// and choice (docs/protocol.md, 11.4). The nonce of the commitment does not, so a test reveals no token.
+// Decides that all randomness of ciphertexts and proofs comes from one 32-byte seed, bound to election key, token
+// commitment and choice (docs/protocol.md, 11.4). The nonce of the commitment does not come from the seed, so a test
+// reveals no token. Leaves to the session when a ballot is made, tested or cast.
+
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { expand, extract } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";

@@ -1,6 +1,8 @@
 // Blind signatures: RSABSSA-SHA384-PSS-Deterministic of RFC 9474, the client's side, with 3072-bit keys.
-// Decides blinding and unblinding; hashing, randomness and the final verification are WebCrypto's. Nothing that does
-// not verify leaves `finalize`.
+//
+// Decides blinding and unblinding; `finalize` returns no signature that does not verify. Leaves hashing, randomness
+// and the last verification to WebCrypto, and what is signed to `token`.
+
 import { concat, equal, fromBig, fromHex, toBig, u32, type Bytes } from "./bytes.ts";
 import { ClientError } from "./errors.ts";
 import { randomBytes } from "./group.ts";

@@ -1,6 +1,8 @@
 // Bytes and their texts: hexadecimal, base64, big-endian integers.
-// Decides that every reading is strict: a text that is not what would be written for the same bytes is refused.
-// Leaves what the bytes mean to everybody else.
+//
+// Decides that every text has one valid form: a text that would not be written so for the same bytes is refused.
+// Leaves the meaning of the bytes to the other modules.
+
 import { ClientError } from "./errors.ts";
 
 /** Bytes of their own memory, as the platform's interfaces ask for. */

@@ -1,6 +1,8 @@
 // Strict JSON: one valid encoding for each record, and readers that demand exact fields and types.
-// Parsing decodes, encodes again and compares bytes, so white space, other escapes, duplicate keys, -0 and a
-// byte-order mark are all refused. Leaves which records exist to their modules.
+//
+// Decides how JSON is read: it is decoded, encoded again and compared byte for byte. So white space, other escapes,
+// duplicate keys, -0 and a byte-order mark are all refused. Leaves to other modules which records exist.
+
 import { equal, fromUtf8, utf8 } from "./bytes.ts";
 import { ClientError } from "./errors.ts";
 

@@ -1,6 +1,8 @@
-// The key ceremony in the log (docs/protocol.md, 8 and 13): which message may follow which, and whether the election
-// key is what all trustees revealed and confirmed. A fault counts only in the attempt that made the key; who is to
-// blame for a void attempt is for auditors.
+// The key ceremony in the log (docs/protocol.md, 8 and 13).
+//
+// Decides which message may follow which, and whether the election key is what all trustees revealed and confirmed.
+// A fault counts only in the attempt that made the key. Leaves to auditors who is to blame for a void attempt.
+
 import { concat, fromHex, hex, utf8 } from "./bytes.ts";
 import { encodeCanonical } from "./canonical.ts";
 import type { Body, Entry } from "./entries.ts";
@@ -32,7 +34,7 @@ export class Ceremony {
     private readonly threshold: number,
   ) {}
 
-  /** Files one entry of the ceremony, in log order. Throws `setup-ceremony`. */
+  /** Takes the next entry of the ceremony, in log order. Throws `setup-ceremony`. */
   take(entry: Entry): void {
     const { current, trustees: n } = this;
     switch (entry.type) {

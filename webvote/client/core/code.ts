@@ -1,6 +1,8 @@
-// Letter codes: 20 symbols of Crockford's base32 alphabet, 4 check symbols, and the credential key behind them.
-// Decides how a typed code is read and what is told of a mistake; the check symbols tell a typing error from a wrong
-// code. Whose code it is, only the registrars know.
+// Letter codes: 20 symbols of Crockford's base32 alphabet, 4 check symbols, and the credential key made from them.
+//
+// Decides how a typed code is read, and which mistake is named: the check symbols tell a typing error from the code of
+// another letter. Leaves to the registrars whether a letter has this code.
+
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { concat, fromHex, toBig, utf8, type Bytes } from "./bytes.ts";

@@ -1,4 +1,8 @@
-// What every ballot of one referendum has in common, and the hashes that bind ballots to it (docs/protocol.md, 11).
+// What every ballot of one referendum has in common (docs/protocol.md, 11).
+//
+// Decides where each part of a ballot stands, which proofs it holds, and the hashes that bind it to its referendum and
+// election key. Leaves making ballots to `ballot`, and checking them to `verify-ballot`.
+
 import { sha256 } from "@noble/hashes/sha2.js";
 import { concat, fromHex, u16, type Bytes } from "./bytes.ts";
 import { POINT_BYTES, SCALAR_BYTES, pointBytes, pointFrom, verifySchnorr, type Point } from "./group.ts";

@@ -1,6 +1,9 @@
-// Ed25519 signatures (RFC 8032), verified strictly and without cofactor, as docs/protocol.md, section 3.4, demands.
-// The library's own check multiplies by the cofactor, which would split this client from other verifiers; so only its
-// curve is used here.
+// Ed25519 signatures (RFC 8032) of offices, services and witnesses.
+//
+// Decides that they are verified strictly and without the cofactor, as docs/protocol.md, 3.4, demands. The library's
+// own check multiplies by the cofactor, so this client could accept what other verifiers refuse; only its curve is
+// used. Leaves to its callers whose key it is, and what was signed.
+
 import { edwards } from "@noble/curves/abstract/edwards.js";
 import { sha512 } from "@noble/hashes/sha2.js";
 import { concat, equal, toBig } from "./bytes.ts";

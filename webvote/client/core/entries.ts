@@ -1,5 +1,8 @@
-// The log's entries up to the opening, and batch headers: their bodies, who signs them, the one envelope around them.
-// Decides formats and signatures (docs/protocol.md, 3.6 and 5). Leaves the order of entries to `setup` and `ceremony`.
+// The log's entries up to the opening, and the headers of batches: their fields, and the envelope around them.
+//
+// Decides formats, and who must sign which entry (docs/protocol.md, 3.6 and 5). Leaves the order of entries to `setup`
+// and `ceremony`.
+
 import { fromHex, utf8 } from "./bytes.ts";
 import {
   count,

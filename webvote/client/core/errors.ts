@@ -1,5 +1,7 @@
-// What can go wrong, as stable codes in kebab case. Decides names only: the sentences people read are the page's,
-// and the messages here are for logs and developers.
+// What can go wrong, as stable codes in kebab case.
+//
+// Decides the kinds of error. Leaves the sentences for voters to the pages; the messages here are for logs and
+// developers.
 
 export class ClientError extends Error {
   constructor(
@@ -24,7 +26,7 @@ export class BallotRefused extends ClientError {
   }
 }
 
-/** What `work` gives; a format error inside it becomes `code`. Other errors (the network's, say) pass unchanged. */
+/** The result of `work`. An error `encoding` inside it becomes `code`; all other errors pass unchanged. */
 export async function withErrorCode<T>(code: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
@@ -33,7 +35,7 @@ export async function withErrorCode<T>(code: string, work: () => T | Promise<T>)
   }
 }
 
-/** The same for work that does not wait. */
+/** The same for work that is not asynchronous. */
 export function withErrorCodeSync<T>(code: string, work: () => T): T {
   try {
     return work();

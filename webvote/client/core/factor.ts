@@ -1,5 +1,7 @@
-// The second factor, normalised as registrars store it: a birth date as ISO text, or a national number as eleven
-// digits. Decides spelling only; whether it is the right one, a registrar decides.
+// The second factor in the form that registrars store: a birth date as ISO text, or a national number of 11 digits.
+//
+// Decides which spellings are read. Leaves to the registrars whether it is the right one.
+
 import { ClientError } from "./errors.ts";
 
 export type FactorKind = "birth-date" | "national-number";

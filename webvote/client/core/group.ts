@@ -1,6 +1,8 @@
-// The group: secp256k1 points and scalars modulo its order q, and BIP340 signatures over it.
-// Decides what a valid element is: 33-byte compressed points on the curve, 32-byte big-endian scalars below q. The
-// identity is a value but has no encoding. Leaves proofs to their neighbours.
+// The group: secp256k1 points, scalars modulo its order q, and BIP340 signatures over it.
+//
+// Decides which encodings are valid: 33-byte compressed points on the curve, 32-byte big-endian scalars below q. The
+// identity is a value without an encoding. Leaves proofs to `ballot`, `verify-ballot` and `ceremony`.
+
 import { schnorr } from "@noble/curves/secp256k1.js";
 import type { WeierstrassPoint } from "@noble/curves/abstract/weierstrass.js";
 import { fromBig, toBig } from "./bytes.ts";

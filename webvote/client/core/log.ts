@@ -1,5 +1,8 @@
-// Reads a published log by position: entries and subtree hashes from C2SP tlog-tiles.
-// Given a root, it checks every bundle against it; without one, whoever uses an entry checks it.
+// Reads a published log by position: entries and subtree hashes, from C2SP tlog-tiles.
+//
+// Decides paths of files, and with a root checks every bundle of entries against it. Leaves to its callers which root
+// is right, and, where they give none, the check of each entry.
+
 import { equal } from "./bytes.ts";
 import { ClientError } from "./errors.ts";
 import { hashRoot, inclusionProof, leafHash, nodeHash, rootFromProof, splitOf } from "./merkle.ts";
@@ -41,7 +44,7 @@ export class LogReader {
   private readonly tiles = new Map<string, Promise<Uint8Array[]>>();
 
   constructor(
-    private readonly fetch: ReadLogFile,
+    private readonly readFile: ReadLogFile,
     readonly size: number,
     private readonly root: Uint8Array | null = null,
   ) {}
@@ -51,7 +54,7 @@ export class LogReader {
     let found = this.bundles.get(number);
     if (found === undefined) {
       const width = Math.min(WIDTH, this.size - number * WIDTH);
-      found = this.fetch(tilePath("entries", number, width)).then((data) =>
+      found = this.readFile(tilePath("entries", number, width)).then((data) =>
         this.check(number, parseBundle(data, width)),
       );
       this.bundles.set(number, found);
@@ -81,7 +84,7 @@ export class LogReader {
     let found = this.tiles.get(name);
     if (found === undefined) {
       const width = Math.min(WIDTH, Math.floor(this.size / WIDTH ** level) - number * WIDTH);
-      found = this.fetch(tilePath(level, number, width)).then((data) => {
+      found = this.readFile(tilePath(level, number, width)).then((data) => {
         if (data.length !== 32 * width) throw new ClientError("setup-log");
         return Array.from({ length: width }, (_, k) => data.subarray(32 * k, 32 * k + 32));
       });
@@ -109,14 +112,14 @@ export class LogReader {
   }
 }
 
-/** Works from the log's head, and once more from a newer one when files of the old one went while it worked. */
-export async function withLatestHead<T>(fetch: ReadLogFile, work: (head: Uint8Array) => Promise<T>): Promise<T> {
+/** Runs `work` with the newest checkpoint; again with a newer one, when files of the old tree were removed meanwhile. */
+export async function withLatestHead<T>(readFile: ReadLogFile, work: (head: Uint8Array) => Promise<T>): Promise<T> {
   for (let tries = 2; ; tries--) {
-    const head = await fetch("checkpoint");
+    const head = await readFile("checkpoint");
     try {
       return await work(head);
     } catch (error) {
-      if (tries === 0 || equal(head, await fetch("checkpoint"))) throw error;
+      if (tries === 0 || equal(head, await readFile("checkpoint"))) throw error;
     }
   }
 }

@@ -1,7 +1,9 @@
 // The referendum's definition: entry 0 of the log, whose SHA-256 is the referendum id.
-// Decides fields, types, and every rule on which this client's own safety rests: keys, quorums, the questions' shape.
-// Leaves the rules on times, lengths, numbers it does not use and binding referendums to auditors: the id fixes every
+//
+// Decides its fields and types, and every rule on which this client's own safety rests: keys, quorums, the shape of
+// questions. Leaves all other rules (on times, lengths, numbers, binding referendums) to auditors: the id fixes every
 // byte of them.
+
 import { sha256 } from "@noble/hashes/sha2.js";
 import { fromHex, type Bytes } from "./bytes.ts";
 import { MODULUS_BYTES, parseSpki } from "./blind-rsa.ts";

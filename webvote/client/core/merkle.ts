@@ -1,4 +1,7 @@
-// The log's tree: RFC 6962, section 2.1, over SHA-256.
+// The log's Merkle tree: RFC 6962, section 2.1, over SHA-256.
+//
+// Decides how hashes become a root, and how a proof leads from an entry to a root. Leaves reading the hashes to `log`.
+
 import { sha256 } from "@noble/hashes/sha2.js";
 import { concat, type Bytes } from "./bytes.ts";
 import { ClientError } from "./errors.ts";

@@ -1,5 +1,7 @@
-// Checkpoints and their cosignatures, as C2SP defines them (docs/protocol.md, 7.3): formats and who signed.
-// Leaves to its callers what a checkpoint's root must be.
+// Checkpoints of the log and their cosignatures by witnesses, as C2SP defines them (docs/protocol.md, 7.3).
+//
+// Decides their format and who signed. Leaves to its callers what a checkpoint's root must be.
+
 import { sha256 } from "@noble/hashes/sha2.js";
 import { base64, concat, equal, fromBase64, fromHex, fromUtf8, toBig, utf8, type Bytes } from "./bytes.ts";
 import { verifyEd25519 } from "./ed25519.ts";

@@ -1,5 +1,8 @@
-// What a voter keeps: the box's promise, and the receipt, a C2SP tlog-proof (docs/protocol.md, 12); and how a
-// ballot is found in the log without any request that says which one is meant.
+// What a voter keeps after voting: the ballot box's promise, and the receipt, a C2SP tlog-proof (docs/protocol.md, 12).
+//
+// Decides whether both are valid, and how a ballot is found in the log by requests that do not say which ballot is
+// meant. Leaves to the pages when to look, and what to show.
+
 import { sha256 } from "@noble/hashes/sha2.js";
 import { base64, equal, fromBase64, fromHex, hex, utf8 } from "./bytes.ts";
 import { count, hash, oneOf, parseCanonical, record, signatureHex, type Read } from "./canonical.ts";
@@ -118,7 +121,7 @@ async function findUnderHead(
       equal(context.ballotId(context.bodyOf(raw)), ballotId) && (castHash === null || equal(sha256(raw), castHash)),
   );
   if (own === undefined) return { state: "missing" };
-  // Every bundle was proven when it was read, so this proof's tiles are all there and nothing is asked for now.
+  // Every bundle was checked when it was read, so the tiles of this proof were read already: no file is requested now.
   const receipt = makeReceipt(own.index, await reader.inclusion(own.index), checkpoint);
   checkReceipt(manifest, receipt, own.raw);
   const superseded = ballots.some(

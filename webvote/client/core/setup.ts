@@ -1,6 +1,9 @@
-// What the client checks before it encrypts: the log from its beginning to `open`, as the whole verifier would
-// (V2, V3, V8 to V12), held against the opening's checkpoint that a quorum of witnesses has seen. So nobody is shown a
-// private referendum. Leaves the lists and everything after the opening to auditors.
+// What the client checks before it encrypts: the log from its beginning to the entry `open`.
+//
+// Decides as the full verifier does (V2, V3, V8 to V12), against the checkpoint of the opening that a quorum of
+// witnesses has signed. So nobody can be shown a referendum that others do not see. Leaves the published lists, and
+// everything after the opening, to auditors.
+
 import { sha256 } from "@noble/hashes/sha2.js";
 import { equal, hex, type Bytes } from "./bytes.ts";
 import { Ceremony } from "./ceremony.ts";
@@ -14,6 +17,7 @@ import { checkLogSignature, checkQuorum, parseCheckpoint } from "./note.ts";
 
 export type ClientRelease = Body<"client">;
 
+/** A referendum that passed these checks: what a ballot is made from. */
 export interface Setup {
   readonly manifest: Manifest;
   readonly manifestRaw: Uint8Array;

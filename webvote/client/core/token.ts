@@ -1,5 +1,8 @@
 // The voter's token: a fresh key that every registrar signs without seeing it (RFC 9474; docs/protocol.md, 10).
-// The voting pass is what a device keeps, in the same JSON form that the command line writes.
+//
+// Decides what is asked of a registrar, which answer is accepted, and what a voting pass holds: the JSON form that the
+// command line writes too. Leaves keeping the pass to the pages.
+
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { blind, finalize, verifyBlindSignature, type Blinding } from "./blind-rsa.ts";

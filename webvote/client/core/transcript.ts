@@ -1,5 +1,7 @@
 // One way of hashing for the whole protocol: labelled, length-prefixed fields under a domain tag.
-// Decides how fields are framed; what goes in, and in which order, is decided at each use.
+//
+// Decides how fields are framed. Leaves to each use which fields go in, and in which order.
+
 import { sha256 } from "@noble/hashes/sha2.js";
 import { concat, toBig, u16, u32, u64, utf8, type Bytes } from "./bytes.ts";
 import { ORDER } from "./group.ts";

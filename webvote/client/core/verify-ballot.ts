@@ -1,6 +1,8 @@
 // The check of one cast ballot by itself (docs/protocol.md, 11.5), as the ballot box and every verifier do it.
-// Decides validity and the first fault in the protocol's order: V16, V17, V18, V20, V19. Leaves which of a token's
-// ballots counts to the verifiers. Voting does not need this module; tests and curious voters do.
+//
+// Decides whether it is valid, and names the first fault in the protocol's order: V16, V17, V18, V20, V19. Leaves to
+// the verifiers which ballot of a token counts. Voting does not need this module; tests and curious voters do.
+
 import { equal } from "./bytes.ts";
 import { verifyBlindSignature } from "./blind-rsa.ts";
 import { CIPHERTEXT_BYTES, SIGNATURE_BYTES, type BallotContext, type ProofShape } from "./context.ts";

@@ -1,4 +1,8 @@
-// After the cast: looks for the promised ballot now and then, until its batch is in the log.
+// After the cast: shows where the promised ballot stands, and saves its receipt.
+//
+// Decides how often to look until the ballot's batch is in the log. Leaves finding the ballot, and checking its
+// receipt, to `core/receipt`.
+
 import { fromHex } from "../core/bytes.ts";
 import { findBallot, type PromiseRecord } from "../core/receipt.ts";
 import type { ReadLogFile } from "../core/log.ts";
@@ -10,8 +14,8 @@ import { errorCode } from "./messages.ts";
 
 const POLLS_MS = [1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
 
-/** Shows the tracking code of a checked promise, and follows its ballot while `current` says that it is this voter's
- * last. Returns the tracking code. */
+/** Shows the tracking code of a checked promise, and looks for its ballot in the log, as long as `isCurrent` says that
+ * this is the voter's last promise. Returns the tracking code. */
 export function trackBallot(
   text: string,
   setup: Setup,

@@ -1,7 +1,8 @@
-// The way that every voter goes, at home or at a kiosk: code, ballot paper, review, test, cast.
+// The steps of every voter, at home or at a kiosk: code, ballot paper, review, test, cast.
 //
-// Decides the order of these steps and what each one shows. What is kept, what follows a vote and what a failure while
-// casting means is the place's own matter (`Place`); who decides about a vote is the session.
+// Decides their order and what each one shows. Leaves to the page (its `VotingPlace`) where a voter's record is kept,
+// what follows a vote, and what is shown when a cast fails; and to the session everything about the ballot itself.
+
 import { groupedHex, hex } from "../core/bytes.ts";
 import { parseCode } from "../core/code.ts";
 import { ClientError } from "../core/errors.ts";
@@ -16,9 +17,9 @@ import { Session } from "./session.ts";
 import type { VoterStorage } from "./storage.ts";
 import { runOnce, errorCode, explain, showStopped, isBlocking } from "./messages.ts";
 
-// What the browser's own way back leads away from.
+// The state of the browser's history while the review is shown.
 const REVIEW = "review";
-// After these the letter gives no ballot paper, or the device has lost its own.
+// After these errors the letter gives no ballot paper, or the device has lost what it stored.
 const NO_BALLOT_PAPER = [
   "credential-unknown",
   "factor-wrong",
@@ -28,7 +29,7 @@ const NO_BALLOT_PAPER = [
   "gone",
 ];
 
-// The field that a registrar's refusal is about.
+// The field to correct after a registrar's refusal.
 const WRONG_FIELD = new Map([
   ["factor-wrong", "factor"],
   ["credential-unknown", "code"],
@@ -37,21 +38,21 @@ const WRONG_FIELD = new Map([
 /** What differs between a voter's own device and a kiosk. */
 export interface VotingPlace {
   storageFor(voter: string): VoterStorage;
-  /** The code was taken, or the page came up again: show where this voter stands. */
+  /** The code was accepted, or the page was loaded again: show where this voter stands. */
   voterKnown(session: Session): Promise<void>;
-  /** A token, and then the vote, is about to be sent. */
+  /** The token will now be requested, and then the ballot sent. */
   beforeCast(): void;
-  /** The promise is there. */
+  /** The promise was received and checked. */
   done(session: Session): void;
-  /** A cast was not answered as it should be. */
+  /** The request for the token, or the cast, got no valid answer. */
   unanswered(session: Session, error: unknown): void;
-  /** The letter gives no token: nothing was given or sent. */
+  /** The letter gives no token, and no ballot was sent. */
   nothingSent(): void;
 }
 
 export class Booth {
   session: Session | null = null;
-  /** A pass from another device that has no token yet. */
+  /** A pass from another device, for which no token was received yet. */
   incompletePass: VotingPass | null = null;
   private prepared: PreparedBallot | null = null;
   private choice: Choice = [];
@@ -82,13 +83,13 @@ export class Booth {
     showStep("ballot", "ballot");
   }
 
-  /** The ballot that was locked and not sent, or the paper to lock another one. */
+  /** The ballot that was made and not sent, or the ballot paper to make another one. */
   showUnsent(): void {
     if (this.prepared === null) this.showBallot();
     else showStep("review", "review");
   }
 
-  /** Nothing of a choice stays on the page. */
+  /** Takes the choice from the page. */
   hideChoice(): void {
     this.choice = [];
     byId("chosen").replaceChildren();
@@ -207,7 +208,7 @@ export class Booth {
       drawQr(byId("ballot-qr"), `${this.data.check ?? ""}#ballot=${hex(this.prepared.ballotId)}`, message("qr-ballot"));
   }
 
-  /** The browser's own way back leads to the ballot paper, the choice still on it. */
+  /** The browser's back button leads from the review to the ballot paper, with the choice still on it. */
   private wentBack(): void {
     // A link to a place on this page moves through the history as well; it changes the fragment.
     const within = history.state === REVIEW || location.hash !== this.fragment;
@@ -232,7 +233,7 @@ export class Booth {
 
   // Cast
 
-  /** Sends the locked ballot, or once more what was sent and not answered. */
+  /** Sends the ballot, or sends once more the one that was not answered. */
   async castNow(from: HTMLButtonElement): Promise<void> {
     const { session, prepared } = this;
     if (session === null || (prepared === null && !session.waiting)) return this.showBallot();
@@ -243,7 +244,7 @@ export class Booth {
         showStep("sending", "review");
         this.place.beforeCast();
         await session.fetchToken();
-        // From here on this ballot may be counted: it is never tested, and never changed.
+        // From here on this ballot may be counted: it is never tested and never changed.
         this.prepared = null;
         if (prepared === null) await session.resend();
         else await session.cast(prepared);
@@ -265,7 +266,7 @@ export class Booth {
     this.showRefusal(error);
   }
 
-  /** Nothing was sent. Where the letter gives no ballot paper, or the device lost its own, the code is asked again. */
+  /** No ballot was sent. Asks for the code again, where the letter gives no ballot paper or the device lost its own. */
   private showRefusal(error: unknown): void {
     if (isBlocking(error)) return showStopped(error);
     if (NO_BALLOT_PAPER.includes(errorCode(error))) {

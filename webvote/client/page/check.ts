@@ -1,6 +1,8 @@
-// The second device of a test: locks the revealed choice again and says in words what the ballot contains.
+// The second device of a test: encrypts the revealed choice again, and says in words what the ballot contains.
 //
-// A first scan (#ballot=ID) is remembered, so that after the second one (#test=...) both can be compared.
+// Decides whether both devices computed the same ballot id. The id of a first scan (#ballot=ID) is remembered, so that
+// it can be compared after the second one (#test=...). Leaves the computation to `core/ballot`.
+
 import { rebuildBallotId } from "../core/ballot.ts";
 import { fromBase64, fromHex, groupedHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
@@ -15,7 +17,7 @@ const REMEMBERED_MS = 15 * 60_000;
 const app = byId("app");
 const readLogFile = savedLog() ?? publishedLog(app.dataset.log ?? "/log/");
 
-/** The log that a saved page carries within it, by the paths of its files. */
+/** The log inside a saved page, by the paths of its files; null on a page of the site. */
 function savedLog(): ReadLogFile | null {
   const text = document.getElementById("saved-log")?.textContent ?? null;
   if (text === null) return null;
@@ -51,14 +53,14 @@ async function check(): Promise<void> {
   }
 }
 
-/** The number of the first scan, which opened in another tab; nothing once it is old. */
+/** The ballot id of the first scan, which opened in another tab; nothing once it is old. */
 function remembered(): string {
   try {
     const [id, until] = (localStorage.getItem(EXPECTED) ?? "").split(" ");
     if (id !== undefined && Number(until) > Date.now()) return id;
     localStorage.removeItem(EXPECTED);
   } catch {
-    // without storage the number is compared by eye
+    // without storage the ballot id is compared by eye
   }
   return "";
 }
@@ -68,7 +70,7 @@ function remember(id: string): void {
     if (id === "") localStorage.removeItem(EXPECTED);
     else localStorage.setItem(EXPECTED, `${id} ${Date.now() + REMEMBERED_MS}`);
   } catch {
-    // the same
+    // as above
   }
 }
 

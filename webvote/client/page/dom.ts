@@ -1,4 +1,7 @@
-// The few things the pages do to their document. Text only ever goes in as text, never as markup.
+// The few things that the pages do to their document.
+//
+// Decides that text goes in as text and never as markup, and where the focus goes when a step is shown. Leaves all
+// sentences to the templates: they stand in the page, in the voter's language.
 
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const found = document.getElementById(id);
@@ -10,12 +13,12 @@ export function button(id: string): HTMLButtonElement {
   return byId<HTMLButtonElement>(id);
 }
 
-/** Runs `work` at a click on what has this id. */
+/** Runs `work` at a click on the element with this id. */
 export function onClick(id: string, work: () => unknown): void {
   byId(id).addEventListener("click", () => void work());
 }
 
-/** Runs `work` when this form is sent, in place of a request to the site. */
+/** Runs `work` when the form with this id is submitted, instead of a request to the site. */
 export function onSubmit(id: string, work: () => unknown): void {
   byId(id).addEventListener("submit", (event) => {
     event.preventDefault();
@@ -23,7 +26,7 @@ export function onSubmit(id: string, work: () => unknown): void {
   });
 }
 
-/** The translated sentence of a stable name, with {placeholders} filled in. */
+/** The translated sentence with this key, its {placeholders} filled in. */
 export function message(key: string, values: Readonly<Record<string, string | number>> = {}): string {
   const item =
     document.querySelector(`#messages [data-key="${CSS.escape(key)}"]`) ??
@@ -106,7 +109,7 @@ export function showChoice(
   });
 }
 
-/** What an address says behind its `#`, taken out of it. The name of a place on the page says nothing. */
+/** Reads the data after the `#` of the address, and removes it there. The id of an element on the page is no data. */
 export function takeFragment(): string {
   const fragment = carriesData() ? location.hash : "";
   history.replaceState(null, "", location.pathname);
@@ -121,7 +124,7 @@ function carriesData(): boolean {
   return location.hash !== "" && document.getElementById(location.hash.slice(1)) === null;
 }
 
-/** A link scanned while the page stands open changes only the fragment: begin again, so that it is taken in. */
+/** A link that is scanned while the page is open changes only the fragment: loads the page again to read it. */
 export function reloadOnNewFragment(): void {
   addEventListener("hashchange", () => carriesData() && location.reload());
 }

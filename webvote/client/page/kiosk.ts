@@ -1,7 +1,9 @@
 // The voting page in a library or town hall: nothing is stored, and nothing stays for the next voter.
 //
-// Wipes the page after each voter and after silence, with a warning before; but never between the request for a token
-// and the promise, when the voter has something to lose. Then the screen shows no choice, and gives the voting pass out.
+// Decides when the page is wiped: after each voter, and after silence, with a warning before; but never between the
+// request for a token and the promise, when the voter has something to lose. Then the screen shows no choice, and
+// offers the voting pass. Leaves the steps of voting to the booth.
+
 import { Booth } from "./booth.ts";
 import { byId, button, message, onClick, showStep, takeFragment } from "./dom.ts";
 import { trackBallot } from "./ballot-tracking.ts";
@@ -31,7 +33,7 @@ function watchSilence(): void {
   const warning = byId<HTMLDialogElement>("silence");
   let [timer, wiping] = [0, 0];
   const rest = (): void => {
-    // Only the warning's own button goes on: a touch that closed it would also press what lies underneath.
+    // Only the warning's own button closes it: a touch that closed it would also press what lies underneath.
     if (warning.open) return;
     clearTimeout(timer);
     timer = window.setTimeout(warn, (seconds - WARNING_SECONDS) * 1000);
@@ -47,7 +49,7 @@ function watchSilence(): void {
   };
   onClick("still-here", goOn);
   warning.addEventListener("cancel", goOn);
-  // However else it was closed: the page is not wiped behind the voter's back.
+  // If it was closed in another way, the page is not wiped without a new warning.
   warning.addEventListener("close", () => timer === wiping && rest());
   for (const sign of ["pointerdown", "keydown", "input", "click"]) addEventListener(sign, rest, { passive: true });
   rest();
@@ -59,7 +61,7 @@ async function start(): Promise<void> {
   if (setup === null) return;
   watchSilence();
   addEventListener("beforeunload", (event) => guarded && event.preventDefault());
-  // A page that the browser kept whole for its way back is not for the next voter.
+  // A page that the browser kept for its back button is not for the next voter.
   addEventListener("pageshow", (event) => event.persisted && wipe());
 
   const booth = new Booth(
@@ -90,7 +92,7 @@ async function start(): Promise<void> {
 
   /** What happened to the vote is not known yet: the voter tries again, or takes the pass home on paper. */
   function showUnanswered(session: Session, error: unknown): void {
-    // A registrar that refused for good has given nothing out; whatever else happened, there may be a token.
+    // A registrar that refused has given no token; after any other failure there may be one.
     guarded = session.waiting || session.hasToken || isTransient(error) || errorCode(error) === "signature-invalid";
     byId("unanswered-reason").textContent = isTransient(error) ? "" : explain(error);
     byId("pass-part").hidden = byId("printed-part").hidden = true;
@@ -105,7 +107,7 @@ async function start(): Promise<void> {
   onClick("print", () => window.print());
   onClick("print-pass", () => {
     window.print();
-    // Whether paper came out is for the voter to say.
+    // Only the voter can say whether paper came out.
     byId("printed-part").hidden = false;
   });
   onClick("printed", wipe);

@@ -1,11 +1,15 @@
-// What travels between devices as text: voting pass, ballot number, and the contents of a test.
-// Decides these forms only; they go in the fragment of an address, which no server sees.
+// What travels between devices as text: voting pass, tracking code, and the contents of a test.
+//
+// Decides these forms only. Passes and tests go in the fragment of an address, which no server sees. Leaves to the
+// pages what is done with them.
+
 import { base64url, concat, equal, fromBase64url, fromBig, fromHex, groupedHex, hex, u32 } from "../core/bytes.ts";
 import { ClientError, withErrorCodeSync } from "../core/errors.ts";
 import { MODULUS_BYTES } from "../core/blind-rsa.ts";
 import { PASS_FORMAT, passFromJson, type VotingPass } from "../core/token.ts";
 
-const NAME_BYTES = 8;
+// So many bytes of the referendum id tell a pass of another referendum.
+const REFERENDUM_BYTES = 8;
 
 export interface BallotTest {
   readonly commitment: Uint8Array;
@@ -30,8 +34,8 @@ export function decodeTest(text: string): BallotTest {
   };
 }
 
-/** A pass in few bytes, for a QR code: beginning of the referendum id, token secret, casts, then for each registrar its
- * signature, or where it has not answered yet, the blinding with which the same request can be made again. */
+/** A pass in few bytes, for a QR code: beginning of the referendum id, token secret, number of casts; then for each
+ * registrar its signature, or the blinding of a request that it has not answered, so that it can be made again. */
 export function encodePass(pass: VotingPass): string {
   const parts = pass.signatures.map((signature, k) => {
     const blinding = pass.blindings[k];
@@ -39,7 +43,8 @@ export function encodePass(pass: VotingPass): string {
     if (blinding === undefined) throw new ClientError("pass-damaged");
     return concat(Uint8Array.of(0), blinding.blinded, fromBig(blinding.inverse, MODULUS_BYTES));
   });
-  return `#pass=${base64url(concat(pass.referendum.slice(0, NAME_BYTES), pass.tokenSecret, u32(pass.casts), ...parts))}`;
+  const head = concat(pass.referendum.slice(0, REFERENDUM_BYTES), pass.tokenSecret, u32(pass.casts));
+  return `#pass=${base64url(concat(head, ...parts))}`;
 }
 
 /** Throws pass-damaged or pass-other. */
@@ -52,7 +57,7 @@ export function decodePass(fragment: string, referendum: Uint8Array): VotingPass
       at += length;
       return data.slice(at - length, at);
     };
-    if (!equal(take(NAME_BYTES), referendum.slice(0, NAME_BYTES))) throw new ClientError("pass-other");
+    if (!equal(take(REFERENDUM_BYTES), referendum.slice(0, REFERENDUM_BYTES))) throw new ClientError("pass-other");
     const [secret, casts] = [take(32), new DataView(take(4).buffer).getUint32(0)];
     const [signatures, blindings]: [(string | null)[], [string, string][]] = [[], []];
     while (at < data.length) {

@@ -1,11 +1,15 @@
-// The first thing on every page where people vote: is this browser able, and is this the letter's referendum?
+// The first step of every page where people vote.
+//
+// Decides whether this browser is able to vote, and shows a step of its own when voting is not possible. Leaves
+// checking the referendum to `core/setup`.
+
 import { fromHex, groupedHex, hex } from "../core/bytes.ts";
 import type { ReadLogFile } from "../core/log.ts";
 import { loadSetup, type Setup } from "../core/setup.ts";
 import { byId, onClick, showStep } from "./dom.ts";
 import { showStopped } from "./messages.ts";
 
-/** Checks the referendum that `identity` names; null when the page has said why nobody can vote here now. */
+/** The checked referendum of this id, as it stands in the letter; null when the page says why nobody can vote here. */
 export async function loadReferendum(readLogFile: ReadLogFile, letterReferendumId: string): Promise<Setup | null> {
   if (!("subtle" in crypto) || typeof BigInt === "undefined" || !("timeout" in AbortSignal)) {
     showStep("old");

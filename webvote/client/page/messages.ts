@@ -1,14 +1,18 @@
-// Failures in the voter's words: one sentence for each stable name, on the page's own list of sentences.
+// Failures in the voter's words: one sentence for each error code, from the page's own list of sentences.
+//
+// Decides which failures end the visit, which may pass by themselves, and how a step reports its failure. Leaves the
+// sentences to the templates.
+
 import { ClientError } from "../core/errors.ts";
 import { byId, message, showStatus, showError, showStep } from "./dom.ts";
 
-// After these nothing on this page can help until later.
+// After these errors nothing can be done on this page until later.
 const BLOCKING = ["not-open-yet", "closed", "storage", "setup"];
 const TRANSIENT = ["network", "broken", "too-often"];
 
 export const errorCode = (error: unknown): string => (error instanceof ClientError ? error.code : "broken");
 
-/** Whether the same thing may go well in a moment. */
+/** Whether the same step may succeed a moment later. */
 export const isTransient = (error: unknown): boolean => TRANSIENT.includes(errorCode(error));
 
 export const isBlocking = (error: unknown): boolean => BLOCKING.includes(errorCode(error));
@@ -28,7 +32,7 @@ export function explain(error: unknown): string {
   return message(code, typeof left === "number" ? { left } : {});
 }
 
-/** Nothing more can be done here now. A page that contradicts the letter offers no second try. */
+/** Says that nothing more can be done here now. A page that contradicts the letter offers no second try. */
 export function showStopped(error: unknown): void {
   const code = errorCode(error);
   byId("stop-reason").textContent = explain(error);
@@ -37,8 +41,8 @@ export function showStopped(error: unknown): void {
   showStep("stop");
 }
 
-/** Runs a step once at a time; `failed` has the last word on what is shown. The button is not disabled, which would
- * take the focus from it. */
+/** Runs the step of a button, unless it is running already; `failed` decides what is shown after an error. The button
+ * is not disabled, because that would take the focus from it. */
 export async function runOnce(
   button: HTMLButtonElement,
   busy: string,

@@ -1,4 +1,8 @@
-// QR codes as SVG elements, built without markup so that trusted types hold.
+// QR codes as SVG elements.
+//
+// Decides how they are drawn: element by element, without markup, so that trusted types hold. Leaves the encoding to
+// its library.
+
 import { correction, generate, type Bitmap2D } from "lean-qr";
 
 const SVG = "http://www.w3.org/2000/svg";

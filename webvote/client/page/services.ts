@@ -1,5 +1,8 @@
-// Talks to registrar, ballot box and published log. Decides how failures are named; sends no cookie, no
-// referrer, and nothing that a step does not need.
+// Talks to registrars, ballot box and published log.
+//
+// Decides how failures are named. Sends no cookie, no referrer, and nothing that a step does not need. Leaves checking
+// the answers to its callers.
+
 import { ClientError } from "../core/errors.ts";
 import { fromHex } from "../core/bytes.ts";
 import type { Signposts } from "../core/receipt.ts";
@@ -30,7 +33,7 @@ async function request(url: string, init: RequestInit): Promise<Response> {
   }
 }
 
-/** The fields of a JSON answer; none when the answer was cut off or is not ours: a proxy's page, say. */
+/** The fields of a JSON answer; none when it was cut off, or is not the service's (a proxy's page, for example). */
 async function readFields(response: Response): Promise<Readonly<Record<string, unknown>>> {
   try {
     return { ...(await response.json()) };
@@ -61,7 +64,7 @@ export function publishedLog(base: string): (path: string) => Promise<Uint8Array
   };
 }
 
-/** Where a batch stands, as the site says; nothing when it does not say. A false answer is found out later. */
+/** Signposts to a batch, as the site gives them; none when it does not answer. A false one is noticed later. */
 export async function fetchSignposts(url: string, batch: number): Promise<Signposts> {
   try {
     const found: unknown = await (await request(`${url}${batch}`, { method: "GET" })).json();

@@ -1,9 +1,10 @@
-// One voter on one device, without the page: has the letter checked, gets the token, casts, and keeps what must not be
-// lost.
+// One voter on one device: has the letter checked, gets the token, casts, and keeps what must not be lost.
 //
-// Order is everything here: the pass is stored before it is used, a signed ballot before it is sent, a promise before
-// the ballot is let go. The token is asked for when the vote is cast and not earlier: who stops before that has used
-// nothing up. What is interrupted anywhere goes on from what was stored.
+// Decides the order of storing and sending: the pass is stored before it is used, a signed ballot before it is sent, a
+// promise before the ballot is removed. The token is requested when the vote is cast, not earlier, so a voter who stops
+// before has used up nothing. After any interruption it goes on from what was stored. Leaves what is shown to the
+// booth and the pages.
+
 import { equal, fromHex, hex } from "../core/bytes.ts";
 import { credentialKey } from "../core/code.ts";
 import { prepareBallot, signBallot, turnOf, type Choice, type PreparedBallot } from "../core/ballot.ts";
@@ -41,7 +42,7 @@ export class Session {
     return new Session(setup, voter, storage);
   }
 
-  /** Lays a pass on the shelf for the letter, or takes up the one that lies there. Asks nobody anything. */
+  /** Stores a new pass for this letter, or goes on with the stored one. Sends nothing. */
   static async begin(
     setup: Setup,
     symbols: string,
@@ -83,7 +84,7 @@ export class Session {
     this.storage.setCurrentVoter(this.voter);
   }
 
-  /** Exchanges code and second factor for a token; asks nothing that was answered before. */
+  /** Exchanges code and second factor for a token. A registrar that has answered is not asked again. */
   async fetchToken(): Promise<void> {
     await withVoterLock(this.voter, async () => {
       if (this.hasToken) return;
@@ -107,7 +108,7 @@ export class Session {
       try {
         await ask(url, request, index + 1);
       } catch (error) {
-        // This letter's token went to another pass. Ours never asked for one, so it never will be of use.
+        // The letter's token went to another pass. This pass was never sent to a registrar, so it is of no use.
         if (error instanceof ServiceError && error.code === "token-issued" && !this.record().asked)
           this.storage.remove();
         throw error;
@@ -121,6 +122,7 @@ export class Session {
     return record;
   }
 
+  /** Stores changes to this voter's record. */
   private update(changes: Partial<VoterRecord>): void {
     this.storage.write({ ...this.record(), ...changes });
   }
@@ -129,11 +131,12 @@ export class Session {
     return passFromJson(this.record().pass);
   }
 
-  /** Whether the token is there. */
+  /** Whether every registrar has signed the token. */
   get hasToken(): boolean {
     return isComplete(this.pass);
   }
 
+  /** Whether a signed ballot has no promise yet. */
   get waiting(): boolean {
     return (this.storage.read()?.waiting ?? null) !== null;
   }
@@ -155,7 +158,7 @@ export class Session {
     return prepareBallot(this.setup.context, this.pass, choice);
   }
 
-  /** Signs, stores, sends. A ballot that was stored before and never answered goes first, as it is. */
+  /** Signs, stores and sends a ballot. One that was stored before and not answered is sent first, unchanged. */
   async cast(prepared: PreparedBallot): Promise<void> {
     await withVoterLock(this.voter, async () => {
       const body = this.waitingBallot.subarray(1, 1 + prepared.body.length);
@@ -167,14 +170,14 @@ export class Session {
     });
   }
 
-  /** Sends what is still waiting. */
+  /** Sends the stored ballot that was not answered, if there is one. */
   async resend(): Promise<void> {
     await withVoterLock(this.voter, async () => {
       if (this.waiting) await this.send(null);
     });
   }
 
-  /** Puts a ballot aside that the box refused, so that another one can be made. */
+  /** Puts the ballot aside that the box refused, so that another one can be made. */
   async setAside(): Promise<void> {
     await withVoterLock(this.voter, async () => {
       this.update({ waiting: null, refused: withWaiting(this.record()) });
@@ -183,7 +186,7 @@ export class Session {
 
   private sign(prepared: PreparedBallot, pass: VotingPass): void {
     if (pass.casts >= this.setup.context.maxCasts) throw new ServiceError("too-many-casts");
-    // From here on this body may be counted, so it can no longer be tested: the seed goes first.
+    // From here on this ballot may be counted, so it must not be tested any more: the seed is erased first.
     prepared.seed.fill(0);
     const raw = signBallot(this.setup.context, pass, prepared, pass.casts);
     this.update({ pass: passToJson(pass), waiting: hex(raw), refused: withWaiting(this.record()) });
@@ -195,7 +198,7 @@ export class Session {
       this.keepPromise(raw, await castBallot(this.setup.manifest.box.url, raw));
     } catch (error) {
       if (!(error instanceof ServiceError) || error.code !== "out-of-turn") throw error;
-      // Another device with this pass has cast meanwhile. The newest wish counts: take the next turn.
+      // Another device with this pass has cast meanwhile. The newest ballot counts, so this one takes the next turn.
       const pass = { ...this.pass, casts: this.nextTurn(error, raw) };
       this.update({ pass: passToJson(pass) });
       if (prepared === null) throw error;
@@ -205,8 +208,8 @@ export class Session {
     }
   }
 
-  /** The turn after the ballot that the box shows. Throws turn-unproven unless it shows one of this pass that another
-   * device made, and that took the turn of the ballot `sent`: what this device signed itself is no proof of anything. */
+  /** The turn after that of the ballot which the box shows. Throws turn-unproven unless another device made that ballot
+   * with this pass, and it took the turn of the ballot `sent`. A ballot that this device signed proves nothing. */
   private nextTurn(refusal: ServiceError, sent: Uint8Array): number {
     const { context } = this.setup;
     const text = refusal.detail.current;
@@ -222,7 +225,7 @@ export class Session {
     return [waiting, ...refused].includes(hex(raw)) || promised.includes(hex(sha256(raw)));
   }
 
-  /** Checks the promise against the very bytes that were sent before the ballot is let go. */
+  /** Stores the promise, and removes the ballot, once the promise is checked against the bytes that were sent. */
   private keepPromise(raw: Uint8Array, answer: Uint8Array): void {
     const promise = checkPromise(this.setup.manifest, this.setup.referendum, answer);
     if (!equal(fromHex(promise.cast_hash), sha256(raw))) throw new ServiceError("promise-invalid");

@@ -1,16 +1,18 @@
-// What this device remembers of a voter: the voting pass, a signed ballot that was not answered yet, and the
-// promises. Never a choice. The pass is written before it is used, so a crash or a lost answer costs nothing.
+// What this device remembers of a voter: the voting pass, a signed ballot that was not answered yet, and the promises.
 //
-// Requests for a token (with the second factor in them) stay with the tab that made them, until the token is there.
+// Decides where it is kept: for a voter's own device in the browser's storage, at a kiosk in the page alone. A choice
+// is never kept. Requests for a token (with the second factor in them) stay in the tab that made them, until the token
+// is there. Leaves to the session what is written, and when.
+
 import type { TokenRequest } from "../core/token.ts";
 
 export interface VoterRecord {
   readonly pass: string;
-  /** A token was asked for with this pass, and may have been given: it is never thrown away again. */
+  /** A token was requested with this pass, and may have been given: the pass is never removed any more. */
   readonly asked: boolean;
   /** A signed ballot without a promise. */
   readonly waiting: string | null;
-  /** Signed ballots that the box did not take and that another one replaced. */
+  /** Signed ballots that the box refused, and that another ballot replaced. */
   readonly refused: readonly string[];
   readonly promises: readonly string[];
 }
@@ -21,20 +23,20 @@ export function newRecord(pass: string): VoterRecord {
 
 const PREFIX = "stembus";
 
-/** Where one voter's memory lies. */
+/** Where the record of one voter is kept. */
 export interface VoterStorage {
   read(): VoterRecord | null;
-  /** Throws when nothing can be kept. */
+  /** Throws when nothing can be stored. */
   write(record: VoterRecord): void;
   /** The signed requests of this tab, one for each registrar; none once the token is there. */
   tokenRequests(): readonly TokenRequest[];
   keepTokenRequests(requests: readonly TokenRequest[]): void;
   remove(): void;
-  /** From now on this tab is about this voter. */
+  /** From now on this tab belongs to this voter. */
   setCurrentVoter(voter: string): void;
 }
 
-/** In a kiosk: nothing outlives the page. */
+/** At a kiosk: nothing outlives the page. */
 export class PageStorage implements VoterStorage {
   private record: VoterRecord | null = null;
   private asked: readonly TokenRequest[] = [];
@@ -103,7 +105,7 @@ export class DeviceStorage implements VoterStorage {
   }
 }
 
-/** Whether this browser keeps things at all. */
+/** Whether this browser stores anything at all. */
 export function storageWorks(): boolean {
   try {
     localStorage.setItem(`${PREFIX}/probe`, "1");
@@ -114,11 +116,11 @@ export function storageWorks(): boolean {
   }
 }
 
-// What a tab knows survives a reload, not its closing.
+// What a tab remembers outlives a reload, but not the tab.
 const VOTER = `${PREFIX}/voter`;
 const LETTER = `${PREFIX}/letter`;
 
-/** Which voter this tab is about. */
+/** The voter to whom this tab belongs. */
 export function currentVoter(): string | null {
   return sessionStorage.getItem(VOTER);
 }
@@ -127,7 +129,7 @@ export function clearCurrentVoter(): void {
   sessionStorage.removeItem(VOTER);
 }
 
-/** The referendum id of the letter that was scanned in this tab: a reload must not forget what it was held against. */
+/** The referendum id of the letter that was scanned in this tab: the page is checked against it, after a reload too. */
 export function rememberLetter(referendum: string): void {
   sessionStorage.setItem(LETTER, referendum);
 }
@@ -136,7 +138,7 @@ export function letterReferendum(): string | null {
   return sessionStorage.getItem(LETTER);
 }
 
-/** This tab is about nobody any more: no request, no second factor stays in it. */
+/** This tab belongs to nobody any more: no request and no second factor stay in it. */
 export function clearTab(): void {
   sessionStorage.clear();
 }

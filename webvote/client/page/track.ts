@@ -1,5 +1,8 @@
-// Find a ballot in the public log. All ballots of the promised batch are fetched and searched here, so that no
-// request says which one is meant.
+// The page that finds a ballot in the public log.
+//
+// Decides what each answer means to a voter. All ballots of the promised batch are fetched and searched here, so no
+// request says which one is meant. Leaves the search to `core/receipt`.
+
 import { fromHex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import { findBallot } from "../core/receipt.ts";

@@ -1,5 +1,8 @@
-// The voting page on a voter's own device: what is kept there, and what follows a vote. The way to the vote itself is
-// the booth's.
+// The voting page on a voter's own device.
+//
+// Decides what follows a vote there (receipt, another vote, voting pass for another device), and what is shown when a
+// cast fails. Leaves the steps of voting to the booth.
+
 import { hex } from "../core/bytes.ts";
 import { codeFromFragment } from "../core/code.ts";
 import { drawQr } from "./qr.ts";
@@ -40,7 +43,7 @@ async function start(): Promise<void> {
   const fragment = takeFragment();
   if (!storageWorks()) return showStopped(new ClientError("storage"));
   const letter = fragment.startsWith("#pass=") ? {} : codeFromFragment(fragment);
-  // The letter's own number wins over the page's: a page of another referendum is found out here.
+  // The referendum id of the letter goes before that of the page, so a page of another referendum is noticed here.
   if (letter.referendum !== undefined) rememberLetter(hex(letter.referendum));
   const setup = await loadReferendum(readLogFile, letterReferendum() ?? data.referendum ?? "");
   if (setup === null) return;
@@ -66,7 +69,7 @@ async function start(): Promise<void> {
     data,
   );
 
-  /** What got lost on the way is sent again; a ballot that was signed, sent and refused can be shown to others. */
+  /** A ballot without an answer is sent again. One that was refused can be saved as evidence, or replaced. */
   function showUnanswered(session: Session, error: unknown): void {
     if (!session.waiting) {
       booth.showUnsent();
@@ -92,11 +95,11 @@ async function start(): Promise<void> {
     showStep("done", "done");
   }
 
-  /** Goes on with a pass of another device. */
+  /** Goes on with a pass from another device. */
   async function adopt(pass: VotingPass): Promise<void> {
     if (hex(pass.referendum) !== hex(booth.setup.referendum)) throw new ClientError("pass-other");
     if (isComplete(pass)) booth.session = await Session.adopt(booth.setup, pass);
-    else booth.incompletePass = pass; // its token was asked and not answered: the code is needed once more
+    else booth.incompletePass = pass; // its token was requested and not answered: the code is needed once more
   }
 
   async function takePassFile(file: File): Promise<void> {
@@ -119,7 +122,7 @@ async function start(): Promise<void> {
     else showError(message("pass-long"));
   }
 
-  /** Another language begins the page again: the code that the letter's link brought goes with it. */
+  /** A change of language loads the page again: the code from the letter's link goes with it. */
   function keepCode(link: HTMLAnchorElement): void {
     const code = byId<HTMLInputElement>("code").value;
     const kept =
@@ -129,7 +132,7 @@ async function start(): Promise<void> {
     link.hash = kept;
   }
 
-  /** Somebody else votes on this device: what was kept for the first stays kept. */
+  /** Somebody else votes on this device. What is stored for the first voter stays stored. */
   function other(): void {
     clearTab();
     location.reload();

@@ -1,5 +1,8 @@
-// The core at a terminal, for tests against the reference: one JSON request a line in, one JSON answer a line out.
-// Byte strings are hexadecimal. Decides nothing; an error answers with its code. Not part of what voters load.
+// The core at a terminal, for tests against the Python reference: one JSON request a line in, one JSON answer out.
+//
+// Decides only how a request names its operation; byte strings are hexadecimal, and an error answers with its code.
+// Leaves everything else to the core. It is no part of what voters load.
+
 import { buildBody, prepareBallot, rebuildBallotId, signBallot, turnOf } from "../core/ballot.ts";
 import { fromHex, hex, utf8 } from "../core/bytes.ts";
 import { encodeCanonical, parseCanonical } from "../core/canonical.ts";
