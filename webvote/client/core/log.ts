@@ -112,7 +112,7 @@ export class LogReader {
   }
 }
 
-/** Runs `work` with the newest checkpoint; again with a newer one, when files of the old tree were removed meanwhile. */
+/** Runs `work` with the newest checkpoint; again with a newer one, when files of the old tree went meanwhile. */
 export async function withLatestHead<T>(readFile: ReadLogFile, work: (head: Uint8Array) => Promise<T>): Promise<T> {
   for (let tries = 2; ; tries--) {
     const head = await readFile("checkpoint");

@@ -10,10 +10,10 @@ import { normaliseFactor } from "../core/factor.ts";
 import type { Choice, PreparedBallot } from "../core/ballot.ts";
 import type { Setup } from "../core/setup.ts";
 import type { VotingPass } from "../core/token.ts";
-import { byId, button, fieldError, showChoice, message, onClick, onSubmit, showError, showStep } from "./dom.ts";
 import { encodeTest } from "./link-formats.ts";
 import { drawQr } from "./qr.ts";
 import { Session } from "./session.ts";
+import { byId, button, fieldError, showChoice, message, onClick, onSubmit, showError, showStep } from "./dom.ts";
 import type { VoterStorage } from "./storage.ts";
 import { runOnce, errorCode, explain, showStopped, isBlocking } from "./messages.ts";
 

@@ -7,8 +7,8 @@ import { rebuildBallotId } from "../core/ballot.ts";
 import { fromBase64, fromHex, groupedHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import type { ReadLogFile } from "../core/log.ts";
-import { loadSetup } from "../core/setup.ts";
 import { byId, reloadOnNewFragment, showChoice, message, onSubmit, showError, takeFragment } from "./dom.ts";
+import { loadSetup } from "../core/setup.ts";
 import { decodeTest } from "./link-formats.ts";
 import { publishedLog } from "./services.ts";
 

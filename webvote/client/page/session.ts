@@ -7,8 +7,8 @@
 
 import { equal, fromHex, hex } from "../core/bytes.ts";
 import { credentialKey } from "../core/code.ts";
-import { prepareBallot, signBallot, turnOf, type Choice, type PreparedBallot } from "../core/ballot.ts";
 import { checkPromise } from "../core/receipt.ts";
+import { prepareBallot, signBallot, turnOf, type Choice, type PreparedBallot } from "../core/ballot.ts";
 import type { Setup } from "../core/setup.ts";
 import {
   checkToken,

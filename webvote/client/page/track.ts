@@ -3,9 +3,9 @@
 // Decides what each answer means to a voter. All ballots of the promised batch are fetched and searched here, so no
 // request says which one is meant. Leaves the search to `core/receipt`.
 
+import { findBallot } from "../core/receipt.ts";
 import { fromHex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
-import { findBallot } from "../core/receipt.ts";
 import { loadSetup } from "../core/setup.ts";
 import { byId, reloadOnNewFragment, message, onSubmit, saveFile, showError, takeFragment } from "./dom.ts";
 import { parseTrackingCode } from "./link-formats.ts";
