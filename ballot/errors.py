@@ -1,4 +1,4 @@
-"""The named refusals on the way from person to log. Each message is a sentence for whoever asked."""
+"""The named refusals between voter and log. Each message is a sentence for the person who asked."""
 
 from __future__ import annotations
 

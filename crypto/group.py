@@ -1,4 +1,4 @@
-"""The group: secp256k1 points and scalars, the only door through which either comes into being.
+"""The group: secp256k1 points and scalars, and the only way from bytes to either.
 
 Decides what a valid element is: 33-byte compressed points (SEC 1, section 2.3.3) and 32-byte big-endian
 scalars below the order. The identity is an ordinary value of `Point` but has no encoding, so nothing

@@ -1,6 +1,6 @@
 """What every answer and every request has to keep, in one place: headers, origins, sizes.
 
-Decides who may post from where, and that nothing is cached that should not be. Policies stand in `policy`. No app here
+Decides who may post from where, and that nothing is cached that should not be. Policies stand in `csp`. No app here
 sets a cookie unless it says so itself.
 """
 

@@ -1,7 +1,7 @@
 """Chapter 3, who may vote: credentials, spares, replacements, issuance, paper (V13, V21-V24).
 
-Works on the published lists beside the log. Decides membership and bounds; the only secret-free link
-between a person and the log is the credential's public key.
+Works on the published lists beside the log. Decides membership and bounds. Of a person, list and log know only the
+public key of a letter's credential.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a voter kept, held against the published log (V30): a promise, a receipt.
+"""A voter's evidence, held against the published log (V30): a promise, a receipt.
 
 A promise that the log does not keep is evidence against the ballot box; a receipt must name the very
 ballot that was promised.
@@ -15,7 +15,7 @@ from stembus.audit.log_view import LogView, read_log
 from stembus.audit.verify.report import Report
 
 
-def check_kept(place: Place, report: Report, promise: bytes | None, receipt: bytes | None) -> str:
+def check_voter_evidence(place: Place, report: Report, promise: bytes | None, receipt: bytes | None) -> str:
     """Adds V30 faults to the report of a verified bundle. Returns where the promised ballot stands, in words."""
     found = ""
     try:

@@ -1,7 +1,7 @@
 """Letter codes: 100 random bits as 20 symbols, 4 check symbols, and the credential key behind them.
 
 Crockford's base32 alphabet; o reads as 0, i and l as 1, case and grouping do not matter. The check symbols
-tell a typing error from a wrong code. Decides code and key; leaves who gets which to `credentials`.
+tell a typing error from a wrong code. Decides code and key; leaves who gets which to `credential_authority`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The population register: who is eligible, and the two files that never meet again.
+"""The population register: who is eligible, and the two files into which names and second factors are split.
 
 Reads the register's CSV, refuses each bad line by number and reason, and writes *letters* (voter number,
 name, address, language) for the credential authority and *factors* (voter number, hashed second factor)

@@ -1,8 +1,8 @@
 """The help desk: officers who are signed in see a letter's state, unlock it, or strike its voter for paper.
 
 Decides who is an officer and that every action, looking included, is written down before it is done. What an action
-does to a letter is decided in `letters`. Knows voter numbers and officers' names; no voter's name, code or vote, and
-no time: the running number of an action is all the order there is.
+does to a letter is decided in `letter_state`. Knows voter numbers and officers' names; no voter's name, code or vote,
+and no time: the running number of an action is all the order there is.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ class HelpDesk:
         officer = Officer(name, secrets.token_hex(32))
         this = (officers.c.name == name) & (officers.c.password == hashed)
         with self._engine.begin() as db:
-            if hashed is None or not db.execute(update(officers).where(this).values(session=_kept(officer))).rowcount:
+            signed_in = update(officers).where(this).values(session=_session_hash(officer))
+            if hashed is None or not db.execute(signed_in).rowcount:
                 raise SignInRefused("name and password do not belong together")
         return officer
 
@@ -107,13 +108,13 @@ class HelpDesk:
         """Raises SignInRefused once the session has ended."""
         officer = Officer(name, session)
         with reading(self._engine) as db:
-            kept = db.execute(select(officers.c.session).where(officers.c.name == name)).scalar_one_or_none()
-        if kept is None or not hmac.compare_digest(kept, _kept(officer)):
+            stored = db.execute(select(officers.c.session).where(officers.c.name == name)).scalar_one_or_none()
+        if stored is None or not hmac.compare_digest(stored, _session_hash(officer)):
             raise SignInRefused("please sign in again")
         return officer
 
     def sign_out(self, officer: Officer) -> None:
-        this = (officers.c.name == officer.name) & (officers.c.session == _kept(officer))
+        this = (officers.c.name == officer.name) & (officers.c.session == _session_hash(officer))
         with self._engine.begin() as db:
             db.execute(update(officers).where(this).values(session=None))
 
@@ -168,6 +169,6 @@ class HelpDesk:
                 continue  # another worker took this number
 
 
-def _kept(officer: Officer) -> str:
+def _session_hash(officer: Officer) -> str:
     """What the database holds of a session: not what a cookie holds."""
     return hashlib.sha256(officer.session.encode("utf-8")).hexdigest()

@@ -1,7 +1,7 @@
 """From a draft in TOML and the parties' public keys to the manifest.
 
-Decides how an official writes a referendum down. Leaves the rules to `audit.formats.manifest`, which names the
-field that breaks one.
+Decides how an official writes a referendum down. Leaves the rules to `audit.formats.manifest_rules`, which
+names the field that breaks one.
 """
 
 from __future__ import annotations

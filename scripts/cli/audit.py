@@ -21,11 +21,11 @@ from stembus.audit.log.source import open_place
 from stembus.audit.log_view import LogView, read_log
 from stembus.audit.verify import verify
 from stembus.audit.verify.report import EXIT_USAGE
-from stembus.audit.verify.voter_evidence import check_kept
+from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.scripts.report_text import print_report, report_data
 from stembus.scripts.shell import fail, progress, say
 
-KEPT = click.Path(path_type=Path, dir_okay=False, exists=True)
+EVIDENCE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 def _identity(text: str | None) -> bytes | None:
@@ -45,8 +45,8 @@ def _identity(text: str | None) -> bytes | None:
 @click.command("verify")
 @click.argument("place")
 @click.option("--referendum", metavar="ID", help="The id on the letter; without it any invented bundle would pass.")
-@click.option("--promise", type=KEPT, help="A promise that a voter kept.")
-@click.option("--receipt", type=KEPT, help="A receipt (tlog-proof) that a voter kept.")
+@click.option("--promise", type=EVIDENCE, help="A promise that the ballot box gave to a voter.")
+@click.option("--receipt", type=EVIDENCE, help="A voter's receipt (tlog-proof).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
 def verify_command(
@@ -83,8 +83,8 @@ def verify_command(
         report = verify(source, identity, executor, bar)
     found = ""
     if promise is not None or receipt is not None:
-        kept = [path.read_bytes() if path else None for path in (promise, receipt)]
-        found = check_kept(source, report, kept[0], kept[1])
+        evidence = [path.read_bytes() if path else None for path in (promise, receipt)]
+        found = check_voter_evidence(source, report, *evidence)
     if as_json:
         click.echo(json.dumps(report_data(report), indent=1, sort_keys=True))
     else:

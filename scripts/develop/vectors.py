@@ -1,9 +1,8 @@
 """Test vectors for whoever writes a second implementation: everything follows from one seed.
 
 `python -m stembus.scripts.develop.vectors` writes tests/vectors/ballots.json. Decides what is in the vectors;
-how each value
-comes about is decided where it is used. Needs neither a log nor a registrar, and draws no randomness that
-could change an output. The secrets in the file protect nothing.
+how each value comes about is decided where it is used. Needs neither a log nor a registrar, and draws no randomness
+that could change an output. The secrets in the file protect nothing.
 """
 
 from __future__ import annotations
