@@ -13,31 +13,12 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from stembus.ballot.errors import (
-    BallotError,
-    BallotRejected,
-    CastOutOfTurn,
-    Closed,
-    CredentialUnknown,
-    FactorLocked,
-    FactorWrong,
-    LetterStruck,
-    NotOpenYet,
-    RequestInvalid,
-    TokenAlreadyIssued,
-)
+from stembus.ballot.errors import BallotError, BallotRejected, CastOutOfTurn, FactorWrong
+from stembus.ballot.http_refusals import REFUSALS
 
 TIMEOUT_SECONDS = 30
 ANSWER_BYTES = 256 * 1024
-_PLAIN: dict[str, type[BallotError]] = {
-    "not-open-yet": NotOpenYet,
-    "closed": Closed,
-    "credential-unknown": CredentialUnknown,
-    "factor-locked": FactorLocked,
-    "token-issued": TokenAlreadyIssued,
-    "letter-struck": LetterStruck,
-    "request-invalid": RequestInvalid,
-}
+_KINDS = {name: kind for kind, name, _ in REFUSALS}
 
 
 class ServiceUnreachable(BallotError):
@@ -62,15 +43,15 @@ def post(url: str, data: bytes, kind: str, limit: int = ANSWER_BYTES) -> bytes:
 def _refusal(url: str, answer: bytes) -> BallotError:
     try:
         body: dict[str, Any] = json.loads(answer)
-        name, message = str(body["error"]), str(body["message"])
-        if name == "factor-wrong":
+        kind, message = _KINDS.get(str(body["error"]), ServiceUnreachable), str(body["message"])
+        if kind is FactorWrong:
             return FactorWrong(int(body["left"]))
-        if name == "ballot-rejected":
-            return BallotRejected(str(body["check"]), message)
-        if name == "out-of-turn":
-            return CastOutOfTurn(
-                message, bytes.fromhex(body["current"]) if body.get("current") else None, body.get("next")
-            )
+        if kind is BallotRejected:
+            check = str(body["check"])
+            return BallotRejected(check, message.removeprefix(f"{check}: "))
+        if kind is CastOutOfTurn:
+            current = bytes.fromhex(body["current"]) if body.get("current") else None
+            return CastOutOfTurn(message, current, body.get("next"))
     except (ValueError, KeyError, TypeError):
         return ServiceUnreachable(f"{url} does not answer in its own words; try again")
-    return _PLAIN.get(name, ServiceUnreachable)(message)
+    return kind(message)

@@ -1,6 +1,6 @@
 """One handler that turns every refusal of a service into an answer the client can put in plain words.
 
-The body is JSON: `error`, a stable name from the table below, and `message`, a sentence in English. What is
+The body is JSON: `error`, a stable name from `ballot.http_refusals`, and `message`, a sentence in English. What is
 not in the table was not refused on purpose: it is answered with `error: broken`, without detail.
 """
 
@@ -12,38 +12,15 @@ from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
 from stembus.audit.errors import AuditError
-from stembus.ballot.errors import (
-    BallotError,
-    BallotRejected,
-    CastOutOfTurn,
-    Closed,
-    CredentialUnknown,
-    FactorLocked,
-    FactorWrong,
-    LetterStruck,
-    NotOpenYet,
-    RequestInvalid,
-    TokenAlreadyIssued,
-)
+from stembus.ballot.errors import BallotError, BallotRejected, CastOutOfTurn, FactorWrong
+from stembus.ballot.http_refusals import REFUSALS
 from stembus.crypto.errors import CryptoError
 
-NAMES: list[tuple[type[Exception], str, int]] = [
-    (NotOpenYet, "not-open-yet", 403),
-    (Closed, "closed", 403),
-    (CredentialUnknown, "credential-unknown", 404),
-    (FactorWrong, "factor-wrong", 403),
-    (FactorLocked, "factor-locked", 403),
-    (TokenAlreadyIssued, "token-issued", 409),
-    (LetterStruck, "letter-struck", 403),
-    (CastOutOfTurn, "out-of-turn", 409),
-    (BallotRejected, "ballot-rejected", 422),
-    (RequestInvalid, "request-invalid", 400),
-]
 _log = logging.getLogger("stembus")
 
 
 def _named(error: Exception) -> tuple[str, int]:
-    for kind, name, status in NAMES:
+    for kind, name, status in REFUSALS:
         if isinstance(error, kind):
             return name, status
     # A service's own trouble is no verdict on what was sent.

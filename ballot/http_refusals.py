@@ -1,0 +1,34 @@
+"""The names under which a service's refusals travel over HTTP, with their status: one table for both ends.
+
+Decides names and statuses. How an answer is written is decided in `webvote.error_answers`, how it is read in
+`http_client`.
+"""
+
+from __future__ import annotations
+
+from stembus.ballot.errors import (
+    BallotError,
+    BallotRejected,
+    CastOutOfTurn,
+    Closed,
+    CredentialUnknown,
+    FactorLocked,
+    FactorWrong,
+    LetterStruck,
+    NotOpenYet,
+    RequestInvalid,
+    TokenAlreadyIssued,
+)
+
+REFUSALS: tuple[tuple[type[BallotError], str, int], ...] = (
+    (NotOpenYet, "not-open-yet", 403),
+    (Closed, "closed", 403),
+    (CredentialUnknown, "credential-unknown", 404),
+    (FactorWrong, "factor-wrong", 403),
+    (FactorLocked, "factor-locked", 403),
+    (TokenAlreadyIssued, "token-issued", 409),
+    (LetterStruck, "letter-struck", 403),
+    (CastOutOfTurn, "out-of-turn", 409),
+    (BallotRejected, "ballot-rejected", 422),
+    (RequestInvalid, "request-invalid", 400),
+)
