@@ -75,3 +75,32 @@ lock: $(VENV)/base
 clean:
 	rm -rf $(VENV) $(CLIENT) demo run webvote/client/node_modules webvote/translations/*/LC_MESSAGES/messages.mo \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# What verifies, and nothing else; then the small bundle of docs/samples, against the id beside it.
+SAMPLE := docs/samples/kortrijk-small
+.PHONY: verify-sample sample sbom
+
+$(VENV)/verifier: requirements/base.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Stembus needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/base.lock
+	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+verify-sample: $(VENV)/verifier
+	$(VENV)/bin/stembus verify $(SAMPLE).zip --referendum $$(cat $(SAMPLE).id)
+
+# A new sample, with new keys; its id stands in README.md too.
+sample: $(VENV)/base
+	$(VENV)/bin/python -m stembus.scripts.develop.sample
+
+# The list of a server's Python packages (CycloneDX), made by a tool that lives in an environment of its own.
+$(VENV)/release/made: requirements/release.lock
+	$(PYTHON) -m venv $(VENV)/release
+	$(VENV)/release/bin/pip install --quiet --require-hashes -r requirements/release.lock
+	@touch $@
+
+sbom: $(VENV)/release/made
+	mkdir -p dist
+	$(VENV)/release/bin/cyclonedx-py requirements requirements/server.lock --pyproject pyproject.toml \
+	  --output-reproducible --output-format JSON --output-file dist/stembus.cdx.json
