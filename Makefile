@@ -78,7 +78,7 @@ clean:
 
 # What verifies, and nothing else; then the small bundle of docs/samples, against the id beside it.
 SAMPLE := docs/samples/kortrijk-small
-.PHONY: verify-sample sample sbom
+.PHONY: verify-sample sample sbom lock-release
 
 $(VENV)/verifier: requirements/base.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Stembus needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -104,3 +104,7 @@ sbom: $(VENV)/release/made
 	mkdir -p dist
 	$(VENV)/release/bin/cyclonedx-py requirements requirements/server.lock --pyproject pyproject.toml \
 	  --output-reproducible --output-format JSON --output-file dist/stembus.cdx.json
+
+lock-release:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  requirements/release.in --output-file requirements/release.lock
