@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import shlex
@@ -59,9 +60,11 @@ def _named_problems(page: str) -> list[str]:
         if "-m" in words[:2] and words[0].endswith("python") and importlib.util.find_spec(words[2]) is None:
             problems.append(f"{line}: there is no such module")
     rooms = "crypto|audit|ballot|tally|webvote|scripts"
-    for name in re.findall(rf"stembus\.(?:{rooms})(?:\.\w+)*", page):
+    for name, function in re.findall(rf"(stembus\.(?:{rooms})(?:\.\w+)*)(?::(\w+)\(\))?", page):
         if _module_missing(name):
             problems.append(f"{name}: there is no such module")
+        elif function and not hasattr(importlib.import_module(name), function):
+            problems.append(f"{name}: there is no {function}() in this module")
     return problems
 
 
@@ -141,6 +144,7 @@ def test_the_example_of_a_forgery_is_one_of_the_collection() -> None:
         ("Run `make tests`.", "no such target"),
         ("Run `python -m stembus.scripts.develop.sampel`.", "no such module"),
         ("See `stembus.webvote.wsgi`.", "no such module"),
+        ("Run `gunicorn stembus.webvote.run.wsgi:desks()`.", "there is no desks()"),
         ("See `webvote/wsgi.py`.", "no such file"),
         ("See `CONTRIBUTE.md`.", "no such file"),
         ("See [this](docs/protocoll.md).", "no such file"),
