@@ -59,6 +59,7 @@ def open_office(root: Path) -> ServedOffice:
 def start_site(root: Path, letters: int, change: Callable[[str], str] = lambda draft: draft) -> Site:
     make_rehearsal(root, 60 * 24, free_port(), letters, change=change)
     server = Together(lambda: open_office(root), "056 00 00 00")
+    server.listen()
     threading.Thread(target=server.serve, daemon=True).start()
     with (root / "voters.csv").open(encoding="ascii", newline="") as file:
         return Site(root, server, list(csv.reader(file)))
