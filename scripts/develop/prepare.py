@@ -60,8 +60,8 @@ def _serves(folder: Path) -> bool:
 
 
 def _version(folder: Path) -> int:
-    number = re.search(r"[0-9]+", str(folder))
-    return int(number[0]) if number else 0
+    number = re.search(r"([0-9]+)[0-9.]*/bin$", str(folder))
+    return int(number[1]) if number else 0
 
 
 def _font() -> bool:

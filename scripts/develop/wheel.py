@@ -27,7 +27,7 @@ def faults(names: Iterable[str]) -> list[str]:
 
 
 def main(arguments: list[str]) -> str | None:
-    """The sentence to end with, None for a good wheel. The argument is the folder in which the newest wheel is meant."""
+    """The sentence to end with, None for a good wheel. The argument is a folder; its newest wheel is meant."""
     wheels = sorted(Path(arguments[0]).glob("stembus-*.whl"), key=lambda path: path.stat().st_mtime)
     if not wheels:
         return f"stembus: error: there is no wheel in {arguments[0]}"
