@@ -20,11 +20,11 @@ CLIENT_FILES = (
 )
 
 
-def demand_client(webvote: Path = WEBVOTE) -> None:
+def demand_client() -> None:
     """Raises NotReady when scripts or translations are missing: pages without them look alive and take no vote."""
-    if missing := [path for path in CLIENT_FILES if not (webvote / path).is_file()]:
+    if missing := [path for path in CLIENT_FILES if not (WEBVOTE / path).is_file()]:
         raise NotReady(
-            f"the browser client is not built, {missing[0]} is missing in {webvote}; in a checkout run: make client; "
+            f"the browser client is not built, {missing[0]} is missing in {WEBVOTE}; in a checkout run: make client; "
             "for another installation: make wheel"
         )
 
