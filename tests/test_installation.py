@@ -1,4 +1,4 @@
-"""An installed Stembus takes one name in site-packages, and takes no name from others. Needs no network, and no Node."""
+"""An installed Stembus takes one name in site-packages, and no name from others. Needs no network, and no Node."""
 
 from __future__ import annotations
 
