@@ -1,5 +1,5 @@
-# Short verbs. `make demo` needs Python 3.11 or newer, its venv module and make. `make test` looks for what else it needs,
-# and installs it on Debian.
+# Short verbs. `make demo` needs Python 3.11 or newer, its venv module and make. `make test` looks for what else it
+# needs, and installs it on Debian.
 #
 #   demo    a whole referendum, counted and verified       test    check, then every test; ARGS="tests/crypto -q"
 #   run     a rehearsal to vote in with a browser          check   linters, types, import walls
