@@ -65,7 +65,8 @@ def _version(folder: Path) -> int:
 
 
 def _font() -> bool:
-    folders = [Path(place).expanduser() for place in FONT_PLACES]
+    # Path.expanduser raises for a user without a home.
+    folders = [Path(os.path.expanduser(place)) for place in FONT_PLACES]  # noqa: PTH111
     return any(path.suffix in (".ttf", ".otf", ".ttc") for folder in folders for path in folder.rglob("*"))
 
 
@@ -144,7 +145,7 @@ def prepare(purpose: str, needs: Sequence[Need], look_around: Callable[[], Machi
     # A list of packages that cannot be renewed may still be good enough; installing tells.
     stale = machine.run([*quiet, "update"])
     if trouble := machine.run([*quiet, "-o", "DPkg::Lock::Timeout=120", *install[1:], "--yes"]):
-        cause = stale or trouble
+        cause = ", then ".join(told for told in (stale, trouble) if told)
         raise Unprepared(f"{purpose} needs {names}, and apt-get failed ({cause}); check the network, then run it again")
     if still := [need.what for need in missing if not need.there()]:
         raise Unprepared(f"{purpose} needs {', '.join(still)}, which is not found although its package is installed")

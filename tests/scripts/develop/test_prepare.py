@@ -108,7 +108,7 @@ def test_another_system_is_told_how_to_get_each() -> None:
 def test_a_network_that_is_away_is_one_sentence() -> None:
     fake = Fake(right=[], fails={"update": "E: Temporary failure resolving", "install": "E: Unable to fetch"})
     assert refused(fake, "a") == (
-        "make test needs the a, and apt-get failed (E: Temporary failure resolving); "
+        "make test needs the a, and apt-get failed (E: Temporary failure resolving, then E: Unable to fetch); "
         "check the network, then run it again"
     )
 
