@@ -17,7 +17,7 @@ PACKAGES := crypto audit ballot tally webvote scripts
 WALLS := .walls
 TSC := webvote/client/node_modules/typescript/bin/tsc
 INSTALL := @$(PYTHON) scripts/develop/install.py $(VENV)
-UV := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+UV := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
   --constraint requirements/client.in
 
 .PHONY: walls demo run client wheel test check screens bench lock chroot-test clean
