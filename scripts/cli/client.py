@@ -2,7 +2,7 @@
 
 Decides what is compared with what: sources, installed files, the last `client` entry of a published log, and what
 comes from the address that voters use.
-Building is the build hook's work; it is loaded from the source tree, so that anybody can rebuild a release.
+Building is `webvote/client/build.py`; it is loaded from the source tree, so that anybody can rebuild a release.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from stembus.ballot.office.office import NotReady, Office
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.shell import DIRECTORY, fail, next_step, open_office, say
 from stembus.webvote.csp import voting_policy
-from stembus.webvote.static_files import STATIC, static_hashes
+from stembus.webvote.static_files import STATIC, demand_client, static_hashes
 
 INSTALLED = STATIC
-HOOK = Path("webvote", "client", "build.py")
+BUILD = Path("webvote", "client", "build.py")
 FILE_BYTES = 4 * 1024 * 1024
 Hashes = dict[str, str]
 
@@ -89,8 +89,7 @@ def log_command(directory: Path, release: str, help_line: str) -> None:
     \b
     Example:  stembus client log kortrijk --release 1.2.0 --help-line "056 27 80 00"
     """
-    if not list(INSTALLED.glob("client/*.js")):
-        raise NotReady(f"there is no client in {INSTALLED / 'client'}; make it with: make client")
+    demand_client()
     office = open_office(directory)
     body, added = log_client(office, release, help_line)
     settle(office.log())
@@ -179,33 +178,32 @@ def _logged_at(place: str) -> tuple[Manifest, Hashes]:
 
 
 def _rebuild(source: Path, fresh: bool) -> Hashes:
-    if not (source / HOOK).is_file():
+    if not (source / BUILD).is_file():
         fail(f"there are no sources of the client in {source}", "in a copy of the repository, add: --source .")
     with tempfile.TemporaryDirectory() as scratch:
         root, static = source.resolve(), Path(scratch) / "static"
         shutil.copytree(source / "webvote" / "static", static, ignore=shutil.ignore_patterns("client"))
         if fresh:
             root = Path(scratch) / "tree"
-            folder = HOOK.parent
+            folder = BUILD.parent
             shutil.copytree(source / folder, root / folder, ignore=shutil.ignore_patterns("node_modules"))
+        build = load_build(source / BUILD)
         try:
-            hook = load_hook(source / HOOK)
+            build.build_client(root, static / "client")
         except ModuleNotFoundError as error:
-            hint = "install the locked build packages: pip install --require-hashes -r requirements/base.lock"
+            hint = "install them, in a copy of the repository: pip install --require-hashes -r requirements/client.lock"
             fail(f"rebuilding needs the build packages ({error.name})", hint)
-        try:
-            hook.build_client(root, static / "client")
-        except hook.BuildFailed as error:
-            fail(str(error), "the libraries come over the network the first time; run the same command again")
+        except build.BuildFailed as error:
+            fail(str(error), "the libraries come over the network the first time")
         return static_hashes(static)
 
 
-def load_hook(path: Path) -> ModuleType:
-    """The build hook of a source tree. Raises ModuleNotFoundError when the build packages are missing."""
-    spec = importlib.util.spec_from_file_location("stembus_build_hook", path)
+def load_build(path: Path) -> ModuleType:
+    """The build script of a source tree; it asks for the build packages when it builds."""
+    spec = importlib.util.spec_from_file_location("stembus_client_build", path)
     assert spec
     assert spec.loader
-    hook = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = hook
-    spec.loader.exec_module(hook)
-    return hook
+    build = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = build
+    spec.loader.exec_module(build)
+    return build

@@ -20,6 +20,7 @@ import click
 from stembus.audit.formats.manifest import Manifest
 from stembus.scripts.cli.client import log_client
 from stembus.scripts.shell import fail, say, serve_office
+from stembus.webvote.static_files import demand_client
 
 if TYPE_CHECKING:
     from stembus.ballot.office.services import ServedOffice
@@ -45,6 +46,7 @@ def serve(directory: Path, fresh: bool, minutes: int | None, port: int | None, h
         from stembus.webvote.run.single_process import Together
     except ModuleNotFoundError as error:
         fail(f"this step needs the server parts ({error.name})", "pip install 'stembus[server]'")
+    demand_client()
     known = (directory / "manifest.json").exists()
     if known and (minutes or port):
         fail(f"{directory} holds a referendum already, and its times and addresses are fixed", _anew(directory))

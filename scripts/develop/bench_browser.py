@@ -1,6 +1,6 @@
 """Lines of `make bench` about the browser: size of the scripts, and a vote on a slow processor.
 
-Needs playwright and Debian's chromium; without them the lines are left out, and that is said.
+Needs playwright and Chromium; without them the lines are left out, and that is said.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from stembus.ballot.office.services import ServedOffice
+from stembus.scripts.develop.prepare import find_chromium
 from stembus.scripts.rehearsal.local import make_rehearsal
 
 STATIC = Path(__file__).parents[2] / "webvote" / "static" / "client"
@@ -43,7 +44,7 @@ def vote_seconds(root: Path) -> list[float]:
     taken = []
     with sync_playwright() as driver:
         browser = driver.chromium.launch(
-            executable_path="/usr/bin/chromium",
+            executable_path=find_chromium(),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         for code, born in letters:

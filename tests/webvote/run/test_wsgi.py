@@ -21,6 +21,7 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.ballot.office.settings import SettingsInvalid, load_settings
 from stembus.scripts.rehearsal.local import make_rehearsal
+from stembus.webvote import static_files
 from stembus.webvote.run.wsgi import APP_LOAD_ERROR, site
 from tests.browser.conftest import free_port
 
@@ -44,6 +45,19 @@ def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert capsys.readouterr().err == (
         "stembus: error: site: set STEMBUS_PUBLIC, in the environment or in the file that STEMBUS_SETTINGS names\n"
     )
+
+
+def test_pages_without_their_client_are_not_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STEMBUS_PUBLIC", str(tmp_path))
+    monkeypatch.setattr(static_files, "WEBVOTE", tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        site()
+    assert ended.value.code == APP_LOAD_ERROR
+    said = capsys.readouterr().err
+    assert said.startswith("stembus: error: site: the browser client is not built, static/client/check.js is missing")
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(
