@@ -37,6 +37,7 @@ NOT_RUN = {
     "make lock-release": "asks the package registry for new versions",
     "make sbom": "it installs, and nothing else needs it",
     "make client": "make test begins with it",
+    "make wheel": "CI's .ci/run does it",
     "pip install .": "CI's .ci/base-install does it",
     "stembus client compare --fresh": "fetches packages; tests/scripts/cli/test_client.py runs it without --fresh",
     "go build": "tests/docs/test_go_program.py does it",
