@@ -15,6 +15,7 @@ from stembus.scripts.rehearsal.local import make_rehearsal
 from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
 from stembus.scripts.shell import CalmGroup
 from stembus.webvote import static_files
+from stembus.webvote.run.single_process import Together
 from tests.browser.conftest import free_port
 
 Run = Callable[..., Result]
@@ -24,6 +25,9 @@ Run = Callable[..., Result]
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.delenv("STEMBUS_DESK_PASSWORD", raising=False)
     monkeypatch.setenv("STEMBUS_PASSPHRASE", "rehearsal")
+
+    # Whatever fails to refuse would serve for ever.
+    monkeypatch.setattr(Together, "serve", lambda _: pytest.fail("it serves"))
 
     def call(*arguments: object, status: int = 1) -> Result:
         result = CliRunner().invoke(CalmGroup("stembus", commands=[serve, desk]), [str(a) for a in arguments])
