@@ -2,13 +2,14 @@
 
 Decides how every file of the project that must not be lost or half written comes about, and how a folder is
 locked. Leaves what is in the files to its callers. Works where a system lacks some of it: without hard links
-(a FAT stick, Windows) a new file is reserved by its empty name first; where a folder cannot be synced, the
-system's own promise about renaming must do.
+(a FAT stick, Windows) new files are renamed into place by one process at a time; where a folder cannot be synced,
+the system's own rules about renaming must do.
 """
 
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ except ModuleNotFoundError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 STAGED = ".new"  # how the name of a file ends that is being written
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+_NO_FOLDER_SYNC = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP)
 
 
 class LockUnavailable(OSError):
@@ -58,8 +61,12 @@ def staged(path: Path, private: bool = False) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`, alone among all processes and threads. Raises LockUnavailable."""
+def locked(path: Path, where_possible: bool = False) -> Iterator[None]:
+    """Holds the lock file `path`, alone among all processes and threads. Raises LockUnavailable, unless it is to be
+    done without a lock `where_possible` only."""
+    if fcntl is None and where_possible:
+        yield
+        return
     if fcntl is None:
         raise LockUnavailable("this system has no file locks; a log is written on Linux or another Unix")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,8 +76,8 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Removes what killed writers of a private file left beside it. Nobody may be writing it now."""
-    for left in path.parent.glob(f".{path.name}.*{STAGED}"):
+    """Removes what killed writers of a file left beside it. A process that is writing it right now fails."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.????????{STAGED}"):
         left.unlink(missing_ok=True)
 
 
@@ -83,7 +90,7 @@ def sync_folder(folder: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP):
+        if error.errno not in _NO_FOLDER_SYNC:
             raise
 
 
@@ -111,9 +118,30 @@ def _finish(file: BinaryIO) -> None:
 def _place_new(beside: Path, path: Path) -> None:
     try:
         os.link(beside, path)
-    except FileExistsError:
-        raise
-    except (AttributeError, NotImplementedError, OSError):
-        # No hard links here. An empty file reserves the name; a crash right now leaves it empty, never half written.
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _mode(private=True)))
-        beside.replace(path)
+    except AttributeError:
+        _rename_new(beside, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _rename_new(beside, path)
+
+
+def _rename_new(beside: Path, path: Path) -> None:
+    """Where there are no hard links: one process at a time looks and renames. Windows' own rename replaces nothing."""
+    with _folder_locked(path.parent):
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        beside.rename(path)
+
+
+@contextmanager
+def _folder_locked(folder: Path) -> Iterator[None]:
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from stembus.audit.errors import AuditError, ManifestInvalid, OrderInvalid, PlaceError
-from stembus.ballot.errors import BallotError, LogBehindWitness, SecretFileError
+from stembus.ballot.errors import BallotError, BallotRejected, CastOutOfTurn, LogBehindWitness, SecretFileError
 from stembus.ballot.office.office import NotReady, Office
+from stembus.ballot.office.settings import load_settings
 from stembus.crypto.errors import CryptoError
-from stembus.tally.errors import LogNotTrusted, MustNotCount, StepDone, StepOutOfTurn, TallyError
+from stembus.tally.errors import KeyFileInvalid, LogNotTrusted, MustNotCount, StepDone, StepOutOfTurn, TallyError
 
 if TYPE_CHECKING:
     from stembus.ballot.office.services import ServedOffice
@@ -29,6 +30,9 @@ HINTS: list[tuple[type[Exception], str]] = [
     (OrderInvalid, "stembus status DIR shows where the referendum stands"),
     (LogBehindWitness, "nothing was changed; bring back the newest copy of the published folder"),
     (SecretFileError, "check the path and the passphrase (STEMBUS_PASSPHRASE, or type it when asked)"),
+    (KeyFileInvalid, "bring back the trustee's own key file, from a backup"),
+    (BallotRejected, "the refused ballot is kept beside the voting pass as evidence; the same command makes a new one"),
+    (CastOutOfTurn, "the refused ballot is kept beside the voting pass as evidence; the same command makes a new one"),
     (PlaceError, "give a folder, a zip file or an address that holds a published bundle"),
     (LogNotTrusted, "run: stembus verify PLACE --referendum ID"),
     (MustNotCount, "an official can now run: stembus tally DIR (the result will say: not counted)"),
@@ -38,10 +42,10 @@ DIRECTORY = click.argument("directory", metavar="DIR", type=click.Path(path_type
 
 
 def passphrase(party: str) -> str:
-    """From STEMBUS_PASSPHRASE_TRUSTEE_1 or STEMBUS_PASSPHRASE, or typed."""
-    for name in (f"STEMBUS_PASSPHRASE_{party.upper().replace('-', '_')}", "STEMBUS_PASSPHRASE"):
-        if value := os.environ.get(name):
-            return value
+    """From STEMBUS_PASSPHRASE_TRUSTEE_1, or the setting STEMBUS_PASSPHRASE, or typed. Raises SettingsInvalid."""
+    own = os.environ.get(f"STEMBUS_PASSPHRASE_{party.upper().replace('-', '_')}")
+    if value := own or load_settings().get("PASSPHRASE", ""):
+        return value
     if not sys.stdin.isatty():
         raise NotReady(f"nobody is here to type the passphrase of {party}; set STEMBUS_PASSPHRASE")
     return str(click.prompt(f"Passphrase of {party}", hide_input=True, err=True))

@@ -32,6 +32,9 @@ class AttemptSecrets(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         coefficients = tuple(scalar_to_bytes(c).hex() for c in random_polynomial(threshold))
         return cls(number=number, coefficients=coefficients, receiving_secret=secret.hex(), receiving_key=public.hex())
 
+    def __repr__(self) -> str:
+        return f"<a trustee's part in attempt {self.number}>"
+
     @property
     def polynomial(self) -> list[int]:
         return [scalar_from_bytes(bytes.fromhex(text)) for text in self.coefficients]
@@ -49,8 +52,8 @@ class TrusteeKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """`seed` is the identity key (Ed25519). `referendum` binds the file at its first use. `share` is this trustee's
     part of the election key, once the ceremony is confirmed."""
 
-    version: Literal[1] = 1
-    role: Literal["trustee"] = "trustee"
+    version: Literal[1]
+    role: Literal["trustee"]
     seed: Key
     referendum: Hash | None = None
     attempts: tuple[AttemptSecrets, ...] = ()
@@ -60,7 +63,10 @@ class TrusteeKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     @classmethod
     def generate(cls) -> TrusteeKey:
         """Before any ceremony."""
-        return cls(seed=SigningKey.generate().seed.hex())
+        return cls(version=1, role="trustee", seed=SigningKey.generate().seed.hex())
+
+    def __repr__(self) -> str:
+        return "<the key of a trustee>"
 
     def attempt(self, number: int) -> AttemptSecrets | None:
         return next((attempt for attempt in self.attempts if attempt.number == number), None)

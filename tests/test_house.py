@@ -40,6 +40,44 @@ def test_a_packages_opening_only_hands_names_on() -> None:
             assert kinds <= {ast.Expr, ast.ImportFrom, ast.Assign}, path
 
 
+# What each room may take from outside the standard library; the walls of pyproject.toml name what it may not.
+OUTSIDE = {
+    "crypto": {"coincurve", "cryptography", "nacl", "gmpy2"},
+    "audit": {"msgspec"},
+    "tally": {"msgspec"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names of all imports, wherever in the file they stand."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("room", OUTSIDE)
+def test_the_lower_rooms_take_nothing_else_from_outside(room: str) -> None:
+    allowed = OUTSIDE[room] | {"stembus"} | sys.stdlib_module_names
+    taken = {str(path): imported(path) - allowed for path in sources() if path.is_relative_to(ROOT / room)}
+    assert {path: names for path, names in taken.items() if names} == {}
+
+
+def test_nothing_is_imported_behind_the_walls_back() -> None:
+    """The walls see import statements, and no names in strings."""
+    hidden = [
+        str(path.relative_to(ROOT))
+        for path in sources()
+        if "importlib" in imported(path) or re.search(r"\b__import__\b|^import stembus$", path.read_text(), re.M)
+    ]
+    assert sorted(hidden) == ["scripts/cli/client.py", "scripts/develop/prepare.py"], (
+        "the build script; a look for venv"
+    )
+
+
 def link_tree(into: Path, packages: Path) -> None:
     """What `make walls` makes, of other packages."""
     (into / "stembus").mkdir(parents=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from stembus.audit.clock import Clock
-from stembus.audit.durable import locked, write_durably
+from stembus.audit.durable import locked, remove_leftovers, write_durably
 from stembus.audit.errors import NoteInvalid
 from stembus.audit.log.merkle import EMPTY_ROOT, check_consistency
 from stembus.audit.log.note import Checkpoint, NoteSignature, check_log_signature, cosign
@@ -55,6 +55,7 @@ class Witness:
             raise NoteInvalid(f"{checkpoint.origin} is no log this witness follows")
         check_log_signature(checkpoint, checkpoint.origin, public)
         with locked(self._state.with_suffix(".lock")):
+            remove_leftovers(self._state)
             return self._cosign(checkpoint, old_size, proof)
 
     def _cosign(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> NoteSignature:

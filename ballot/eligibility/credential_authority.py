@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from stembus.audit.durable import remove_leftovers, write_durably
+from stembus.audit.durable import remove_leftovers
 from stembus.audit.formats.entry_bodies import Roll
 from stembus.audit.formats.lists import CREDENTIALS, SPARES, encode_keys, list_root
 from stembus.ballot.eligibility.letter_code import credential_key, format_code, new_code, parse_code
@@ -38,6 +38,8 @@ def make_credentials(letters: Path, folder: Path, referendum: bytes, progress: P
     if (folder / "enrolment.csv").exists():
         count = sum(1 for _ in read_csv(folder / "enrolment.csv", ENROLMENT_COLUMNS))
         return Made(count, sum(1 for _ in read_csv(folder / "spare-keys.csv", SPARE_KEY_COLUMNS)))
+    for name in ("codes.csv", "spares.csv", "spare-keys.csv", "enrolment.csv"):
+        remove_leftovers(folder / name)
     rows = list(read_csv(letters, LETTER_COLUMNS))
     coded, enrolment = [], []
     for done, row in enumerate(rows, 1):
@@ -55,14 +57,14 @@ def make_credentials(letters: Path, folder: Path, referendum: bytes, progress: P
     return Made(len(rows), len(spares))
 
 
-def publish_lists(folder: Path, public: Path) -> Roll:
-    """Writes both sorted public lists into the bundle and returns the entry's body."""
+def publish_lists(folder: Path, publish: Callable[[str, bytes], None]) -> Roll:
+    """Writes both sorted public lists into the bundle, by `publish(name, data)`, and returns the entry's body."""
     credentials = [bytes.fromhex(row[1]) for row in read_csv(folder / "enrolment.csv", ENROLMENT_COLUMNS)]
     spares = list(spare_keys(folder).values())
     if len({*credentials, *spares}) != len(credentials) + len(spares):
         raise RollInvalid("two letters have the same code; make the credentials again")
-    write_durably(public / CREDENTIALS, encode_keys(credentials).encode("ascii"))
-    write_durably(public / SPARES, encode_keys(spares).encode("ascii"))
+    publish(CREDENTIALS, encode_keys(credentials).encode("ascii"))
+    publish(SPARES, encode_keys(spares).encode("ascii"))
     count, root = list_root(sorted(credentials))
     spare_count, spare_root = list_root(sorted(spares))
     return Roll(count=count, credentials_root=root.hex(), spares=spare_count, spares_root=spare_root.hex())

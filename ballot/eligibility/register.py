@@ -22,7 +22,7 @@ from pathlib import Path
 from stdnum.be import nn
 from stdnum.exceptions import ValidationError
 
-from stembus.audit.durable import write_durably
+from stembus.audit.durable import remove_leftovers, write_durably
 from stembus.audit.formats.manifest import Eligibility, SecondFactor
 from stembus.ballot.eligibility.second_factor import FactorHasher
 from stembus.ballot.errors import RollInvalid
@@ -133,6 +133,8 @@ def import_roll(
             f"{rule.official_count}; nothing was imported"
         )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in ("numbers", "imported-from", "letters.csv", "factors.csv"):
+        remove_leftovers(folder / name)
     digest = hashlib.sha256(register.read_bytes()).hexdigest()
     marker = folder / "imported-from"
     if marker.exists() and marker.read_text() != digest:

@@ -1,7 +1,8 @@
 """Asking the witnesses of a log for cosignatures.
 
-Decides what a witness is asked and which answers are taken over. A witness may be far away and slow, so nothing
-here holds a lock, and one that does not answer or refuses is asked again next time.
+Decides what a witness is asked and which answers are taken over: only a valid cosignature of that very witness, by
+the key of the manifest. A witness may be far away and slow, so nothing here holds a lock, and one that does not
+answer, refuses or answers nonsense is asked again next time.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ _TRIES = 2  # a witness that another process asked at the same moment says that 
 
 
 def ask_witnesses(
-    witnesses: Sequence[WitnessService], checkpoint: Checkpoint, reader: TileReader
+    manifest: Manifest, witnesses: Sequence[WitnessService], checkpoint: Checkpoint, reader: TileReader
 ) -> list[NoteSignature]:
-    """A signature of every witness that has not signed this checkpoint yet and does so now."""
-    signed = {signature.name for signature in checkpoint.signatures}
+    """A valid signature of every witness that has not signed this checkpoint yet and does so now."""
+    signed = _signers(checkpoint, manifest)
     answers = (_ask(witness, checkpoint, reader) for witness in witnesses if witness.name not in signed)
-    return [answer for answer in answers if answer is not None]
+    return [answer for answer in answers if answer is not None and _is_valid(answer, checkpoint, manifest)]
 
 
 def _ask(witness: WitnessService, checkpoint: Checkpoint, reader: TileReader) -> NoteSignature | None:
@@ -33,25 +34,44 @@ def _ask(witness: WitnessService, checkpoint: Checkpoint, reader: TileReader) ->
         try:
             old = witness.last_size(checkpoint.origin)
             proof = consistency_proof(old, checkpoint.size, reader.subtree)
-            return witness.cosign(checkpoint, old, proof)
+            answer = witness.cosign(checkpoint, old, proof)
         except (AuditError, OSError):
             continue
+        # What it signs in another's name is not its to give.
+        return answer if answer.name == witness.name else None
     return None
 
 
-def add_signatures(checkpoint: Checkpoint, signatures: Sequence[NoteSignature]) -> Checkpoint:
-    """One line for each witness: what stands in the checkpoint already stays."""
-    lines = list(checkpoint.signatures)
-    for signature in signatures:
-        if signature.name not in {line.name for line in lines}:
-            lines.append(signature)
+def _known(manifest: Manifest) -> list[tuple[str, bytes]]:
+    return [(member.name, bytes.fromhex(member.key)) for member in manifest.witnesses.members]
+
+
+def _signers(checkpoint: Checkpoint, manifest: Manifest) -> set[str]:
+    valid, _ = cosignatures(checkpoint, _known(manifest))
+    return {cosignature.witness for cosignature in valid}
+
+
+def _with(checkpoint: Checkpoint, lines: Sequence[NoteSignature]) -> Checkpoint:
     return Checkpoint(checkpoint.origin, checkpoint.size, checkpoint.root, tuple(lines))
+
+
+def _is_valid(line: NoteSignature, checkpoint: Checkpoint, manifest: Manifest) -> bool:
+    return _signers(_with(checkpoint, [line]), manifest) == {line.name}
+
+
+def add_signatures(checkpoint: Checkpoint, signatures: Sequence[NoteSignature], manifest: Manifest) -> Checkpoint:
+    """One line for each witness. Valid lines of the checkpoint stay, and invalid ones go: they would keep the valid
+    one of the same witness out for ever."""
+    lines = [line for line in checkpoint.signatures if line.name == checkpoint.origin]
+    for line in (*checkpoint.signatures, *signatures):
+        if line.name not in {taken.name for taken in lines} and _is_valid(line, checkpoint, manifest):
+            lines.append(line)
+    return _with(checkpoint, lines)
 
 
 def time_of(checkpoint: Checkpoint, manifest: Manifest) -> int | None:
     """The quorum's time in Unix seconds; None while there is no quorum."""
-    known = [(member.name, bytes.fromhex(member.key)) for member in manifest.witnesses.members]
-    return quorum_time(cosignatures(checkpoint, known)[0], manifest.witnesses.quorum)
+    return quorum_time(cosignatures(checkpoint, _known(manifest))[0], manifest.witnesses.quorum)
 
 
 def largest_seen(witnesses: Sequence[WitnessService], origin: str) -> tuple[int, str]:

@@ -8,6 +8,7 @@ make and sign them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -34,6 +35,9 @@ from stembus.ballot.log_operator.cosigning import (
 )
 from stembus.ballot.log_operator.log_files import HEAD, LogFiles
 from stembus.crypto.signing import SigningKey
+
+_TRIES = 50
+_WAITS, _WAIT_SECONDS = 50, 0.02
 
 
 def start_log(folder: Path, manifest: bytes, key: SigningKey, lock: Path) -> None:
@@ -134,19 +138,34 @@ class LogWriter:
 
     def append(self, entries: Sequence[bytes], expected_size: int | None = None) -> int:
         """Appends entries as one step; returns the index of the first. Raises HeadMoved when the log is not
-        at `expected_size`, OrderInvalid or SignatureInvalid when an entry may not stand there, WitnessesMissing
-        while the head lacks its quorum, and LogBehindWitness when a witness has seen more than this folder holds.
-        Then nothing has changed."""
+        at `expected_size`, or other processes append all the time; OrderInvalid or SignatureInvalid when an entry may
+        not stand there; WitnessesMissing while the head lacks its quorum; LogBehindWitness when a witness has seen
+        more than this folder holds. Then nothing has changed. After an OSError the entries may stand in the log."""
         if not entries:
             return self.size
-        first = None
-        while first is None:
+        if expected_size is not None:
+            self._demand_size(self.head().size, expected_size)
+        for _ in range(_TRIES):
             seen = largest_seen(self.witnesses, self.manifest.log.origin)
             asked = self._cosign()
             with locked(self._lock):
                 first = self._append(entries, expected_size, seen, asked)
-        self.cosign()
-        return first
+            if first is not None:
+                self._cosign()
+                return first
+            self._await_quorum()
+        raise HeadMoved("other processes append all the time; nothing was added, try again")
+
+    def _await_quorum(self) -> None:
+        """The process that moved the head is asking the witnesses right now; its answers are soon written."""
+        for _ in range(_WAITS):
+            if self._files.cosigned(self.head().size) is not None:
+                return
+            time.sleep(_WAIT_SECONDS)
+
+    def _demand_size(self, size: int, expected: int) -> None:
+        if size != expected:
+            raise HeadMoved(f"the log is at {size}, not at {expected}; read it again")
 
     def _append(
         self, entries: Sequence[bytes], expected_size: int | None, seen: tuple[int, str], asked: int
@@ -155,8 +174,8 @@ class LogWriter:
         moved the head since."""
         if self.head().size != self.size:
             self._load()
-        if expected_size is not None and expected_size != self.size:
-            raise HeadMoved(f"the log is at {self.size}, not at {expected_size}; read it again")
+        if expected_size is not None:
+            self._demand_size(self.size, expected_size)
         refuse_rollback(seen, self.size)
         if self._files.cosigned(self.size) is None:
             # A checkpoint that nobody cosigned while it was the head can never be cosigned later, so the log
@@ -168,7 +187,7 @@ class LogWriter:
         try:
             self._admit(entries)
             self._files.append(entries, self._sign)
-        except Exception:
+        except BaseException:
             self._load()
             raise
         return first
@@ -201,19 +220,27 @@ class LogWriter:
         head = self.head()
         if self._files.cosigned(head.size) is not None:
             return head.size
-        answers = ask_witnesses(self.witnesses, head, TileReader(FolderPlace(self.folder), head.size))
+        answers = ask_witnesses(self.manifest, self.witnesses, head, TileReader(FolderPlace(self.folder), head.size))
         with locked(self._lock):
             current = self.head()
             # A head that moved meanwhile did so with its quorum.
             if (current.size, current.root) == (head.size, head.root):
-                merged = add_signatures(current, answers)
+                merged = add_signatures(current, answers, self.manifest)
                 if merged.signatures != current.signatures:
                     self._files.write_head(merged)
                 if time_of(merged, self.manifest) is not None:
                     self._files.write_cosigned(merged)
         return head.size
 
+    def publish(self, name: str, data: bytes) -> None:
+        """Writes a file beside the log, such as a list whose root an entry will state. Under the lock, since who opens
+        the log removes what is being written there without it."""
+        with locked(self._lock):
+            write_durably(self.folder / name, data)
+
     def tidy(self) -> None:
         """Removes what a write that was cut off left behind."""
         with locked(self._lock):
+            if self.head().size != self.size:
+                self._load()
             self._files.remove_unfinished()

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stembus.audit.durable import write_durably
+from stembus.ballot.errors import SecretFileError
 from stembus.ballot.office.layout import Layout
-from stembus.ballot.office.party_key import signing_key_of
+from stembus.ballot.office.party_key import demand_role, signing_key_of
 from stembus.ballot.office.secret_file import create_secret_file, read_secret_file, replace_secret_file
 from stembus.crypto.signing import SigningKey
 
@@ -41,7 +42,13 @@ class KeyRing(Layout):
     def secret(self, party: str) -> bytes:
         """Raises SecretFileError."""
         if party not in self._secrets:
-            self._secrets[party] = read_secret_file(self.key_path(party), self._passphrase(party))
+            path = self.key_path(party)
+            content = read_secret_file(path, self._passphrase(party))
+            try:
+                demand_role(content, party.partition("-")[0])
+            except SecretFileError as error:
+                raise SecretFileError(f"{path} opens, but {error}") from None
+            self._secrets[party] = content
         return self._secrets[party]
 
     def save_secret(self, party: str, content: bytes) -> None:

@@ -89,6 +89,8 @@ class Office(KeyRing):
         for number, member in enumerate(self.manifest.witnesses.members, 1):
             party = f"witness-{number}"
             if self.key_path(party).exists():
+                if self.signing_key(party).public.hex() != member.key:
+                    raise NotReady(f"{self.key_path(party)} is not the key that the manifest has for {member.name}")
                 state = self.folder(party) / "state.json"
                 found.append(Witness(member.name, self.signing_key(party), logs, state, self.clock))
         return found

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Engine, MetaData
 
 from stembus.audit.clock import Clock
-from stembus.audit.durable import create_durably, write_durably
+from stembus.audit.durable import create_durably
 from stembus.audit.formats.entry_bodies import Close, IssuedCount, PaperRoll
 from stembus.audit.formats.lists import PAPER, encode_keys, issuance_path, list_root
 from stembus.ballot.box.ballot_box import BallotBox
@@ -32,6 +32,8 @@ from stembus.ballot.office.party_key import parse_party_key
 from stembus.ballot.office.settings import Settings, load_settings
 from stembus.ballot.storage import box_tables, desk_tables, open_database, registrar_tables
 from stembus.crypto.blind_signer import BlindSigner
+
+_SECRET_BYTES = 32
 
 
 class ServedOffice(Office):
@@ -144,7 +146,7 @@ class ServedOffice(Office):
         for number in range(1, len(self.manifest.registrars) + 1):
             statement, issued = self.statements(number).close()
             lines = "".join(line.line() for line in issued)
-            write_durably(self.public / issuance_path(number), lines.encode("ascii"))
+            self.log().publish(issuance_path(number), lines.encode("ascii"))
             statements.append(statement)
         self.box.finish(self.count_statements)
         order = self.log().order
@@ -157,7 +159,7 @@ class ServedOffice(Office):
         count, root = list_root(struck)
         body = PaperRoll(count=count, root=root.hex())
         self.log().check(body)
-        write_durably(self.public / PAPER, encode_keys(struck).encode("ascii"))
+        self.log().publish(PAPER, encode_keys(struck).encode("ascii"))
         self.log().append([self.officers_sign(body)])
 
 
@@ -165,5 +167,8 @@ def _own_secret(path: Path) -> bytes:
     """32 random bytes that one service keeps to itself, made when they are first asked for."""
     if not path.exists():
         with suppress(FileExistsError):  # another worker was first
-            create_durably(path, secrets.token_bytes(32))
-    return path.read_bytes()
+            create_durably(path, secrets.token_bytes(_SECRET_BYTES))
+    secret = path.read_bytes()
+    if len(secret) != _SECRET_BYTES:
+        raise SecretFileError(f"{path} is damaged: it holds {len(secret)} bytes, not {_SECRET_BYTES}; restore it")
+    return secret

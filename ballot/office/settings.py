@@ -26,9 +26,9 @@ class SettingsInvalid(BallotError):
     """A setting is missing, unknown or cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Settings:
-    """Values by name, without the prefix."""
+    """Values by name, without the prefix. They may hold a passphrase, so they are not shown."""
 
     values: Mapping[str, str]
 
@@ -41,13 +41,20 @@ class Settings:
             raise SettingsInvalid(f"set {_PREFIX}{name}, in the environment or in the file that STEMBUS_SETTINGS names")
         return self.values[name]
 
+    def number(self, name: str, otherwise: int) -> int:
+        """A whole number from 1. Raises SettingsInvalid."""
+        text = self.values.get(name, str(otherwise))
+        if not re.fullmatch("[1-9][0-9]{0,3}", text):
+            raise SettingsInvalid(f"{_PREFIX}{name} is {text!r}; write a number from 1")
+        return int(text)
+
 
 def load_settings() -> Settings:
     """Raises SettingsInvalid for a file that cannot be read or has an unknown name."""
     environment = {
         name.removeprefix(_PREFIX): value
         for name, value in os.environ.items()
-        if name.startswith(_PREFIX) and _known(name.removeprefix(_PREFIX))
+        if value and name.startswith(_PREFIX) and _known(name.removeprefix(_PREFIX))
     }
     path = os.environ.get(f"{_PREFIX}SETTINGS")
     return Settings((_read(Path(path)) if path else {}) | environment)
@@ -55,14 +62,17 @@ def load_settings() -> Settings:
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        found = {name.upper(): str(value) for name, value in tomllib.loads(path.read_text(encoding="utf-8")).items()}
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsInvalid(f"the settings file {path} cannot be read: {error}") from None
-    if unknown := sorted(name for name in found if not _known(name)):
+    if unknown := sorted(name for name in found if name != name.lower() or not _known(name.upper())):
         known = ", ".join(name.lower() for name in NAMES)
-        raise SettingsInvalid(f"{path} sets {', '.join(unknown).lower()}; known are {known}")
-    return found
+        raise SettingsInvalid(f"{path} sets {', '.join(unknown)}; known are {known}")
+    for name, value in found.items():
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise SettingsInvalid(f"{path}: {name} is neither a text nor a number; write it between quotation marks")
+    return {name.upper(): str(value) for name, value in found.items()}
 
 
 def _known(name: str) -> bool:
-    return name in NAMES or _ANY_REGISTRAR.fullmatch(name) is not None
+    return name.isascii() and (name in NAMES or _ANY_REGISTRAR.fullmatch(name) is not None)

@@ -27,6 +27,7 @@ from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.source import open_place
 from stembus.audit.log_view import LogView, read_log
 from stembus.ballot.office.office import NotReady, Office
+from stembus.ballot.office.settings import load_settings
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.shell import DIRECTORY, fail, next_step, open_office, say
 from stembus.webvote.csp import voting_policy
@@ -80,10 +81,8 @@ def compare(place: str | None, source: Path, fresh: bool) -> None:
 @client.command("log")
 @DIRECTORY
 @click.option("--release", required=True, metavar="NAME", help="How people call this release, such as 1.2.0.")
-@click.option(
-    "--help-line", envvar="STEMBUS_HELP_LINE", default="", help="What the pages tell voters to call, as it is served."
-)
-def log_command(directory: Path, release: str, help_line: str) -> None:
+@click.option("--help-line", help="What the pages tell voters to call, as it is served.")
+def log_command(directory: Path, release: str, help_line: str | None) -> None:
     """Log the hashes of scripts, style and voting pages, signed with the client release key.
 
     \b
@@ -91,7 +90,7 @@ def log_command(directory: Path, release: str, help_line: str) -> None:
     """
     demand_client()
     office = open_office(directory)
-    body, added = log_client(office, release, help_line)
+    body, added = log_client(office, release, load_settings().get("HELP_LINE", "") if help_line is None else help_line)
     settle(office.log())
     if not added:
         say(f"already done: the log names these files, as release {body.release}")

@@ -46,3 +46,6 @@ for command in (
     purge, desk,
 ):  # fmt: skip
     main.add_command(command)
+
+if __name__ == "__main__":
+    main()

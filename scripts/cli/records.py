@@ -12,7 +12,6 @@ from pathlib import Path
 
 import click
 
-from stembus.audit.durable import write_durably
 from stembus.audit.formats.entry_bodies import Minutes, Purge
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
@@ -45,14 +44,14 @@ def minutes(directory: Path, file: Path) -> None:
     logged = [entry.body for _, entry in log.entries() if isinstance(entry.body, Minutes)]
     if body in logged:
         if not published.exists():
-            write_durably(published, data)
+            log.publish(f"{DOCUMENTS}/{file.name}", data)
         say(f"already done: {file.name} stands in the log")
         settle(log)
         return
     if any(earlier.name == file.name for earlier in logged):
         raise NotReady(f"another {file.name} stands in the log already; give this file a name of its own")
     log.check(body)
-    write_durably(published, data)
+    log.publish(f"{DOCUMENTS}/{file.name}", data)
     log.append([office.officers_sign(body, 1)])
     settle(log)
     say(f"{file.name} is published, and its hash stands in the log")

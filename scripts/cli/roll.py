@@ -112,7 +112,7 @@ def credentials_make(directory: Path) -> None:
     with progress("codes") as bar:
         made = make_credentials(office.folder("importer") / "letters.csv", authority, office.referendum, bar)
     if phase == "keyed":
-        office.log().append([office.officers_sign(publish_lists(authority, office.public))])
+        office.log().append([office.officers_sign(publish_lists(authority, office.log().publish))])
     office.enrol_all()
     click.echo(f"{made.credentials} letters, {made.spares} spares")
     say(f"the codes are in {authority / 'codes.csv'} and spares.csv")

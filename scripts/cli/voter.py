@@ -90,20 +90,21 @@ def vote(
     check_choice(setup.context, chosen)
     credential = credential_key(symbols, setup.referendum)
     normal = normalise_factor(setup.manifest.second_factor.kind, factor)
-    session = VotingSession(setup, where.registrars, where.box, keep or where.keep / credential.public.hex()[:16])
-    if session.casts:
-        say(f"this replaces your earlier vote, with the voting pass in {session.folder}")
-    prepared = session.prepare(chosen)
-    while not sure and _wants_test(prepared):
-        _explain_test(where.published, setup, prepared, chosen)
+    folder = keep or where.keep / credential.public.hex()[:16]
+    with VotingSession(setup, where.registrars, where.box, folder) as session:
+        if session.casts:
+            say(f"this replaces your earlier vote, with the voting pass in {folder}")
         prepared = session.prepare(chosen)
-    # The token is asked for only now: who stops before has used nothing up.
-    session.take_token(credential, normal)
-    if session.send_unanswered():
-        say("an earlier ballot that had not been answered is cast now")
-    promise = session.cast(prepared)
+        while not sure and _wants_test(prepared):
+            _explain_test(where.published, setup, prepared, chosen)
+            prepared = session.prepare(chosen)
+        # The token is asked for only now: who stops before has used nothing up.
+        session.take_token(credential, normal)
+        if session.send_unanswered():
+            say("an earlier ballot that had not been answered is cast now")
+        promise = session.cast(prepared)
     click.echo(f"cast: ballot {promise.ballot_id}, promised for batch {promise.batch}")
-    say(f"voting pass and promise are in {session.folder}; the pass can replace this vote, so show it to nobody")
+    say(f"voting pass and promise are in {folder}; the pass can replace this vote, so show it to nobody")
     check = f"stembus verify {where.published} --referendum {setup.referendum.hex()} --promise {session.promise_file}"
     next_step(check)
 

@@ -144,7 +144,7 @@ class Rehearsal:
         office, authority = self.office, self.office.folder("authority")
         made = make_credentials(office.folder("importer") / "letters.csv", authority, office.referendum, progress)
         if office.log().order.phase.value == "keyed":
-            office.log().append([office.officers_sign(publish_lists(authority, office.public))])
+            office.log().append([office.officers_sign(publish_lists(authority, office.log().publish))])
         self.office.enrol_all()
         return made
 

@@ -86,6 +86,30 @@ def test_a_new_file_is_created_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
 
 
+def test_a_failed_rename_leaves_no_empty_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _no_links(monkeypatch, "refused")
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", broken)
+        with pytest.raises(OSError, match="input/output"):
+            create_durably(tmp_path / "key", b"first")
+    assert names(tmp_path) == []
+    create_durably(tmp_path / "key", b"second")
+
+
+def test_a_link_that_fails_for_another_reason_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(os, "link", broken)
+    with pytest.raises(OSError, match="input/output"):
+        create_durably(tmp_path / "key", b"first")
+    assert names(tmp_path) == []
+
+
 @pytest.mark.parametrize("links", ["there", "refused"])
 def test_of_many_who_create_one_file_one_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: str) -> None:
     _no_links(monkeypatch, links)
@@ -143,10 +167,12 @@ def test_leftovers_of_a_killed_writer_can_be_removed(tmp_path: Path) -> None:
         "    file.write(b'code'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "codes.csv")], check=False)
-    write_durably(tmp_path / "codes.csv.other", b"")
-    assert len(names(tmp_path)) == 2
+    others = [".codes.csv.backup.01234567.new", ".codes.csv.new", "codes.csv.other"]
+    for name in others:
+        (tmp_path / name).touch()
+    assert len(names(tmp_path)) == 4
     remove_leftovers(tmp_path / "codes.csv")
-    assert names(tmp_path) == ["codes.csv.other"]
+    assert names(tmp_path) == others
 
 
 def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:

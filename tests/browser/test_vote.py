@@ -31,7 +31,7 @@ def test_a_voter_votes_and_finds_the_ballot_in_the_log(page: Page, site: Site, l
 def test_a_promise_and_a_receipt_from_the_browser_hold_for_the_verifier(page: Page, site: Site, tmp_path: Path) -> None:
     from stembus.audit.log.source import FolderPlace
     from stembus.audit.verify import verify
-    from stembus.audit.verify.voter_evidence import check_kept
+    from stembus.audit.verify.voter_evidence import check_voter_evidence
 
     enter(page, site, site.letter())
     choose(page, "0")
@@ -43,7 +43,7 @@ def test_a_promise_and_a_receipt_from_the_browser_hold_for_the_verifier(page: Pa
         kept.append(Path(download.value.path()).read_bytes())
     place = FolderPlace(site.root / "public")
     report = verify(place, site.office().referendum)
-    check_kept(place, report, kept[0], kept[1])
+    check_voter_evidence(place, report, kept[0], kept[1])
     assert report.faults == []
 
 

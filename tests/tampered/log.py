@@ -16,7 +16,7 @@ from stembus.audit.formats.receipt import encode_promise, make_promise, make_rec
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosign, sign_checkpoint
 from stembus.audit.log.source import MemoryPlace
 from stembus.audit.verify import Report, verify
-from stembus.audit.verify.voter_evidence import check_kept
+from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.crypto.signing import SigningKey
 from tests.tampered.catalogue import STANDS, add, forgery
 from tests.tampered.forge import Body, Forge, dump, judge
@@ -583,7 +583,7 @@ def kept(change: Callable[[Forge, MemoryPlace], tuple[bytes | None, bytes | None
     def maker(forge: Forge) -> Report:
         place = forge.build()
         report = judge(forge, place)
-        check_kept(place, report, *change(forge, place))
+        check_voter_evidence(place, report, *change(forge, place))
         return report
 
     return maker

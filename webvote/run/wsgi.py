@@ -63,7 +63,7 @@ def _calm(make: Callable[[], Flask]) -> Callable[[], Flask]:
 @_calm
 def registrar() -> Flask:
     settings = load_settings()
-    office, number = _office(settings), int(settings.get("REGISTRAR", "1"))
+    office, number = _office(settings), settings.number("REGISTRAR", 1)
     return _behind_proxy(create_registrar_app(office.registrar(number), office.manifest))
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import csv
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 import stembus.ballot.eligibility.register
+from stembus.audit.durable import write_durably
 from stembus.audit.formats.lists import CREDENTIALS, SPARES, list_root, parse_keys
 from stembus.audit.formats.manifest import Eligibility, SecondFactor
 from stembus.ballot.eligibility.credential_authority import destroy_codes, make_credentials, publish_lists
@@ -413,10 +414,14 @@ def test_each_code_opens_the_credential_of_its_letter(authority: Path) -> None:
     assert "Name00" not in (authority / "enrolment.csv").read_text()
 
 
+def writing_to(folder: Path) -> Callable[[str, bytes], None]:
+    return lambda name, data: write_durably(folder / name, data)
+
+
 def test_the_published_roots_are_those_of_the_published_lists(tmp_path: Path, authority: Path) -> None:
     public = tmp_path / "public"
     public.mkdir()
-    roll = publish_lists(authority, public)
+    roll = publish_lists(authority, writing_to(public))
     for name, count, root in (
         (CREDENTIALS, roll.count, roll.credentials_root),
         (SPARES, roll.spares, roll.spares_root),
@@ -426,7 +431,7 @@ def test_the_published_roots_are_those_of_the_published_lists(tmp_path: Path, au
         assert list_root(keys) == (count, bytes.fromhex(root))
     enrolled = dict(read(authority / "enrolment.csv"))
     assert {key.hex() for key in _keys(public / CREDENTIALS)} == set(enrolled.values()) - {"credential"}
-    assert publish_lists(authority, public) == roll
+    assert publish_lists(authority, writing_to(public)) == roll
 
 
 def test_two_letters_with_one_code_are_refused(tmp_path: Path, authority: Path) -> None:
@@ -435,7 +440,7 @@ def test_two_letters_with_one_code_are_refused(tmp_path: Path, authority: Path) 
     (authority / "enrolment.csv").write_text("\n".join(lines) + "\n")
     (tmp_path / "public").mkdir()
     with pytest.raises(RollInvalid, match="same code"):
-        publish_lists(authority, tmp_path / "public")
+        publish_lists(authority, writing_to(tmp_path / "public"))
     assert list((tmp_path / "public").iterdir()) == []
 
 

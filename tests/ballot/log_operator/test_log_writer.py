@@ -22,7 +22,7 @@ from stembus.audit.log.witness import Witness
 from stembus.audit.verify import verify
 from stembus.ballot.errors import HeadMoved, LogBehindWitness, WitnessesMissing
 from stembus.ballot.log_operator.log_writer import LogWriter, start_log
-from stembus.ballot.office.office import Office
+from stembus.ballot.office.office import NotReady, Office
 from stembus.crypto.errors import SignatureInvalid
 from tests.ballot.conftest import Poll
 
@@ -445,6 +445,75 @@ def test_a_witness_that_refuses_is_like_one_that_is_missing(lite: Poll, log: Log
     witness._state.write_text(state)
     assert log.cosign() is True
     assert_sound(lite)
+
+
+class Lying(Witness):
+    """A witness that answers with what is no cosignature of its own."""
+
+    name_used = ""
+
+    def cosign(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> NoteSignature:
+        good = super().cosign(checkpoint, old_size, proof)
+        return NoteSignature(self.name_used or good.name, good.key_id, bytes(len(good.signature)))
+
+
+@pytest.mark.parametrize("whose", ["its own", "the other's"])
+def test_a_lying_witness_spoils_no_signature(lite: Poll, log: LogWriter, whose: str) -> None:
+    first, second = log.witnesses
+    assert isinstance(first, Witness)
+    liar = Lying(first.name, first._key, first._logs, first._state, first._clock)
+    liar.name_used = second.name if whose == "the other's" else ""
+    log.witnesses = [liar, second]
+    log.append([incident(lite.office, 1)])
+    assert {line.name for line in log.head().signatures} == {log.manifest.log.origin, second.name}
+    log.witnesses = [first, second]
+    assert log.cosign() is True
+    assert_sound(lite)
+
+
+def test_an_invalid_line_in_the_head_keeps_no_valid_one_out(lite: Poll, log: LogWriter) -> None:
+    """As an earlier mistake may have left it there."""
+    missing = absent(log.witnesses[0])
+    log.witnesses[0] = missing
+    log.append([incident(lite.office, 1)])
+    head = log.head()
+    line = next(line for line in head.signatures if line.name == log.witnesses[1].name)
+    bad = NoteSignature(missing.name, line.key_id, bytes(72))
+    log._files.write_head(Checkpoint(head.origin, head.size, head.root, (*head.signatures, bad)))
+    missing.down = False
+    assert log.cosign() is True
+    assert_sound(lite)
+
+
+def test_a_witnesss_key_that_is_not_the_manifests_is_refused(lite: Poll) -> None:
+    office = lite.office
+    shutil.copy(office.key_path("witness-2"), office.key_path("witness-1"))
+    with pytest.raises(NotReady, match="witness-1"):
+        lite.reopen().office.log()
+
+
+def test_tidying_with_an_old_memory_removes_no_live_file(lite: Poll, log: LogWriter) -> None:
+    writer(lite).append([incident(lite.office, 1), incident(lite.office, 2)])
+    log.tidy()
+    assert log.size == writer(lite).size
+    assert_sound(lite)
+
+
+def test_who_appends_too_late_is_told_before_any_witness_is_asked(lite: Poll, log: LogWriter) -> None:
+    writer(lite).append([incident(lite.office, 1)])
+    log.witnesses = [absent(witness, Unreachable) for witness in log.witnesses]
+    with pytest.raises(HeadMoved):
+        log.append([incident(lite.office, 1)], expected_size=log.size)
+
+
+def test_a_list_is_published_while_nobody_tidies(lite: Poll, log: LogWriter) -> None:
+    with locked(log._lock):
+        thread = threading.Thread(target=log.publish, args=("documents/a.txt", b"data"))
+        thread.start()
+        thread.join(0.2)
+        assert not (log.folder / "documents").exists()
+    thread.join()
+    assert (log.folder / "documents" / "a.txt").read_bytes() == b"data"
 
 
 def test_voting_goes_on_while_witnesses_are_away_and_nothing_is_ruined(lite: Poll, log: LogWriter) -> None:
