@@ -23,7 +23,11 @@ INSTALL := @$(PYTHON) scripts/develop/install.py $(VENV)
 UV := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
   --constraint requirements/client.in
 
-.PHONY: walls demo run client wheel test check format screens bench lock chroot-test clean
+.PHONY: help walls demo run client wheel test check format screens bench lock chroot-test clean
+
+# What stands at the top of this file.
+help:
+	@sed -n 's/^# \{0,1\}//p; /^PYTHON/q' Makefile
 
 $(VENV)/base: requirements/server.lock pyproject.toml
 	@$(PYTHON) scripts/develop/prepare.py base
@@ -98,7 +102,7 @@ chroot-test:
 	.ci/chroot-test $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(CLIENT) $(WALLS) demo run dist webvote/client/node_modules \
+	rm -rf $(VENV) $(CLIENT) $(WALLS) demo run small dist webvote/client/node_modules \
 	  webvote/translations/*/LC_MESSAGES/messages.mo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # What verifies, and nothing else; then the small bundle of docs/samples, against the id beside it.

@@ -7,6 +7,7 @@ taken in the packages below.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ HINTS: list[tuple[type[Exception], str]] = [
     (MustNotCount, "an official can now run: stembus tally DIR (the result will say: not counted)"),
     (StepOutOfTurn, "stembus status DIR shows what the log waits for"),
 ]
+SERVER_PARTS = "in a copy of the sources: pip install '.[server]'"
 DIRECTORY = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 
 
@@ -62,7 +64,7 @@ def server_parts() -> type[ServedOffice]:
     try:
         from stembus.ballot.office.services import ServedOffice
     except ModuleNotFoundError as error:
-        raise NotReady(f"this step needs the server parts ({error.name}): pip install 'stembus[server]'") from None
+        raise NotReady(f"this step needs the server parts ({error.name}); {SERVER_PARTS}") from None
     return ServedOffice
 
 
@@ -79,8 +81,13 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
+def program() -> str:
+    """How this command was called, so that what is printed can be pasted: by its path, or by its name."""
+    return sys.argv[0] if os.sep in sys.argv[0] and Path(sys.argv[0]).name == "stembus" else "stembus"
+
+
 def next_step(text: str) -> None:
-    say(f"next: {text}")
+    say(re.sub(r"\bstembus (?=[a-z])", lambda _: f"{program()} ", f"next: {text}"))
 
 
 def fail(message: str, hint: str | None = None, status: int = 1) -> NoReturn:

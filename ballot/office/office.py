@@ -97,6 +97,7 @@ class Office(KeyRing):
 
     def log(self) -> LogWriter:
         if self._log is None:
+            _ = self.manifest  # a folder without a referendum is named as that, and not as one without a key
             key, lock = self.signing_key("log"), self.folder("log") / "lock"
             new = not (self.public / "checkpoint").exists()
             if new:

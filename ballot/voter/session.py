@@ -81,7 +81,10 @@ class VotingSession:
         """The pass of an earlier session, or a new one. Raises RequestInvalid."""
         if not self._pass_file.exists():
             return self._save(new_pass(self._setup.context))
-        voting_pass = VotingPass.from_json(self._pass_file.read_text(encoding="ascii", errors="replace"))
+        try:
+            voting_pass = VotingPass.from_json(self._pass_file.read_text(encoding="ascii", errors="replace"))
+        except RequestInvalid as error:
+            raise RequestInvalid(f"{self._pass_file}: {error}; bring it back from a copy") from None
         if voting_pass.referendum != self._setup.referendum:
             raise RequestInvalid(f"{self._pass_file} is the voting pass of another referendum")
         return voting_pass

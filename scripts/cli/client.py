@@ -29,7 +29,7 @@ from stembus.audit.log_view import LogView, read_log
 from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.settings import load_settings
 from stembus.scripts.cli.log_steps import settle
-from stembus.scripts.shell import DIRECTORY, fail, next_step, open_office, say
+from stembus.scripts.shell import DIRECTORY, SERVER_PARTS, fail, next_step, open_office, say
 from stembus.webvote.csp import voting_policy
 from stembus.webvote.static_files import STATIC, demand_client, static_hashes
 
@@ -105,7 +105,7 @@ def log_client(office: Office, release: str, help_line: str) -> tuple[Client, bo
     try:
         from stembus.webvote.run.client_hashes import served_hashes
     except ModuleNotFoundError as error:
-        raise NotReady(f"this step needs the server parts ({error.name}): pip install 'stembus[server]'") from None
+        raise NotReady(f"this step needs the server parts ({error.name}); {SERVER_PARTS}") from None
     log = office.log()
     hashes = served_hashes(office.public, help_line)
     body = Client(release=release, files=[ClientFile(path=path, sha256=hashes[path]) for path in sorted(hashes)])

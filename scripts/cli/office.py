@@ -144,6 +144,10 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
         raise NotReady(problem)
     log = office.log()
     if log.order.paper_result:
+        stands = next(entry.body for _, entry in log.entries() if isinstance(entry.body, PaperResult))
+        if stands != body:
+            told = " ".join(f"--counts {','.join(map(str, row))}" for row in stands.counts)
+            raise NotReady(f"another paper result stands in the log for good: --ballots {stands.ballots} {told}")
         say("already done: the paper result stands in the log")
         return
     if not log.order.paper_roll:
@@ -205,6 +209,7 @@ def tally(directory: Path) -> None:
     Example:  stembus tally kortrijk
     """
     office = open_office(directory)
+    _ = office.manifest
     say("checking the published log ...")
     body = make_result_body(FolderPlace(office.public), office.referendum)
     office.log().append([office.officers_sign(body)])

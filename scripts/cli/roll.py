@@ -8,7 +8,7 @@ import click
 
 from stembus.audit.formats.entry_bodies import Replace
 from stembus.ballot.office.office import NotReady
-from stembus.scripts.shell import DIRECTORY, next_step, open_office, progress, say, serve_office
+from stembus.scripts.shell import DIRECTORY, next_step, open_office, program, progress, say, serve_office
 
 
 @click.group()
@@ -30,7 +30,7 @@ def roll_import(directory: Path, register: Path, dry_run: bool) -> None:
         from stembus.ballot.eligibility.register import import_roll, read_register
     except ModuleNotFoundError as error:
         raise NotReady(
-            f"this step needs the officials' parts ({error.name}): pip install 'stembus[officials]'"
+            f"this step needs the officials' parts ({error.name}); in a copy of the sources: pip install '.[officials]'"
         ) from None
     if dry_run:
         from stembus.audit.formats.manifest import Eligibility
@@ -115,8 +115,11 @@ def credentials_make(directory: Path) -> None:
         office.log().append([office.officers_sign(publish_lists(authority, office.log().publish))])
     office.enrol_all()
     click.echo(f"{made.credentials} letters, {made.spares} spares")
-    say(f"the codes are in {authority / 'codes.csv'} and spares.csv")
-    say(f"once all letters are printed: stembus credentials destroy {directory}")
+    if (authority / "codes.csv").exists():
+        say(f"the codes are in {authority / 'codes.csv'} and spares.csv")
+        say(f"once all letters are printed: {program()} credentials destroy {directory}")
+    else:
+        say("already done: the letters were made, and their codes are destroyed")
     next_step(f"stembus open {directory}")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ import click
 
 from stembus.audit.formats.manifest import Manifest
 from stembus.scripts.cli.client import log_client
-from stembus.scripts.shell import fail, say, serve_office
+from stembus.scripts.shell import SERVER_PARTS, fail, program, say, serve_office
 from stembus.webvote.static_files import demand_client
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def serve(directory: Path, fresh: bool, minutes: int | None, port: int | None, h
     try:
         from stembus.webvote.run.single_process import Together
     except ModuleNotFoundError as error:
-        fail(f"this step needs the server parts ({error.name})", "pip install 'stembus[server]'")
+        fail(f"this step needs the server parts ({error.name})", SERVER_PARTS)
     demand_client()
     known = (directory / "manifest.json").exists()
     if known and (minutes or port):
@@ -66,7 +65,7 @@ def serve(directory: Path, fresh: bool, minutes: int | None, port: int | None, h
     try:
         server.listen()
     except OSError as error:
-        hint = "stop what uses this port, or make another rehearsal: stembus serve --fresh OTHER --port 8751"
+        hint = f"stop what uses this port, or make another rehearsal: {program()} serve --fresh OTHER --port 8751"
         fail(f"{server.url} cannot be served: {error.strerror}", hint)
     _announce(directory, server.url, office)
     try:
@@ -115,7 +114,6 @@ def _announce(directory: Path, url: str, office: ServedOffice) -> None:
     say(f"help desk    {url}desk/  {account}")
     closes = datetime.fromtimestamp(office.manifest.closes_at, ZoneInfo(ZONE))
     say(f"open until   {closes:%H:%M:%S on %d-%m-%Y} ({ZONE}); then close and count it, in another terminal:")
-    program = sys.argv[0] if os.sep in sys.argv[0] else "stembus"
     if known.exists() and os.environ.get("STEMBUS_PASSPHRASE") == PASSPHRASE:
         say(f"             export STEMBUS_PASSPHRASE={PASSPHRASE}")
     for step in [
@@ -125,4 +123,4 @@ def _announce(directory: Path, url: str, office: ServedOffice) -> None:
         f"tally {directory}",
         f"verify {directory / 'public'} --referendum {referendum}",
     ]:
-        say(f"             {program} {step}")
+        say(f"             {program()} {step}")

@@ -32,7 +32,10 @@ def new(directory: Path, rehearsal: bool) -> None:
         start = (datetime.now(UTC) + timedelta(days=30)).replace(hour=7, minute=0, second=0, microsecond=0)
         write_durably(draft, new_draft(start, rehearsal).encode("utf-8"))
         say(f"wrote {draft}")
-    next_step(f"each party makes its key, like: stembus key make {directory} trustee-1")
+    next_step(
+        f"each party makes its key: stembus key make {directory} officer-1, and so on; a trustee: "
+        f"stembus trustee identity {directory} --number 1"
+    )
 
 
 def new_draft(start: datetime, rehearsal: bool) -> str:
@@ -64,8 +67,15 @@ def check(directory: Path) -> None:
     \b
     Example:  stembus check kortrijk
     """
-    manifest = check_draft(open_office(directory))
+    office = open_office(directory)
+    manifest = check_draft(office)
     say(f"the draft is sound: {len(manifest.questions)} questions, {manifest.opens} to {manifest.closes}")
+    trustees, witnesses = manifest.trustees, manifest.witnesses
+    say(f"trustees: {len(trustees.members)}, of whom {trustees.threshold} decrypt; officers: {len(manifest.officers)}")
+    say(f"registrars: {len(manifest.registrars)}; witnesses: {len(witnesses.members)}, quorum {witnesses.quorum}")
+    if office.manifest_file.exists():
+        say("note: this referendum is frozen; changes of the draft have no effect any more")
+        return
     next_step(f"stembus define {directory}")
 
 

@@ -90,7 +90,8 @@ def vote(
     check_choice(setup.context, chosen)
     credential = credential_key(symbols, setup.referendum)
     normal = normalise_factor(setup.manifest.second_factor.kind, factor)
-    folder = keep or where.keep / credential.public.hex()[:16]
+    # A folder for each letter: two people who vote on one device do not replace each other's vote.
+    folder = (keep or where.keep) / credential.public.hex()[:16]
     with VotingSession(setup, where.registrars, where.box, folder) as session:
         if session.casts:
             say(f"this replaces your earlier vote, with the voting pass in {folder}")

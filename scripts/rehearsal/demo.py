@@ -23,7 +23,7 @@ import click
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import Report, verify
 from stembus.scripts.report_text import print_result
-from stembus.scripts.shell import fail, progress, say, server_parts
+from stembus.scripts.shell import fail, program, progress, say, server_parts
 
 NO_SHARE = 5632 / 9880
 REVOTES_SHARE = 200 / 9880
@@ -78,10 +78,10 @@ def demo(voters: int, eligible: int, out: Path) -> None:
         if not (out / "demo.txt").exists():
             fail(f"{out} is not empty", "choose another folder with --out")
         shutil.rmtree(out)
+    server_parts()
     out.mkdir(parents=True, exist_ok=True)
     (out / "demo.txt").write_text("Made by stembus demo. The passphrase of every key here is: rehearsal\n")
     os.environ.setdefault("STEMBUS_PASSPHRASE", "rehearsal")
-    server_parts()
     with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as executor:
         report, table = run_demo(voters, eligible, out, executor)
     click.echo(table)
@@ -93,7 +93,7 @@ def demo(voters: int, eligible: int, out: Path) -> None:
     print_result(report)
     click.echo("The week of voting ran on a simulated clock, with a cheap second factor: a rehearsal.")
     identity = (out / "referendum.id").read_text().strip()
-    click.echo(f"verify it yourself:  stembus verify {out / 'public'} --referendum {identity}")
+    click.echo(f"verify it yourself:  {program()} verify {out / 'public'} --referendum {identity}")
     raise SystemExit(report.exit_status)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -62,6 +63,8 @@ class Terminal:
         monkeypatch.setenv("STEMBUS_PASSPHRASE", "rehearsal")
         monkeypatch.setenv("STEMBUS_DESK_PASSWORD", "rehearsal-desk")
         self.setenv = monkeypatch.setenv
+        # What is printed to be pasted names the program as it was called.
+        monkeypatch.setattr(sys, "argv", [".venv/bin/stembus"])
 
     def run(self, line: str) -> str:
         for placeholder, value in self.replace.items():

@@ -1,0 +1,92 @@
+"""Mistakes of people who use the command line: nothing is lost, nothing is dropped without a word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stembus.scripts.rehearsal.referendum import demo_draft
+from tests.scripts.cli.test_commands import CLOSED, OPENS, Run, _letters, _set_up, run
+
+__all__ = ["run"]
+
+
+def _keys(run: Run, folder: Path, *trustees: int) -> None:
+    for number in trustees:
+        run("trustee", "identity", folder, "--number", number)
+    for party in ("officer-1", "officer-2", "registrar-1", "witness-1", "box", "log", "client"):
+        run("key", "make", folder, party)
+    (folder / "referendum.toml").write_text(demo_draft(12, 3, floor=1, batch_tokens=2, quorum=1))
+
+
+def test_a_gap_in_the_parties_numbers_is_no_reason_to_drop_a_key(run: Run, tmp_path: Path) -> None:
+    _keys(run, tmp_path, 1, 2, 4)
+    for command in ("check", "define"):
+        said = run(command, tmp_path, status=1).output
+        assert "there is a key of trustee-4 and none of trustee-3" in said
+    assert not (tmp_path / "manifest.json").exists()
+    run("trustee", "identity", tmp_path, "--number", 3)
+    assert "trustees: 4, of whom 2 decrypt; officers: 2" in run("check", tmp_path).output
+    run("define", tmp_path)
+
+
+def test_a_draft_that_is_changed_too_late_is_told_so(run: Run, tmp_path: Path) -> None:
+    _keys(run, tmp_path, 1, 2)
+    assert "frozen" not in run("check", tmp_path).output
+    run("define", tmp_path)
+    assert "changes of the draft have no effect" in run("check", tmp_path).output
+
+
+def test_steps_before_the_definition_name_the_definition(run: Run, tmp_path: Path) -> None:
+    _keys(run, tmp_path, 1, 2)
+    for command in ("open", "status", "tally", "seal", "close"):
+        assert "holds no frozen referendum; run stembus define first" in run(command, tmp_path, status=1).output
+
+
+def test_two_people_who_vote_on_one_device_do_not_replace_each_others_vote(run: Run, tmp_path: Path) -> None:
+    folder, keep = tmp_path / "kortrijk", tmp_path / "votes"
+    _set_up(run, folder)
+    run("open", folder, at=OPENS)
+    for _, code, born in _letters(folder)[:2]:
+        said = run(
+            "vote", folder, "--code", code, "--factor", born, "--choice", "1", "--yes", "--keep", keep, at=OPENS
+        ).output
+        assert "this replaces" not in said
+    assert "2 ballots for the next batch" in run("status", folder, at=OPENS).output
+    assert len(list(keep.iterdir())) == 2
+
+
+def test_a_ballot_that_was_damaged_on_disk_is_named_and_the_next_vote_goes_through(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    run("open", folder, at=OPENS)
+    _, code, born = _letters(folder)[0]
+    words = ("vote", folder, "--code", code, "--factor", born, "--choice", "1", "--yes")
+    run(*words, at=OPENS)
+    own = next((folder / "voters").iterdir())
+    (own / "ballot").write_bytes(b"half")
+    assert "kept beside the voting pass as evidence" in run(*words, at=OPENS, status=1).output
+    assert "cast: ballot" in run(*words, at=OPENS).output
+    (own / "voting-pass.json").write_text("{")
+    assert "voting-pass.json: this file is not a voting pass" in run(*words, at=OPENS, status=1).output
+
+
+def test_a_correction_of_the_paper_count_is_refused_and_shows_what_stands(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    run("open", folder, at=OPENS)
+    run("roll", "strike", folder, _letters(folder)[0][0], at=OPENS)
+    run("close", folder, at=CLOSED)
+    run("paper", folder, "--ballots", "1", "--counts", "1,0", at=CLOSED)
+    assert "already done" in run("paper", folder, "--ballots", "1", "--counts", "1,0", at=CLOSED).output
+    said = run("paper", folder, "--ballots", "1", "--counts", "0,1", at=CLOSED, status=1).output
+    assert "stands in the log for good: --ballots 1 --counts 1,0" in said
+
+
+def test_codes_that_are_destroyed_are_not_said_to_be_there(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    assert "the codes are in" in run("credentials", "make", folder).output
+    run("credentials", "destroy", folder, "--yes")
+    said = run("credentials", "make", folder).output
+    assert "the codes are in" not in said
+    assert "already done: the letters were made, and their codes are destroyed" in said
