@@ -93,6 +93,10 @@ class WitnessesMissing(BallotError):
     """The head lacks its quorum; the log waits for the witnesses."""
 
 
+class LogDamaged(BallotError):
+    """The published folder lacks what a log of its age has."""
+
+
 class TooEarly(BallotError):
     """A step before its time."""
 

@@ -43,14 +43,19 @@ SERVER_PARTS = "in a copy of the sources: pip install '.[server]'"
 DIRECTORY = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 
 
-def passphrase(party: str) -> str:
+def passphrase(party: str, new: bool = False) -> str:
     """From STEMBUS_PASSPHRASE_TRUSTEE_1, or the setting STEMBUS_PASSPHRASE, or typed. Raises SettingsInvalid."""
     own = os.environ.get(f"STEMBUS_PASSPHRASE_{party.upper().replace('-', '_')}")
     if value := own or load_settings().get("PASSPHRASE", ""):
         return value
     if not sys.stdin.isatty():
         raise NotReady(f"nobody is here to type the passphrase of {party}; set STEMBUS_PASSPHRASE")
-    return str(click.prompt(f"Passphrase of {party}", hide_input=True, err=True))
+    return str(click.prompt(f"Passphrase of {party}", hide_input=True, confirmation_prompt=new, err=True))
+
+
+def new_passphrase(party: str) -> str:
+    """Typed twice: a key whose passphrase nobody knows is lost."""
+    return passphrase(party, new=True)
 
 
 def open_office(directory: Path) -> Office:

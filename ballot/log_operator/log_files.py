@@ -24,6 +24,13 @@ COSIGNED = "checkpoints"
 Sign = Callable[[int, bytes], Checkpoint]
 
 
+def has_grown(folder: Path) -> bool:
+    """Whether there are files that a log has only after its first entry, whatever its head says."""
+    begun = set(log_paths(1))
+    tiles = (path.relative_to(folder).as_posix() for path in (folder / "tile").rglob("*") if path.is_file())
+    return (folder / COSIGNED).exists() or any(path not in begun and not path.endswith(STAGED) for path in tiles)
+
+
 class LogFiles:
     """A log as far as it has been read into memory: its size, and what the next entry is appended to.
 

@@ -25,7 +25,7 @@ from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import check_entry_size
 from stembus.audit.log.witness import WitnessService
 from stembus.audit.state_machine import Order
-from stembus.ballot.errors import HeadMoved, WitnessesMissing
+from stembus.ballot.errors import HeadMoved, LogDamaged, WitnessesMissing
 from stembus.ballot.log_operator.cosigning import (
     add_signatures,
     ask_witnesses,
@@ -33,7 +33,7 @@ from stembus.ballot.log_operator.cosigning import (
     refuse_rollback,
     time_of,
 )
-from stembus.ballot.log_operator.log_files import HEAD, LogFiles
+from stembus.ballot.log_operator.log_files import HEAD, LogFiles, has_grown
 from stembus.crypto.signing import SigningKey
 
 _TRIES = 50
@@ -41,12 +41,15 @@ _WAITS, _WAIT_SECONDS = 50, 0.02
 
 
 def start_log(folder: Path, manifest: bytes, key: SigningKey, lock: Path) -> None:
-    """Writes a log of one entry, the manifest. Done again, it changes nothing."""
+    """Writes a log of one entry, the manifest. Done again, it changes nothing. Raises LogDamaged where a longer log
+    stands whose head is missing."""
     origin = parse_manifest(manifest).log.origin
     folder.mkdir(parents=True, exist_ok=True)
     with locked(lock):
         if (folder / HEAD).exists():
             return
+        if has_grown(folder):
+            raise LogDamaged(f"{folder / HEAD} is missing although its log is there; restore it; nothing was changed")
         write_durably(folder / "log.vkey", (verifier_key(origin, key.public) + "\n").encode())
         LogFiles.empty(folder).append([manifest], lambda size, root: sign_checkpoint(origin, size, root, key))
 

@@ -78,7 +78,7 @@ def serve(directory: Path, fresh: bool, minutes: int | None, port: int | None, h
 
 
 def _anew(directory: Path) -> str:
-    return f"see it with: stembus serve {directory}; for a new one remove that folder, or name another one"
+    return f"see it with: {program()} serve --fresh {directory}; for a new one remove that folder, or name another one"
 
 
 def _make_fresh(directory: Path, minutes: int, port: int) -> None:

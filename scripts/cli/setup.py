@@ -11,9 +11,9 @@ import click
 from stembus.audit.durable import write_durably
 from stembus.ballot.office.definition import DRAFT
 from stembus.ballot.office.key_ring import ROLES
-from stembus.ballot.office.office import NotReady, check_draft
+from stembus.ballot.office.office import NotReady, Office, check_draft
 from stembus.scripts.parties import new_secret, public_part
-from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
+from stembus.scripts.shell import DIRECTORY, new_passphrase, next_step, open_office, say
 
 
 @click.command()
@@ -109,7 +109,7 @@ def make_key(directory: Path, party: str) -> None:
         content = office.secret(party)
         say(f"already done: {office.key_path(party)} exists")
     else:
-        content = new_secret(role)
+        office, content = Office(directory, new_passphrase), new_secret(role)
     public = public_part(role, party, content)
     path = office.make_key(party, content, public)
     click.echo(f"{party} {fingerprint(public['key'])}")

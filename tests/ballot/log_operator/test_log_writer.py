@@ -20,7 +20,7 @@ from stembus.audit.log.note import Checkpoint, NoteSignature, parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.witness import Witness
 from stembus.audit.verify import verify
-from stembus.ballot.errors import HeadMoved, LogBehindWitness, WitnessesMissing
+from stembus.ballot.errors import HeadMoved, LogBehindWitness, LogDamaged, WitnessesMissing
 from stembus.ballot.log_operator.log_writer import LogWriter, start_log
 from stembus.ballot.office.office import NotReady, Office
 from stembus.crypto.errors import SignatureInvalid
@@ -226,6 +226,17 @@ def test_starting_a_log_twice_changes_nothing(lite: Poll, log: LogWriter) -> Non
     start_log(log.folder, lite.office.manifest_raw, log._key, log._lock)
     again = LogWriter(log.folder, log._key, log._lock, log.witnesses)
     assert again.size == log.size
+    assert content(log.folder) == before
+
+
+@pytest.mark.parametrize("also", ["", "checkpoints"])
+def test_a_log_whose_head_is_missing_is_not_begun_anew(lite: Poll, log: LogWriter, also: str) -> None:
+    (log.folder / "checkpoint").unlink()
+    if also:
+        shutil.rmtree(log.folder / also)
+    before = content(log.folder)
+    with pytest.raises(LogDamaged, match="checkpoint is missing"):
+        writer(lite)
     assert content(log.folder) == before
 
 
