@@ -12,7 +12,7 @@ import errno
 import glob
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -34,7 +34,8 @@ class LockUnavailable(OSError):
 def write_durably(path: Path, data: bytes, private: bool = False) -> None:
     """Writes or replaces a file: after a crash the old one or the new one is there, whole.
 
-    `private` makes it readable by its owner only. Raises OSError; then nothing has changed.
+    `private` makes it readable by its owner only. Raises OSError; unless it was the folder that could not be synced,
+    nothing has changed.
     """
     with staged(path, private) as file:
         file.write(data)
@@ -61,9 +62,9 @@ def staged(path: Path, private: bool = False) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def locked(path: Path, where_possible: bool = False) -> Iterator[None]:
-    """Holds the lock file `path`, alone among all processes and threads. Raises LockUnavailable, unless it is to be
-    done without a lock `where_possible` only."""
+def locked(path: Path, where_possible: bool = False, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Holds the lock file `path`, alone among all processes and threads; calls `waiting` once if another holds it.
+    Raises LockUnavailable, unless the lock is to be held `where_possible` only."""
     if fcntl is None and where_possible:
         yield
         return
@@ -71,7 +72,11 @@ def locked(path: Path, where_possible: bool = False) -> Iterator[None]:
         raise LockUnavailable("this system has no file locks; a log is written on Linux or another Unix")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -111,7 +111,8 @@ def _members(keys: dict[str, dict[str, str]], role: str) -> list[dict[str, str]]
         found.append(party)
     if not found:
         raise DefinitionInvalid(f"there is no key of a {role}; make one with: stembus key make {role}-1")
-    if lost := sorted(party for party in keys if party.partition("-")[0] == role and keys[party] not in found):
+    counted = {f"{role}-{number}" for number in range(1, len(found) + 1)}
+    if lost := sorted(party for party in keys if party.partition("-")[0] == role and party not in counted):
         missing = f"{role}-{len(found) + 1}"
         raise DefinitionInvalid(f"there is a key of {', '.join(lost)} and none of {missing}; number them without gaps")
     return found

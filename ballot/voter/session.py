@@ -8,7 +8,7 @@ exist. Leaves how services are reached, and every question to the voter, to its 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -37,20 +37,29 @@ class BoxService(Protocol):
 
 class VotingSession:
     """`folder` holds what the voter's device keeps: pass, a ballot without answer, the last promise, ballots that the
-    box refused. One session at a time uses it: call the methods within `with`."""
+    box refused. One session at a time uses it: call the methods within `with`, which calls `waiting` once if another
+    session is on."""
 
-    def __init__(self, setup: Setup, registrars: Sequence[RegistrarService], box: BoxService, folder: Path) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        registrars: Sequence[RegistrarService],
+        box: BoxService,
+        folder: Path,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> None:
         self._setup = setup
         self._registrars = registrars
         self._box = box
         self.folder = folder
+        self._waiting = waiting
         self._locked = ExitStack()
 
     def __enter__(self) -> VotingSession:
         """Raises RequestInvalid for a pass that cannot be used."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with ExitStack() as stack:
-            stack.enter_context(locked(self.folder / "lock", where_possible=True))
+            stack.enter_context(locked(self.folder / "lock", where_possible=True, waiting=self._waiting))
             for path in (self._pass_file, self._unanswered, self.promise_file):
                 remove_leftovers(path)
             self._pass = self._load_pass()
@@ -127,7 +136,7 @@ class VotingSession:
         try:
             promise = self._box.cast(raw)
         except (BallotRejected, CastOutOfTurn):
-            self._unanswered.rename(self.folder / f"refused-{cast_hash[:16]}")
+            self._unanswered.replace(self.folder / f"refused-{cast_hash[:16]}")
             raise
         check_promise(self._setup.manifest, self._setup.referendum, promise)
         if promise.cast_hash != cast_hash:

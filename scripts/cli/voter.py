@@ -92,7 +92,8 @@ def vote(
     normal = normalise_factor(setup.manifest.second_factor.kind, factor)
     # A folder for each letter: two people who vote on one device do not replace each other's vote.
     folder = (keep or where.keep) / credential.public.hex()[:16]
-    with VotingSession(setup, where.registrars, where.box, folder) as session:
+    waiting = partial(say, f"another vote is being made with the pass in {folder}; waiting until it is done ...")
+    with VotingSession(setup, where.registrars, where.box, folder, waiting) as session:
         if session.casts:
             say(f"this replaces your earlier vote, with the voting pass in {folder}")
         prepared = session.prepare(chosen)

@@ -180,7 +180,7 @@ def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
 
     def second() -> None:
         inside.wait()
-        with locked(tmp_path / "lock"):
+        with locked(tmp_path / "lock", waiting=lambda: order.append("waiting")):
             order.append("second")
 
     thread = threading.Thread(target=second)
@@ -190,7 +190,9 @@ def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
         thread.join(0.2)
         order.append("first")
     thread.join()
-    assert order == ["first", "second"]
+    assert order == ["waiting", "first", "second"]
+    with locked(tmp_path / "lock", waiting=lambda: pytest.fail("nobody holds it")):
+        pass
 
 
 def test_a_system_without_locks_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -276,6 +276,17 @@ def test_another_register_is_refused(tmp_path: Path, register: Path) -> None:
     assert content(folder) == before
 
 
+def test_what_a_killed_run_left_of_personal_data_goes_with_the_next_one(tmp_path: Path, register: Path) -> None:
+    folder, authority = tmp_path / "importer", tmp_path / "authority"
+    for room, names in ((folder, ("letters.csv", "factors.csv", "numbers")), (authority, ("codes.csv", "spares.csv"))):
+        room.mkdir()
+        for name in names:
+            (room / f".{name}.0123abcd.new").write_text("Jan Peeters")
+    run(register, folder, 20)
+    make_credentials(folder / "letters.csv", authority, REFERENDUM)
+    assert [path.name for room in (folder, authority) for path in room.iterdir() if path.name.startswith(".")] == []
+
+
 class Killed(Exception):
     pass
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import stembus.ballot.log_operator.log_files
+import stembus.ballot.log_operator.log_writer
 from stembus.audit.durable import locked, write_durably
 from stembus.audit.errors import AuditError, NoteInvalid, OrderInvalid, RecordInvalid
 from stembus.audit.formats.entries import encode_entry, sign_entry
@@ -515,6 +516,21 @@ def test_who_appends_too_late_is_told_before_any_witness_is_asked(lite: Poll, lo
     log.witnesses = [absent(witness, Unreachable) for witness in log.witnesses]
     with pytest.raises(HeadMoved):
         log.append([incident(lite.office, 1)], expected_size=log.size)
+
+
+def test_an_append_that_others_always_overtake_ends(
+    lite: Poll, log: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The head never has its quorum when this process gets the lock, and is never the one that it asked for."""
+    log.witnesses[0] = absent(log.witnesses[0])
+    log.append([incident(lite.office, 1)])
+    before, asked = content(log.folder), []
+    monkeypatch.setattr(stembus.ballot.log_operator.log_writer, "_WAIT_SECONDS", 0)
+    monkeypatch.setattr(log, "_cosign", lambda: asked.append(log.size) or log.size - 1)
+    with pytest.raises(HeadMoved, match="other processes append all the time"):
+        log.append([incident(lite.office, 2)])
+    assert len(asked) == stembus.ballot.log_operator.log_writer._TRIES
+    assert content(log.folder) == before
 
 
 def test_a_list_is_published_while_nobody_tidies(lite: Poll, log: LogWriter) -> None:

@@ -29,6 +29,16 @@ def test_a_gap_in_the_parties_numbers_is_no_reason_to_drop_a_key(run: Run, tmp_p
     run("define", tmp_path)
 
 
+def test_a_copy_of_a_partys_key_under_another_name_is_not_passed_over(run: Run, tmp_path: Path) -> None:
+    _keys(run, tmp_path, 1, 2)
+    for name in ("trustee-4", "trustee-2 (1)", "officer"):
+        copy = tmp_path / "keys" / f"{name}.json"
+        copy.write_text((tmp_path / "keys" / "trustee-2.json").read_text())
+        assert f"there is a key of {name} and none of" in run("check", tmp_path, status=1).output
+        copy.unlink()
+    run("check", tmp_path)
+
+
 def test_a_draft_that_is_changed_too_late_is_told_so(run: Run, tmp_path: Path) -> None:
     _keys(run, tmp_path, 1, 2)
     assert "frozen" not in run("check", tmp_path).output
