@@ -20,7 +20,19 @@ class NoteInvalid(RecordInvalid):
 
 
 class PlaceError(AuditError):
-    """A published file is missing, unreadable or larger than its bound."""
+    """A published file is not what the bundle needs; the place itself did answer."""
+
+
+class FileMissing(PlaceError):
+    """The place answered, and says that it has no such file."""
+
+
+class FileTooLong(PlaceError):
+    """A published file is larger than its bound."""
+
+
+class CannotRead(AuditError):
+    """The place did not answer, or not with whole files. Says nothing about the log; ask again, or elsewhere."""
 
 
 class OrderInvalid(AuditError):

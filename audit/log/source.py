@@ -1,146 +1,132 @@
-"""Where a bundle is read from: a folder, a zip file, a URL, or memory.
+"""Where a bundle is read from: a folder, a zip file, a local copy of an address, or memory.
 
-Decides bounded reading and listing; no path leaves the place and no file is read past its bound. Leaves
-the meaning of files to the verifier.
+Decides bounded reading and listing; no path leaves the place and no file is read past its bound. A file that is
+missing or too long is a PlaceError; a place that cannot be read at all raises CannotRead, which is no finding
+about the log. Leaves zip files and addresses to `zip_file` and `address`, the meaning of files to the verifier.
 """
 
 from __future__ import annotations
 
-import http.client
 import io
-import ssl
-import urllib.error
-import urllib.request
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
 from stembus.audit import bounds
-from stembus.audit.errors import PlaceError
+from stembus.audit.errors import CannotRead, FileMissing, FileTooLong
+from stembus.audit.log.note import Checkpoint
 
-_TIMEOUT_SECONDS = 30
+LINE_BYTES = 1024
+# What file managers leave in folders and zip files; it is named, and changes nothing.
+LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 class Place(Protocol):
     """Reads published files by their path in the bundle."""
 
+    #: heads of this log that were kept earlier, and that it has to continue
+    before: Sequence[Checkpoint]
+
     def read(self, path: str, limit: int) -> bytes:
-        """At most `limit` bytes. Raises PlaceError when the file is missing or longer."""
+        """At most `limit` bytes. Raises FileMissing, FileTooLong or CannotRead."""
+        ...
+
+    def read_afresh(self, path: str, limit: int) -> bytes:
+        """Like `read`, from where the files come from, whatever copy there is of it."""
+        ...
+
+    def head_now(self) -> bytes:
+        """The head as it stands where the files come from. Raises as `read` does."""
         ...
 
     def lines(self, path: str, limit: int) -> Iterator[bytes]:
-        """The file's lines with their newlines, without holding it in memory. Raises PlaceError."""
+        """The file's lines with their newlines, without holding it in memory. Raises as `read` does."""
         ...
 
     def paths(self) -> list[str] | None:
-        """Every file, sorted; None where a place cannot tell."""
+        """Every file, sorted; None where a place cannot tell. Raises CannotRead."""
         ...
 
 
-class _Streamed:
-    """Reading that all places share; each only says how a file is opened."""
+class Streamed:
+    """Reading that places share; each only says how a file is opened, and what going wrong there means."""
+
+    before: Sequence[Checkpoint] = ()
+    unreadable: tuple[type[Exception], ...] = (OSError, ValueError, EOFError)
 
     def _open(self, path: str) -> IO[bytes]:
+        """Raises FileNotFoundError, or anything of `unreadable`."""
         raise NotImplementedError
+
+    def _problem(self, path: str, error: Exception) -> Exception:
+        if isinstance(error, FileNotFoundError):
+            return FileMissing(f"{path} is missing")
+        return CannotRead(f"{path} cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}")
 
     def read(self, path: str, limit: int) -> bytes:
         try:
             with self._open(path) as file:
                 data = file.read(limit + 1)
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError,
-                http.client.HTTPException) as error:  # fmt: skip
-            raise PlaceError(f"{path} cannot be read: {type(error).__name__}") from None
+        except self.unreadable as error:
+            raise self._problem(path, error) from None
         if len(data) > limit:
-            raise PlaceError(f"{path} is longer than its bound of {limit} bytes")
+            raise FileTooLong(f"{path} is longer than its bound of {limit} bytes")
         return data
+
+    def read_afresh(self, path: str, limit: int) -> bytes:
+        return self.read(path, limit)
+
+    def head_now(self) -> bytes:
+        return self.read("checkpoint", bounds.CHECKPOINT_BYTES)
 
     def lines(self, path: str, limit: int) -> Iterator[bytes]:
         total = 0
         try:
             with self._open(path) as file:
-                while line := file.readline(1024):
+                while line := file.readline(LINE_BYTES):
                     total += len(line)
                     if total > limit:
-                        raise PlaceError(f"{path} is longer than its bound of {limit} bytes")
+                        raise FileTooLong(f"{path} is longer than its bound of {limit} bytes")
                     yield line
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError,
-                http.client.HTTPException) as error:  # fmt: skip
-            raise PlaceError(f"{path} cannot be read: {type(error).__name__}") from None
+        except self.unreadable as error:
+            raise self._problem(path, error) from None
 
 
-class FolderPlace(_Streamed):
+class FolderPlace(Streamed):
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
-            raise PlaceError(f"{root} is not a folder")
+            raise CannotRead(f"{root} is not a folder")
         self.root = root
+        self._inside = root.resolve()
 
     def _open(self, path: str) -> IO[bytes]:
         target = self.root / path
+        if not target.resolve().is_relative_to(self._inside):
+            raise CannotRead(f"{path} is a link that leads out of the folder")
         # A pipe or device in a file's place would hold the verifier up for ever.
         if target.exists() and not target.is_file():
-            raise OSError(f"{path} is not a regular file")
+            raise CannotRead(f"{path} is not a regular file")
         return target.open("rb")
+
+    def _problem(self, path: str, error: Exception) -> Exception:
+        if isinstance(error, NotADirectoryError):
+            return FileMissing(f"{path} is missing")
+        return super()._problem(path, error)
 
     def paths(self) -> list[str] | None:
         found = []
-        for path in self.root.rglob("*"):
-            if path.is_symlink() or not path.is_dir():
-                found.append(path.relative_to(self.root).as_posix())
-            if len(found) > bounds.FILES:
-                raise PlaceError(f"more than {bounds.FILES} files")
+        try:
+            for path in self.root.rglob("*"):
+                if path.is_symlink() or not path.is_dir():
+                    found.append(path.relative_to(self.root).as_posix())
+                if len(found) > bounds.FILES:
+                    raise CannotRead(f"more than {bounds.FILES} files")
+        except OSError as error:
+            raise CannotRead(f"the folder cannot be listed: {error.strerror}") from None
         return sorted(found)
 
 
-class ZipPlace(_Streamed):
-    """A zip file is read member by member, never unpacked; a member is read up to its bound and no further."""
-
-    def __init__(self, path: Path) -> None:
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile, ValueError):
-            raise PlaceError(f"{path} is not a readable zip file") from None
-        names = self._zip.namelist()
-        if len(names) > bounds.FILES:
-            raise PlaceError(f"more than {bounds.FILES} files")
-        if len(set(names)) != len(names):
-            raise PlaceError("two files of one name in the zip")
-
-    def _open(self, path: str) -> IO[bytes]:
-        try:
-            return self._zip.open(path)
-        except KeyError:
-            raise FileNotFoundError(path) from None
-
-    def paths(self) -> list[str] | None:
-        return sorted(name for name in self._zip.namelist() if not name.endswith("/"))
-
-
-class UrlPlace(_Streamed):
-    """Static files over HTTP. It cannot list them, so unknown extra files stay unseen."""
-
-    def __init__(self, base: str) -> None:
-        self._base = base.rstrip("/") + "/"
-        self._context = ssl.create_default_context()
-
-    def _open(self, path: str) -> IO[bytes]:
-        request = urllib.request.Request(self._base + path, headers={"User-Agent": "stembus"})  # noqa: S310
-        try:
-            response: IO[bytes] = urllib.request.urlopen(  # noqa: S310
-                request, timeout=_TIMEOUT_SECONDS, context=self._context if self._base.startswith("https") else None
-            )
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise PlaceError(f"{path} is not at {self._base}: {error.code} {error.reason}") from None
-        except urllib.error.URLError as error:
-            raise PlaceError(f"nothing answers at {self._base}: {error.reason}") from None
-        return response
-
-    def paths(self) -> list[str] | None:
-        return None
-
-
-class MemoryPlace(_Streamed):
+class MemoryPlace(Streamed):
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = dict(files)
 
@@ -151,15 +137,3 @@ class MemoryPlace(_Streamed):
 
     def paths(self) -> list[str] | None:
         return sorted(self.files)
-
-
-def open_place(place: str) -> Place:
-    """A folder, a zip file or an http(s) URL. Raises PlaceError."""
-    if place.startswith(("https://", "http://")):
-        return UrlPlace(place)
-    path = Path(place)
-    if path.is_file():
-        return ZipPlace(path)
-    if path.is_dir():
-        return FolderPlace(path)
-    raise PlaceError(f"there is nothing at {place}")

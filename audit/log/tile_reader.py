@@ -1,39 +1,65 @@
-"""Reads hashes and entries of a published log by position, for proofs and single look-ups.
+"""Reads hashes and entries of a published log by position.
 
-Decides how a subtree's hash is found in tiles. Trusts the tiles: whoever uses a proof checks it against a
-signed root.
+Decides how a tile of some size is found: the partial one, or the beginning of the full one that has outgrown it
+(C2SP tlog-tiles), and how a subtree's hash is put together from tiles. Trusts the tiles: whoever uses a hash checks
+it against a signed root. `verify.checked_log` reads what was checked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from stembus.audit import bounds
-from stembus.audit.errors import RecordInvalid
+from stembus.audit.errors import FileMissing, RecordInvalid
 from stembus.audit.log.merkle import hash_root, inclusion_proof
 from stembus.audit.log.source import Place
 from stembus.audit.log.tiles import parse_bundle, parse_tile, tile_path
 
 _WIDTH = bounds.TILE_WIDTH
+Read = Callable[[str, int], bytes]
+
+
+def read_tile(read: Read, level: int, number: int, width: int) -> list[bytes]:
+    """`width` hashes. `read` is that of a place. Raises PlaceError, CannotRead or RecordInvalid."""
+    data, found = _read(read, level, number, width, bounds.TILE_BYTES)
+    return parse_tile(data, found)[:width]
+
+
+def read_bundle(read: Read, number: int, width: int) -> list[bytes]:
+    """`width` entries. Raises as `read_tile` does."""
+    data, found = _read(read, "entries", number, width, bounds.ENTRY_BUNDLE_BYTES)
+    return parse_bundle(data, found)[:width]
+
+
+def _read(read: Read, level: int | str, number: int, width: int, limit: int) -> tuple[bytes, int]:
+    """The file's bytes and its width."""
+    path = tile_path(level, number, width)
+    try:
+        return read(path, limit), width
+    except FileMissing:
+        if width == _WIDTH:
+            raise
+    try:
+        return read(tile_path(level, number), limit), _WIDTH
+    except FileMissing:
+        raise FileMissing(f"{path} is missing") from None
 
 
 class TileReader:
     """A log of `size` entries at `place`."""
 
     def __init__(self, place: Place, size: int) -> None:
-        self._place = place
+        self._read = place.read
         self.size = size
         self._tile = lru_cache(maxsize=64)(self._read_tile)
         self._bundle = lru_cache(maxsize=4)(self._read_bundle)
 
     def _read_tile(self, level: int, number: int) -> list[bytes]:
-        width = min(_WIDTH, (self.size >> 8 * level) - number * _WIDTH)
-        return parse_tile(self._place.read(tile_path(level, number, width), bounds.TILE_BYTES), width)
+        return read_tile(self._read, level, number, min(_WIDTH, (self.size >> 8 * level) - number * _WIDTH))
 
     def _read_bundle(self, number: int) -> list[bytes]:
-        width = min(_WIDTH, self.size - number * _WIDTH)
-        path = tile_path("entries", number, width)
-        return parse_bundle(self._place.read(path, bounds.ENTRY_BUNDLE_BYTES), width)
+        return read_bundle(self._read, number, min(_WIDTH, self.size - number * _WIDTH))
 
     def entry(self, index: int) -> bytes:
         """Raises RecordInvalid outside the log, PlaceError when a file is missing."""

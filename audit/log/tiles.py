@@ -6,10 +6,15 @@ writing to `source` and `ballot.log_operator`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from stembus.audit.bounds import ENTRY_BYTES, HASH_BYTES, TILE_WIDTH
 from stembus.audit.errors import RecordInvalid
+
+TILES = "tile/"
+_NUMBER_CHARACTERS = 32
+_PATH = re.compile(r"tile/(0|[1-9]|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
 
 
 def number_path(number: int) -> str:
@@ -25,6 +30,22 @@ def tile_path(level: int | str, number: int, width: int = TILE_WIDTH) -> str:
     """`level` is a number or `entries`; a width below 256 names a partial tile."""
     path = f"tile/{level}/{number_path(number)}"
     return path if width == TILE_WIDTH else f"{path}.p/{width}"
+
+
+def parse_path(path: str) -> tuple[int | str, int, int] | None:
+    """(level, number, width) of the tile or bundle that `path` names; None when it names none."""
+    match = _PATH.fullmatch(path)
+    if not match or len(match[2]) > _NUMBER_CHARACTERS:
+        return None
+    level = match[1] if match[1] == "entries" else int(match[1])
+    number, width = int(match[2].replace("x", "").replace("/", "")), int(match[3] or TILE_WIDTH)
+    return (level, number, width) if tile_path(level, number, width) == path else None
+
+
+def tile_width(level: int | str, number: int, size: int) -> int:
+    """How wide that tile or bundle is in a log of `size` entries; 0 when it has none."""
+    items = size if level == "entries" else size >> 8 * int(level)
+    return max(0, min(TILE_WIDTH, items - number * TILE_WIDTH))
 
 
 def level_tiles(size: int) -> Iterator[tuple[int, int, int]]:

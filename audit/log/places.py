@@ -1,0 +1,31 @@
+"""From what somebody typed to a place: a folder, a zip file, or an address, which is read through a local copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stembus.audit.errors import CannotRead
+from stembus.audit.log.snapshot import snapshot_of
+from stembus.audit.log.source import FolderPlace, Place
+from stembus.audit.log.zip_file import ZipPlace
+
+ADDRESSES = ("https://", "http://")
+
+
+@contextmanager
+def open_place(place: str, keep: Path | None = None) -> Iterator[Place]:
+    """Below `keep`, the copy of an address stays. Raises CannotRead, or NoteInvalid for an address whose heads
+    contradict each other."""
+    if place.startswith(ADDRESSES):
+        with snapshot_of(place, keep) as snapshot:
+            yield snapshot
+        return
+    path = Path(place)
+    if path.is_file():
+        yield ZipPlace(path)
+    elif path.is_dir():
+        yield FolderPlace(path)
+    else:
+        raise CannotRead(f"there is nothing at {place}")

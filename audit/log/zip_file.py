@@ -1,0 +1,66 @@
+"""A bundle in a zip file.
+
+Read member by member and never unpacked; a member is read up to its bound and no further. Decides which zip files
+are taken at all. A folder that was zipped as a whole, with everything below its one name, is opened.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+from stembus.audit import bounds
+from stembus.audit.errors import CannotRead
+from stembus.audit.log.source import LITTER, Streamed
+
+_ENCRYPTED = 0x1
+
+
+class ZipPlace(Streamed):
+    unreadable = (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error)
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+            raise CannotRead(f"{path} is not a readable zip file") from None
+        members = self._zip.infolist()
+        if len(members) > bounds.FILES:
+            raise CannotRead(f"more than {bounds.FILES} files in the zip")
+        for member in members:
+            _check_member(member)
+        names = [member.filename for member in members if not member.is_dir()]
+        if len({member.filename for member in members}) != len(members):
+            raise CannotRead("two files of one name in the zip")
+        self._top = _top_folder(names)
+        self._names = names
+
+    def _open(self, path: str) -> IO[bytes]:
+        try:
+            return self._zip.open(self._top + path)
+        except KeyError:
+            raise FileNotFoundError(path) from None
+
+    def paths(self) -> list[str] | None:
+        return sorted(name.removeprefix(self._top) for name in self._names)
+
+
+def _check_member(member: zipfile.ZipInfo) -> None:
+    # zipfile cuts a name at its first NUL and takes any bytes for a name; two readers could then differ.
+    name = member.orig_filename
+    if member.flag_bits & _ENCRYPTED:
+        raise CannotRead("the zip is encrypted")
+    if "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/"):
+        raise CannotRead("the zip holds a name that leads out of it")
+
+
+def _top_folder(names: list[str]) -> str:
+    """`name/` when everything, litter aside, lies below one folder that holds a head; otherwise nothing."""
+    tops = {name.partition("/")[0] + "/" for name in names if not name.startswith(LITTER)}
+    if "checkpoint" not in names and len(tops) == 1:
+        top = next(iter(tops))
+        if top + "checkpoint" in names:
+            return top
+    return ""
