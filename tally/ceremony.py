@@ -9,8 +9,8 @@ from __future__ import annotations
 from stembus.audit.formats.ceremony import Attempt, commitment_hash, latest_attempt, possession_context
 from stembus.audit.formats.entries import encode_entry
 from stembus.audit.formats.entry_bodies import Commit, Complaint, Confirm, Reveal, Share
-from stembus.audit.log_view import LogView
 from stembus.audit.verify.ceremony import reveal_problems
+from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.crypto.errors import CryptoError
 from stembus.crypto.group import ORDER, scalar_from_bytes, scalar_to_bytes
 from stembus.crypto.proofs import prove_key
@@ -160,7 +160,7 @@ def _commitments(own: AttemptSecrets) -> list[bytes]:
     return [point.to_bytes() for point in commit_polynomial(own.polynomial)]
 
 
-def make_election_key(log: LogView) -> bytes:
+def make_election_key(log: VerifiedLog) -> bytes:
     """The entry that all n confirmations allow anyone to make. Raises StepOutOfTurn or StepDone."""
     attempt = latest_attempt(entry.body for _, _, entry in log.entries())
     if attempt.complete:

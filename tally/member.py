@@ -1,22 +1,19 @@
-"""What every step of a trustee needs: the log that it verified by itself, its key, its share.
+"""What every step of a trustee needs: a log that was verified on its own machine, its key, its share.
 
-Decides that nothing is done on a log that does not verify, with a key of another referendum, or by somebody who is
-no trustee of it. Leaves the steps to `ceremony` and `count`.
+Decides that nothing is done with a key of another referendum, or by somebody who is no trustee of this one. Takes no
+place: whatever a step reads was verified. Leaves the steps to `ceremony` and `count`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 
 import msgspec
 
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import ElectionKey
-from stembus.audit.log.source import Place
-from stembus.audit.log_view import read_log
-from stembus.audit.verify import Report, verify
+from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.crypto.group import generator_times, scalar_from_bytes
 from stembus.crypto.signing import SigningKey
 from stembus.tally.errors import LogNotTrusted, StepOutOfTurn
@@ -26,21 +23,15 @@ Save = Callable[[TrusteeKey], None]
 
 
 class Member:
-    """`secrets` is the content of the secret file, `save` writes it back durably."""
+    """`secrets` is the content of the secret file, `save` writes it back durably. Raises LogNotTrusted."""
 
-    def __init__(
-        self, secrets: TrusteeKey, save: Save, place: Place, referendum: bytes, executor: Executor | None = None
-    ) -> None:
+    def __init__(self, secrets: TrusteeKey, save: Save, log: VerifiedLog) -> None:
         self._secrets = secrets
         self._save = save
         self._key = SigningKey(bytes.fromhex(secrets.seed))
-        self._report = verify(place, referendum, executor)
-        _demand_trust(self._report)
-        self._log = read_log(place)
-        if self._log.head.root != self._report.figures.root:
-            raise LogNotTrusted("the log grew while it was being checked; try again")
-        self._referendum = referendum
-        if secrets.referendum not in (None, referendum.hex()):
+        self._log = log
+        self._referendum = log.referendum
+        if secrets.referendum not in (None, log.referendum.hex()):
             raise LogNotTrusted("this key serves another referendum; make a new one for each")
         members = [member.key for member in self._log.manifest.trustees.members]
         if self._key.public.hex() not in members:
@@ -78,9 +69,3 @@ def demand(holds: bool, missing: str) -> None:
     """Raises StepOutOfTurn."""
     if not holds:
         raise StepOutOfTurn(missing)
-
-
-def _demand_trust(report: Report) -> None:
-    if not report.established:
-        faults = [f"{f.check} {f.where}: {f.message}" for f in report.faults if f.verdict.name == "BREACH"]
-        raise LogNotTrusted("the published log does not verify: " + "; ".join(faults[:5]))

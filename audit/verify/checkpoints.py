@@ -7,10 +7,10 @@ with the verifier's own clock.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from stembus.audit import bounds
-from stembus.audit.errors import NoteInvalid, PlaceError
+from stembus.audit.errors import CannotRead, FileMissing, NoteInvalid, PlaceError
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.note import (
     Checkpoint,
@@ -21,6 +21,7 @@ from stembus.audit.log.note import (
     verifier_key,
 )
 from stembus.audit.log.source import Place
+from stembus.audit.verify.checked_log import SignedRoots
 from stembus.audit.verify.report import Report
 
 FOLDER = "checkpoints/"
@@ -31,10 +32,20 @@ def checkpoint_path(size: int) -> str:
     return f"{FOLDER}{size}"
 
 
-class CheckpointCheck:
-    """`roots` maps each size at which the log may have been signed to the root there."""
+def check_log_signed(head: Checkpoint, manifest: Manifest, report: Report) -> bool:
+    """Whether the head carries its log's signature, by the manifest's key (V4)."""
+    try:
+        check_log_signature(head, manifest.log.origin, bytes.fromhex(manifest.log.key))
+    except NoteInvalid as error:
+        report.breach("V4", "checkpoint", str(error))
+        return False
+    return True
 
-    def __init__(self, place: Place, manifest: Manifest, report: Report, roots: Mapping[int, bytes]) -> None:
+
+class CheckpointCheck:
+    """`roots` gives the root at each size at which the log may have been signed."""
+
+    def __init__(self, place: Place, manifest: Manifest, report: Report, roots: SignedRoots) -> None:
         self._place = place
         self._manifest = manifest
         self._report = report
@@ -52,30 +63,44 @@ class CheckpointCheck:
         if data != (verifier_key(self._origin, self._key) + "\n").encode():
             self._report.breach("V4", "log.vkey", "not the log key of the manifest")
 
-    def check_head(self, head: Checkpoint) -> None:
-        """The file `checkpoint`: signed by the log, cosigned by a quorum. Its size is in the series as well."""
-        try:
-            check_log_signature(head, self._origin, self._key)
-        except NoteInvalid as error:
-            self._report.breach("V4", "checkpoint", str(error))
-        self._quorum("checkpoint", head, required=True)
+    def check_head(self, head: Checkpoint) -> int | None:
+        """The file `checkpoint`, whose log signature was checked before, is cosigned by a quorum. Returns its time. Its
+        size is in the series as well."""
+        return self._quorum("checkpoint", head, required=True)
+
+    def check_before(self, kept: Sequence[Checkpoint]) -> None:
+        """Heads that somebody kept earlier: this log must continue each that it signed."""
+        for head in kept:
+            try:
+                check_log_signature(head, self._origin, self._key)
+            except NoteInvalid:
+                continue
+            if self._roots.tree.root_at(head.size) != head.root:
+                message = f"a kept head of {head.size} entries is signed and contradicts this log: keep both heads"
+                self._report.breach("V6", "checkpoint", message)
 
     def check_series(
-        self, required: Mapping[int, str], listed: list[str] | None, named: Collection[int] = ()
+        self, required: Mapping[int, str], listed: list[str] | None, named: Collection[int], head: int
     ) -> dict[int, int]:
         """Checks all listed and all required checkpoints, and those of the sizes that intents name. `required`
         says for each size what it covers; what begins with `batch` does not shake the result. Returns the
-        times by size."""
-        sizes = set(required)
-        sizes |= {size for size in named if self._exists(size)}
+        times by size. Raises CannotRead when the series goes on after the head, which is `head` entries long."""
+        sizes = {*required, *named}
         for path in listed or []:
             if match := _NAME.match(path):
                 sizes.add(int(match[1]))
+        beyond = max(sizes, default=0)
+        if beyond > head and self._is_signed(beyond):
+            raise CannotRead(
+                f"{checkpoint_path(beyond)} is newer than the head, of {head} entries: the log is being written, or "
+                "its head was put back; run the same command again, and ask for the newer head if that does not help"
+            )
+        optional = set(named) - set(required)
         if len(sizes) > bounds.CHECKPOINTS:
             self._report.breach("V6", FOLDER, f"more than {bounds.CHECKPOINTS} checkpoints")
         times: dict[int, int] = {}
         for size in sorted(sizes)[: bounds.CHECKPOINTS]:
-            time = self._check_one(size, required.get(size))
+            time = self._check_one(size, required.get(size), size in optional)
             if time is not None:
                 times[size] = time
         previous = 0
@@ -85,19 +110,22 @@ class CheckpointCheck:
             previous = max(previous, times[size])
         return times
 
-    def _exists(self, size: int) -> bool:
+    def _is_signed(self, size: int) -> bool:
         try:
-            return bool(self._place.read(checkpoint_path(size), bounds.CHECKPOINT_BYTES))
-        except PlaceError:
+            checkpoint = parse_checkpoint(self._place.read(checkpoint_path(size), bounds.CHECKPOINT_BYTES))
+            check_log_signature(checkpoint, self._origin, self._key)
+        except (PlaceError, NoteInvalid):
             return False
+        return checkpoint.size == size
 
-    def _check_one(self, size: int, covers: str | None) -> int | None:
+    def _check_one(self, size: int, covers: str | None, may_lack: bool) -> int | None:
         path = checkpoint_path(size)
         try:
             checkpoint = parse_checkpoint(self._place.read(path, bounds.CHECKPOINT_BYTES))
             check_log_signature(checkpoint, self._origin, self._key)
         except PlaceError as error:
-            self._report.breach("V6", path, f"the checkpoint of {covers} is missing or unreadable: {error}")
+            if not (may_lack and isinstance(error, FileMissing)):
+                self._report.breach("V6", path, f"the checkpoint of {covers} is missing or unreadable: {error}")
             return None
         except NoteInvalid as error:
             self._report.breach("V4", path, str(error))

@@ -1,78 +1,118 @@
 """What only the whole log shows: its checkpoints, the ballots that count, the figures, the files of the bundle.
 
-Decides the order in which chapters conclude once the last entry was read. Each chapter judges its own matter.
+Decides the order in which chapters conclude once the last entry was read, and that one that cannot run hides no other.
+Each chapter judges its own matter. Works on the checked tree only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
-from stembus.audit import bounds
-from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path
-from stembus.audit.log.tiles import log_paths
-from stembus.audit.rules import outcome
+from stembus.audit.errors import CannotRead
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.ballots import BallotChecker
-from stembus.audit.verify.checkpoints import FOLDER, CheckpointCheck
-from stembus.audit.verify.stream import LogStream
+from stembus.audit.verify.bundle_files import check_files
+from stembus.audit.verify.checked_log import CheckedLog, SignedRoots
+from stembus.audit.verify.checkpoints import CheckpointCheck
 from stembus.audit.verify.walk import Walk
 from stembus.crypto.group import Point
+
+_Made = TypeVar("_Made")
+_FROM_THE_PASS = ("V1", "V2", "V3", "V4", "V5", "V8", "V9", "V10", "V12", "V13", "V24", "V29")
 
 
 def conclude(walk: Walk) -> None:
     report, order, size = walk.report, walk.order, walk.stream.checkpoint.size
     if order.awaiting:
         report.breach("V9", "checkpoint", f"the log ends in the middle of batch {order.batches}")
-    walk.note_root()
     walk.required.setdefault(size, "the head")
-    tokens: dict[int, int] = {}
-    outside: list[int] = []
-    if walk.ballots is not None:
-        walk.ballots.finish()
-        outside = walk.ballots.settle()
-        tokens = walk.index.tokens_in_batches()
-    times = _conclude_checkpoints(walk, tokens)
-    if walk.ballots is not None:
-        _conclude_ballots(walk, walk.ballots, outside, times)
-    walk.ceremony.conclude()
+    report.done.update(_FROM_THE_PASS)
+    tree = walk.stream.checked()
+    roots = SignedRoots(tree, walk.batch_starts, walk.batch_ends)
+    ballots = walk.ballots
+    outside = _chapter(walk, "ballots", lambda: _settle(ballots)) if ballots else []
+    times = _chapter(walk, "checkpoints", lambda: _conclude_checkpoints(walk, roots))
+    if ballots is not None and outside is not None and times is not None:
+        _chapter(walk, "tally", lambda: _conclude_ballots(walk, ballots, tree, outside, roots, times))
+    _chapter(walk, "ceremony", lambda: _conclude_ceremony(walk))
+    _note_figures(walk)
+    _chapter(walk, "files", lambda: check_files(walk, tree, roots))
+
+
+def _chapter(walk: Walk, name: str, run: Callable[[], _Made]) -> _Made | None:
+    """None when it could not be carried out, which the report then says."""
+    try:
+        return run()
+    except CannotRead as error:
+        walk.report.unchecked(name, str(error))
+    except Exception as error:  # fail closed, and go on with what can be judged
+        walk.report.unchecked(name, f"this part could not be finished: {type(error).__name__}: {error}")
+    return None
+
+
+def _settle(ballots: BallotChecker) -> list[int]:
+    ballots.finish()
+    return ballots.settle()
+
+
+def _note_figures(walk: Walk) -> None:
+    report, order = walk.report, walk.order
     figures = report.figures
-    figures.entries = size
+    figures.entries = walk.stream.checkpoint.size
     figures.root = walk.stream.frontier.root()
     figures.phase = order.phase.value
     figures.attempts = order.attempt
     figures.batches = order.batches
     report.finished = order.phase in (Phase.TALLIED, Phase.CANCELLED)
-    _check_files(walk, size)
+    report.cancelled = order.phase is Phase.CANCELLED
 
 
-def _conclude_checkpoints(walk: Walk, tokens: dict[int, int]) -> Mapping[int, int]:
+def _conclude_ceremony(walk: Walk) -> None:
+    walk.ceremony.conclude()
+    walk.report.done.add("V11")
+
+
+def _conclude_checkpoints(walk: Walk, roots: SignedRoots) -> Mapping[int, int]:
     """Returns the times of all checkpoints that a quorum cosigned, by size."""
-    check = CheckpointCheck(walk.source, walk.manifest, walk.report, walk.roots)
+    check = CheckpointCheck(walk.source, walk.manifest, walk.report, roots)
     check.check_vkey()
-    check.check_head(walk.stream.checkpoint)
-    named = {body.size for _, body in walk.tally.intents if body.size in walk.roots}
-    times = check.check_series(walk.required, walk.source.paths(), named)
+    walk.report.figures.time = check.check_head(walk.stream.checkpoint)
+    check.check_before(walk.source.before)
+    named = {body.size for _, body in walk.tally.intents if roots.get(body.size) is not None}
+    times = check.check_series(walk.required, walk.source.paths(), named, walk.stream.checkpoint.size)
     check.check_window(times, walk.opened, walk.closed)
-    check.check_batches(times, walk.batch_ends, tokens)
+    check.check_batches(times, walk.batch_ends, walk.index.tokens_in_batches())
+    walk.report.done.update(("V6", "V7", "V14", "V15"))
     return times
 
 
-def _conclude_ballots(walk: Walk, ballots: BallotChecker, outside: list[int], times: Mapping[int, int]) -> None:
-    sums = ballots.sums(_read_again(walk.stream, outside))
-    figures = walk.report.figures
+def _conclude_ballots(
+    walk: Walk,
+    ballots: BallotChecker,
+    tree: CheckedLog,
+    outside: Sequence[int],
+    roots: SignedRoots,
+    times: Mapping[int, int],
+) -> None:
+    sums = ballots.sums(tree.at(outside))
+    report, figures = walk.report, walk.report.figures
     figures.counted = walk.index.counted()
     for number, issued in enumerate(figures.issued, 1):
         if figures.counted > issued:
             message = f"{figures.counted} tokens were used and registrar {number} issued {issued}"
-            walk.report.breach("V22", "the close", message)
+            report.breach("V22", "the close", message)
     _check_running_counts(walk)
+    report.done.update(("V16", "V17", "V18", "V19", "V20", "V22"))
     if walk.closed is None:
         return
-    walk.report.sums = sums
+    walk.sums = sums
     assert walk.election_key is not None
     keys = [Point.from_bytes(bytes.fromhex(key)) for key in walk.election_key[1].verification_keys]
-    walk.tally.conclude(sums, figures.counted, keys, walk.roots, times.keys())
-    _judge_slack(walk)
+    walk.tally.conclude(sums, figures.counted, keys, roots, times.keys())
+    report.done.update(("V21", "V23", "V25", "V26", "V28"))
+    if report.result is not None:
+        report.done.add("V27")
 
 
 def _check_running_counts(walk: Walk) -> None:
@@ -84,50 +124,3 @@ def _check_running_counts(walk: Walk) -> None:
             if so_far > count:
                 message = f"{so_far} tokens were used by batch {batch} and registrar {number} had issued {count}"
                 walk.report.breach("V22", f"batch {batch}", message)
-
-
-def _judge_slack(walk: Walk) -> None:
-    """Whether each outcome survives if every token issued and not used had been turned one way."""
-    result, figures = walk.report.result, walk.report.figures
-    if result is None or result.status != "counted" or not figures.issued:
-        return
-    slack = max(0, min(figures.issued) - figures.counted)
-    survives = True
-    for question, counted in zip(walk.manifest.questions, result.questions, strict=False):
-        if question.accepts is None or len(counted.total) != 2:
-            continue
-        for side in (0, 1):
-            shifted = [count + slack * (side == k) for k, count in enumerate(counted.total)]
-            survives &= outcome(walk.manifest, question, shifted, result.participants + slack) == counted.outcome
-    figures.survives_slack = survives
-
-
-def _read_again(stream: LogStream, positions: list[int]) -> Iterator[bytes]:
-    number, bundle = -1, list[bytes]()
-    size = stream.checkpoint.size
-    for position in positions:
-        if position // bounds.TILE_WIDTH != number:
-            number = position // bounds.TILE_WIDTH
-            bundle = stream.bundle(number, min(bounds.TILE_WIDTH, size - number * bounds.TILE_WIDTH))
-        yield bundle[position % bounds.TILE_WIDTH]
-
-
-def _check_files(walk: Walk, size: int) -> None:
-    listed = walk.source.paths()
-    if listed is None:
-        return
-    expected = {"checkpoint", "log.vkey", *log_paths(size), *walk.documents}
-    if walk.order.phase not in (Phase.EMPTY, Phase.CEREMONY, Phase.KEYED):
-        expected |= {CREDENTIALS, SPARES}
-    if walk.closed is not None:
-        expected |= {issuance_path(number) for number in range(1, len(walk.manifest.registrars) + 1)}
-    if walk.order.paper_roll:
-        expected.add(PAPER)
-    for path in listed:
-        known = path in expected or (path.startswith(FOLDER) and _size(path[len(FOLDER) :]) in walk.roots)
-        if not known:
-            walk.report.breach("V1", path[:200], "a file that does not belong to the bundle")
-
-
-def _size(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and not text.startswith("0") else None

@@ -1,16 +1,20 @@
-"""Findings and the verdict: what a check found, whom it concerns, and the exit status that follows.
+"""Findings and the verdict: what a check found, whom it concerns, and the outcome that follows.
 
 Decides the list of checks V1..V30 and the meaning of each verdict. The checks themselves are in the other
-files of this package.
+files of this package, the words for outcomes in `outcome`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 
+from stembus.audit.errors import CannotRead
 from stembus.audit.formats.entry_bodies import Result
-from stembus.crypto.elgamal import Ciphertext
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.verify.outcome import Outcome
+from stembus.audit.verify.verified_log import LogNotVerified, VerifiedLog
 
 CHECKS: dict[str, str] = {
     "V1": "every file of the bundle is there, within its bound, and no other",
@@ -47,15 +51,20 @@ CHECKS: dict[str, str] = {
 
 
 class Verdict(Enum):
-    """BREACH: the result is not established. STANDS: a rule was broken, and the rules say how the result
-    stands all the same. PASSED_OVER: a faulty contribution that the rules replace."""
+    """BREACH: the result is not established. UNCHECKED: something could not be read or run, which says nothing about
+    the log. STANDS: a rule was broken, and the rules say how the result stands all the same. NO_EVIDENCE: what a voter
+    handed in proves nothing. PASSED_OVER: a faulty contribution that the rules replace."""
 
     BREACH = "breach"
+    UNCHECKED = "could not be checked"
     STANDS = "result stands"
+    NO_EVIDENCE = "proves nothing"
     PASSED_OVER = "passed over"
 
 
-EXIT_HOLDS, EXIT_FAULT, EXIT_USAGE, EXIT_UNANCHORED, EXIT_UNFINISHED = 0, 1, 2, 3, 4
+# Of one kind (check and verdict) so many findings are kept; the others are counted.
+FAULTS_OF_A_KIND = 10
+_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +79,11 @@ class Fault:
 
 @dataclass
 class Figures:
-    """What the verifier counted by itself."""
+    """What the verifier counted by itself. `time` is when a quorum had seen the head, in Unix seconds."""
 
     entries: int = 0
     root: bytes = b""
+    time: int | None = None
     phase: str = "empty"
     attempts: int = 0
     batches: int = 0
@@ -82,30 +92,38 @@ class Figures:
     counted: int = 0
     issued: list[int] = field(default_factory=list)
     official_count: int = 0
-    survives_slack: bool | None = None
 
 
 @dataclass
 class Report:
-    """The outcome of a verification. `sums` is for trustees: present when the counted set is established."""
+    """The outcome of a verification. `log` is there when nothing was found that takes the ground from under it."""
 
     referendum: bytes | None = None
     anchored: bool = False
-    rehearsal: bool = False
-    simulated_clock: bool = False
+    manifest: Manifest | None = None
     faults: list[Fault] = field(default_factory=list)
+    #: how many findings of each kind there were, those that are not in `faults` included
+    kinds: Counter[tuple[str, Verdict]] = field(default_factory=Counter)
+    #: the checks that were carried out to their end
+    done: set[str] = field(default_factory=set)
     figures: Figures = field(default_factory=Figures)
-    sums: tuple[Ciphertext, ...] = ()
     result: Result | None = None
     finished: bool = False
+    cancelled: bool = False
+    log: VerifiedLog | None = None
 
     def add(self, check: str, verdict: Verdict, where: str, message: str) -> None:
         if check not in CHECKS:
             raise ValueError(f"unknown check {check}")
-        self.faults.append(Fault(check, verdict, where, message))
+        self.kinds[check, verdict] += 1
+        if self.kinds[check, verdict] <= FAULTS_OF_A_KIND:
+            self.faults.append(Fault(check, verdict, where, message))
 
     def breach(self, check: str, where: str, message: str) -> None:
         self.add(check, Verdict.BREACH, where, message)
+
+    def unchecked(self, where: str, message: str) -> None:
+        self.add("V1", Verdict.UNCHECKED, where, message)
 
     def stands(self, check: str, where: str, message: str) -> None:
         self.add(check, Verdict.STANDS, where, message)
@@ -113,15 +131,50 @@ class Report:
     def passed_over(self, check: str, where: str, message: str) -> None:
         self.add(check, Verdict.PASSED_OVER, where, message)
 
+    def no_evidence(self, where: str, message: str) -> None:
+        self.add("V30", Verdict.NO_EVIDENCE, where, message)
+
+    def has(self, verdict: Verdict) -> bool:
+        return any(found is verdict for _, found in self.kinds)
+
+    @property
+    def rehearsal(self) -> bool:
+        return self.manifest is not None and not self.manifest.binding
+
+    @property
+    def simulated_clock(self) -> bool:
+        return self.manifest is not None and self.manifest.clock == "simulated"
+
     @property
     def established(self) -> bool:
-        """Nothing found that takes the ground from under the result."""
-        return not any(fault.verdict is Verdict.BREACH for fault in self.faults)
+        """Nothing found that takes the ground from under the result, and nothing left unread."""
+        return not self.has(Verdict.BREACH) and not self.has(Verdict.UNCHECKED)
+
+    @property
+    def outcome(self) -> Outcome:
+        applies = {
+            Outcome.BREACH: self.has(Verdict.BREACH),
+            Outcome.UNCHECKED: self.has(Verdict.UNCHECKED),
+            Outcome.NO_EVIDENCE: self.has(Verdict.NO_EVIDENCE),
+            Outcome.UNANCHORED: not self.anchored,
+            Outcome.CANCELLED: self.cancelled,
+            Outcome.FAULTS: self.has(Verdict.STANDS),
+            Outcome.UNFINISHED: not self.finished,
+            Outcome.NOT_COUNTED: self.result is not None and self.result.status != "counted",
+            Outcome.ESTABLISHED: self.log is not None,
+        }
+        # Without a verified log there is no other way to hold: fail closed.
+        return next((outcome for outcome in Outcome if applies[outcome]), Outcome.UNCHECKED)
+
+    def demand_log(self) -> VerifiedLog:
+        """Raises LogNotVerified, or CannotRead when all that is wrong is that files could not be read."""
+        if self.log is not None and self.anchored:
+            return self.log
+        told = "; ".join(f"{fault.check} {fault.where}: {fault.message}" for fault in self.faults[:_TOLD])
+        if self.outcome is Outcome.UNCHECKED:
+            raise CannotRead(f"the published log could not be checked: {told}")
+        raise LogNotVerified(f"the published log does not verify: {told or 'nobody said which referendum it must be'}")
 
     @property
     def exit_status(self) -> int:
-        if any(fault.verdict is not Verdict.PASSED_OVER for fault in self.faults):
-            return EXIT_FAULT
-        if not self.anchored:
-            return EXIT_UNANCHORED
-        return EXIT_HOLDS if self.finished else EXIT_UNFINISHED
+        return self.outcome.status

@@ -12,7 +12,9 @@ from stembus.audit.formats.entry_bodies import PaperResult, PartialDecryption, R
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.rules import count_status, make_result
+from stembus.audit.verify.checked_log import SignedRoots
 from stembus.audit.verify.report import Report
+from stembus.audit.verify.verified_log import TallyState
 from stembus.crypto.elgamal import Ciphertext
 from stembus.crypto.errors import CryptoError, ProofInvalid
 from stembus.crypto.group import Point, generator_times, scalar_from_bytes
@@ -59,6 +61,13 @@ class TallyCheck:
         # The tree that counts ends after the close and any paper entry, and before the first intent.
         self.earliest = 0
         self.latest = 0
+        self._sound: list[TallyIntent] = []
+        self._agreeing: frozenset[int] = frozenset()
+        self._proven: dict[int, list[Point]] = {}
+
+    def state(self) -> TallyState:
+        """What was found valid; of use once all was concluded."""
+        return TallyState(tuple(self._sound), self._agreeing, dict(self._proven))
 
     def take_intent(self, position: int, body: TallyIntent) -> None:
         if not self.intents:
@@ -70,13 +79,14 @@ class TallyCheck:
         sums: Sequence[Ciphertext],
         counted: int,
         verification_keys: Sequence[Point],
-        roots: Mapping[int, bytes],
+        roots: SignedRoots,
         cosigned: Collection[int],
     ) -> None:
         """Checks all that was taken. `counted` is the number of counted tokens, `cosigned` the sizes whose
         checkpoint a quorum has seen."""
         agreed = self._agreed(sums, roots, cosigned)
-        valid = self._valid_partials(sums, verification_keys, agreed)
+        self._agreeing = frozenset(agreed)
+        valid = self._proven = self._valid_partials(sums, verification_keys, agreed)
         status = count_status(self._manifest, counted, self.paper.ballots if self.paper else 0)
         if status != "counted" and self.partials:
             where = f"entry {self.partials[0][0]}"
@@ -96,9 +106,7 @@ class TallyCheck:
         elif result != make_result(self._manifest, counted, self.paper, claimed, result.trustees):
             self._report.breach("V28", where, "status, participants, totals or outcome do not follow from the counts")
 
-    def _agreed(
-        self, sums: Sequence[Ciphertext], roots: Mapping[int, bytes], cosigned: Collection[int]
-    ) -> dict[int, int]:
+    def _agreed(self, sums: Sequence[Ciphertext], roots: SignedRoots, cosigned: Collection[int]) -> dict[int, int]:
         """Log positions, by trustee, of the intents for the tree that first gathers t of them."""
         by_tree: dict[tuple[int, str], dict[int, int]] = {}
         digest = sums_digest(self._referendum, sums).hex() if sums and not any(s.has_identity for s in sums) else ""
@@ -112,6 +120,7 @@ class TallyCheck:
             elif body.sums != digest:
                 self._report.passed_over("V25", where, f"trustee {body.trustee} announces other sums")
             else:
+                self._sound.append(body)
                 by_tree.setdefault((body.size, body.root), {})[body.trustee] = position
         threshold = self._manifest.trustees.threshold
         complete = [group for group in by_tree.values() if len(group) >= threshold]

@@ -20,12 +20,13 @@ from stembus.audit.verify.report import Report
 from stembus.audit.verify.roll import RollCheck
 from stembus.audit.verify.stream import LogStream
 from stembus.audit.verify.tally import TallyCheck
+from stembus.crypto.elgamal import Ciphertext
 
 
 @dataclass
 class Walk:
-    """`roots` are the tree's roots by size, where an entry that is no ballot ends; `required` the sizes whose
-    checkpoint must be there, with what ends there; `struck` the length of the paper roll."""
+    """`required` are the sizes whose checkpoint must be there, with what ends there; `struck` the length of the
+    paper roll."""
 
     source: Place
     stream: LogStream
@@ -36,14 +37,15 @@ class Walk:
     index: Index
     executor: Executor | None
     order: Order = field(default_factory=Order)
-    roots: dict[int, bytes] = field(default_factory=dict)
     required: dict[int, str] = field(default_factory=dict)
+    batch_starts: list[int] = field(default_factory=list)
     batch_ends: list[int] = field(default_factory=list)
     opened: int | None = None
     closed: int | None = None
     election_key: tuple[bytes, ElectionKey] | None = None
     ballots: BallotChecker | None = None
     struck: int = 0
+    sums: tuple[Ciphertext, ...] = ()
     documents: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -51,13 +53,8 @@ class Walk:
         self.ceremony = CeremonyCheck(self.manifest, self.referendum, self.report)
         self.roll = RollCheck(self.source, self.manifest, self.referendum, self.index, self.report)
         self.tally = TallyCheck(self.manifest, self.referendum, self.report)
-        self.note_root()
-
-    def note_root(self) -> None:
-        self.roots[self.stream.frontier.size] = self.stream.frontier.root()
 
     def end_batch(self) -> None:
         size = self.stream.frontier.size
-        self.note_root()
         self.batch_ends.append(size)
         self.required[size] = f"batch {self.order.batches}"

@@ -1,0 +1,72 @@
+"""Which files a bundle may hold (V1), and that tiles of other sizes agree with the log (V5).
+
+A log grows while it is read, so beside the files of its head there may be partial tiles that it has outgrown and
+files of an append that is not published yet. They are no part of what is verified, but what they state of it must
+be the same. Any other file is named; no result depends on it.
+"""
+
+from __future__ import annotations
+
+from stembus.audit import bounds
+from stembus.audit.errors import PlaceError, RecordInvalid
+from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path
+from stembus.audit.log.source import LITTER
+from stembus.audit.log.tiles import log_paths, parse_bundle, parse_path, parse_tile, tile_width
+from stembus.audit.state_machine import Phase
+from stembus.audit.verify.checked_log import CheckedLog, SignedRoots
+from stembus.audit.verify.checkpoints import FOLDER
+from stembus.audit.verify.walk import Walk
+
+_SHOWN = 200
+_BEFORE_THE_ROLL = (Phase.EMPTY, Phase.CEREMONY, Phase.KEYED)
+
+
+def check_files(walk: Walk, tree: CheckedLog, roots: SignedRoots) -> None:
+    listed = walk.source.paths()
+    if listed is None:
+        return
+    expected = _expected(walk, tree.size)
+    for path in listed:
+        if path in expected or _is_checkpoint(path, roots):
+            continue
+        tile = parse_path(path)
+        if tile is not None:
+            _compare(walk, tree, path, *tile)
+        elif path.startswith(LITTER[0]) or path.rpartition("/")[2] in LITTER:
+            walk.report.passed_over("V1", path[:_SHOWN], "left behind by a file manager; delete it")
+        else:
+            walk.report.stands("V1", path[:_SHOWN], "a file that does not belong to the bundle")
+
+
+def _expected(walk: Walk, size: int) -> set[str]:
+    expected = {"checkpoint", "log.vkey", *log_paths(size), *walk.documents}
+    if walk.order.phase not in _BEFORE_THE_ROLL:
+        expected |= {CREDENTIALS, SPARES}
+    if walk.closed is not None:
+        expected |= {issuance_path(number) for number in range(1, len(walk.manifest.registrars) + 1)}
+    if walk.order.paper_roll:
+        expected.add(PAPER)
+    return expected
+
+
+def _is_checkpoint(path: str, roots: SignedRoots) -> bool:
+    """One of the series; those were read and checked there."""
+    name = path.removeprefix(FOLDER)
+    number = name.isascii() and name.isdigit() and not name.startswith("0") and len(name) < _SHOWN
+    return name != path and number and roots.get(int(name)) is not None
+
+
+def _compare(walk: Walk, tree: CheckedLog, path: str, level: int | str, number: int, width: int) -> None:
+    common = min(width, tile_width(level, number, tree.size))
+    if not common:
+        return
+    limit = bounds.ENTRY_BUNDLE_BYTES if level == "entries" else bounds.TILE_BYTES
+    try:
+        data = walk.source.read(path, limit)
+        found = parse_bundle(data, width) if level == "entries" else parse_tile(data, width)
+    except (PlaceError, RecordInvalid) as error:
+        walk.report.stands("V1", path, f"a tile of another size that cannot be read: {error}")
+        return
+    ours = tree.bundle(number) if level == "entries" else tree.tile(int(level), number, common)
+    if found[:common] != ours[:common]:
+        walk.report.breach("V5", path, "a tile of another size contradicts this log")

@@ -1,0 +1,69 @@
+"""A log that was verified, and what the verification found in it.
+
+Trustees, the combination of their work, voters' evidence and comparisons of a site take this and never a place:
+whatever they read has been checked. Only the engine makes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from stembus.audit.errors import AuditError
+from stembus.audit.formats.entries import Entry, parse_entry
+from stembus.audit.formats.entry_bodies import TallyIntent
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.note import Checkpoint
+from stembus.audit.state_machine import Phase
+from stembus.audit.verify.checked_log import CheckedLog
+from stembus.crypto.elgamal import Ciphertext
+from stembus.crypto.group import Point
+
+
+class LogNotVerified(AuditError):
+    """The published log did not verify, so nothing may rest on it."""
+
+
+class _Seal:
+    """What only the engine holds."""
+
+
+ENGINE: Final = _Seal()
+
+
+@dataclass(frozen=True)
+class TallyState:
+    """What of the trustees' work is valid. `intents` are those for a tree and sums that count, in log order; `agreed`
+    the trustees whose intents gathered for one tree; `partials` the proven decryptions of these, by trustee, in option
+    order."""
+
+    intents: tuple[TallyIntent, ...] = ()
+    agreed: frozenset[int] = frozenset()
+    partials: Mapping[int, Sequence[Point]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VerifiedLog:
+    """`sums` are the sums that count, empty before the close or without a ballot; `counted` their number of tokens."""
+
+    seal: _Seal
+    referendum: bytes
+    manifest_raw: bytes
+    manifest: Manifest
+    head: Checkpoint
+    tree: CheckedLog
+    phase: Phase
+    sums: Sequence[Ciphertext]
+    counted: int
+    tally: TallyState
+
+    def __post_init__(self) -> None:
+        if self.seal is not ENGINE:
+            raise TypeError("only a verification makes a verified log")
+
+    def entries(self) -> Iterator[tuple[int, bytes, Entry]]:
+        """(index, raw, entry) of all entries but the manifest and ballots. Raises CannotRead."""
+        for index, raw in self.tree.all():
+            if index and raw[:1] == b"{":
+                yield index, raw, parse_entry(raw)
