@@ -1,85 +1,155 @@
 """A verification's report, in words for people and as data for programs.
 
-Decides the lines; what they say is the verifier's.
+Decides the lines; what they say is the verifier's. Whatever comes from outside is escaped before it is shown.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
 import msgspec
 
+from stembus.audit.formats.manifest import Manifest
 from stembus.audit.verify import Report, Verdict
-from stembus.audit.verify.report import CHECKS, EXIT_UNANCHORED, EXIT_UNFINISHED
+from stembus.audit.verify.report import CHECKS
+from stembus.scripts.escape import shown
+
+_WIDTH = 13
+
+
+def _version() -> str:
+    try:
+        return version("stembus")
+    except PackageNotFoundError:  # a checkout that was not installed
+        return "unknown"
+
+
+def _time(seconds: int | None) -> str:
+    return "unknown" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def report_data(report: Report) -> dict[str, Any]:
     """The report as plain data, for --json and for comparing verifiers."""
     figures = {key: getattr(report.figures, key) for key in report.figures.__dataclass_fields__}
     figures["root"] = report.figures.root.hex()
+    outcome = report.outcome
     return {
-        "exit_status": report.exit_status,
+        "stembus": _version(),
+        "outcome": outcome.word,
+        "meaning": outcome.sentence,
+        "exit_status": outcome.status,
         "referendum": report.referendum.hex() if report.referendum else None,
         "anchored": report.anchored,
         "rehearsal": report.rehearsal,
         "simulated_clock": report.simulated_clock,
         "finished": report.finished,
+        "cancelled": report.cancelled,
         "established": report.established,
+        "checks_done": sorted(report.done, key=lambda check: int(check[1:])),
         "faults": [
             {"check": f.check, "verdict": f.verdict.value, "where": f.where, "message": f.message}
             for f in report.faults
         ],
+        "faults_of_each_kind": [
+            {"check": check, "verdict": verdict.value, "number": number}
+            for (check, verdict), number in report.kinds.items()
+        ],
         "figures": figures,
+        "manifest": msgspec.to_builtins(report.manifest) if report.manifest else None,
         "result": msgspec.to_builtins(report.result) if report.result else None,
     }
 
 
-def print_report(report: Report, promise: str) -> None:
-    figures = report.figures
-    if report.referendum:
-        click.echo(f"referendum   {report.referendum.hex()}")
-    if report.rehearsal:
-        click.echo("             a rehearsal" + (", on a simulated clock" if report.simulated_clock else ""))
-    for fault in report.faults:
-        click.echo(f"{fault.check:4} {fault.verdict.value}: {fault.where}: {fault.message}")
-        click.echo(f"     must hold: {CHECKS[fault.check]}")
-    if figures.entries:
-        click.echo(f"log          {figures.entries} entries, root {figures.root.hex()}")
-        click.echo(f"ceremony     {figures.attempts} attempts")
-        line = f"{figures.ballots} in {figures.batches} batches, {figures.excluded} excluded"
-        click.echo(f"ballots      {line}, {figures.counted} tokens counted")
-    if figures.issued:
-        slack = ", ".join(str(issued - figures.counted) for issued in figures.issued)
-        survives = {True: "the outcome survives it either way", False: "the outcome would NOT survive it"}
-        note = survives.get(figures.survives_slack) if figures.survives_slack is not None else "no outcome to shift"
-        click.echo(f"slack        {slack} tokens issued and not used; {note}")
-    if report.result:
-        print_result(report)
-    if promise:
-        click.echo(f"promise      {promise}")
-    click.echo(_verdict(report))
-
-
 def print_result(report: Report) -> None:
-    result = report.result
-    assert result is not None
-    share = 100 * result.participants / max(1, report.figures.official_count)
+    for label, text in _result(report):
+        click.echo(f"{label:{_WIDTH}}{shown(text)}".rstrip())
+
+
+def print_report(report: Report, evidence: str) -> None:
+    for label, text in [*_subject(report), *_faults(report), *_log(report), *_result(report)]:
+        click.echo(f"{label:{_WIDTH}}{shown(text)}".rstrip())
+    if evidence:
+        click.echo(f"{'evidence':{_WIDTH}}{shown(evidence)}")
+    click.echo(f"{report.outcome.word}: {report.outcome.sentence}")
+
+
+def _subject(report: Report) -> Iterator[tuple[str, str]]:
+    if report.referendum:
+        yield "referendum", report.referendum.hex()
+    manifest = report.manifest
+    if manifest is None:
+        return
+    language = manifest.languages[0]
+    yield "", manifest.title[language]
+    if report.rehearsal:
+        yield "", "a rehearsal" + (", on a simulated clock" if report.simulated_clock else "")
+    yield "voting", f"{_time(manifest.opens_at)} to {_time(manifest.closes_at)}"
+    yield "rules", _rules(manifest)
+    trustees, witnesses = manifest.trustees, manifest.witnesses
+    yield "parties", f"{trustees.threshold} of {len(trustees.members)} trustees can decrypt: {_names(trustees.members)}"
+    yield "", f"{witnesses.quorum} of {len(witnesses.members)} witnesses must cosign: {_names(witnesses.members)}"
+    yield "", f"registrars: {_names(manifest.registrars)}; officers: {_names(manifest.officers)}"
+
+
+def _names(members: Any) -> str:
+    return ", ".join(member.name for member in members)
+
+
+def _rules(manifest: Manifest) -> str:
+    rules, floor = manifest.rules, manifest.privacy_floor
+    parts = [
+        f"at least {rules.minimum_participants} participants",
+        f"a margin of at least {rules.minimum_margin_permille / 10:g} % of yes and no",
+        f"nothing below {floor.online} ballots online is decrypted",
+    ]
+    return ", ".join(parts)
+
+
+def _faults(report: Report) -> Iterator[tuple[str, str]]:
+    told: set[tuple[str, Verdict]] = set()
+    for fault in report.faults:
+        kind = (fault.check, fault.verdict)
+        yield fault.check, f"{fault.verdict.value}: {fault.where}: {fault.message}"
+        if kind not in told and fault.verdict is not Verdict.UNCHECKED:
+            yield "", f"must hold: {CHECKS[fault.check]}"
+        told.add(kind)
+    for (check, verdict), number in report.kinds.items():
+        more = number - sum((fault.check, fault.verdict) == (check, verdict) for fault in report.faults)
+        if more:
+            yield check, f"{verdict.value}: {more} more of this kind"
+
+
+def _log(report: Report) -> Iterator[tuple[str, str]]:
+    figures = report.figures
+    if not figures.entries:
+        return
+    yield "log", f"{figures.entries} entries, root {figures.root.hex()}"
+    yield "", f"as a quorum of witnesses saw it at {_time(figures.time)}; phase: {figures.phase}"
+    yield "ceremony", f"attempts: {figures.attempts}"
+    yield "ballots", f"{figures.ballots} in {figures.batches} batches, {figures.excluded} excluded"
+    if figures.issued:
+        issued = ", ".join(str(number) for number in figures.issued)
+        yield "tokens", f"{issued} issued, {figures.counted} used"
+
+
+def _result(report: Report) -> Iterator[tuple[str, str]]:
+    result, manifest = report.result, report.manifest
+    if result is None or manifest is None:
+        return
     official = report.figures.official_count
-    click.echo(f"turnout      {result.participants} of {official} ({share:.1f} %), {result.paper_ballots} on paper")
+    share = 100 * result.participants / max(1, official)
+    yield "turnout", f"{result.participants} of {official} ({share:.1f} %), {result.paper_ballots} of them on paper"
     if result.status != "counted":
-        click.echo(f"result       {result.status}: nothing was decrypted")
-    for number, question in enumerate(result.questions, 1):
-        click.echo(f"question {number}   {question.outcome}: {' / '.join(str(count) for count in question.total)}")
-
-
-def _verdict(report: Report) -> str:
-    if not report.established:
-        return "BREACH: the result is not established"
-    if any(fault.verdict is Verdict.STANDS for fault in report.faults):
-        return "FAULTS: rules were broken; the result stands"
-    if report.exit_status == EXIT_UNANCHORED:
-        return "sound, but nobody said which referendum it should be: compare the id with a letter (--referendum)"
-    if report.exit_status == EXIT_UNFINISHED:
-        return f"sound so far; not finished (phase: {report.figures.phase})"
-    return "HOLDS: everything was checked, and the result is established"
+        yield "result", f"{result.status}: nothing was decrypted"
+    language = manifest.languages[0]
+    for number, (counted, asked) in enumerate(zip(result.questions, manifest.questions, strict=False), 1):
+        yield f"question {number}", asked.text[language]
+        for option, total in zip(asked.options, counted.total, strict=False):
+            yield "", f"{total:>9}  {option.text[language]}"
+        if asked.max_choices == 1:
+            yield "", f"{result.participants - sum(counted.total):>9}  blank"
+        yield "", f"outcome: {counted.outcome}"

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from stembus.audit.errors import AuditError, ManifestInvalid, OrderInvalid, PlaceError
+from stembus.audit.errors import AuditError, CannotRead, ManifestInvalid, OrderInvalid, PlaceError
+from stembus.audit.verify.outcome import Outcome
+from stembus.audit.verify.verified_log import LogNotVerified
 from stembus.ballot.errors import BallotError, BallotRejected, CastOutOfTurn, LogBehindWitness, SecretFileError
 from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.settings import load_settings
 from stembus.crypto.errors import CryptoError
-from stembus.tally.errors import KeyFileInvalid, LogNotTrusted, MustNotCount, StepDone, StepOutOfTurn, TallyError
+from stembus.scripts.escape import shown
+from stembus.tally.errors import KeyFileInvalid, MustNotCount, StepDone, StepOutOfTurn, TallyError
 
 if TYPE_CHECKING:
     from stembus.ballot.office.services import ServedOffice
@@ -35,7 +38,8 @@ HINTS: list[tuple[type[Exception], str]] = [
     (BallotRejected, "the refused ballot is kept beside the voting pass as evidence; the same command makes a new one"),
     (CastOutOfTurn, "the refused ballot is kept beside the voting pass as evidence; the same command makes a new one"),
     (PlaceError, "give a folder, a zip file or an address that holds a published bundle"),
-    (LogNotTrusted, "run: stembus verify PLACE --referendum ID"),
+    (CannotRead, "this says nothing about the log: try again, or give another folder, zip file or address"),
+    (LogNotVerified, "run: stembus verify PLACE --referendum ID"),
     (MustNotCount, "an official can now run: stembus tally DIR (the result will say: not counted)"),
     (StepOutOfTurn, "stembus status DIR shows what the log waits for"),
 ]
@@ -96,7 +100,7 @@ def next_step(text: str) -> None:
 
 
 def fail(message: str, hint: str | None = None, status: int = 1) -> NoReturn:
-    say(f"stembus: error: {message}")
+    say(f"stembus: error: {shown(message)}")
     if hint:
         say(f"stembus: hint: {hint}")
     sys.exit(status)
@@ -110,7 +114,8 @@ def calm() -> Iterator[None]:
     except StepDone as done:
         say(f"already done: {done}")
     except (CryptoError, AuditError, BallotError, TallyError) as error:
-        fail(str(error), next((hint for kind, hint in HINTS if isinstance(error, kind)), None))
+        hint = next((hint for kind, hint in HINTS if isinstance(error, kind)), None)
+        fail(str(error), hint, Outcome.UNCHECKED.status if isinstance(error, CannotRead) else 1)
     except OSError as error:
         fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "check the path and its permissions")
     except KeyboardInterrupt:

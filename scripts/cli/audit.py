@@ -4,42 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import click
 
-from stembus.audit.errors import PlaceError
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
+from stembus.audit.formats.entries import parse_entry
 from stembus.audit.formats.entry_bodies import ElectionKey
-from stembus.audit.log.source import open_place
-from stembus.audit.log_view import LogView, read_log
-from stembus.audit.verify import verify
-from stembus.audit.verify.report import EXIT_USAGE
+from stembus.audit.formats.manifest import referendum_id as identify
+from stembus.audit.formats.manifest_rules import parse_manifest
+from stembus.audit.log.places import open_place
+from stembus.audit.verify.checked_log import CheckedLog
+from stembus.audit.verify.tree import check_tree
 from stembus.audit.verify.voter_evidence import check_voter_evidence
+from stembus.scripts.published import referendum_id, verified
 from stembus.scripts.report_text import print_report, report_data
-from stembus.scripts.shell import fail, progress, say
+from stembus.scripts.shell import say
 
 EVIDENCE = click.Path(path_type=Path, dir_okay=False, exists=True)
-
-
-def _identity(text: str | None) -> bytes | None:
-    if text is None:
-        return None
-    try:
-        identity = bytes.fromhex(text.strip())
-    except ValueError:
-        identity = b""
-    if len(identity) != 32:
-        fail(
-            "a referendum id is 64 hexadecimal digits", "it stands on every letter and in DIR/referendum.id", EXIT_USAGE
-        )
-    return identity
 
 
 @click.command("verify")
@@ -47,46 +31,36 @@ def _identity(text: str | None) -> bytes | None:
 @click.option("--referendum", metavar="ID", help="The id on the letter; without it any invented bundle would pass.")
 @click.option("--promise", type=EVIDENCE, help="A promise that the ballot box gave to a voter.")
 @click.option("--receipt", type=EVIDENCE, help="A voter's receipt (tlog-proof).")
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the copy of an address here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
 def verify_command(
-    place: str, referendum: str | None, promise: Path | None, receipt: Path | None, as_json: bool, workers: int
+    place: str,
+    referendum: str | None,
+    promise: Path | None,
+    receipt: Path | None,
+    keep: Path | None,
+    as_json: bool,
+    workers: int,
 ) -> None:
     """Check everything about a referendum from its published files alone.
 
     \b
-    PLACE is a folder, a zip file or an address.
-    Exit status: 0 holds, 1 a fault was found, 2 usage, 3 no id given, 4 sound but not finished.
+    PLACE is a folder, a zip file or an address. An address is copied first, and with --keep
+    the copy stays: the next one must continue it, and a copy that was cut off goes on.
+    Exit status: 0 holds, 1 breach, 2 usage or a file that is no evidence, 3 no id given,
+    4 sound but not finished, 5 faults on which no result depends, 6 cancelled,
+    7 not counted, 8 could not be checked.
     Example:  stembus verify public --referendum $(cat referendum.id)
     """
-    identity = _identity(referendum)
-    with ExitStack() as stack:
-        try:
-            source = open_place(place)
-        except PlaceError as error:
-            fail(str(error), "give a folder, a zip file or an address that holds a published bundle", EXIT_USAGE)
-        # Fresh processes: a fork would copy open databases and locks.
-        executor = (
-            stack.enter_context(
-                ProcessPoolExecutor(
-                    workers,
-                    mp_context=get_context("spawn"),
-                    # The parent says that it was stopped; its workers say nothing.
-                    initializer=signal.signal,
-                    initargs=(signal.SIGINT, signal.SIG_IGN),
-                )
-            )
-            if workers > 1
-            else None
-        )
-        bar = stack.enter_context(progress("verifying"))
-        report = verify(source, identity, executor, bar)
+    identity = None if referendum is None else referendum_id(referendum)
     found = ""
-    if promise is not None or receipt is not None:
-        evidence = [path.read_bytes() if path else None for path in (promise, receipt)]
-        found = check_voter_evidence(source, report, *evidence)
+    with verified(place, identity, workers, keep) as report:
+        if promise is not None or receipt is not None:
+            evidence = [path.read_bytes() if path else None for path in (promise, receipt)]
+            found = check_voter_evidence(report, *evidence)
     if as_json:
-        click.echo(json.dumps(report_data(report), indent=1, sort_keys=True))
+        click.echo(json.dumps({**report_data(report), "evidence": found}, indent=1, sort_keys=True))
     else:
         print_report(report, found)
     sys.exit(report.exit_status)
@@ -95,25 +69,33 @@ def verify_command(
 @click.command()
 @click.argument("place")
 @click.argument("index", type=click.IntRange(0))
-def show(place: str, index: int) -> None:
+@click.option("--referendum", metavar="ID", help="The id on the letter.")
+def show(place: str, index: int, referendum: str | None) -> None:
     """Show entry INDEX of a published log in readable form.
 
     \b
+    The log's tree is checked first, so what is shown is what the log signed. Whether it may stand there
+    is for stembus verify to say.
     Example:  stembus show public 0
     """
-    log = read_log(open_place(place))
-    raw = log.reader.entry(index)
-    if raw[:1] == b"{":
-        click.echo(json.dumps(json.loads(raw), indent=1, ensure_ascii=False))
-        return
-    say("an encrypted ballot; nobody can see what it says")
-    click.echo(json.dumps(_ballot(log, raw), indent=1))
+    with open_place(place) as source:
+        tree = check_tree(source, None if referendum is None else referendum_id(referendum))
+        raw = tree.entry(index)
+        if raw[:1] == b"{":
+            click.echo(json.dumps(json.loads(raw), indent=1))
+            return
+        say("an encrypted ballot; nobody can see what it says")
+        click.echo(json.dumps(_ballot(tree, raw), indent=1))
 
 
-def _ballot(log: LogView, raw: bytes) -> dict[str, Any]:
-    for _, entry_raw, entry in log.entries():
-        if isinstance(entry.body, ElectionKey):
-            context = BallotContext.of(log.manifest, log.referendum, entry_raw, entry.body)
+def _ballot(tree: CheckedLog, raw: bytes) -> dict[str, Any]:
+    manifest_raw = tree.entry(0)
+    for _, entry_raw in tree.all():
+        if entry_raw[:1] != b"{":
+            break
+        body = parse_entry(entry_raw).body
+        if isinstance(body, ElectionKey):
+            context = BallotContext.of(parse_manifest(manifest_raw), identify(manifest_raw), entry_raw, body)
             ballot = parse_ballot(context, raw)
             return {
                 "ballot_id": ballot.ballot_id.hex(),

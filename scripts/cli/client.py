@@ -21,14 +21,16 @@ from types import ModuleType
 import click
 
 from stembus import webvote
-from stembus.audit.formats.entries import check_signatures, encode_entry, sign_entry
+from stembus.audit.errors import CannotRead
+from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import Client, ClientFile
 from stembus.audit.formats.manifest import Manifest
-from stembus.audit.log.source import open_place
-from stembus.audit.log_view import LogView, read_log
+from stembus.audit.verify.outcome import EXIT_USAGE
 from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.settings import load_settings
 from stembus.scripts.cli.log_steps import settle
+from stembus.scripts.escape import shown
+from stembus.scripts.published import referendum_id, verified_log
 from stembus.scripts.shell import DIRECTORY, SERVER_PARTS, fail, next_step, open_office, say
 from stembus.webvote.csp import voting_policy
 from stembus.webvote.static_files import STATIC, demand_client, static_hashes
@@ -37,6 +39,7 @@ INSTALLED = STATIC
 BUILD = Path("webvote", "client", "build.py")
 FILE_BYTES = 4 * 1024 * 1024
 Hashes = dict[str, str]
+REFERENDUM = click.option("--referendum", metavar="ID", help="The id on the letter, by which the log is verified.")
 
 
 @click.group()
@@ -52,17 +55,20 @@ def client() -> None:
     default=Path(webvote.__file__).parents[1],
     help="The source tree, if not the one that is installed.",
 )
+@REFERENDUM
 @click.option("--fresh", is_flag=True, help="Fetch the libraries again, and have their hashes checked again.")
-def compare(place: str | None, source: Path, fresh: bool) -> None:
+def compare(place: str | None, source: Path, referendum: str | None, fresh: bool) -> None:
     """Rebuild the client from its sources, and compare it with the installed files and with a published log.
 
     \b
-    PLACE is a folder, a zip file or an address; without it the log is left out. Pages hold the texts of one referendum
-    and come from no source file: stembus client served compares them.
-    Exit status: 0 all the same, 1 a file differs.
-    Example:  stembus client compare public
+    PLACE is a published log, which is verified first: a folder, a zip file or an address; without it the log is left
+    out. Pages hold the texts of one referendum and come from no source file: stembus client served compares them.
+    Exit status: 0 all the same, 1 a file differs, or the log does not verify, 8 could not be checked.
+    Example:  stembus client compare public --referendum $(cat referendum.id)
     """
-    logged = {k: v for k, v in _logged_at(place)[1].items() if k.startswith("static/")} if place is not None else None
+    logged = None
+    if place is not None:
+        logged = {k: v for k, v in _logged_at(place, referendum)[1].items() if k.startswith("static/")}
     built, installed = _rebuild(source, fresh), static_hashes(INSTALLED)
     against = {"installed": installed} | ({"log": logged} if logged is not None else {})
     differs = False
@@ -72,8 +78,6 @@ def compare(place: str | None, source: Path, fresh: bool) -> None:
         click.echo(f"{built.get(path, '(not in the sources)'):64}  {path}  {'DIFFERS' if wrong else 'same'}")
         for name in wrong:
             click.echo(f"{against[name].get(path, '(no such file)'):64}  {path}  {name}")
-    if place is not None:
-        say(f"whether this log is sound: stembus verify {place} --referendum ID")
     if differs or not built:
         fail("this is not the client of these sources", "compare release and log: stembus show PLACE N")
 
@@ -96,7 +100,7 @@ def log_command(directory: Path, release: str, help_line: str | None) -> None:
         say(f"already done: the log names these files, as release {body.release}")
         return
     say(f"the log names {len(body.files)} files of release {release}")
-    next_step(f"anyone can run: stembus client compare {office.public}; and: stembus client served {office.public}")
+    next_step(f"anyone can run: stembus client served {office.public} --referendum {office.referendum.hex()}")
 
 
 def log_client(office: Office, release: str, help_line: str) -> tuple[Client, bool]:
@@ -119,25 +123,34 @@ def log_client(office: Office, release: str, help_line: str) -> tuple[Client, bo
 
 @client.command()
 @click.argument("place")
-def served(place: str) -> None:
-    """Fetch what the log names from the address that voters use, and compare it.
+@REFERENDUM
+def served(place: str, referendum: str | None) -> None:
+    """Fetch what a verified log names from the address that voters use, and compare it.
 
     \b
-    PLACE is the published log: a folder, a zip file or an address. Run it from several places, now and then: a server
-    can show one visitor something else than another. Exit status: 0 all the same, 1 a file differs.
-    Example:  stembus client served https://vote.example.org/log
+    PLACE is the published log: a folder, a zip file or an address, best not the site's own. It is verified first.
+    Run it from several places, now and then: a server can show one visitor something else than another.
+    Exit status: 0 all the same, 1 a file differs, or the log does not verify, 8 could not be checked.
+    Example:  stembus client served kortrijk.zip --referendum $(cat referendum.id)
     """
-    manifest, logged = _logged_at(place)
-    differs = False
+    manifest, logged = _logged_at(place, referendum)
+    differs = unread = False
     for path, expected in logged.items():
         policy = None if path.startswith("static/") or path.endswith("/save") else voting_policy(manifest)
-        found = _fetch(f"{manifest.client.url.rstrip('/')}/{path}", policy)
+        try:
+            found = _fetch(f"{manifest.client.url.rstrip('/')}/{path}", policy)
+        except CannotRead as error:
+            unread = True
+            click.echo(f"{expected}  {path}  could not be fetched: {error}")
+            continue
         differs = differs or found != expected
         click.echo(f"{expected}  {path}  {'same' if found == expected else 'DIFFERS'}")
         if found != expected:
             click.echo(f"{found:64}  {path}  served")
     if differs:
         fail("voters are served something else than the log names", "keep what you fetched, and tell the officers")
+    if unread:
+        raise CannotRead("not every file could be fetched from the address that voters use")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -147,7 +160,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def _fetch(url: str, policy: str | None) -> str:
     """SHA-256 of what is served, or what is wrong with it. A page must come with the policy that keeps it to its own
-    scripts, and with no header that leads elsewhere."""
+    scripts, and with no header that leads elsewhere. Raises CannotRead when nothing is served."""
     try:
         with urllib.request.build_opener(_NoRedirect).open(url, timeout=30) as response:
             data = response.read(FILE_BYTES)
@@ -158,22 +171,24 @@ def _fetch(url: str, policy: str | None) -> str:
             return hashlib.sha256(data).hexdigest()
     except urllib.error.HTTPError as error:
         error.close()
+        if error.code >= 500 or error.code in (408, 425, 429):
+            raise CannotRead(f"{error.code} {error.reason}") from None
         return f"(not served: {error})"
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return f"(not served: {error})"
+        raise CannotRead(f"{getattr(error, 'reason', None) or error or type(error).__name__}") from None
 
 
-def _logged_at(place: str) -> tuple[Manifest, Hashes]:
-    """The manifest, and the files of the last `client` entry."""
-    log: LogView = read_log(open_place(place))
-    entries = [entry for _, _, entry in log.entries() if isinstance(entry.body, Client)]
-    if not entries:
+def _logged_at(place: str, referendum: str | None) -> tuple[Manifest, Hashes]:
+    """The manifest, and the files of the last `client` entry, of a log that verifies. Raises LogNotVerified or
+    CannotRead."""
+    if referendum is None:
+        fail("say which referendum it should be: --referendum and the id on the letter", status=EXIT_USAGE)
+    with verified_log(place, referendum_id(referendum)) as log:
+        bodies = [entry.body for _, _, entry in log.entries() if isinstance(entry.body, Client)]
+    if not bodies:
         raise NotReady("this log names no client; the office that releases it runs: stembus client log DIR")
-    last = entries[-1]
-    check_signatures(log.manifest, log.referendum, last)
-    assert isinstance(last.body, Client)
-    say(f"the log names release {last.body.release}")
-    return log.manifest, {file.path: file.sha256 for file in last.body.files}
+    say(shown(f"the log names release {bodies[-1].release}"))
+    return log.manifest, {file.path: file.sha256 for file in bodies[-1].files}
 
 
 def _rebuild(source: Path, fresh: bool) -> Hashes:

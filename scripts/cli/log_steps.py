@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from stembus.audit.log.source import FolderPlace
-from stembus.audit.log_view import read_log
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.office.office import Office
+from stembus.scripts.published import verified_log
 from stembus.scripts.shell import say
 from stembus.tally.trustee import make_election_key
 
@@ -22,5 +21,7 @@ def elect(office: Office) -> None:
     """The last confirmation makes the election key."""
     log = office.log()
     if len(log.order.confirmed) == log.order.trustees:
-        log.append([make_election_key(read_log(FolderPlace(office.public)))])
+        with verified_log(str(office.public), office.referendum) as published:
+            entry = make_election_key(published)
+        log.append([entry])
         say("logged: the election key; all trustees have confirmed it")

@@ -10,14 +10,14 @@ import click
 
 from stembus.audit.formats.entry_bodies import Cancel, Client, Incident, Open, PaperResult
 from stembus.audit.formats.manifest import Manifest
-from stembus.audit.log.source import FolderPlace
-from stembus.audit.verify import verify
-from stembus.audit.verify.report import EXIT_FAULT
+from stembus.audit.verify import Verdict
 from stembus.audit.verify.roll import paper_problem
 from stembus.ballot.errors import TooEarly
 from stembus.ballot.office.office import NotReady, Office
 from stembus.scripts.cli.log_steps import elect, settle
-from stembus.scripts.shell import DIRECTORY, next_step, open_office, progress, say, serve_office
+from stembus.scripts.escape import shown
+from stembus.scripts.published import verified, verified_log
+from stembus.scripts.shell import DIRECTORY, next_step, open_office, say, serve_office
 from stembus.tally.combine import make_result_body
 
 TEXT = click.option("--text", multiple=True, required=True, metavar="LANG=TEXT", help="Once for each language.")
@@ -211,7 +211,8 @@ def tally(directory: Path) -> None:
     office = open_office(directory)
     _ = office.manifest
     say("checking the published log ...")
-    body = make_result_body(FolderPlace(office.public), office.referendum)
+    with verified_log(str(office.public), office.referendum) as published:
+        body = make_result_body(published)
     office.log().append([office.officers_sign(body)])
     say("the result stands in the log")
     next_step(f"stembus publish {directory}")
@@ -230,17 +231,14 @@ def publish(directory: Path, target: Path | None) -> None:
     log = office.log()
     log.tidy()
     log.cosign()
-    with progress("verifying") as bar:
-        report = verify(FolderPlace(office.public), office.referendum, progress=bar)
-    if report.faults:
+    with verified(str(office.public), office.referendum, number=1) as report:
         for fault in report.faults:
-            say(f"{fault.check} {fault.where}: {fault.message}")
-    if not report.established:
-        raise NotReady("the bundle does not verify and was not copied")
+            say(shown(f"{fault.check} {fault.where}: {fault.message}"))
+        report.demand_log()
     if target is not None:
         _copy_bundle(office, target)
         say(f"copied to {target}")
-    word = "with faults; the result stands" if report.exit_status == EXIT_FAULT else "sound"
+    word = "with faults, on which no result depends" if report.has(Verdict.STANDS) else "sound"
     click.echo(f"{office.public}: {log.size} log entries, {word}")
     next_step(f"anyone can run: stembus verify {target or office.public} --referendum {office.referendum.hex()}")
 

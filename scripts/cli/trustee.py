@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from stembus.audit.durable import write_durably
-from stembus.audit.log.source import open_place
 from stembus.ballot.office.office import Office
 from stembus.scripts.cli.log_steps import elect
 from stembus.scripts.cli.setup import make_key
+from stembus.scripts.published import referendum_id, verified_log
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 from stembus.tally.key_file import parse_trustee_key
 from stembus.tally.trustee import Trustee
@@ -45,14 +46,15 @@ def identity(directory: Path, number: int) -> None:
     next_step(f"give DIR/keys/trustee-{number}.json to the officials")
 
 
-def _open(directory: Path, number: int, place: str | None, referendum: str | None) -> tuple[Office, Trustee]:
+@contextmanager
+def _open(directory: Path, number: int, place: str | None, referendum: str | None) -> Iterator[tuple[Office, Trustee]]:
     office = open_office(directory)
     party = f"trustee-{number}"
-    identity = bytes.fromhex(referendum) if referendum else office.referendum
-    published = open_place(place or str(office.public))
+    identity = referendum_id(referendum) if referendum else office.referendum
     secrets = parse_trustee_key(office.secret(party))
     say("checking the published log ...")
-    return office, Trustee(secrets, lambda key: office.save_secret(party, key.to_bytes()), published, identity)
+    with verified_log(place or str(office.public), identity) as log:
+        yield office, Trustee(secrets, lambda key: office.save_secret(party, key.to_bytes()), log)
 
 
 def _deliver(office: Office, entries: list[bytes], out: Path | None, label: str) -> bool:
@@ -79,8 +81,8 @@ def _step(name: str, help_text: str, following: str, act: Callable[[Trustee], by
     @REFERENDUM
     @OUT
     def command(directory: Path, number: int, place: str | None, referendum: str | None, out: Path | None) -> None:
-        office, person = _open(directory, number, place, referendum)
-        made = act(person)
+        with _open(directory, number, place, referendum) as (office, person):
+            made = act(person)
         logged = _deliver(office, made if isinstance(made, list) else [made], out, f"trustee-{number}-{name}")
         if logged and name == "confirm":
             elect(office)
@@ -113,6 +115,6 @@ def rehearse(directory: Path, number: int, place: str | None, referendum: str | 
     \b
     Example:  stembus trustee rehearse kortrijk --number 1
     """
-    _, person = _open(directory, number, place, referendum)
-    person.rehearse()
+    with _open(directory, number, place, referendum) as (_, person):
+        person.rehearse()
     click.echo(f"trustee {number}: the share fits the election key")

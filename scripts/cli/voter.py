@@ -12,7 +12,8 @@ from pathlib import Path
 
 import click
 
-from stembus.audit.log.source import FolderPlace, open_place
+from stembus.audit.log.places import ADDRESSES, open_place
+from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify.setup import Setup, load_setup
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.second_factor_form import normalise_factor
@@ -20,6 +21,7 @@ from stembus.ballot.errors import RequestInvalid
 from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, PreparedBallot, check_choice, rebuild_id
 from stembus.ballot.voter.remote import RemoteBox, RemoteRegistrar
 from stembus.ballot.voter.session import BoxService, RegistrarService, VotingSession
+from stembus.scripts.published import referendum_id
 from stembus.scripts.shell import next_step, say, serve_office
 
 
@@ -36,7 +38,7 @@ class Referendum:
 
 def _reach(place: str, referendum: str | None) -> Referendum:
     """A folder holds its own services; an address says in its manifest where they are."""
-    if not place.startswith(("https://", "http://")):
+    if not place.startswith(ADDRESSES):
         office = serve_office(Path(place))
         setup = load_setup(FolderPlace(office.public), office.referendum)
         registrars: list[RegistrarService] = [office.registrar(k) for k in range(1, len(setup.manifest.registrars) + 1)]
@@ -44,19 +46,10 @@ def _reach(place: str, referendum: str | None) -> Referendum:
     if referendum is None:
         raise RequestInvalid("say which referendum it should be: --referendum and the id on the letter")
     published = place.rstrip("/") + "/log"
-    setup = load_setup(open_place(published), _identity(referendum))
+    with open_place(published) as source:
+        setup = load_setup(source, referendum_id(referendum))
     remote: list[RegistrarService] = [RemoteRegistrar(registrar.url) for registrar in setup.manifest.registrars]
     return Referendum(setup, remote, RemoteBox(setup.manifest.box.url), published, Path("stembus-voters"))
-
-
-def _identity(text: str) -> bytes:
-    try:
-        identity = bytes.fromhex(text)
-    except ValueError:
-        identity = b""
-    if len(identity) != 32:
-        raise RequestInvalid("a referendum id is 64 hexadecimal digits; it stands on the letter")
-    return identity
 
 
 @click.command()
@@ -185,7 +178,8 @@ def rebuild(place: str, referendum: str, commitment: str, seed: str, choice: tup
         raise ChoiceInvalid("id, commitment and seed are hexadecimal, as the device shows them") from None
     if {len(identity), len(committed), len(secret)} != {32}:
         raise ChoiceInvalid("id, commitment and seed are 64 hexadecimal digits each")
-    setup = load_setup(open_place(place), identity)
+    with open_place(place) as source:
+        setup = load_setup(source, identity)
     chosen = _choice(setup, choice, None)
     click.echo(f"ballot {rebuild_id(setup.context, committed, chosen, secret).hex()}")
     counts = setup.manifest.languages[0]

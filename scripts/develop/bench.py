@@ -30,7 +30,6 @@ from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import Batch, Close
 from stembus.audit.formats.lists import issuance_path
 from stembus.audit.log.source import FolderPlace
-from stembus.audit.log_view import read_log
 from stembus.audit.verify import verify
 from stembus.audit.verify.ballots import check_ballot, check_chunk
 from stembus.ballot.issuance.token import VotingPass
@@ -74,12 +73,11 @@ class Material:
         run_demo(ballots, max(ballots, 100), root, None)
         self.root = root
         self.place = FolderPlace(root / "public")
-        log = read_log(self.place)
+        log = verify(self.place, Rehearsal(root).office.referendum).demand_log()
         self.manifest_raw = log.manifest_raw
         self.key_raw = next(raw for _, raw, entry in log.entries() if entry.type == "election-key")
         self.context: BallotContext = Rehearsal(root).office.context()
-        entries = (log.reader.entry(index) for index in range(log.head.size))
-        self.raws = [raw for raw in entries if raw[:1] == b"\x01"]
+        self.raws = [raw for _, raw in log.tree.all() if raw[:1] == b"\x01"]
         self.referendum = log.referendum
 
 
@@ -220,10 +218,9 @@ def enlarge(material: Material, root: Path, ballots: int) -> Path:
     rehearsal = Rehearsal(root)
     office = rehearsal.office
     shutil.rmtree(office.public)
-    source = read_log(material.place)
+    source = verify(material.place, material.referendum).demand_log()
     setup = []
-    for index in range(source.head.size):
-        raw = source.reader.entry(index)
+    for _, raw in source.tree.all():
         setup.append(raw)
         if b'"type":"open"' in raw[-40:]:
             break

@@ -22,6 +22,7 @@ import click
 
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import Report, verify
+from stembus.scripts.escape import shown
 from stembus.scripts.report_text import print_result
 from stembus.scripts.shell import fail, program, progress, say, server_parts
 
@@ -87,7 +88,7 @@ def demo(voters: int, eligible: int, out: Path) -> None:
     click.echo(table)
     click.echo("")
     for fault in report.faults:
-        click.echo(f"{fault.check} {fault.where}: {fault.message}")
+        click.echo(shown(f"{fault.check} {fault.where}: {fault.message}"))
     if report.result is None:
         fail("the verification found no result")
     print_result(report)

@@ -16,7 +16,8 @@ from stembus.audit.formats.entry_bodies import Open, PaperResult
 from stembus.audit.formats.manifest import parse_time
 from stembus.audit.formats.receipt import Promise
 from stembus.audit.log.source import FolderPlace
-from stembus.audit.log_view import read_log
+from stembus.audit.verify import verify
+from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.eligibility.credential_authority import (
     CODED_COLUMNS,
     Made,
@@ -105,10 +106,12 @@ class Rehearsal:
         return Trustee(
             parse_trustee_key(self.office.secret(party)),
             lambda key: self.office.save_secret(party, key.to_bytes()),
-            FolderPlace(self.office.public),
-            self.office.referendum,
-            self.executor,
+            self.verified(),
         )
+
+    def verified(self) -> VerifiedLog:
+        """Raises LogNotVerified."""
+        return verify(FolderPlace(self.office.public), self.office.referendum, self.executor).demand_log()
 
     def _each_trustee(self, step: Callable[[Trustee], bytes | list[bytes]]) -> None:
         for number in range(1, len(self.office.manifest.trustees.members) + 1):
@@ -124,8 +127,7 @@ class Rehearsal:
         self.elect()
 
     def elect(self) -> None:
-        log = read_log(FolderPlace(self.office.public))
-        self.office.log().append([make_election_key(log)])
+        self.office.log().append([make_election_key(self.verified())])
 
     def import_roll(self, register: Path, progress: Progress | None = None) -> RollReading:
         manifest = self.office.manifest
@@ -202,9 +204,7 @@ class Rehearsal:
             self.office.log().append([self.trustee(number).decrypt()])
 
     def result(self) -> None:
-        place = FolderPlace(self.office.public)
-        body = make_result_body(place, self.office.referendum, self.executor)
-        self.office.log().append([self.office.officers_sign(body)])
+        self.office.log().append([self.office.officers_sign(make_result_body(self.verified()))])
 
     def tally(self, trustees: Sequence[int] = (1, 2)) -> None:
         self.intents(trustees)

@@ -1,0 +1,63 @@
+"""How commands come to a verified log: open the place, verify it with a bar, and say when that cannot be had.
+
+Decides words and progress only. An address is read through a local copy, which `keep` makes stay.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+
+from stembus.audit.log.places import ADDRESSES, open_place
+from stembus.audit.verify import Report, verify
+from stembus.audit.verify.outcome import EXIT_USAGE
+from stembus.audit.verify.verified_log import VerifiedLog
+from stembus.scripts.shell import fail, progress
+
+
+def referendum_id(text: str) -> bytes:
+    """The id as people type it. Ends the command when it is none."""
+    try:
+        identity = bytes.fromhex(text.strip())
+    except ValueError:
+        identity = b""
+    if len(identity) != 32:
+        hint = "it stands on every letter and in DIR/referendum.id"
+        fail("a referendum id is 64 hexadecimal digits", hint, EXIT_USAGE)
+    return identity
+
+
+@contextmanager
+def workers(number: int) -> Iterator[Executor | None]:
+    if number == 1:
+        yield None
+        return
+    # Fresh processes: a fork would copy open databases and locks. The parent says that it was stopped.
+    arguments = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(number, get_context("spawn"), signal.signal, arguments) as executor:
+        yield executor
+
+
+@contextmanager
+def verified(
+    place: str, referendum: bytes | None, number: int | None = None, keep: Path | None = None
+) -> Iterator[Report]:
+    """The report of a whole verification; its log can be read as long as the block lasts. Raises CannotRead."""
+    if keep is not None and not place.startswith(ADDRESSES):
+        fail("--keep is for an address; a folder or zip file is here already", status=EXIT_USAGE)
+    with open_place(place, keep) as source:
+        with workers(number or os.cpu_count() or 1) as executor, progress("verifying") as bar:
+            report = verify(source, referendum, executor, bar)
+        yield report
+
+
+@contextmanager
+def verified_log(place: str, referendum: bytes, keep: Path | None = None) -> Iterator[VerifiedLog]:
+    """Raises LogNotVerified or CannotRead."""
+    with verified(place, referendum, keep=keep) as report:
+        yield report.demand_log()
