@@ -13,11 +13,11 @@ import pytest
 
 from stembus.audit.formats.receipt import check_receipt, parse_receipt
 from stembus.audit.log.source import FolderPlace
-from stembus.audit.log_view import read_log
 from stembus.audit.verify.setup import SetupInvalid, load_setup
 from stembus.webvote.site.log_summary import SummaryReader
 from tests.client.conftest import Client, Published, Refused
 from tests.conftest import Finished
+from tests.log_view import read_log
 from tests.tampered.forge import Forge, load_parts, new_forge
 
 

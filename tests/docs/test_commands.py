@@ -157,7 +157,7 @@ def test_the_officials_guide_leads_from_an_empty_folder_to_a_verified_result(ter
     everything = "".join(official.outputs)
     assert "batch 1 stands in the log" in everything
     assert "HOLDS" in official.outputs[-1]
-    assert "turnout      2 of 12 (16.7 %), 1 on paper" in official.outputs[-1]
+    assert "turnout      2 of 12 (16.7 %), 1 of them on paper" in official.outputs[-1]
 
 
 def test_the_auditors_guide_verifies_the_sample(terminal: Terminal) -> None:

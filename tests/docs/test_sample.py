@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stembus.audit.log.source import open_place
+from stembus.audit.log.zip_file import ZipPlace
 from stembus.audit.verify import verify
 from stembus.scripts.develop.sample import BUNDLE, FOLDER, IDENTITY, write_sample
 
@@ -24,7 +24,7 @@ def _members() -> dict[str, bytes]:
 
 
 def test_the_committed_sample_verifies_with_its_id() -> None:
-    report = verify(open_place(str(SAMPLE)), _identity(FOLDER))
+    report = verify(ZipPlace(SAMPLE), _identity(FOLDER))
     assert report.exit_status == 0
     assert report.faults == []
     assert report.result is not None
@@ -44,11 +44,13 @@ def test_the_sample_with_one_byte_changed_is_refused(name: str, tmp_path: Path) 
                 middle = len(data) // 2
                 data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
             archive.writestr(member, data)
-    assert verify(open_place(str(changed)), _identity(FOLDER)).exit_status == 1
+    status = verify(ZipPlace(changed), _identity(FOLDER)).exit_status
+    # A witness's line on a checkpoint that no rule asks for is named, and no result depends on it.
+    assert status == 1 or (status == 5 and name.startswith("checkpoints/"))
 
 
 def test_the_command_makes_another_sample_that_verifies(tmp_path: Path) -> None:
     identity = write_sample(tmp_path)
     assert identity == (tmp_path / IDENTITY).read_text(encoding="ascii").strip()
     assert _identity(tmp_path) != _identity(FOLDER)
-    assert verify(open_place(str(tmp_path / BUNDLE)), _identity(tmp_path)).exit_status == 0
+    assert verify(ZipPlace(tmp_path / BUNDLE), _identity(tmp_path)).exit_status == 0

@@ -16,8 +16,8 @@ from stembus.audit.formats.ceremony import latest_attempt
 from stembus.audit.formats.entries import encode_entry, parse_entry, sign_entry
 from stembus.audit.formats.entry_bodies import Complaint, Incident, PartialDecryption, Reveal, Share, TallyIntent
 from stembus.audit.log.source import FolderPlace
-from stembus.audit.log_view import read_log
 from stembus.audit.verify import Report, Verdict, verify
+from stembus.audit.verify.verified_log import LogNotVerified
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.errors import BallotRejected
 from stembus.ballot.issuance.token import make_request, new_pass, take_answer
@@ -41,6 +41,7 @@ from stembus.tally.errors import (
 from stembus.tally.key_file import AttemptSecrets, TrusteeKey, parse_trustee_key
 from stembus.tally.trustee import Trustee, make_election_key
 from tests.conftest import Finished, prepare
+from tests.log_view import read_log
 
 CHOOSE = """[[questions]]
 kind = "choose"
@@ -352,7 +353,7 @@ def test_honest_trustees_do_not_confirm_what_was_not_committed_to(fresh: Rehears
 def test_a_key_of_another_referendum_or_party_is_refused(fresh: Rehearsal, opened: Finished, tmp_path: Path) -> None:
     fresh.trustee(1).commit()
     other = opened.rehearsal(tmp_path / "other")
-    arguments = (lambda _: None, FolderPlace(other.office.public), other.office.referendum)
+    arguments = (lambda _: None, other.verified())
     with pytest.raises(LogNotTrusted, match="another referendum"):
         Trustee(secrets(fresh, 1), *arguments)
     with pytest.raises(LogNotTrusted, match="no trustee"):
@@ -362,10 +363,10 @@ def test_a_key_of_another_referendum_or_party_is_refused(fresh: Rehearsal, opene
 def test_a_trustee_does_nothing_on_a_log_that_does_not_verify(opened: Finished, tmp_path: Path) -> None:
     rehearsal = opened.rehearsal(tmp_path / "copy")
     (rehearsal.office.public / "credentials").unlink()
-    with pytest.raises(LogNotTrusted, match="V1"):
+    with pytest.raises(LogNotVerified, match="V1"):
         rehearsal.trustee(1)
-    with pytest.raises(LogNotTrusted):
-        make_result_body(FolderPlace(rehearsal.office.public), rehearsal.office.referendum)
+    with pytest.raises(LogNotVerified):
+        rehearsal.result()
 
 
 # The tally
@@ -406,12 +407,11 @@ def test_any_two_of_three_trustees_give_the_same_counts(closed: Rehearsal, pair:
 def test_the_result_is_the_same_for_whoever_makes_it(closed: Rehearsal) -> None:
     closed.intents((1, 2, 3))
     closed.decrypt((1, 2, 3))
-    place = FolderPlace(closed.office.public)
-    body = make_result_body(place, closed.office.referendum)
-    assert body == make_result_body(place, closed.office.referendum)
+    body = make_result_body(closed.verified())
+    assert body == make_result_body(closed.verified())
     append(closed, closed.office.officers_sign(body))
     with pytest.raises(StepDone):
-        make_result_body(place, closed.office.referendum)
+        make_result_body(closed.verified())
     assert checked(closed).exit_status == 0
 
 
@@ -567,7 +567,7 @@ def assert_not_counted(rehearsal: Rehearsal, status: str, participants: int) -> 
             rehearsal.trustee(number).decrypt()
     rehearsal.result()
     report = checked(rehearsal)
-    assert (report.exit_status, report.faults) == (0, [])
+    assert (report.exit_status, report.faults) == (7, [])
     assert report.result is not None
     assert (report.result.status, report.result.participants) == (status, participants)
     assert (report.result.questions, report.result.trustees) == ([], [])
@@ -661,7 +661,7 @@ def test_paper_ballots_below_the_floor_are_refused_by_the_verifier(tmp_path: Pat
     assert [fault.check for fault in report.faults] == ["V23"]
     assert "privacy floor of 3" in report.faults[0].message
     assert report.exit_status == 1
-    with pytest.raises(LogNotTrusted):
+    with pytest.raises(LogNotVerified):
         rehearsal.trustee(1)
 
 

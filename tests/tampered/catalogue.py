@@ -10,6 +10,8 @@ from stembus.audit.verify.report import Report, Verdict
 from tests.tampered.forge import Forge, judge
 
 BREACH, STANDS, PASSED = Verdict.BREACH, Verdict.STANDS, Verdict.PASSED_OVER
+UNCHECKED, NO_EVIDENCE = Verdict.UNCHECKED, Verdict.NO_EVIDENCE
+_STATUS = {BREACH: 1, UNCHECKED: 8, STANDS: 5, NO_EVIDENCE: 2, PASSED: 0}
 Maker = Callable[[Forge], MemoryPlace | Report | None]
 
 
@@ -36,7 +38,7 @@ class Forgery:
     def exit_status(self) -> int:
         if self.status is not None:
             return self.status
-        return 0 if self.verdict is PASSED else 1
+        return _STATUS[self.verdict]
 
 
 FORGERIES: list[Forgery] = []

@@ -25,6 +25,10 @@ from stembus.audit.log.source import MemoryPlace
 from stembus.audit.log.tiles import bundle_widths, encode_bundle, level_tiles, tile_path
 from stembus.audit.verify import Report, verify
 from stembus.audit.verify.ballots import context_of
+from stembus.audit.verify.conclusions import conclude
+from stembus.audit.verify.engine import _walk
+from stembus.audit.verify.index import Index
+from stembus.audit.verify.stream import Unreadable
 from stembus.ballot.eligibility.credential_authority import CODED_COLUMNS, SPARE_COLUMNS
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.register import read_csv
@@ -268,8 +272,7 @@ class Forge:
 
     def tally(self, entries: list[bytes]) -> list[tuple[str, Body, list[str]]]:
         """Intents, decryptions by trustees 1 and 2, and the result, of whatever the log says counts."""
-        report = verify(self.bundle_quietly(entries), self.referendum)
-        counted, sums = report.figures.counted, report.sums
+        counted, sums = _counted(self.bundle_quietly(entries), self.referendum)
         if self.tally_set:
             sums, counted = self.sum_of(self.tally_set([raw for part in self.batches for raw in part]))
         size = len(entries)
@@ -333,6 +336,18 @@ class Forge:
         return result_body(online, paper["counts"][0], total, counted, paper["ballots"])
 
 
+def _counted(place: MemoryPlace, referendum: bytes) -> tuple[int, Sequence[Ciphertext]]:
+    """What counts by the rules, also in a log that does not verify: forgers go on regardless."""
+    report = Report()
+    with Index() as index:
+        try:
+            walk = _walk(place, referendum, None, None, report, index)
+        except Unreadable:
+            return 0, ()
+        conclude(walk)
+        return report.figures.counted, walk.sums
+
+
 def result_body(online: list[int], paper: list[int], total: list[int], counted: int, paper_ballots: int) -> Body:
     groups = {count: [k for k, c in enumerate(total) if c == count] for count in total}
     participants = counted + paper_ballots
@@ -388,7 +403,7 @@ def make_voter(context: BallotContext, keys: Keys, credential: SchnorrKey) -> Vo
 def load_parts(root: Path, voters: int = 14) -> dict[str, Any]:
     """What all forgeries start from: an opened referendum of 40 letters, and voters with tokens."""
     from stembus.audit.log.source import FolderPlace
-    from stembus.audit.log_view import read_log
+    from tests.log_view import read_log
 
     view = read_log(FolderPlace(root / "public"))
     entries = [view.reader.entry(index) for index in range(view.head.size)]

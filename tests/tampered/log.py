@@ -15,11 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from stembus.audit.formats.receipt import encode_promise, make_promise, make_receipt
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosign, sign_checkpoint
 from stembus.audit.log.source import MemoryPlace
+from stembus.audit.log.tiles import parse_bundle
 from stembus.audit.verify import Report, verify
 from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.crypto.signing import SigningKey
-from tests.tampered.catalogue import STANDS, add, forgery
-from tests.tampered.forge import Body, Forge, dump, judge
+from tests.tampered.catalogue import BREACH, NO_EVIDENCE, PASSED, STANDS, UNCHECKED, add, forgery
+from tests.tampered.forge import Body, Forge, dump, judge, log_files
 
 # Class 8 and 15: files of the bundle.
 
@@ -62,19 +63,42 @@ add("one_bit_of_the_verifier_key", 8, "V4", flip(starting("log.vkey")))
 add("one_bit_of_the_credentials", 8, "V13", flip(starting("credentials"), 64), also=("V21",))
 add("one_bit_of_the_spares", 8, "V13", flip(starting("spares")))
 add("one_bit_of_the_issuance_list", 8, "V21", flip(starting("issuance"), 200))
-for name in ("checkpoint", "log.vkey", "tile/0", "tile/entries", "spares", "issuance"):
+for name in ("log.vkey", "tile/0", "spares", "issuance"):
     add(f"missing_{name.replace('/', '_').replace('.', '_')}", 15, "V1", drop(starting(name)))
+# Without the head, or its entry 0, nothing says that there is a log.
+for name in ("checkpoint", "tile/entries"):
+    add(f"missing_{name.replace('/', '_')}", 15, "V1", drop(starting(name)), UNCHECKED)
 add("missing_credentials", 15, "V1", drop(starting("credentials")), also=("V21",))
 
 
-@forgery(15, "V1")
+@forgery(15, "V1", STANDS)
 def unknown_file_beside_the_log(forge: Forge) -> None:
     forge.files_hook = lambda files: files.update({"results.csv": b"yes,100\n"})
 
 
-@forgery(15, "V1")
-def outgrown_partial_tile_left_behind(forge: Forge) -> None:
-    forge.files_hook = lambda files: files.update({"tile/0/000.p/3": files[_tile(files)][:96]})
+@forgery(8, "V5")
+def outgrown_partial_tile_of_another_log(forge: Forge) -> None:
+    forge.files_hook = lambda files: files.update({"tile/0/000.p/3": files[_tile(files)][32:128]})
+
+
+@forgery(8, "V5")
+def full_tile_that_does_not_begin_with_the_partial_one(forge: Forge) -> None:
+    forge.files_hook = lambda files: files.update({"tile/0/000": files[_tile(files)][:32].ljust(8192, b"x")})
+
+
+@forgery(8, "V5")
+def outgrown_partial_bundle_of_another_log(forge: Forge) -> None:
+    forge.files_hook = lambda files: files.update({"tile/entries/000.p/1": b"\0\1x"})
+
+
+@forgery(15, "V1", STANDS)
+def outgrown_partial_tile_cut_short(forge: Forge) -> None:
+    forge.files_hook = lambda files: files.update({"tile/0/000.p/3": files[_tile(files)][:95]})
+
+
+@forgery(15, "V1", PASSED)
+def what_file_managers_leave_behind(forge: Forge) -> None:
+    forge.files_hook = lambda files: files.update({"__MACOSX/._tile": b"", "tile/.DS_Store": b"", "Thumbs.db": b""})
 
 
 def _tile(files: dict[str, bytes]) -> str:
@@ -94,8 +118,6 @@ def after_signing(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[For
 
     def maker(forge: Forge) -> MemoryPlace:
         honest = forge.build()
-        from stembus.audit.log.tiles import parse_bundle
-
         name = next(path for path in honest.files if path.startswith("tile/entries"))
         entries = parse_bundle(honest.files[name], int(name.rsplit("/", 1)[1]))
         forged = forge.bundle(change(entries))
@@ -239,12 +261,26 @@ add(
 )
 
 
-@forgery(8, "V1")
+@forgery(8, "V1", UNCHECKED)
 def rolled_back_to_an_older_head(forge: Forge) -> None:
+    _roll_back(forge, whole=True)
+
+
+@forgery(8, "V1", UNCHECKED)
+def rolled_back_to_an_older_head_without_its_tiles(forge: Forge) -> None:
+    _roll_back(forge, whole=False)
+
+
+def _roll_back(forge: Forge, whole: bool) -> None:
+    """An older head beside the newer checkpoints: with the files of its own size, or without them."""
     older = len(forge.setup) + 7
 
     def hook(files: dict[str, bytes]) -> None:
         files["checkpoint"] = files[f"checkpoints/{older}"]
+        if whole:
+            name = next(path for path in files if path.startswith("tile/entries"))
+            entries = parse_bundle(files[name], int(name.rsplit("/", 1)[1]))
+            files.update(log_files(entries[:older]))
 
     forge.files_hook = hook
 
@@ -583,7 +619,7 @@ def kept(change: Callable[[Forge, MemoryPlace], tuple[bytes | None, bytes | None
     def maker(forge: Forge) -> Report:
         place = forge.build()
         report = judge(forge, place)
-        check_voter_evidence(place, report, *change(forge, place))
+        check_voter_evidence(report, *change(forge, place))
         return report
 
     return maker
@@ -630,5 +666,11 @@ def _shortened(data: bytes) -> bytes:
     return b"\n".join(lines)
 
 
+# A file that anybody can make is no evidence; what the box or the log signed is.
+SIGNED = (
+    "promise_for_a_ballot_that_is_not_in_the_log",
+    "promise_for_another_batch",
+    "promise_for_a_batch_that_never_came",
+)
 for name, keep in KEPT.items():
-    add(name, 10, "V30", kept(keep))
+    add(name, 10, "V30", kept(keep), BREACH if name in SIGNED else NO_EVIDENCE)

@@ -8,6 +8,7 @@ import pytest
 
 from stembus.audit.formats.cast_ballot import encode_body
 from stembus.audit.verify.ceremony import CeremonyCheck
+from stembus.audit.verify.report import Verdict
 from stembus.crypto.elgamal import add_ciphertexts, encrypt
 from stembus.crypto.group import ORDER, random_scalar
 from stembus.crypto.proofs import commit_range, respond_range
@@ -64,9 +65,9 @@ def test_a_bundle_with_several_faults_has_each_of_them_reported(parts: dict[str,
     assert report.exit_status == 1
 
 
-@pytest.mark.parametrize("step", ["take", "conclude"])
-def test_an_exception_inside_a_step_is_a_failed_check_and_never_exit_0(
-    parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, step: str
+@pytest.mark.parametrize(("step", "where"), [("take", "verifier"), ("conclude", "ceremony")])
+def test_an_exception_inside_a_step_is_named_and_nothing_is_established(
+    parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, step: str, where: str
 ) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("a bug in the verifier")
@@ -75,5 +76,6 @@ def test_an_exception_inside_a_step_is_a_failed_check_and_never_exit_0(
     forge = new_forge(parts)
     forge.with_tally = False
     report = judge(forge, forge.build())
-    assert [fault.where for fault in report.faults] == ["verifier"]
-    assert report.exit_status == 1
+    assert [(fault.where, fault.verdict) for fault in report.faults] == [(where, Verdict.UNCHECKED)]
+    assert report.exit_status == 8
+    assert report.log is None

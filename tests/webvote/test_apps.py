@@ -182,7 +182,7 @@ def test_after_the_tally_chart_and_table_show_the_counts(finished: Finished) -> 
 
 
 def test_the_bundle_is_downloaded_whole_and_verifies(finished: Finished, tmp_path: Path) -> None:
-    from stembus.audit.log.source import open_place
+    from stembus.audit.log.zip_file import ZipPlace
     from stembus.audit.verify import verify
 
     client = create_site_app(finished.public).test_client()
@@ -190,7 +190,7 @@ def test_the_bundle_is_downloaded_whole_and_verifies(finished: Finished, tmp_pat
     answer = client.get("/bundle.zip")
     file = tmp_path / "bundle.zip"
     file.write_bytes(answer.data)
-    report = verify(open_place(str(file)), finished.referendum)
+    report = verify(ZipPlace(file), finished.referendum)
     assert report.exit_status == 0, report.faults
     assert client.get("/bundle.zip").data == answer.data
 

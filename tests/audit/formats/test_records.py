@@ -25,7 +25,6 @@ from stembus.audit.formats.receipt import check_receipt, make_promise, make_rece
 from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tiles import encode_bundle, parse_bundle, parse_tile
-from stembus.audit.log_view import LogView, read_log
 from stembus.audit.verify.ballots import BallotRefused, check_ballot, context_of
 from stembus.ballot.eligibility.letter_code import ALPHABET, CHECK_SYMBOLS, SYMBOLS, format_code, new_code, parse_code
 from stembus.ballot.errors import CodeMistyped, RequestInvalid
@@ -34,6 +33,7 @@ from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.crypto.errors import EncodingInvalid
 from stembus.crypto.signing import SigningKey
 from tests.conftest import Finished
+from tests.log_view import LogView, read_log
 
 Refusals = tuple[type[Exception], ...]
 

@@ -14,13 +14,13 @@ import stembus.scripts.cli.client
 import stembus.webvote.run.client_hashes
 from stembus.audit.formats.entry_bodies import Client, Minutes, Purge
 from stembus.audit.log.source import FolderPlace
-from stembus.audit.log_view import read_log
 from stembus.audit.verify import verify
 from stembus.scripts.cli.client import BUILD, INSTALLED, client, load_build, log_client
 from stembus.scripts.cli.records import minutes, purge
 from stembus.scripts.shell import CalmGroup
 from tests.browser.conftest import start_site
 from tests.conftest import Finished
+from tests.log_view import read_log
 
 ROOT = Path(__file__).parents[3]
 VOTE = """import { sha256 } from "@noble/hashes/sha2.js";
@@ -42,6 +42,10 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         return result
 
     return call
+
+
+def by_id(referendum: Finished) -> tuple[str, str]:
+    return "--referendum", referendum.referendum.hex()
 
 
 def small_tree(root: Path) -> Path:
@@ -131,7 +135,9 @@ def test_a_comparison_without_sources_or_entry_ends_in_a_sentence(
     run: Run, tree: Path, installed: Path, opened: Finished, tmp_path: Path
 ) -> None:
     assert "hint: in a copy of the repository" in run("client", "compare", "--source", tmp_path, status=1).output
-    assert "names no client" in run("client", "compare", opened.public, "--source", tree, status=1).output
+    assert (
+        "names no client" in run("client", "compare", opened.public, *by_id(opened), "--source", tree, status=1).output
+    )
 
 
 def test_a_rebuild_without_the_build_packages_names_their_lock(
@@ -162,11 +168,12 @@ def test_a_release_is_logged_once_and_compared(
     assert [path for path in named if path.startswith("nl")] == [
         "nl/check", "nl/check/save", "nl/kiosk", "nl/track", "nl/vote",
     ]  # fmt: skip
-    run("client", "compare", root / "public", "--source", tree)
+    run("client", "compare", root / "public", "--source", tree, status=2)
+    run("client", "compare", root / "public", *by_id(opened), "--source", tree)
     (installed / "vote.js").write_text("altered")
-    assert "installed" in run("client", "compare", root / "public", "--source", tree, status=1).output
+    assert "installed" in run("client", "compare", root / "public", *by_id(opened), "--source", tree, status=1).output
     run("client", "log", root, "--release", "1.1")
-    output = run("client", "compare", root / "public", "--source", tree, status=1).output
+    output = run("client", "compare", root / "public", *by_id(opened), "--source", tree, status=1).output
     assert "the log names release 1.1" in output
     assert output.count("static/client/vote.js  log") == 1
     assert not verify(FolderPlace(root / "public"), opened.referendum).faults
@@ -184,27 +191,32 @@ def test_what_is_served_is_held_against_the_log(run: Run, tmp_path: Path) -> Non
     site = start_site(tmp_path / "site", 4)
     public = site.root / "public"
     office = site.office()
+    identity = ("--referendum", office.referendum.hex())
     try:
         log_client(office, "1", "056 00 00 00")
-        output = run("client", "served", public).output
+        run("client", "served", public, status=2)
+        run("client", "served", public, "--referendum", "00" * 32, status=1)
+        output = run("client", "served", public, *identity).output
         assert "  nl/vote  same" in output
         assert "  static/client/kiosk.js  same" in output
-        assert run("client", "served", f"{site.url}log").output == output
+        assert run("client", "served", f"{site.url}log", *identity).output == output
         for name, value, words in (
             ("Content-Security-Policy", "script-src *", "(served with another content security policy)"),
             ("Refresh", "0; url=https://evil.example", "(served with a header that leads elsewhere)"),
         ):
             altered = site.server.app.app.after_request_funcs[None]
             altered.append(lambda answer, name=name, value=value: answer.headers.set(name, value) or answer)
-            assert words in run("client", "served", public, status=1).output
+            assert words in run("client", "served", public, *identity, status=1).output
             altered.pop()
         log_client(office, "2", "056 99 99 99")
-        output = run("client", "served", public, status=1).output
+        output = run("client", "served", public, *identity, status=1).output
         assert "  nl/vote  DIFFERS" in output
         assert "  static/style.css  same" in output
     finally:
         site.server.stop()
-    assert "(not served: " in run("client", "served", public, status=1).output
+    output = run("client", "served", public, *identity, status=8).output
+    assert "could not be fetched" in output
+    assert "DIFFERS" not in output
 
 
 def test_minutes_and_purge_stand_in_a_bundle_that_still_verifies(run: Run, finished: Finished, tmp_path: Path) -> None:

@@ -93,10 +93,10 @@ def test_an_official_runs_a_referendum_from_draft_to_result(run: Run, tmp_path: 
     run("tally", folder, at=CLOSED)
     run("publish", folder, "--to", tmp_path / "bundle.zip", at=CLOSED)
     output = run("verify", tmp_path / "bundle.zip", "--referendum", identity, "--workers", 1).output
-    assert "rejected: 5 / 1" in output
+    assert re.search("5  Nee\n +1  Ja\n +0  blank\n +outcome: rejected\n", output)
     assert "HOLDS" in output
     kept = run("verify", public, "--referendum", identity, "--promise", promise, "--workers", 1).output
-    assert re.search("promise      kept: the ballot is entry [0-9]+, in batch 1\n", kept)
+    assert re.search("evidence     kept: the ballot is entry [0-9]+, in batch 1\n", kept)
     run("verify", public, "--workers", 1, status=3)
     run("verify", public, "--referendum", "00" * 32, "--workers", 1, status=1)
     assert '"manifest"' in run("show", public, 0).output
@@ -152,7 +152,6 @@ def test_a_voter_can_test_a_ballot_and_rebuild_it_elsewhere(run: Run, tmp_path: 
         (["key", "make", ".", "mayor-1"], "is no party"),
         (["key", "make", ".", "trustee"], "is no party"),
         (["define", "."], "no draft"),
-        (["show", ".", "0"], "cannot be read"),
     ],
 )
 def test_bad_input_ends_in_an_error_and_a_sentence(
@@ -164,8 +163,15 @@ def test_bad_input_ends_in_an_error_and_a_sentence(
     assert message in output
 
 
-def test_a_place_that_is_not_there_is_a_usage_error(run: Run) -> None:
-    assert "there is nothing at nowhere" in run("verify", "nowhere", "--referendum", "00" * 32, status=2).output
+def test_a_place_without_a_log_could_not_be_checked(run: Run, tmp_path: Path) -> None:
+    for command in (["show", str(tmp_path), "0"], ["verify", str(tmp_path), "--workers", "1"]):
+        output = run(*command, status=8).output
+        assert "no log is published there" in output
+        assert "BREACH" not in output
+
+
+def test_a_place_that_is_not_there_could_not_be_checked(run: Run) -> None:
+    assert "there is nothing at nowhere" in run("verify", "nowhere", "--referendum", "00" * 32, status=8).output
 
 
 def test_a_malformed_id_is_a_usage_error(run: Run, finished: Finished) -> None:
