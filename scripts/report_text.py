@@ -50,10 +50,9 @@ def print_report(report: Report, promise: str) -> None:
         line = f"{figures.ballots} in {figures.batches} batches, {figures.excluded} excluded"
         click.echo(f"ballots      {line}, {figures.counted} tokens counted")
     if figures.issued:
-        slack = ", ".join(str(issued - figures.counted) for issued in figures.issued)
-        survives = {True: "the outcome survives it either way", False: "the outcome would NOT survive it"}
-        note = survives.get(figures.survives_slack) if figures.survives_slack is not None else "no outcome to shift"
-        click.echo(f"slack        {slack} tokens issued and not used; {note}")
+        issued = " / ".join(str(count) for count in figures.issued)
+        unused = " / ".join(str(max(0, count - figures.counted)) for count in figures.issued)
+        click.echo(f"tokens       {issued} issued, {figures.counted} used, {unused} unused")
     if report.result:
         print_result(report)
     if promise:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from stembus.audit import bounds
 from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path
 from stembus.audit.log.tiles import log_paths
-from stembus.audit.rules import outcome
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.ballots import BallotChecker
 from stembus.audit.verify.checkpoints import FOLDER, CheckpointCheck
@@ -72,7 +71,6 @@ def _conclude_ballots(walk: Walk, ballots: BallotChecker, outside: list[int], ti
     assert walk.election_key is not None
     keys = [Point.from_bytes(bytes.fromhex(key)) for key in walk.election_key[1].verification_keys]
     walk.tally.conclude(sums, figures.counted, keys, walk.roots, times.keys())
-    _judge_slack(walk)
 
 
 def _check_running_counts(walk: Walk) -> None:
@@ -84,22 +82,6 @@ def _check_running_counts(walk: Walk) -> None:
             if so_far > count:
                 message = f"{so_far} tokens were used by batch {batch} and registrar {number} had issued {count}"
                 walk.report.breach("V22", f"batch {batch}", message)
-
-
-def _judge_slack(walk: Walk) -> None:
-    """Whether each outcome survives if every token issued and not used had been turned one way."""
-    result, figures = walk.report.result, walk.report.figures
-    if result is None or result.status != "counted" or not figures.issued:
-        return
-    slack = max(0, min(figures.issued) - figures.counted)
-    survives = True
-    for question, counted in zip(walk.manifest.questions, result.questions, strict=False):
-        if question.accepts is None or len(counted.total) != 2:
-            continue
-        for side in (0, 1):
-            shifted = [count + slack * (side == k) for k, count in enumerate(counted.total)]
-            survives &= outcome(walk.manifest, question, shifted, result.participants + slack) == counted.outcome
-    figures.survives_slack = survives
 
 
 def _read_again(stream: LogStream, positions: list[int]) -> Iterator[bytes]:

@@ -82,7 +82,6 @@ class Figures:
     counted: int = 0
     issued: list[int] = field(default_factory=list)
     official_count: int = 0
-    survives_slack: bool | None = None
 
 
 @dataclass
