@@ -52,7 +52,7 @@ def _identity(text: str | None) -> bytes | None:
 def verify_command(
     place: str, referendum: str | None, promise: Path | None, receipt: Path | None, as_json: bool, workers: int
 ) -> None:
-    """Check everything about a referendum from its published files alone.
+    """Check the log, the ballots and the count of a referendum from its published files alone.
 
     \b
     PLACE is a folder, a zip file or an address.
@@ -106,7 +106,7 @@ def show(place: str, index: int) -> None:
     if raw[:1] == b"{":
         click.echo(json.dumps(json.loads(raw), indent=1, ensure_ascii=False))
         return
-    say("an encrypted ballot; nobody can see what it says")
+    say("an encrypted ballot; the log does not show what it says")
     click.echo(json.dumps(_ballot(log, raw), indent=1))
 
 
