@@ -12,7 +12,7 @@ from stembus.audit.formats.entry_bodies import PaperResult, QuestionResult, Resu
 from stembus.audit.formats.manifest import Manifest, Question
 
 Status = Literal["counted", "not-counted-minimum", "not-counted-floor"]
-Outcome = Literal["accepted", "rejected", "invalid-too-few", "invalid-too-narrow", "ranked"]
+Outcome = Literal["accepted", "rejected", "tie", "invalid-too-few", "invalid-too-narrow", "ranked"]
 
 
 def count_status(manifest: Manifest, online: int, paper: int) -> Status:
@@ -30,8 +30,11 @@ def outcome(manifest: Manifest, question: Question, counts: Sequence[int], parti
     if question.accepts is None:
         return "ranked"
     yes, no = counts[question.accepts], counts[1 - question.accepts]
-    if 1000 * abs(yes - no) < manifest.rules.minimum_margin_permille * (yes + no):
+    # Where a margin is asked, an equal count never has it: not with 0 to 0 either.
+    if 1000 * abs(yes - no) < manifest.rules.minimum_margin_permille * max(1, yes + no):
         return "invalid-too-narrow"
+    if yes == no:
+        return "tie"
     return "accepted" if yes > no else "rejected"
 
 

@@ -132,8 +132,9 @@ def _log(report: Report) -> Iterator[tuple[str, str]]:
     yield "ceremony", f"attempts: {figures.attempts}"
     yield "ballots", f"{figures.ballots} in {figures.batches} batches, {figures.excluded} excluded"
     if figures.issued:
-        issued = ", ".join(str(number) for number in figures.issued)
-        yield "tokens", f"{issued} issued, {figures.counted} used"
+        issued = " / ".join(str(number) for number in figures.issued)
+        unused = " / ".join(str(max(0, number - figures.counted)) for number in figures.issued)
+        yield "tokens", f"{issued} issued, {figures.counted} used, {unused} unused"
 
 
 def _result(report: Report) -> Iterator[tuple[str, str]]:

@@ -43,12 +43,15 @@ class Finished:
         return Rehearsal(root)
 
 
-def prepare(root: Path, eligible: int = 40, **draft: object) -> tuple[Rehearsal, list[tuple[str, str]]]:
+def prepare(
+    root: Path, eligible: int = 40, margin: int = 25, **draft: object
+) -> tuple[Rehearsal, list[tuple[str, str]]]:
     """A referendum that has just opened, and its letters."""
     rehearsal = Rehearsal(root)
     rehearsal.keys()
     values: dict[str, object] = {"floor": 1, "batch_tokens": 3, **draft}
-    rehearsal.define(demo_draft(eligible, 10, **values))
+    text = demo_draft(eligible, 10, **values)
+    rehearsal.define(text.replace("minimum_margin_permille = 25", f"minimum_margin_permille = {margin}"))
     rehearsal.ceremony()
     write_register(root / "register.csv", eligible, date(2019, 10, 14), 2)
     rehearsal.import_roll(root / "register.csv")

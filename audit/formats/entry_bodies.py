@@ -171,7 +171,7 @@ class QuestionResult(Record, frozen=True):
     online: list[Count]
     paper: list[Count]
     total: list[Count]
-    outcome: Literal["accepted", "rejected", "invalid-too-few", "invalid-too-narrow", "ranked"]
+    outcome: Literal["accepted", "rejected", "tie", "invalid-too-few", "invalid-too-narrow", "ranked"]
     ranking: list[list[Count]]
 
 

@@ -39,7 +39,7 @@ CHECKS: dict[str, str] = {
     "V20": "each token counts once, by its highest valid cast",
     "V21": "the issuance list is that of the log, each line signed by its credential",
     "V22": "used tokens do not exceed issued ones, nor these the roll",
-    "V23": "paper votes belong to struck voters, and keep the floor",
+    "V23": "paper votes are at most the listed voters, who are on the roll and got no token, and keep the floor",
     "V24": "each replaced letter was valid, and its replacement a spare",
     "V25": "trustees announced the tree and the sums that count",
     "V26": "partial decryptions are proven",

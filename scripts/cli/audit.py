@@ -19,6 +19,7 @@ from stembus.audit.log.places import open_place
 from stembus.audit.verify.checked_log import CheckedLog
 from stembus.audit.verify.tree import check_tree
 from stembus.audit.verify.voter_evidence import check_voter_evidence
+from stembus.scripts.escape import shown
 from stembus.scripts.published import referendum_id, verified
 from stembus.scripts.report_text import print_report, report_data
 from stembus.scripts.shell import say
@@ -43,7 +44,7 @@ def verify_command(
     as_json: bool,
     workers: int,
 ) -> None:
-    """Check everything about a referendum from its published files alone.
+    """Check the log, the ballots and the count of a referendum from its published files alone.
 
     \b
     PLACE is a folder, a zip file or an address. An address is copied first, and with --keep
@@ -82,9 +83,10 @@ def show(place: str, index: int, referendum: str | None) -> None:
         tree = check_tree(source, None if referendum is None else referendum_id(referendum))
         raw = tree.entry(index)
         if raw[:1] == b"{":
-            click.echo(json.dumps(json.loads(raw), indent=1))
+            text = json.dumps(json.loads(raw), indent=1, ensure_ascii=False)
+            click.echo("\n".join(shown(line) for line in text.split("\n")))
             return
-        say("an encrypted ballot; nobody can see what it says")
+        say("an encrypted ballot; the log does not show what it says")
         click.echo(json.dumps(_ballot(tree, raw), indent=1))
 
 

@@ -32,7 +32,7 @@ from stembus.scripts.shell import CalmGroup
 @click.group(cls=CalmGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="stembus")
 def main() -> None:
-    """A referendum that anyone can verify: anonymous ballots, encrypted votes, a public log.
+    """A referendum whose count anyone can verify: ballots without names, encrypted votes, a public log.
 
     \b
     Try it:      stembus demo --voters 300 --eligible 2000

@@ -43,7 +43,7 @@ def test_a_promise_and_a_receipt_from_the_browser_hold_for_the_verifier(page: Pa
         kept.append(Path(download.value.path()).read_bytes())
     place = FolderPlace(site.root / "public")
     report = verify(place, site.office().referendum)
-    check_voter_evidence(place, report, kept[0], kept[1])
+    check_voter_evidence(report, kept[0], kept[1])
     assert report.faults == []
 
 

@@ -333,7 +333,8 @@ class Forge:
             online.append(small_log(combine_partials(ciphertext, points), 10 * counted + 10))
         paper = self.paper[1] if self.paper else {"ballots": 0, "counts": [[0, 0]]}
         total = [a + b for a, b in zip(online, paper["counts"][0], strict=True)]
-        return result_body(online, paper["counts"][0], total, counted, paper["ballots"])
+        margin = self.manifest["rules"]["minimum_margin_permille"]
+        return result_body(online, paper["counts"][0], total, counted, paper["ballots"], margin)
 
 
 def _counted(place: MemoryPlace, referendum: bytes) -> tuple[int, Sequence[Ciphertext]]:
@@ -348,11 +349,13 @@ def _counted(place: MemoryPlace, referendum: bytes) -> tuple[int, Sequence[Ciphe
         return report.figures.counted, walk.sums
 
 
-def result_body(online: list[int], paper: list[int], total: list[int], counted: int, paper_ballots: int) -> Body:
+def result_body(
+    online: list[int], paper: list[int], total: list[int], counted: int, paper_ballots: int, margin: int
+) -> Body:
     groups = {count: [k for k, c in enumerate(total) if c == count] for count in total}
     participants = counted + paper_ballots
-    word = "accepted" if total[1] > total[0] else "rejected"
-    if 1000 * abs(total[0] - total[1]) < 25 * sum(total):
+    word = "tie" if total[1] == total[0] else "accepted" if total[1] > total[0] else "rejected"
+    if 1000 * abs(total[0] - total[1]) < margin * max(1, sum(total)):
         word = "invalid-too-narrow"
     if participants < 10:
         word = "invalid-too-few"

@@ -202,7 +202,7 @@ def question(change: Callable[[Body], None]) -> Callable[[Forge], None]:
     return result(lambda body: change(body["questions"][0]))
 
 
-for word in ("accepted", "invalid-too-few", "invalid-too-narrow", "ranked"):
+for word in ("accepted", "tie", "invalid-too-few", "invalid-too-narrow", "ranked"):
     add(f"rejected_called_{word.replace('-', '_')}", 13, "V28", question(lambda q, word=word: q.update(outcome=word)))
 add("unknown_outcome_word", 13, "V8", question(lambda q: q.update(outcome="won")))
 add("total_that_is_not_the_sum", 13, "V28", question(lambda q: q.update(total=[9, 4])))
@@ -240,6 +240,10 @@ honest_votes_false_word("nine_of_ten_called_enough", 6, 3, 0, "rejected")
 honest_votes_false_word("ten_of_ten_called_too_few", 6, 4, 0, "invalid-too-few")
 honest_votes_false_word("a_draw_called_accepted", 6, 6, 0, "accepted")
 honest_votes_false_word("a_draw_called_rejected", 6, 6, 0, "rejected")
+honest_votes_false_word("a_draw_called_a_tie_where_a_margin_is_asked", 6, 6, 0, "tie")
+honest_votes_false_word("accepted_called_a_tie", 4, 8, 0, "tie")
+honest_votes_false_word("none_for_yes_or_no_called_a_tie_where_a_margin_is_asked", 0, 0, 12, "tie")
+honest_votes_false_word("none_for_yes_or_no_called_rejected", 0, 0, 12, "rejected")
 honest_votes_false_word("blank_votes_taken_for_no", 4, 6, 4, "rejected")
 honest_votes_false_word("blank_votes_left_out_of_participation", 4, 5, 3, "invalid-too-few")
 

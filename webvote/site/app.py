@@ -79,7 +79,7 @@ class _Pages:
         return Response(page, mimetype="text/html", headers={"Content-Disposition": f"attachment; filename={name}"})
 
     def bundle(self) -> Response:
-        """Everything that decides the result, once there is one."""
+        """All published files, once there is a result."""
         summary = self._summaries.now()
         if summary.phase not in ("tallied", "cancelled"):
             abort(404)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stembus.audit.formats.entry_bodies import QuestionResult
+from stembus.audit.formats.manifest import Question
 from stembus.webvote.site.log_summary import LogSummary
 
 WIDTH = 340
@@ -20,11 +22,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """One question: `width` is in the chart's units, of which the whole has WIDTH."""
+    """One question: `width` is in the chart's units, of which the whole has WIDTH. `tied` names the options that share
+    a place, one group for each such place; a yes-no question says it by its outcome."""
 
     text: str
     outcome: str
     bars: tuple[Bar, ...]
+    tied: tuple[tuple[str, ...], ...]
 
 
 def charts(published: LogSummary, language: str) -> list[Chart]:
@@ -46,5 +50,14 @@ def charts(published: LogSummary, language: str) -> list[Chart]:
             )
             for option, total, paper in zip(question.options, counted.total, counted.paper, strict=True)
         )
-        found.append(Chart(question.text[texts], counted.outcome, bars))
+        if counted.outcome == "ranked":
+            bars = tuple(bars[option] for group in counted.ranking for option in group)
+        found.append(Chart(question.text[texts], counted.outcome, bars, _tied(question, counted, texts)))
     return found
+
+
+def _tied(question: Question, counted: QuestionResult, texts: str) -> tuple[tuple[str, ...], ...]:
+    if counted.outcome != "ranked":
+        return ()
+    shared = (group for group in counted.ranking if len(group) > 1)
+    return tuple(tuple(question.options[option].text[texts] for option in group) for group in shared)

@@ -1,0 +1,84 @@
+"""The result page in its languages: a tie is called a tie, and where no margin is asked none is spoken of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from stembus.audit.formats.entry_bodies import QuestionResult, Result
+from stembus.audit.formats.manifest import Question
+from stembus.audit.log.source import MemoryPlace
+from stembus.audit.rules import outcome, ranking
+from stembus.webvote.site.app import create_site_app
+from stembus.webvote.site.log_summary import SummaryReader
+from stembus.webvote.site.result import charts
+from tests.conftest import Finished, prepare
+from tests.tampered.forge import load_parts, new_forge
+from tests.tampered.tally import electorate
+
+TIE = {"nl": "Gelijke stand", "en": "A tie: yes and no", "fr": "Égalité"}
+WON = {"nl": "gewonnen", "en": "won", "fr": "l’emporte"}
+
+
+@pytest.fixture(scope="module")
+def tied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """6 to 6, where the manifest asks for no margin."""
+    root = tmp_path_factory.mktemp("tied")
+    prepare(root, margin=0)
+    forge = new_forge(load_parts(root))
+    electorate(6, 6)(forge)
+    return written(forge.build(), tmp_path_factory.mktemp("public"))
+
+
+def written(place: MemoryPlace, folder: Path) -> Path:
+    for path, data in place.files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
+
+
+@pytest.mark.parametrize("language", ["nl", "en", "fr"])
+def test_the_page_calls_a_tie_a_tie_and_names_no_winner(tied: Path, finished: Finished, language: str) -> None:
+    page = create_site_app(tied).test_client().get(f"/{language}/result").get_data(as_text=True)
+    assert TIE[language] in page
+    assert WON[language] not in page
+    decided = create_site_app(finished.public).test_client().get(f"/{language}/result").get_data(as_text=True)
+    assert TIE[language] not in decided
+    assert WON[language] in decided
+
+
+@pytest.mark.parametrize("page", ["", "result"])
+def test_a_margin_is_spoken_of_only_where_one_is_asked(tied: Path, finished: Finished, page: str) -> None:
+    texts = [
+        create_site_app(public).test_client().get(f"/en/{page}").get_data(as_text=True)
+        for public in (tied, finished.public)
+    ]
+    assert ["percentage points" in text for text in texts] == [False, True]
+
+
+def test_options_of_equal_count_are_named_and_bars_stand_in_order_of_votes(finished: Finished) -> None:
+    published = SummaryReader(finished.public).now()
+    options = [{"text": dict.fromkeys(("nl", "en", "fr"), name)} for name in "abcd"]
+    text = dict.fromkeys(("nl", "en", "fr"), "Which?")
+    question = {"kind": "choose", "text": text, "options": options, "max_choices": 2, "accepts": None}
+    manifest = msgspec.structs.replace(published.manifest, questions=[msgspec.convert(question, Question)])
+
+    def drawn(total: list[int]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+        word = outcome(manifest, manifest.questions[0], total, 20)
+        counted = QuestionResult(online=total, paper=[0] * 4, total=total, outcome=word, ranking=ranking(total))
+        result = Result(
+            status="counted",
+            online_ballots=20,
+            paper_ballots=0,
+            participants=20,
+            trustees=[1, 2],
+            questions=[counted],
+        )
+        (chart,) = charts(replace(published, manifest=manifest, result=result), "en")
+        return tuple(bar.text for bar in chart.bars), chart.tied
+
+    assert drawn([3, 9, 3, 1]) == (("b", "a", "c", "d"), (("a", "c"),))
+    assert drawn([3, 9, 2, 1]) == (("b", "a", "c", "d"), ())
