@@ -139,7 +139,8 @@ class VotingSession:
             self._unanswered.replace(self.folder / f"refused-{cast_hash[:16]}")
             raise
         check_promise(self._setup.manifest, self._setup.referendum, promise)
-        if promise.cast_hash != cast_hash:
+        ballot_id = self._setup.context.ballot_id(raw[1 : 1 + self._setup.context.body_bytes]).hex()
+        if (promise.cast_hash, promise.ballot_id) != (cast_hash, ballot_id):
             raise ReceiptInvalid(f"the ballot box promised another ballot; {self._unanswered} is evidence, keep it")
         write_durably(self.promise_file, encode_promise(promise), private=True)
         # From the ballot itself: a session that stopped between these two lines does not count it twice.
