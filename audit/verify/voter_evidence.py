@@ -1,7 +1,7 @@
 """A voter's evidence, held against the published log (V30): a promise, a receipt.
 
-A promise that the log does not keep is evidence against the ballot box; a receipt must name the very
-ballot that was promised.
+A promise that the log does not keep, or that gives the ballot another number than it has, is evidence against the
+ballot box; a receipt must name the very ballot that was promised.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 
 from stembus.audit.errors import AuditError, ReceiptInvalid
+from stembus.audit.formats.cast_ballot import BallotContext, peek
+from stembus.audit.formats.entry_bodies import ElectionKey
 from stembus.audit.formats.receipt import Promise, check_promise, check_receipt, parse_promise, parse_receipt
 from stembus.audit.log.source import Place
 from stembus.audit.log_view import LogView, read_log
 from stembus.audit.verify.report import Report
+from stembus.crypto.errors import CryptoError
 
 
 def check_voter_evidence(place: Place, report: Report, promise: bytes | None, receipt: bytes | None) -> str:
@@ -26,18 +29,25 @@ def check_voter_evidence(place: Place, report: Report, promise: bytes | None, re
             found = _find(log, parsed, report)
         if receipt is not None:
             _check_receipt(log, receipt, parsed)
-    except AuditError as error:
+    except (AuditError, CryptoError) as error:
         report.breach("V30", "receipt" if receipt is not None else "promise", str(error))
     return found
 
 
 def _find(log: LogView, promise: Promise, report: Report) -> str:
     """Looks through the promised batch only."""
-    for index, _, entry in log.entries():
+    context: BallotContext | None = None
+    for index, raw, entry in log.entries():
+        if isinstance(entry.body, ElectionKey):
+            context = BallotContext.of(log.manifest, log.referendum, raw, entry.body)
         if entry.type != "batch" or getattr(entry.body, "number", 0) != promise.batch:
             continue
         for position in range(index + 1, index + 1 + int(getattr(entry.body, "size", 0))):
-            if hashlib.sha256(log.reader.entry(position)).hexdigest() == promise.cast_hash:
+            ballot = log.reader.entry(position)
+            if hashlib.sha256(ballot).hexdigest() == promise.cast_hash:
+                if context is None or peek(context, ballot).hex() != promise.ballot_id:
+                    report.breach("V30", "promise", f"it gives the ballot at entry {position} another number")
+                    return "broken"
                 return f"kept: the ballot is entry {position}, in batch {promise.batch}"
         report.breach("V30", f"entry {index}", f"batch {promise.batch} lacks the ballot that was promised for it")
         return "broken"

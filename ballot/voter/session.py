@@ -16,7 +16,7 @@ from typing import Protocol
 
 from stembus.audit.durable import locked, remove_leftovers, write_durably
 from stembus.audit.errors import ReceiptInvalid
-from stembus.audit.formats.cast_ballot import parse_ballot
+from stembus.audit.formats.cast_ballot import parse_ballot, peek
 from stembus.audit.formats.receipt import Promise, check_promise, encode_promise
 from stembus.audit.verify.setup import Setup
 from stembus.ballot.errors import BallotRejected, CastOutOfTurn, RequestInvalid
@@ -139,8 +139,7 @@ class VotingSession:
             self._unanswered.replace(self.folder / f"refused-{cast_hash[:16]}")
             raise
         check_promise(self._setup.manifest, self._setup.referendum, promise)
-        ballot_id = self._setup.context.ballot_id(raw[1 : 1 + self._setup.context.body_bytes]).hex()
-        if (promise.cast_hash, promise.ballot_id) != (cast_hash, ballot_id):
+        if (promise.cast_hash, promise.ballot_id) != (cast_hash, peek(self._setup.context, raw).hex()):
             raise ReceiptInvalid(f"the ballot box promised another ballot; {self._unanswered} is evidence, keep it")
         write_durably(self.promise_file, encode_promise(promise), private=True)
         # From the ballot itself: a session that stopped between these two lines does not count it twice.

@@ -594,6 +594,13 @@ def promise(forge: Forge, raw: bytes, batch: int = 1, key: str = "box") -> bytes
     return encode_promise(make_promise(*arguments, forge.keys.parties[key]))
 
 
+def renaming_promise(forge: Forge, raw: bytes) -> bytes:
+    """For this very ballot, under the number of another one."""
+    other = forge.body_id(forge.batches[0][1])
+    key = forge.keys.parties["box"]
+    return encode_promise(make_promise(forge.referendum, hashlib.sha256(raw).digest(), other, 1, key))
+
+
 def receipt(forge: Forge, place: MemoryPlace, index: int, cut: int = 0) -> bytes:
     from stembus.audit.log.note import parse_checkpoint
     from stembus.audit.log.tile_reader import TileReader
@@ -609,6 +616,7 @@ KEPT: dict[str, Callable[[Forge, MemoryPlace], tuple[bytes | None, bytes | None]
     "promise_for_another_batch": lambda f, p: (promise(f, f.batches[0][0], 2), None),
     "promise_for_a_batch_that_never_came": lambda f, p: (promise(f, f.batches[0][0], 9), None),
     "promise_signed_by_another_key": lambda f, p: (promise(f, f.batches[0][0], 1, "log"), None),
+    "promise_that_gives_the_ballot_another_number": lambda f, p: (renaming_promise(f, f.batches[0][0]), None),
     "promise_that_is_not_one": lambda f, p: (b"{}", None),
     "receipt_of_anothers_ballot": lambda f, p: (
         promise(f, sorted(f.batches[0], key=f.body_id)[0]),
