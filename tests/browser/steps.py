@@ -31,6 +31,7 @@ def choose(page: Page, option: str) -> None:
 
 def noted(page: Page) -> str:
     """The number of the ballot, as a voter notes it from the review, before anything is pressed there."""
+    expect(page.locator("#step-review")).to_be_visible()
     return re.sub(r"\s", "", page.locator("#ballot-id").inner_text())
 
 
