@@ -29,6 +29,7 @@ def test_a_voter_votes_and_finds_the_ballot_in_the_log(page: Page, site: Site, l
         page.locator("#form-track button").click()
         expect(page.locator("#save-receipt")).to_be_visible()
         assert page.locator("#error").is_hidden()
+        assert page.locator("#tracking").input_value().startswith(" ".join(re.findall("....", number)))
 
 
 def test_a_promise_and_a_receipt_from_the_browser_hold_for_the_verifier(page: Page, site: Site, tmp_path: Path) -> None:

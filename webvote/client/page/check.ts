@@ -18,7 +18,7 @@ import {
   takeFragment,
 } from "./dom.ts";
 import { loadSetup } from "../core/setup.ts";
-import { decodeTest, numberGroups } from "./link-formats.ts";
+import { decodeTest, formatTrackingCode } from "./link-formats.ts";
 import { publishedLog } from "./services.ts";
 
 const EXPECTED = "stembus/expected";
@@ -87,7 +87,7 @@ onSubmit("form-check", check);
 const fragment = takeFragment();
 const announced = /^#ballot=([0-9a-f]{64})$/.exec(fragment)?.[1];
 if (announced !== undefined) remember(announced);
-byId<HTMLInputElement>("expected").value = numberGroups(remembered()).join(" ");
+byId<HTMLInputElement>("expected").value = formatTrackingCode(remembered(), null);
 if (fragment.startsWith("#test=")) {
   byId<HTMLTextAreaElement>("test-code").value = fragment.slice(1);
   void check();

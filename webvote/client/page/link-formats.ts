@@ -83,9 +83,9 @@ export function numberGroups(ballotId: string): string[] {
   return ballotId.match(/.{1,4}/g) ?? [];
 }
 
-/** What a link to the page that finds ballots carries: the number, a dash, the batch. */
-export function trackingFragment(ballotId: string, batch: number): string {
-  return `#${ballotId}-${batch}`;
+/** A ballot's number as people write it; where the batch is known, with a dash and the batch behind it. */
+export function formatTrackingCode(ballotId: string, batch: number | null): string {
+  return numberGroups(ballotId).join(" ") + (batch === null ? "" : `-${batch}`);
 }
 
 /** A ballot's number, with its batch where somebody knows that; without it all batches are searched. */

@@ -4,11 +4,11 @@
 // are fetched and searched here, so no request says which one is meant. Leaves the search to `core/receipt`.
 
 import { findBallot } from "../core/receipt.ts";
-import { fromHex } from "../core/bytes.ts";
+import { fromHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import { loadSetup } from "../core/setup.ts";
 import { byId, reloadOnNewFragment, message, onSubmit, saveFile, showError, takeFragment } from "./dom.ts";
-import { parseTrackingCode } from "./link-formats.ts";
+import { formatTrackingCode, parseTrackingCode } from "./link-formats.ts";
 import { fetchSignposts, publishedLog } from "./services.ts";
 
 const app = byId("app");
@@ -23,7 +23,9 @@ async function track(): Promise<void> {
   let wanted: ReturnType<typeof parseTrackingCode> | null = null;
   let checked = false;
   try {
-    wanted = parseTrackingCode(byId<HTMLTextAreaElement>("tracking").value);
+    const field = byId<HTMLTextAreaElement>("tracking");
+    wanted = parseTrackingCode(field.value);
+    field.value = formatTrackingCode(hex(wanted.ballotId), wanted.batch);
     const setup = await loadSetup(readLogFile, fromHex(app.dataset.referendum ?? ""));
     checked = true;
     const found = await findBallot(

@@ -21,7 +21,7 @@ import {
   takeFragment,
 } from "./dom.ts";
 import { trackBallot } from "./ballot-tracking.ts";
-import { decodePass, encodePass, trackingFragment } from "./link-formats.ts";
+import { decodePass, encodePass, formatTrackingCode } from "./link-formats.ts";
 import { loadReferendum } from "./load-referendum.ts";
 import { publishedLog } from "./services.ts";
 import { Session } from "./session.ts";
@@ -88,8 +88,8 @@ async function start(): Promise<void> {
     const text = session.promise;
     if (text === null || setup === null) return;
     const promise = trackBallot(text, setup, readLogFile, data.signposts ?? "", () => booth.session?.promise === text);
-    const place = trackingFragment(promise.ballot_id, promise.batch);
-    byId<HTMLAnchorElement>("track-link").href = `${data.track ?? ""}${place}`;
+    const tracking = formatTrackingCode(promise.ballot_id, promise.batch);
+    byId<HTMLAnchorElement>("track-link").href = `${data.track ?? ""}#${tracking.replace(/ /g, "")}`;
     const revote = document.getElementById("revote-part");
     if (revote !== null) revote.hidden = !session.mayCast;
     byId("pass-qr").replaceChildren();
