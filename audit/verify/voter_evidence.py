@@ -1,7 +1,8 @@
 """A voter's evidence, held against a verified log (V30): a promise, a receipt.
 
-A signed promise that the log does not keep is evidence against the ballot box, a cosigned checkpoint that contradicts
-the log is evidence against the log. A file that is neither proves nothing, which is no fault of the referendum.
+A signed promise that the log does not keep, or that gives the ballot another number than it has, is evidence against
+the ballot box; a signed checkpoint that contradicts the log is evidence against the log. A file that is neither proves
+nothing, which is no fault of the referendum.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import hashlib
 
 from stembus.audit.errors import AuditError, CannotRead, ReceiptInvalid
+from stembus.audit.formats.cast_ballot import BallotContext, peek
+from stembus.audit.formats.entry_bodies import ElectionKey
 from stembus.audit.formats.receipt import Promise, check_promise, check_receipt, parse_promise, parse_receipt
 from stembus.audit.log.note import Checkpoint, check_log_signature
 from stembus.audit.state_machine import Phase
@@ -50,11 +53,18 @@ def _parse(report: Report, log: VerifiedLog, data: bytes) -> Promise | None:
 
 def _find(log: VerifiedLog, promise: Promise, report: Report) -> str:
     """Looks through the promised batch only."""
-    for index, _, entry in log.entries():
+    context: BallotContext | None = None
+    for index, raw, entry in log.entries():
+        if isinstance(entry.body, ElectionKey):
+            context = BallotContext.of(log.manifest, log.referendum, raw, entry.body)
         if entry.type != "batch" or getattr(entry.body, "number", 0) != promise.batch:
             continue
         for position in range(index + 1, index + 1 + int(getattr(entry.body, "size", 0))):
-            if hashlib.sha256(log.tree.entry(position)).hexdigest() == promise.cast_hash:
+            ballot = log.tree.entry(position)
+            if hashlib.sha256(ballot).hexdigest() == promise.cast_hash:
+                if context is None or peek(context, ballot).hex() != promise.ballot_id:
+                    report.breach("V30", "promise", f"it gives the ballot at entry {position} another number")
+                    return "broken"
                 return f"kept: the ballot is entry {position}, in batch {promise.batch}"
         report.breach("V30", f"entry {index}", f"batch {promise.batch} lacks the ballot that was promised for it")
         return "broken"

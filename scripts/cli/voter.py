@@ -59,7 +59,6 @@ def _reach(place: str, referendum: str | None) -> Referendum:
 @click.option("--factor", prompt="Birth date or national number", hide_input=True, help="The second factor.")
 @click.option("--choice", multiple=True, metavar="N[,N]", help="Options of each question, from 1; 'blank' for none.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Where pass and promise are kept.")
-@click.option("--yes", "sure", is_flag=True, help="Cast without asking whether to test the ballot first.")
 @click.option("--language", help="Language of the questions; the first of the referendum is the one that counts.")
 def vote(
     place: str,
@@ -68,10 +67,12 @@ def vote(
     factor: str,
     choice: tuple[str, ...],
     keep: Path | None,
-    sure: bool,
     language: str | None,
 ) -> None:
     """Vote, or replace your vote, in the referendum of a folder or at an address.
+
+    The ballot gets a number, and only then you say whether to cast it or to test it: so nothing that runs here knows
+    beforehand who tests. Note the number: it is your tracking code too. A script answers "cast" on standard input.
 
     \b
     Example:  stembus vote https://vote.example.org --referendum ID --code 7K3M-... --choice 1
@@ -90,7 +91,7 @@ def vote(
         if session.casts:
             say(f"this replaces your earlier vote, with the voting pass in {folder}")
         prepared = session.prepare(chosen)
-        while not sure and _wants_test(prepared):
+        while _wants_test(prepared):
             _explain_test(where.published, setup, prepared, chosen)
             prepared = session.prepare(chosen)
         # The token is asked for only now: who stops before has used nothing up.
@@ -98,7 +99,8 @@ def vote(
         if session.send_unanswered():
             say("an earlier ballot that had not been answered is cast now")
         promise = session.cast(prepared)
-    click.echo(f"cast: ballot {promise.ballot_id}, promised for batch {promise.batch}")
+    click.echo(f"cast: ballot {_grouped(promise.ballot_id)}, promised for batch {promise.batch}")
+    say("this is the number that your ballot had before you cast it, and your tracking code")
     say(f"voting pass and promise are in {folder}; the pass can replace this vote, so show it to nobody")
     check = f"stembus verify {where.published} --referendum {setup.referendum.hex()} --promise {session.promise_file}"
     next_step(check)
@@ -145,9 +147,15 @@ def _parts(answer: str) -> list[str]:
 
 def _wants_test(prepared: PreparedBallot) -> bool:
     """The ballot is fixed and shown before the voter says whether it is a test: the device cannot know."""
-    click.echo(f"ballot {prepared.ballot_id.hex()}")
+    click.echo(f"ballot {_grouped(prepared.ballot_id.hex())}")
+    say("this is its number; note it if you want to test the ballot, or look it up later")
     answer = click.prompt("cast it, or test it first", type=click.Choice(["cast", "test"]), err=True)
     return str(answer) == "test"
+
+
+def _grouped(ballot_id: str) -> str:
+    """A ballot's number in the groups in which the pages show it."""
+    return " ".join(ballot_id[k : k + 4] for k in range(0, len(ballot_id), 4))
 
 
 def _explain_test(public: str, setup: Setup, prepared: PreparedBallot, chosen: Choice) -> None:
@@ -157,7 +165,7 @@ def _explain_test(public: str, setup: Setup, prepared: PreparedBallot, chosen: C
         f"stembus rebuild {public} --referendum {setup.referendum.hex()} "
         f"--commitment {prepared.token_commitment.hex()} --seed {prepared.seed.hex()} {choices}"
     )
-    say("it must show the same ballot and your choice. This ballot is never cast; here is a new one:")
+    say("it must show the number that you noted, and your choice. This ballot is never cast; here is a new one:")
 
 
 @click.command()
@@ -181,9 +189,9 @@ def rebuild(place: str, referendum: str, commitment: str, seed: str, choice: tup
     with open_place(place) as source:
         setup = load_setup(source, identity)
     chosen = _choice(setup, choice, None)
-    click.echo(f"ballot {rebuild_id(setup.context, committed, chosen, secret).hex()}")
+    click.echo(f"ballot {_grouped(rebuild_id(setup.context, committed, chosen, secret).hex())}")
     counts = setup.manifest.languages[0]
     for question, part in zip(setup.manifest.questions, chosen, strict=True):
         names = ", ".join(question.options[k].text[counts] for k in part)
         click.echo(f"{question.text[counts]}  {names or 'blank'}")
-    say("compare the whole id with the device; if it differs, do not trust that device")
+    say("compare the whole number with the one that you noted; if it differs, do not trust that device")

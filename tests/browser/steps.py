@@ -29,11 +29,21 @@ def choose(page: Page, option: str) -> None:
     expect(page.locator("#step-review")).to_be_visible()
 
 
+def noted(page: Page) -> str:
+    """The number of the ballot, as a voter notes it from the review, before anything is pressed there."""
+    expect(page.locator("#step-review")).to_be_visible()
+    return re.sub(r"\s", "", page.locator("#ballot-id").inner_text())
+
+
 def cast(page: Page) -> str:
-    """Casts, and returns the tracking code."""
+    """Casts, and returns the tracking code: the number that the ballot had before."""
+    number = noted(page)
     page.locator("#cast").click()
     expect(page.locator("#step-done")).to_be_visible()
-    return re.sub(r"\s", "", page.locator("#tracking").inner_text())
+    tracking = re.sub(r"\s", "", page.locator("#tracking").inner_text())
+    assert re.fullmatch("[0-9a-f]{64}", number)
+    assert tracking == number
+    return tracking
 
 
 def at_kiosk(page: Page, site: Site, letter: tuple[str, str]) -> None:

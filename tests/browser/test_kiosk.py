@@ -36,10 +36,12 @@ def test_a_kiosk_prints_the_tracking_code_and_the_signed_promise(page: Page, sit
     promise = parse_promise(read_qr(page, "#promise-qr svg").encode())
     manifest, referendum = site.office().manifest, site.office().referendum
     check_promise(manifest, referendum, promise)
-    assert tracking == f"{promise.ballot_id}-{promise.batch}"
+    assert tracking == promise.ballot_id
+    expect(page.locator("#publication")).to_have_text(f"Publication {promise.batch}")
     page.emulate_media(media="print")
     expect(page.locator("#promise-qr svg")).to_be_visible()
     expect(page.locator("#tracking")).to_be_visible()
+    expect(page.locator("#publication")).to_be_visible()
     expect(page.locator("#print")).to_be_hidden()
     page.emulate_media(media="screen")
     assert violations(page) == []

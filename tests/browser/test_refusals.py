@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from stembus.audit.formats.receipt import encode_promise, make_promise, parse_promise
 from tests.browser.conftest import Site
-from tests.browser.steps import answer_once, cast, choose, enter, lose_once, read_qr
+from tests.browser.steps import answer_once, cast, choose, enter, lose_once, noted, read_qr
 
 
 def test_a_refused_ballot_can_be_saved_as_evidence(page: Page, site: Site) -> None:
@@ -40,6 +41,28 @@ def test_a_forged_promise_is_not_taken(page: Page, site: Site) -> None:
     page.route("**/box/cast", forge)
     page.locator("#cast").click()
     expect(page.locator("#refused-reason")).to_contain_text("wrong answer")
+
+
+def test_a_promise_under_another_number_than_the_voter_saw_is_not_taken(page: Page, site: Site) -> None:
+    """The box signed it; but the tracking code would not be the number that was shown before the cast."""
+    enter(page, site, site.letter(), "en")
+    choose(page, "0")
+    office = site.office()
+
+    def rename(route: Route) -> None:
+        made = parse_promise(route.fetch().body())
+        assert made.ballot_id == number
+        cast_hash, key = bytes.fromhex(made.cast_hash), office.signing_key("box")
+        other = make_promise(office.referendum, cast_hash, bytes(32), made.batch, key)
+        route.fulfill(status=200, body=encode_promise(other), content_type="application/json")
+
+    number = noted(page)
+    page.route("**/box/cast", rename, times=1)
+    page.locator("#cast").click()
+    expect(page.locator("#refused-reason")).to_contain_text("wrong answer")
+    page.locator("#retry-refused").click()
+    expect(page.locator("#step-done")).to_be_visible()
+    assert re.sub(r"\s", "", page.locator("#tracking").inner_text()) == number
 
 
 def test_a_page_of_another_referendum_is_refused(page: Page, site: Site) -> None:

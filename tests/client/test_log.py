@@ -223,6 +223,29 @@ def test_a_ballot_that_another_replaced_is_said_to_be_so(finished_log: Published
     assert replaced == [0]
 
 
+def test_a_ballot_is_found_by_its_number_alone(finished_log: Published) -> None:
+    """And so is what replaced it, in whichever batch; the files that are asked for are those for any other ballot."""
+    setup = load_setup(FolderPlace(finished_log.folder), finished_log.referendum)
+    end = 1 + setup.context.body_bytes
+    ballots = _ballots(finished_log)
+    last = {raw[end + 32 : end + 64]: raw[-68:-64] for _, _, raw in sorted(ballots, key=lambda one: one[2][-68:-64])}
+    asked = set()
+    for _, index, raw in ballots:
+        identity = setup.context.ballot_id(raw[1:end])
+        found = finished_log.ask("findBallot", ballot_id=identity, cast_hash=None, batch=None)
+        assert (found["state"], found["index"]) == ("found", index)
+        assert found["superseded"] is (last[raw[end + 32 : end + 64]] > raw[-68:-64])
+        assert finished_log.ask("checkReceipt", receipt=found["receipt"], entry=raw) is True
+        asked.add(" ".join(found["asked"]))
+    nowhere = finished_log.ask("findBallot", ballot_id=bytes(32), cast_hash=None, batch=None)
+    assert nowhere["state"] == "missing"
+    assert asked == {" ".join(nowhere["asked"])}
+
+
+def test_a_number_that_is_not_in_the_log_may_still_come_while_voting_is_open(open_log: Published) -> None:
+    assert open_log.ask("findBallot", ballot_id=bytes(32), cast_hash=None, batch=None)["state"] == "waiting"
+
+
 def test_no_request_says_which_ballot_is_looked_for(finished_log: Published) -> None:
     setup = load_setup(FolderPlace(finished_log.folder), finished_log.referendum)
     asked: dict[int, set[str]] = {}

@@ -630,6 +630,13 @@ def promise(forge: Forge, raw: bytes, batch: int = 1, key: str = "box") -> bytes
     return encode_promise(make_promise(*arguments, forge.keys.parties[key]))
 
 
+def renaming_promise(forge: Forge, raw: bytes) -> bytes:
+    """For this very ballot, under the number of another one."""
+    other = forge.body_id(forge.batches[0][1])
+    key = forge.keys.parties["box"]
+    return encode_promise(make_promise(forge.referendum, hashlib.sha256(raw).digest(), other, 1, key))
+
+
 def receipt(forge: Forge, place: MemoryPlace, index: int, cut: int = 0) -> bytes:
     from stembus.audit.log.note import parse_checkpoint
     from stembus.audit.log.tile_reader import TileReader
@@ -645,11 +652,13 @@ KEPT: dict[str, Callable[[Forge, MemoryPlace], tuple[bytes | None, bytes | None]
     "promise_for_another_batch": lambda f, p: (promise(f, f.batches[0][0], 2), None),
     "promise_for_a_batch_that_never_came": lambda f, p: (promise(f, f.batches[0][0], 9), None),
     "promise_signed_by_another_key": lambda f, p: (promise(f, f.batches[0][0], 1, "log"), None),
+    "promise_that_gives_the_ballot_another_number": lambda f, p: (renaming_promise(f, f.batches[0][0]), None),
     "promise_that_is_not_one": lambda f, p: (b"{}", None),
     "receipt_of_anothers_ballot": lambda f, p: (
         promise(f, sorted(f.batches[0], key=f.body_id)[0]),
         receipt(f, p, len(f.setup) + 2),
     ),
+    "receipt_of_another_history": lambda f, p: (None, receipt(f, _another_history(f), len(f.setup) + 1)),
     "receipt_below_the_quorum": lambda f, p: (None, receipt(f, p, len(f.setup) + 1, 1)),
     "receipt_with_another_index": lambda f, p: (
         None,
@@ -658,6 +667,16 @@ KEPT: dict[str, Callable[[Forge, MemoryPlace], tuple[bytes | None, bytes | None]
     "receipt_with_a_shortened_proof": lambda f, p: (None, _shortened(receipt(f, p, len(f.setup) + 1))),
     "receipt_that_is_not_one": lambda f, p: (None, b"c2sp.org/tlog-proof@v1\n"),
 }
+
+
+def _another_history(forge: Forge) -> MemoryPlace:
+    """A log that the same keys signed, without the last ballot of the first batch."""
+    entries = forge.entries_hook
+    batches = [list(batch) for batch in forge.batches]
+    forge.batches[0] = forge.batches[0][:-1]
+    place = forge.build()
+    forge.batches, forge.entries_hook = batches, entries
+    return place
 
 
 def _shortened(data: bytes) -> bytes:
@@ -671,6 +690,8 @@ SIGNED = (
     "promise_for_a_ballot_that_is_not_in_the_log",
     "promise_for_another_batch",
     "promise_for_a_batch_that_never_came",
+    "promise_that_gives_the_ballot_another_number",
+    "receipt_of_another_history",
 )
 for name, keep in KEPT.items():
     add(name, 10, "V30", kept(keep), BREACH if name in SIGNED else NO_EVIDENCE)

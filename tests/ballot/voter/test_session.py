@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import pytest
 import stembus.ballot.voter.session
 from stembus.audit.durable import write_durably
 from stembus.audit.errors import ReceiptInvalid
-from stembus.audit.formats.receipt import Promise, parse_promise
+from stembus.audit.formats.receipt import Promise, make_promise, parse_promise
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.audit.verify.setup import load_setup
@@ -197,6 +198,25 @@ def test_the_promise_of_another_ballot_is_no_answer_however_often_it_comes(lite:
     promise = vote(lite, folder, 1)
     assert casts(lite, folder) == 2, "the ballot that waited, and the new one"
     assert parse_promise((folder / "promise.json").read_bytes()) == promise
+
+
+def test_a_promise_that_gives_the_ballot_another_number_is_no_answer(lite: Poll, tmp_path: Path) -> None:
+    """The voter noted the number before casting; the promise must say the same."""
+
+    class Renaming:
+        def cast(self, raw: bytes) -> Promise:
+            cast_hash, key = hashlib.sha256(raw).digest(), lite.office.signing_key("box")
+            return make_promise(lite.office.referendum, cast_hash, bytes(32), 1, key)
+
+    folder = tmp_path / "pass"
+    with pytest.raises(ReceiptInvalid, match="another ballot"):
+        vote(lite, folder, 1, Renaming())
+    assert (folder / "ballot").exists()
+    assert not (folder / "promise.json").exists()
+    with session(lite, folder) as turn:
+        turn.send_unanswered()
+        prepared = turn.prepare([[0]])
+        assert turn.cast(prepared).ballot_id == prepared.ballot_id.hex()
 
 
 def test_a_new_ballot_waits_until_an_earlier_one_has_its_answer(lite: Poll, tmp_path: Path) -> None:

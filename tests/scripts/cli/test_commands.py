@@ -19,6 +19,7 @@ from tests.conftest import Finished
 
 BEFORE, OPENS, LATER = "2019-10-01T09:00:00+02:00", "2019-10-14T09:00:00+02:00", "2019-10-15T09:00:00+02:00"
 CLOSED = "2019-10-20T18:05:00+02:00"
+NUMBER = "[0-9a-f]{4}(?: [0-9a-f]{4}){15}"
 Run = Callable[..., Result]
 
 
@@ -26,9 +27,9 @@ Run = Callable[..., Result]
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("STEMBUS_PASSPHRASE", "rehearsal")
 
-    def call(*arguments: object, at: str = BEFORE, status: int = 0) -> Result:
+    def call(*arguments: object, at: str = BEFORE, status: int = 0, answer: str | None = None) -> Result:
         monkeypatch.setenv("STEMBUS_CLOCK", at)
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=answer)
         assert result.exit_code == status, (arguments, result.output, result.exception)
         assert "Traceback" not in result.output
         assert result.exception is None or isinstance(result.exception, SystemExit)
@@ -69,8 +70,10 @@ def test_an_official_runs_a_referendum_from_draft_to_result(run: Run, tmp_path: 
     run("open", folder, at=OPENS)
     assert "already done" in run("open", folder, at=OPENS).output
     for _, code, born in letters[:5]:
-        run("vote", folder, "--code", code, "--factor", born, "--choice", "1", "--yes", at=OPENS)
-    again = run("vote", folder, "--code", letters[0][1], "--factor", letters[0][2], "--choice", "2", "--yes", at=OPENS)
+        run("vote", folder, "--code", code, "--factor", born, "--choice", "1", at=OPENS, answer="cast")
+    again = run(
+        "vote", folder, "--code", letters[0][1], "--factor", letters[0][2], "--choice", "2", at=OPENS, answer="cast"
+    )
     assert "this replaces your earlier vote" in again.output
     assert "cast number" not in run("status", folder, at=OPENS).output
     run("roll", "strike", folder, letters[10][0], at=OPENS)
@@ -108,7 +111,7 @@ def test_paper_that_comes_too_late_publishes_nothing_and_stops_nobody(run: Run, 
     run("open", folder, at=OPENS)
     letters = _letters(folder)
     for _, code, born in letters[:3]:
-        run("vote", folder, "--code", code, "--factor", born, "--choice", "1", "--yes", at=OPENS)
+        run("vote", folder, "--code", code, "--factor", born, "--choice", "1", at=OPENS, answer="cast")
     run("roll", "strike", folder, letters[5][0], at=OPENS)
     run("close", folder, at=CLOSED)
     run("trustee", "intent", folder, "--number", 1, at=CLOSED)
@@ -133,16 +136,34 @@ def test_a_voter_can_test_a_ballot_and_rebuild_it_elsewhere(run: Run, tmp_path: 
     assert "tokens      0 of" in run("status", folder, at=OPENS).output
     result = CliRunner().invoke(main, [*arguments, "--choice", "2"], input="test\ncast\n")
     assert result.exit_code == 0, result.output
-    shown = re.search(r"ballot ([0-9a-f]{64})", result.output)
+    shown = re.search(rf"^ballot ({NUMBER})$", result.output, re.MULTILINE)
     rebuild = re.search(r"stembus (rebuild .*)", result.output)
     assert shown
     assert rebuild
     rebuilt = run(*rebuild[1].split(), at=OPENS).output
     assert shown[1] in rebuilt
     assert "Ja" in rebuilt
-    cast = re.search(r"cast: ballot ([0-9a-f]{64})", result.output)
+    # The new ballot has its own number, shown before the question; the tracking code is that number.
+    again = re.findall(rf"^ballot ({NUMBER})$", result.output, re.MULTILINE)
+    cast = re.search(rf"^cast: ballot ({NUMBER}), promised", result.output, re.MULTILINE)
     assert cast
+    assert again == [shown[1], cast[1]]
     assert cast[1] != shown[1]
+
+
+def test_who_casts_and_who_tests_a_ballot_see_the_same_until_they_say_so(run: Run, tmp_path: Path) -> None:
+    """Nothing tells the program who will test: no option, and no question before the number."""
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    run("open", folder, at=OPENS)
+    said = []
+    for (_, code, born), answer in zip(_letters(folder), ("cast\n", "test\ncast\n"), strict=False):
+        output = run("vote", folder, "--code", code, "--factor", born, "--choice", "1", at=OPENS, answer=answer).output
+        before, number, _ = re.split(rf"^ballot ({NUMBER})$", output, maxsplit=1, flags=re.MULTILINE)[:3]
+        assert number.replace(" ", "") not in before
+        said.append((before, output.partition(number)[2].partition("cast it, or test it first")[0]))
+    assert said[0] == said[1]
+    run("vote", folder, "--yes", status=2)
 
 
 @pytest.mark.parametrize(

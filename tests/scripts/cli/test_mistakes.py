@@ -57,9 +57,8 @@ def test_two_people_who_vote_on_one_device_do_not_replace_each_others_vote(run: 
     _set_up(run, folder)
     run("open", folder, at=OPENS)
     for _, code, born in _letters(folder)[:2]:
-        said = run(
-            "vote", folder, "--code", code, "--factor", born, "--choice", "1", "--yes", "--keep", keep, at=OPENS
-        ).output
+        words = ("vote", folder, "--code", code, "--factor", born, "--choice", "1", "--keep", keep)
+        said = run(*words, at=OPENS, answer="cast").output
         assert "this replaces" not in said
     assert "2 ballots for the next batch" in run("status", folder, at=OPENS).output
     assert len(list(keep.iterdir())) == 2
@@ -70,14 +69,14 @@ def test_a_ballot_that_was_damaged_on_disk_is_named_and_the_next_vote_goes_throu
     _set_up(run, folder)
     run("open", folder, at=OPENS)
     _, code, born = _letters(folder)[0]
-    words = ("vote", folder, "--code", code, "--factor", born, "--choice", "1", "--yes")
-    run(*words, at=OPENS)
+    words = ("vote", folder, "--code", code, "--factor", born, "--choice", "1")
+    run(*words, at=OPENS, answer="cast")
     own = next((folder / "voters").iterdir())
     (own / "ballot").write_bytes(b"half")
-    assert "kept beside the voting pass as evidence" in run(*words, at=OPENS, status=1).output
-    assert "cast: ballot" in run(*words, at=OPENS).output
+    assert "kept beside the voting pass as evidence" in run(*words, at=OPENS, status=1, answer="cast").output
+    assert "cast: ballot" in run(*words, at=OPENS, answer="cast").output
     (own / "voting-pass.json").write_text("{")
-    assert "voting-pass.json: this file is not a voting pass" in run(*words, at=OPENS, status=1).output
+    assert "voting-pass.json: this file is not a voting pass" in run(*words, at=OPENS, status=1, answer="cast").output
 
 
 def test_a_correction_of_the_paper_count_is_refused_and_shows_what_stands(run: Run, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -152,11 +153,12 @@ def test_the_python_voter_votes_over_the_network(apart: Path, tmp_path: Path) ->
         "--referendum",
         referendum,
     ]
-    program += ["--code", code, "--factor", born, "--choice", "2", "--yes", "--keep"]
-    done = subprocess.run([*program, str(tmp_path / "kept")], capture_output=True, text=True, check=False)
+    program += ["--code", code, "--factor", born, "--choice", "2", "--keep"]
+    cast = partial(subprocess.run, input="cast", capture_output=True, text=True, check=False)
+    done = cast([*program, str(tmp_path / "kept")])
     assert done.returncode == 0, done.stderr
     assert "promised for batch 1" in done.stdout
-    refused = subprocess.run([*program, str(tmp_path / "other")], capture_output=True, text=True, check=False)
+    refused = cast([*program, str(tmp_path / "other")])
     assert refused.returncode == 1
     assert "stembus: error: this letter has had its token" in refused.stderr
 
@@ -167,10 +169,12 @@ def test_a_batch_is_sealed_with_the_count_of_a_registrar_elsewhere(apart: Path, 
     url = json.loads((apart / "manifest.json").read_text())["client"]["url"]
     stembus = [sys.executable, "-c", "from stembus.scripts.cli.main import main; main()"]
     environment = os.environ | {"STEMBUS_PASSPHRASE": "rehearsal"}
-    voter = ["--code", code, "--factor", born, "--choice", "1", "--yes", "--keep", str(tmp_path / "kept")]
+    voter = ["--code", code, "--factor", born, "--choice", "1", "--keep", str(tmp_path / "kept")]
     steps = [["vote", url, "--referendum", referendum, *voter], ["seal", str(apart)], ["status", str(apart)]]
     for step in steps:
-        done = subprocess.run([*stembus, *step], capture_output=True, text=True, check=False, env=environment)
+        done = subprocess.run(
+            [*stembus, *step], input="cast", capture_output=True, text=True, check=False, env=environment
+        )
         assert done.returncode == 0, done.stderr
     assert "1 batches" in done.stdout
     assert not (apart / "registrar-1").exists()

@@ -73,18 +73,18 @@ export type Found =
   | { readonly state: "waiting" | "missing" }
   | { readonly state: "found"; readonly index: number; readonly receipt: string; readonly superseded: boolean };
 
-/** What is looked for: a ballot id in a batch, and the hash of the whole cast ballot where it is known. */
+/** What is looked for: a ballot id, and the batch and the hash of the whole cast ballot where they are known. */
 export interface Wanted {
   readonly ballotId: Uint8Array;
   readonly castHash: Uint8Array | null;
-  readonly batch: number;
+  readonly batch: number | null;
 }
 
 /** (batch, index of its header), ascending: where the server says that batches stand. Only a place to begin. */
 export type Signposts = readonly (readonly [number, number])[];
 
-/** Looks for a ballot in its promised batch. Which files are asked for follows from log and batch, never from the
- * ballot: headers are followed to the batch, then all of it is read and searched here. */
+/** Looks for a ballot in its promised batch, or in all batches. Which files are asked for follows from log and batch,
+ * never from the ballot: headers are followed to the batch, then all of it is read and searched here. */
 export function findBallot(
   readFile: ReadLogFile,
   setup: Setup,
@@ -108,19 +108,19 @@ async function findUnderHead(
   checkLogSignature(manifest, checkpoint);
   if (countWitnesses(manifest, checkpoint) < manifest.witnesses.quorum) return { state: "waiting" };
   const reader = new LogReader(readFile, checkpoint.size, checkpoint.root);
-  const start = await followSignposts(reader, setup, batch, signposts);
-  const range = await findBatch(reader, setup, batch, start);
-  if (typeof range === "string") return { state: range };
+  const start = batch === null ? setup.openSize : await followSignposts(reader, setup, batch, signposts);
+  const { ranges, absent } = await findBatches(reader, setup, batch, start);
   const ballots: { readonly index: number; readonly raw: Uint8Array }[] = [];
-  for (let index = range.first; index < range.end; index++) {
-    const raw = await reader.entry(index);
-    if (raw.length === context.castBytes) ballots.push({ index, raw });
-  }
+  for (const { first, end } of ranges)
+    for (let index = first; index < end; index++) {
+      const raw = await reader.entry(index);
+      if (raw.length === context.castBytes) ballots.push({ index, raw });
+    }
   const own = ballots.find(
     ({ raw }) =>
       equal(context.ballotId(context.bodyOf(raw)), ballotId) && (castHash === null || equal(sha256(raw), castHash)),
   );
-  if (own === undefined) return { state: "missing" };
+  if (own === undefined) return { state: absent };
   // Every bundle was checked when it was read, so the tiles of this proof were read already: no file is requested now.
   const receipt = makeReceipt(own.index, await reader.inclusion(own.index), checkpoint);
   checkReceipt(manifest, receipt, own.raw);
@@ -142,27 +142,30 @@ async function followSignposts(reader: LogReader, setup: Setup, batch: number, s
   return entry.type === "batch" && entry.body.number === number ? index : setup.openSize;
 }
 
-/** Where the batch's ballots stand; `waiting` while it may still come, `missing` once it cannot. */
-async function findBatch(
+/** Where the ballots of the wanted batch stand, or of all batches. `absent` says what is to be thought of a ballot that
+ * is not among them: `waiting` while it may still come, `missing` once it cannot. */
+async function findBatches(
   reader: LogReader,
   setup: Setup,
-  batch: number,
+  wanted: number | null,
   start: number,
-): Promise<{ first: number; end: number } | "waiting" | "missing"> {
+): Promise<{ ranges: { first: number; end: number }[]; absent: "waiting" | "missing" }> {
+  const ranges: { first: number; end: number }[] = [];
   for (let index = start; index < reader.size; index++) {
     const raw = await reader.entry(index);
     if (raw[0] !== 0x7b) continue;
     const type = entryType(raw);
-    if (type === "close" || type === "cancel") return "missing";
+    if (type === "close" || type === "cancel") return { ranges, absent: "missing" };
     if (type !== "batch") continue;
     const entry = parseEntry(raw);
     if (entry.type !== "batch") continue;
     checkSignatures(setup.manifest, setup.referendum, entry);
     const { number, size } = entry.body;
-    if (index + 1 + size > reader.size) return "waiting";
-    if (number === batch) return { first: index + 1, end: index + 1 + size };
-    if (number > batch) return "missing";
+    const [first, end] = [index + 1, index + 1 + size];
+    if (end > reader.size) break;
+    if (wanted === null || number === wanted) ranges.push({ first, end });
+    if (wanted !== null && number >= wanted) return { ranges, absent: "missing" };
     index += size;
   }
-  return "waiting";
+  return { ranges, absent: "waiting" };
 }

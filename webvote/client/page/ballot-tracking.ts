@@ -7,25 +7,24 @@ import { fromHex } from "../core/bytes.ts";
 import { findBallot, type PromiseRecord } from "../core/receipt.ts";
 import type { ReadLogFile } from "../core/log.ts";
 import type { Setup } from "../core/setup.ts";
-import { byId, button, message, saveFile } from "./dom.ts";
-import { formatTrackingCode } from "./link-formats.ts";
+import { byId, button, message, saveFile, showNumber } from "./dom.ts";
 import { fetchSignposts } from "./services.ts";
 import { errorCode } from "./messages.ts";
 
 const POLLS_MS = [1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
 
-/** Shows the tracking code of a checked promise, and looks for its ballot in the log, as long as `isCurrent` says that
- * this is the voter's last promise. Returns the tracking code. */
+/** Shows the number of the ballot in a checked promise, and looks for it in the log, as long as `isCurrent` says that
+ * this is the voter's last promise. Returns what the promise says. */
 export function trackBallot(
   text: string,
   setup: Setup,
   readLogFile: ReadLogFile,
   signposts: string,
   isCurrent: () => boolean,
-): string {
+): PromiseRecord {
   const promise = JSON.parse(text) as PromiseRecord;
-  const tracking = formatTrackingCode(promise.ballot_id, promise.batch);
-  byId("tracking").textContent = tracking;
+  showNumber(byId("tracking"), promise.ballot_id);
+  byId("publication").textContent = message("publication", { batch: promise.batch });
   showState(message("waiting", { batch: promise.batch }));
   button("save-receipt").hidden = true;
   const wanted = { ballotId: fromHex(promise.ballot_id), castHash: fromHex(promise.cast_hash), batch: promise.batch };
@@ -43,7 +42,7 @@ export function trackBallot(
     if (pause !== undefined) setTimeout(() => void search(round + 1), pause);
   };
   void search(0);
-  return tracking;
+  return promise;
 }
 
 function showState(text: string): void {

@@ -1,9 +1,9 @@
 // The steps of every voter, at home or at a kiosk: code, ballot paper, review, test, cast.
 //
-// Decides their order and what each one shows. Leaves to the page (its `VotingPlace`) where a voter's record is kept,
+// Decides their order and what each one shows: the ballot's number to everybody, before the choice to test or to cast. Leaves to the page (its `VotingPlace`) where a voter's record is kept,
 // what follows a vote, and what is shown when a cast fails; and to the session everything about the ballot itself.
 
-import { groupedHex, hex } from "../core/bytes.ts";
+import { hex } from "../core/bytes.ts";
 import { parseCode } from "../core/code.ts";
 import { ClientError } from "../core/errors.ts";
 import { normaliseFactor } from "../core/factor.ts";
@@ -13,7 +13,18 @@ import type { VotingPass } from "../core/token.ts";
 import { encodeTest } from "./link-formats.ts";
 import { drawQr } from "./qr.ts";
 import { Session } from "./session.ts";
-import { byId, button, fieldError, showChoice, message, onClick, onSubmit, showError, showStep } from "./dom.ts";
+import {
+  byId,
+  button,
+  fieldError,
+  message,
+  onClick,
+  onSubmit,
+  showChoice,
+  showError,
+  showNumber,
+  showStep,
+} from "./dom.ts";
 import type { VoterStorage } from "./storage.ts";
 import { runOnce, errorCode, explain, showStopped, isBlocking } from "./messages.ts";
 
@@ -65,7 +76,6 @@ export class Booth {
   ) {
     onSubmit("form-code", () => this.submitCode());
     onSubmit("form-ballot", () => this.submitBallot());
-    byId("test-details").addEventListener("toggle", () => this.drawBallotId());
     addEventListener("popstate", () => this.wentBack());
     onClick("back", () => (history.state === REVIEW ? history.back() : this.leaveReview()));
     onClick("cast", () => this.castNow(button("cast")));
@@ -92,7 +102,7 @@ export class Booth {
   /** Takes the choice from the page. */
   hideChoice(): void {
     this.choice = [];
-    byId("chosen").replaceChildren();
+    for (const id of ["chosen", "ballot-id", "ballot-qr"]) byId(id).replaceChildren();
     byId<HTMLFormElement>("form-ballot").reset();
   }
 
@@ -192,20 +202,18 @@ export class Booth {
 
   // Review and test
 
+  /** Everybody sees the number of the ballot before anybody can say whether it is tested or cast: from here on the
+   * device is bound to this ballot, and has no more to learn from what the voter does. */
   private showReview(prepared: PreparedBallot): void {
+    const number = hex(prepared.ballotId);
     showChoice(byId("chosen"), this.setup.manifest.questions, this.choice, this.data.language ?? "nl");
-    byId("ballot-id").textContent = groupedHex(hex(prepared.ballotId));
-    byId("ballot-qr").replaceChildren();
+    showNumber(byId("ballot-id"), number);
+    drawQr(byId("ballot-qr"), `${this.data.check ?? ""}#ballot=${number}`, message("qr-ballot"));
     const test = byId<HTMLDetailsElement>("test-details");
     test.open = test.hidden = byId("back").hidden = false;
     if (history.state !== REVIEW) history.pushState(REVIEW, "");
     this.fragment = location.hash;
     showStep("review", "review");
-  }
-
-  private drawBallotId(): void {
-    if (this.prepared !== null)
-      drawQr(byId("ballot-qr"), `${this.data.check ?? ""}#ballot=${hex(this.prepared.ballotId)}`, message("qr-ballot"));
   }
 
   /** The browser's back button leads from the review to the ballot paper, with the choice still on it. */

@@ -4,12 +4,21 @@
 // it can be compared after the second one (#test=...). Leaves the computation to `core/ballot`.
 
 import { rebuildBallotId } from "../core/ballot.ts";
-import { fromBase64, fromHex, groupedHex, hex } from "../core/bytes.ts";
+import { fromBase64, fromHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import type { ReadLogFile } from "../core/log.ts";
-import { byId, reloadOnNewFragment, showChoice, message, onSubmit, showError, takeFragment } from "./dom.ts";
+import {
+  byId,
+  reloadOnNewFragment,
+  showChoice,
+  message,
+  onSubmit,
+  showError,
+  showNumber,
+  takeFragment,
+} from "./dom.ts";
 import { loadSetup } from "../core/setup.ts";
-import { decodeTest } from "./link-formats.ts";
+import { decodeTest, formatTrackingCode } from "./link-formats.ts";
 import { publishedLog } from "./services.ts";
 
 const EXPECTED = "stembus/expected";
@@ -37,7 +46,7 @@ async function check(): Promise<void> {
     const setup = await loadSetup(readLogFile, fromHex(app.dataset.referendum ?? ""));
     const id = hex(rebuildBallotId(setup.context, test.commitment, test.choice, test.seed));
     showChoice(byId("chosen"), setup.manifest.questions, test.choice, app.dataset.language ?? "nl");
-    byId("ballot-id").textContent = groupedHex(id);
+    showNumber(byId("ballot-id"), id);
     const expected = byId<HTMLInputElement>("expected").value.toLowerCase().replace(/\s/g, "");
     const comparison = byId("comparison");
     comparison.textContent = expected === "" ? "" : message(expected === id ? "test-same" : "test-differs");
@@ -78,7 +87,7 @@ onSubmit("form-check", check);
 const fragment = takeFragment();
 const announced = /^#ballot=([0-9a-f]{64})$/.exec(fragment)?.[1];
 if (announced !== undefined) remember(announced);
-byId<HTMLInputElement>("expected").value = groupedHex(remembered());
+byId<HTMLInputElement>("expected").value = formatTrackingCode(remembered(), null);
 if (fragment.startsWith("#test=")) {
   byId<HTMLTextAreaElement>("test-code").value = fragment.slice(1);
   void check();

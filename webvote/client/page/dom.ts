@@ -3,6 +3,8 @@
 // Decides that text goes in as text and never as markup, and where the focus goes when a step is shown. Leaves all
 // sentences to the templates: they stand in the page, in the voter's language.
 
+import { numberGroups } from "./link-formats.ts";
+
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const found = document.getElementById(id);
   if (found === null) throw new Error(`no element ${id}`);
@@ -59,6 +61,16 @@ export function showError(text: string): void {
   box.textContent = text;
   box.hidden = text === "";
   if (text !== "") box.focus();
+}
+
+/** Shows the number of a ballot: sixteen groups of four characters, read and compared one by one. */
+export function showNumber(target: HTMLElement, ballotId: string): void {
+  const groups = numberGroups(ballotId).map((group) => {
+    const span = document.createElement("span");
+    span.textContent = group;
+    return span;
+  });
+  target.replaceChildren(...groups.flatMap((span) => [span, " "]));
 }
 
 export function showStatus(text: string): void {

@@ -3,7 +3,7 @@
 // Decides these forms only. Passes and tests go in the fragment of an address, which no server sees. Leaves to the
 // pages what is done with them.
 
-import { base64url, concat, equal, fromBase64url, fromBig, fromHex, groupedHex, hex, u32 } from "../core/bytes.ts";
+import { base64url, concat, equal, fromBase64url, fromBig, fromHex, hex, u32 } from "../core/bytes.ts";
 import { ClientError, withErrorCodeSync } from "../core/errors.ts";
 import { MODULUS_BYTES } from "../core/blind-rsa.ts";
 import { PASS_FORMAT, passFromJson, type VotingPass } from "../core/token.ts";
@@ -78,13 +78,19 @@ export function decodePass(fragment: string, referendum: Uint8Array): VotingPass
   });
 }
 
-/** A tracking code: ballot id, dash, batch. */
-export function formatTrackingCode(ballotId: string, batch: number): string {
-  return `${groupedHex(ballotId)}-${batch}`;
+/** The number of a ballot, which is its ballot id and its tracking code, in the groups in which people see it. */
+export function numberGroups(ballotId: string): string[] {
+  return ballotId.match(/.{1,4}/g) ?? [];
 }
 
-export function parseTrackingCode(text: string): { readonly ballotId: Uint8Array; readonly batch: number } {
-  const match = /^([0-9a-f]{64})-([0-9]{1,9})$/.exec(text.toLowerCase().replace(/\s/g, ""));
-  if (match?.[1] === undefined || match[2] === undefined) throw new ClientError("tracking-format");
-  return { ballotId: fromHex(match[1]), batch: Number(match[2]) };
+/** A ballot's number as people write it; where the batch is known, with a dash and the batch behind it. */
+export function formatTrackingCode(ballotId: string, batch: number | null): string {
+  return numberGroups(ballotId).join(" ") + (batch === null ? "" : `-${batch}`);
+}
+
+/** A ballot's number, with its batch where somebody knows that; without it all batches are searched. */
+export function parseTrackingCode(text: string): { readonly ballotId: Uint8Array; readonly batch: number | null } {
+  const match = /^([0-9a-f]{64})(?:-([0-9]{1,9}))?$/.exec(text.toLowerCase().replace(/\s/g, ""));
+  if (match?.[1] === undefined) throw new ClientError("tracking-format");
+  return { ballotId: fromHex(match[1]), batch: match[2] === undefined ? null : Number(match[2]) };
 }

@@ -228,7 +228,10 @@ export class Session {
   /** Stores the promise, and removes the ballot, once the promise is checked against the bytes that were sent. */
   private keepPromise(raw: Uint8Array, answer: Uint8Array): void {
     const promise = checkPromise(this.setup.manifest, this.setup.referendum, answer);
-    if (!equal(fromHex(promise.cast_hash), sha256(raw))) throw new ServiceError("promise-invalid");
+    const { context } = this.setup;
+    const ballotId = context.ballotId(context.bodyOf(raw));
+    if (!equal(fromHex(promise.cast_hash), sha256(raw)) || !equal(fromHex(promise.ballot_id), ballotId))
+      throw new ServiceError("promise-invalid");
     const { pass } = this;
     this.update({
       pass: passToJson({ ...pass, casts: pass.casts + 1 }),

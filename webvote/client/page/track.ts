@@ -1,14 +1,14 @@
 // The page that finds a ballot in the public log.
 //
-// Decides what each answer means to a voter. All ballots of the promised batch are fetched and searched here, so no
-// request says which one is meant. Leaves the search to `core/receipt`.
+// Decides what each answer means to a voter. All ballots of the promised batch (or, for a number alone, of all batches)
+// are fetched and searched here, so no request says which one is meant. Leaves the search to `core/receipt`.
 
 import { findBallot } from "../core/receipt.ts";
-import { fromHex } from "../core/bytes.ts";
+import { fromHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import { loadSetup } from "../core/setup.ts";
 import { byId, reloadOnNewFragment, message, onSubmit, saveFile, showError, takeFragment } from "./dom.ts";
-import { parseTrackingCode } from "./link-formats.ts";
+import { formatTrackingCode, parseTrackingCode } from "./link-formats.ts";
 import { fetchSignposts, publishedLog } from "./services.ts";
 
 const app = byId("app");
@@ -23,17 +23,19 @@ async function track(): Promise<void> {
   let wanted: ReturnType<typeof parseTrackingCode> | null = null;
   let checked = false;
   try {
-    wanted = parseTrackingCode(byId<HTMLTextAreaElement>("tracking").value);
+    const field = byId<HTMLTextAreaElement>("tracking");
+    wanted = parseTrackingCode(field.value);
+    field.value = formatTrackingCode(hex(wanted.ballotId), wanted.batch);
     const setup = await loadSetup(readLogFile, fromHex(app.dataset.referendum ?? ""));
     checked = true;
     const found = await findBallot(
       readLogFile,
       setup,
       { ...wanted, castHash: null },
-      await fetchSignposts(app.dataset.signposts ?? "", wanted.batch),
+      wanted.batch === null ? [] : await fetchSignposts(app.dataset.signposts ?? "", wanted.batch),
     );
     if (found.state !== "found") {
-      outcome.textContent = message(found.state === "missing" ? "not-in-batch" : found.state, { batch: wanted.batch });
+      outcome.textContent = absence(found.state, wanted.batch);
       return;
     }
     outcome.textContent = message(found.superseded ? "found-superseded" : "found", { index: found.index });
@@ -41,10 +43,16 @@ async function track(): Promise<void> {
     receipt.onclick = () => saveFile("stembus-receipt.txt", found.receipt, "text/plain");
   } catch (error) {
     const code = error instanceof ClientError ? error.code : "broken";
-    if (code === "receipt-waits") outcome.textContent = message("waiting", { batch: wanted?.batch ?? "" });
+    if (code === "receipt-waits") outcome.textContent = absence("waiting", wanted?.batch ?? null);
     else if (code.startsWith("setup")) showError(message(checked ? "receipt-invalid" : "setup"));
     else showError(message(code));
   }
+}
+
+/** What a voter is told of a ballot that was looked for in one batch or, without its number, in all. */
+function absence(state: "waiting" | "missing", batch: number | null): string {
+  if (batch === null) return message(state === "missing" ? "not-in-log" : "not-in-log-yet");
+  return message(state === "missing" ? "not-in-batch" : "waiting", { batch });
 }
 
 onSubmit("form-track", track);

@@ -21,7 +21,7 @@ import {
   takeFragment,
 } from "./dom.ts";
 import { trackBallot } from "./ballot-tracking.ts";
-import { decodePass, encodePass } from "./link-formats.ts";
+import { decodePass, encodePass, formatTrackingCode } from "./link-formats.ts";
 import { loadReferendum } from "./load-referendum.ts";
 import { publishedLog } from "./services.ts";
 import { Session } from "./session.ts";
@@ -87,7 +87,8 @@ async function start(): Promise<void> {
   function showDone(session: Session): void {
     const text = session.promise;
     if (text === null || setup === null) return;
-    const tracking = trackBallot(text, setup, readLogFile, data.signposts ?? "", () => booth.session?.promise === text);
+    const promise = trackBallot(text, setup, readLogFile, data.signposts ?? "", () => booth.session?.promise === text);
+    const tracking = formatTrackingCode(promise.ballot_id, promise.batch);
     byId<HTMLAnchorElement>("track-link").href = `${data.track ?? ""}#${tracking.replace(/ /g, "")}`;
     const revote = document.getElementById("revote-part");
     if (revote !== null) revote.hidden = !session.mayCast;

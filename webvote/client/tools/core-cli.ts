@@ -162,7 +162,7 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   async findBallot(request) {
     const asked: string[] = [];
     const castHash = request.cast_hash === null ? null : bytes(request, "cast_hash");
-    const wanted = { ballotId: bytes(request, "ballot_id"), castHash, batch: Number(request.batch) };
+    const wanted = { ballotId: bytes(request, "ballot_id"), castHash, batch: request.batch as number | null };
     const found = await findBallot(
       folder(request, asked),
       await setup(request),
