@@ -23,6 +23,10 @@ TEXT_CHARACTERS = 4_000
 CASTS = 1_000
 ROLL = 20_000_000
 ATTEMPTS = 1_000
+SIGNATURES = 64  # of one entry
+CLIENT_FILES = 1_000  # of one release
+DESTROYED = 100  # lines of one purge
+POSTCODES = 2_000
 
 # What a binding referendum may not go below.
 BINDING_FLOOR = 30

@@ -2,7 +2,9 @@
 
 A record is UTF-8 JSON with sorted keys, no white space, no floats and no unknown fields (RFC 8785 for the
 values used here). Parsing decodes into a frozen type, encodes again and compares, so duplicate keys, other
-escapes, -0, a byte-order mark or a trailing newline are all refused. Byte strings are lower-case hex.
+escapes, -0, a byte-order mark or a trailing newline are all refused. Byte strings are lower-case hex, and a
+scalar is below the group's order: what cannot be a value of its type is no record. Whether a point lies on the
+curve is for those who compute with it.
 """
 
 from __future__ import annotations
@@ -12,12 +14,24 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from stembus.audit.errors import RecordInvalid
+from stembus.crypto.group import ORDER, SCALAR_BYTES
 
 T = TypeVar("T")
 
+
+def _hex_below(limit: int, size: int) -> str:
+    """The pattern of `size` bytes in hexadecimal, as a number below `limit`: at some digit it is the smaller one."""
+    digits, below = limit.to_bytes(size, "big").hex(), []
+    for place, digit in enumerate(digits):
+        smaller = "0123456789abcdef"[: int(digit, 16)]
+        if smaller:
+            below.append(f"{digits[:place]}[{smaller}][0-9a-f]{{{len(digits) - place - 1}}}")
+    return rf"\A(?:{'|'.join(below)})\Z"
+
+
 Hash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Key = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
-Scalar = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Scalar = Annotated[str, msgspec.Meta(pattern=_hex_below(ORDER, SCALAR_BYTES))]
 PointHex = Annotated[str, msgspec.Meta(pattern=r"\A0[23][0-9a-f]{64}\Z")]
 SignatureHex = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{128}\Z")]
 SealedShareHex = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{160}\Z")]

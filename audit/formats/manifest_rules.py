@@ -48,10 +48,9 @@ def check_manifest(manifest: Manifest) -> None:
     _check_questions(manifest)
     _check_times(manifest)
     _check_parties(manifest)
-    if not manifest.eligibility.postcodes or any(
-        not re.fullmatch(r"[1-9][0-9]{3}", code) for code in manifest.eligibility.postcodes
-    ):
-        _fail("eligibility.postcodes", "list at least one Belgian postcode of four digits")
+    postcodes = manifest.eligibility.postcodes
+    if not 1 <= len(postcodes) <= bounds.POSTCODES or any(not re.fullmatch(r"[1-9][0-9]{3}", p) for p in postcodes):
+        _fail("eligibility.postcodes", f"list 1 to {bounds.POSTCODES} Belgian postcodes of four digits")
     if manifest.rules.minimum_participants > manifest.eligibility.official_count:
         _fail("rules.minimum_participants", "more than the official count can never be reached")
     if (size := cast_ballot_bytes(manifest)) > bounds.ENTRY_BYTES:

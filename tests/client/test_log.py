@@ -15,6 +15,7 @@ from stembus.audit.formats.receipt import check_receipt, parse_receipt
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log_view import read_log
 from stembus.audit.verify.setup import SetupInvalid, load_setup
+from stembus.crypto.group import ORDER
 from stembus.webvote.site.log_summary import SummaryReader
 from tests.client.conftest import Client, Published, Refused
 from tests.conftest import Finished
@@ -153,6 +154,8 @@ DAMAGE: dict[str, Callable[[Forge], object]] = {
     "with_a_reveal_that_was_not_committed_to": _edit("reveal", "coefficients", [POINT, POINT], 1),
     "with_a_reveal_of_too_few": _edit("reveal", "coefficients", [POINT], 1),
     "with_a_reveal_without_proof": _edit("reveal", "proof_response", "01" * 32, 1),
+    "with_a_scalar_at_the_order": _edit("reveal", "proof_response", ORDER.to_bytes(32, "big").hex(), 1),
+    "with_a_reveal_of_33_points": _edit("reveal", "coefficients", [POINT] * 33, 1),
     "with_a_second_confirmation": lambda forge: forge.setup.insert(
         forge.find_setup("confirm"), forge.setup[forge.find_setup("confirm")]
     ),

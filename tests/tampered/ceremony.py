@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from stembus.audit.formats.ceremony import commitment_hash, latest_attempt, possession_context
 from stembus.audit.formats.entries import parse_entry
 from stembus.audit.log.source import MemoryPlace
-from stembus.crypto.group import GENERATOR, Point, generator_times, random_scalar, scalar_to_bytes
+from stembus.crypto.group import GENERATOR, ORDER, Point, generator_times, random_scalar, scalar_to_bytes
 from stembus.crypto.proofs import prove_key
 from stembus.crypto.sealed import new_box_key, seal_to
 from tests.tampered.catalogue import PASSED, add, forgery
@@ -114,6 +114,22 @@ def proof_field(field: str, value: str) -> Callable[[Forge], MemoryPlace]:
 
 add("proof_of_possession_with_a_zero_challenge", 14, "V11", proof_field("proof_challenge", "00" * 32))
 add("proof_of_possession_with_a_zero_response", 14, "V11", proof_field("proof_response", "00" * 32))
+
+
+def unparsed_reveal(field: str, value: object) -> Callable[[Forge], MemoryPlace]:
+    """A reveal that does not parse is none: the shares after it have no place."""
+
+    def maker(forge: Forge) -> MemoryPlace:
+        forge.edit_setup("reveal", lambda body: body.update({field: value}), 0)
+        return _raw(forge)
+
+    return maker
+
+
+AT_THE_ORDER = scalar_to_bytes(ORDER).hex()
+for name in ("proof_challenge", "proof_response"):
+    add(f"reveal_with_a_{name}_at_the_order", 14, "V8", unparsed_reveal(name, AT_THE_ORDER), also=("V9",))
+add("reveal_of_33_points", 14, "V8", unparsed_reveal("coefficients", ["02" + "11" * 32] * 33), also=("V9",))
 
 
 @forgery(14, "V11")

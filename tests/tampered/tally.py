@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from stembus.crypto.group import GENERATOR, random_scalar, scalar_to_bytes
+from stembus.crypto.group import GENERATOR, ORDER, random_scalar, scalar_to_bytes
 from tests.tampered.catalogue import PASSED, add, forgery
 from tests.tampered.forge import Body, Forge
 
@@ -105,6 +105,13 @@ for name, change in SHARES.items():
     add(name, 12, "V26", bad_share(change), PASSED)
 
 
+AT_THE_ORDER = scalar_to_bytes(ORDER).hex()
+for field in ("challenge", "response"):
+    at_the_order = bad_share(lambda f, m, b, field=field: b["decryptions"][0][0].update({field: AT_THE_ORDER}))
+    add(f"share_with_a_{field}_at_the_order", 12, "V8", at_the_order)
+add("share_of_33_questions", 12, "V8", bad_share(lambda f, m, b: b["decryptions"].extend([[]] * 32)))
+
+
 @forgery(12, "V27", also=("V26",))
 def a_bad_share_used_in_the_result(forge: Forge) -> None:
     def change(made: Made) -> None:
@@ -127,6 +134,14 @@ add("shares_before_enough_intents", 12, "V9", on_tally(drop_kind("tally-intent",
 
 def result(change: Callable[[Body], None]) -> Callable[[Forge], None]:
     return on_tally(lambda forge, made: change(bodies(made, "result")[0]))
+
+
+add(
+    "result_with_a_word_that_is_no_outcome",
+    13,
+    "V8",
+    result(lambda b: b["questions"][0].update(outcome="undecided")),
+)
 
 
 def trustees(*numbers: int) -> Callable[[Forge], None]:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stembus.audit import bounds
 from stembus.audit.errors import ManifestInvalid, NoteInvalid, ReceiptInvalid, RecordInvalid
 from stembus.audit.formats.canonical import Record, decode, encode
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
@@ -32,6 +33,7 @@ from stembus.ballot.errors import CodeMistyped, RequestInvalid
 from stembus.ballot.issuance.token import VotingPass, new_pass
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.crypto.errors import EncodingInvalid
+from stembus.crypto.group import ORDER
 from stembus.crypto.signing import SigningKey
 from tests.conftest import Finished
 
@@ -269,6 +271,63 @@ def test_the_signatures_of_an_entry_are_sorted_and_differ() -> None:
         data = encode({"body": body, "signatures": wrong, "type": "open"})
         with pytest.raises(RecordInvalid, match="sorted"):
             parse_entry(data)
+
+
+def _reveal(scalar: int, points: int = 2, signatures: int = 1) -> bytes:
+    body = {
+        "attempt": 1,
+        "coefficients": ["02" + "11" * 32] * points,
+        "proof_challenge": "00" * 32,
+        "proof_response": scalar.to_bytes(32, "big").hex(),
+        "trustee": 1,
+    }
+    names = sorted(f"trustee/{number}" for number in range(1, signatures + 1))
+    signed = [{"by": name, "signature": "cd" * 64} for name in names]
+    return encode({"body": body, "signatures": signed, "type": "reveal"})
+
+
+@pytest.mark.parametrize("scalar", [0, 1, ORDER - 1, ORDER - 2**200, 2**255, 2**128])
+def test_a_scalar_below_the_order_is_parsed(scalar: int) -> None:
+    assert parse_entry(_reveal(scalar)).type == "reveal"
+
+
+@pytest.mark.parametrize("scalar", [ORDER, ORDER + 1, ORDER + 2**64, 2**256 - 1, 2**256 - 2**64])
+def test_a_scalar_at_or_above_the_order_is_not_parsed(scalar: int) -> None:
+    with pytest.raises(RecordInvalid):
+        parse_entry(_reveal(scalar))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**256 - 1) | st.integers(ORDER - 2**130, ORDER + 2**128))
+def test_exactly_the_scalars_below_the_order_are_parsed(scalar: int) -> None:
+    try:
+        parse_entry(_reveal(scalar))
+    except RecordInvalid:
+        assert scalar >= ORDER
+    else:
+        assert scalar < ORDER
+
+
+def test_a_list_at_its_bound_is_parsed_and_one_above_is_not() -> None:
+    parse_entry(_reveal(1, points=bounds.TRUSTEES, signatures=bounds.SIGNATURES))
+    for longer in ({"points": bounds.TRUSTEES + 1}, {"signatures": bounds.SIGNATURES + 1}):
+        with pytest.raises(RecordInvalid):
+            parse_entry(_reveal(1, **longer))
+
+
+def _lists(kind: inspect.Type) -> list[inspect.ListType]:
+    found: list[inspect.ListType] = []
+    if isinstance(kind, inspect.StructType):
+        for field in kind.fields:
+            found += _lists(field.type)
+    elif isinstance(kind, inspect.ListType):
+        found += [kind, *_lists(kind.item_type)]
+    return found
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_no_list_of_an_entry_is_without_a_bound(name: str) -> None:
+    assert all(kind.max_length is not None for kind in _lists(inspect.type_info(KINDS[name][0])))
 
 
 @pytest.mark.parametrize("extra", [b"\n", b" ", b"\0", b"{}"])

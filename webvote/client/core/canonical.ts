@@ -5,8 +5,11 @@
 
 import { equal, fromUtf8, utf8 } from "./bytes.ts";
 import { ClientError } from "./errors.ts";
+import { ORDER } from "./group.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+const ORDER_HEX = ORDER.toString(16);
 
 function refuse(problem: string): never {
   throw new ClientError("encoding", problem);
@@ -95,5 +98,10 @@ export const texts: Reader<Readonly<Record<string, string>>> = (value) => {
 export const count = integer(0, Number.MAX_SAFE_INTEGER);
 export const index = integer(1, 2 ** 31 - 1);
 export const hash = matching(/^[0-9a-f]{64}$/);
+/** 32 bytes as a number below the group's order q. Equally long texts of digits compare as their numbers do. */
+export const scalarHex: Reader<string> = (value) => {
+  const digits = hash(value);
+  return digits < ORDER_HEX ? digits : refuse("a scalar that is not below the group order");
+};
 export const pointHex = matching(/^0[23][0-9a-f]{64}$/);
 export const signatureHex = matching(/^[0-9a-f]{128}$/);

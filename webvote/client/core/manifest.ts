@@ -52,7 +52,7 @@ const readManifest = record({
     description: texts,
     minimum_age: count,
     official_count: count,
-    postcodes: list(text),
+    postcodes: list(matching(/^[1-9][0-9]{3}$/), 1, 2000),
     reference_date: text,
   }),
   rules: record({ count_below_minimum: bool, minimum_margin_permille: count, minimum_participants: count }),
