@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from stembus.audit import bounds
-from stembus.audit.errors import ManifestInvalid
+from stembus.audit.errors import ManifestInvalid, RecordInvalid
 from stembus.audit.formats.canonical import Count, Key, Record, SpkiHex
 from stembus.crypto.blind_rsa import MODULUS_BYTES
 from stembus.crypto.elgamal import CIPHERTEXT_BYTES
@@ -164,6 +164,17 @@ def parse_time(text: str) -> int:
 def referendum_id(data: bytes) -> bytes:
     """32 bytes: the SHA-256 of the manifest's canonical bytes."""
     return hashlib.sha256(data).digest()
+
+
+def parse_referendum_id(text: str) -> bytes:
+    """As a person hands it over: in capitals or not, with spaces between bytes or not. Raises RecordInvalid."""
+    try:
+        identity = bytes.fromhex(text.strip())
+    except ValueError:
+        identity = b""
+    if len(identity) != 32:
+        raise RecordInvalid("a referendum id is 64 hexadecimal digits; it stands on every letter")
+    return identity
 
 
 def cast_ballot_bytes(manifest: Manifest) -> int:

@@ -18,7 +18,9 @@ from stembus.audit.errors import NoteInvalid
 from stembus.crypto.errors import SignatureInvalid
 from stembus.crypto.signing import SigningKey, verify_ed25519
 
-_SIGNATURE_LINE = re.compile(r"\A— ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})\Z")
+# The name of a key: visible ASCII without a plus sign.
+_NAME = "[!-*,-~]{1,255}"
+_SIGNATURE_LINE = re.compile(rf"\A— ({_NAME}) ([A-Za-z0-9+/]+={{0,2}})\Z")
 _ED25519, _COSIGNATURE = b"\x01", b"\x04"
 
 
@@ -88,8 +90,10 @@ def parse_checkpoint(data: bytes) -> Checkpoint:
         origin, size_text, root_text = body.split("\n")
     except ValueError:
         raise NoteInvalid("a checkpoint is three lines, an empty line, and signatures") from None
-    if not re.fullmatch(r"0|[1-9][0-9]{0,17}", size_text) or not origin:
+    if not re.fullmatch(r"0|[1-9][0-9]{0,17}", size_text):
         raise NoteInvalid("a checkpoint's size is a decimal number")
+    if not re.fullmatch(r"[^\x00-\x1f]+", origin):
+        raise NoteInvalid("the origin of a checkpoint is one line without control characters")
     root = _decode_base64(root_text)
     if len(root) != bounds.HASH_BYTES:
         raise NoteInvalid("a checkpoint's root is 32 bytes")
@@ -123,12 +127,12 @@ def _cosigned(checkpoint: Checkpoint, time: int) -> bytes:
 
 
 def check_log_signature(checkpoint: Checkpoint, origin: str, public: bytes) -> None:
-    """Raises NoteInvalid unless the log's own key signed, once, under its own name."""
+    """Raises NoteInvalid unless the log's own key signed, and nothing else stands under the log's name."""
     if checkpoint.origin != origin:
         raise NoteInvalid("a checkpoint of another log (its origin line differs)")
-    own = [s for s in checkpoint.signatures if (s.name, s.key_id) == (origin, key_id(origin, _ED25519, public))]
-    if len(own) != 1:
-        raise NoteInvalid("a checkpoint carries exactly one signature of its log")
+    own = [signature for signature in checkpoint.signatures if signature.name == origin]
+    if len(own) != 1 or own[0].key_id != key_id(origin, _ED25519, public):
+        raise NoteInvalid("a checkpoint carries exactly one signature line with its log's name, by the log's key")
     try:
         verify_ed25519(public, checkpoint.text, own[0].signature)
     except SignatureInvalid:
@@ -136,17 +140,16 @@ def check_log_signature(checkpoint: Checkpoint, origin: str, public: bytes) -> N
 
 
 def cosignatures(checkpoint: Checkpoint, witnesses: Sequence[tuple[str, bytes]]) -> tuple[list[Cosignature], list[str]]:
-    """The valid cosignatures by known witnesses, and a sentence for each line that is something else."""
+    """The valid cosignatures by known witnesses, and a sentence for each line of theirs that is none. Lines of other
+    keys, whatever their names, are nobody's here and are passed over."""
     known = {(name, key_id(name, _COSIGNATURE, public)): public for name, public in witnesses}
     valid: dict[str, Cosignature] = {}
     problems: list[str] = []
     for signature in checkpoint.signatures:
-        if signature.name == checkpoint.origin:
-            continue
         public = known.get((signature.name, signature.key_id))
         if public is None:
-            problems.append(f"a cosignature of {signature.name[:60]!r}, no witness of this referendum")
-        elif signature.name in valid:
+            continue
+        if signature.name in valid:
             problems.append(f"witness {signature.name} appears twice")
         elif len(signature.signature) != 72:
             problems.append(f"the cosignature of {signature.name} has a wrong length")

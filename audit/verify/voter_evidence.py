@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 
 from stembus.audit.errors import AuditError, ReceiptInvalid
+from stembus.audit.formats.cast_ballot import peek
 from stembus.audit.formats.receipt import Promise, check_promise, check_receipt, parse_promise, parse_receipt
 from stembus.audit.log.source import Place
 from stembus.audit.log_view import LogView, read_log
+from stembus.audit.verify.ballots import context_of
 from stembus.audit.verify.report import Report
 
 
@@ -37,7 +39,11 @@ def _find(log: LogView, promise: Promise, report: Report) -> str:
         if entry.type != "batch" or getattr(entry.body, "number", 0) != promise.batch:
             continue
         for position in range(index + 1, index + 1 + int(getattr(entry.body, "size", 0))):
-            if hashlib.sha256(log.reader.entry(position)).hexdigest() == promise.cast_hash:
+            raw = log.reader.entry(position)
+            if hashlib.sha256(raw).hexdigest() == promise.cast_hash:
+                if _ballot_id(log, raw) != promise.ballot_id:
+                    report.breach("V30", "promise", "the promised ballot is in its batch, and has another ballot id")
+                    return "false: it names another ballot id"
                 return f"kept: the ballot is entry {position}, in batch {promise.batch}"
         report.breach("V30", f"entry {index}", f"batch {promise.batch} lacks the ballot that was promised for it")
         return "broken"
@@ -45,6 +51,13 @@ def _find(log: LogView, promise: Promise, report: Report) -> str:
         report.breach("V30", "promise", f"the log closed without batch {promise.batch}, which was promised")
         return "broken"
     return f"not due yet: the ballot is promised for batch {promise.batch}"
+
+
+def _ballot_id(log: LogView, raw: bytes) -> str | None:
+    """None for bytes that are no ballot of this referendum, or when there is no election key."""
+    key = next((key for _, key, entry in log.entries() if entry.type == "election-key"), None)
+    context = context_of(log.manifest_raw, key) if key is not None else None
+    return peek(context, raw).hex() if context is not None and len(raw) == context.size else None
 
 
 def _check_receipt(log: LogView, data: bytes, promise: Promise | None) -> None:

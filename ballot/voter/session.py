@@ -16,7 +16,7 @@ from typing import Protocol
 
 from stembus.audit.durable import locked, remove_leftovers, write_durably
 from stembus.audit.errors import ReceiptInvalid
-from stembus.audit.formats.cast_ballot import parse_ballot
+from stembus.audit.formats.cast_ballot import parse_ballot, peek
 from stembus.audit.formats.receipt import Promise, check_promise, encode_promise
 from stembus.audit.verify.setup import Setup
 from stembus.ballot.errors import BallotRejected, CastOutOfTurn, RequestInvalid
@@ -139,7 +139,7 @@ class VotingSession:
             self._unanswered.replace(self.folder / f"refused-{cast_hash[:16]}")
             raise
         check_promise(self._setup.manifest, self._setup.referendum, promise)
-        if promise.cast_hash != cast_hash:
+        if (promise.cast_hash, promise.ballot_id) != (cast_hash, peek(self._setup.context, raw).hex()):
             raise ReceiptInvalid(f"the ballot box promised another ballot; {self._unanswered} is evidence, keep it")
         write_durably(self.promise_file, encode_promise(promise), private=True)
         # From the ballot itself: a session that stopped between these two lines does not count it twice.

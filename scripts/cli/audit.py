@@ -14,9 +14,10 @@ from typing import Any
 
 import click
 
-from stembus.audit.errors import PlaceError
+from stembus.audit.errors import PlaceError, RecordInvalid
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
 from stembus.audit.formats.entry_bodies import ElectionKey
+from stembus.audit.formats.manifest import parse_referendum_id
 from stembus.audit.log.source import open_place
 from stembus.audit.log_view import LogView, read_log
 from stembus.audit.verify import verify
@@ -32,14 +33,9 @@ def _identity(text: str | None) -> bytes | None:
     if text is None:
         return None
     try:
-        identity = bytes.fromhex(text.strip())
-    except ValueError:
-        identity = b""
-    if len(identity) != 32:
-        fail(
-            "a referendum id is 64 hexadecimal digits", "it stands on every letter and in DIR/referendum.id", EXIT_USAGE
-        )
-    return identity
+        return parse_referendum_id(text)
+    except RecordInvalid as error:
+        fail(str(error), "it stands in DIR/referendum.id, too", EXIT_USAGE)
 
 
 @click.command("verify")

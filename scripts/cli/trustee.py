@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from stembus.audit.durable import write_durably
+from stembus.audit.formats.manifest import parse_referendum_id
 from stembus.audit.log.source import open_place
 from stembus.ballot.office.office import Office
 from stembus.scripts.cli.log_steps import elect
@@ -48,7 +49,7 @@ def identity(directory: Path, number: int) -> None:
 def _open(directory: Path, number: int, place: str | None, referendum: str | None) -> tuple[Office, Trustee]:
     office = open_office(directory)
     party = f"trustee-{number}"
-    identity = bytes.fromhex(referendum) if referendum else office.referendum
+    identity = parse_referendum_id(referendum) if referendum else office.referendum
     published = open_place(place or str(office.public))
     secrets = parse_trustee_key(office.secret(party))
     say("checking the published log ...")

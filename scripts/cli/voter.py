@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from stembus.audit.formats.manifest import parse_referendum_id
 from stembus.audit.log.source import FolderPlace, open_place
 from stembus.audit.verify.setup import Setup, load_setup
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
@@ -44,19 +45,9 @@ def _reach(place: str, referendum: str | None) -> Referendum:
     if referendum is None:
         raise RequestInvalid("say which referendum it should be: --referendum and the id on the letter")
     published = place.rstrip("/") + "/log"
-    setup = load_setup(open_place(published), _identity(referendum))
+    setup = load_setup(open_place(published), parse_referendum_id(referendum))
     remote: list[RegistrarService] = [RemoteRegistrar(registrar.url) for registrar in setup.manifest.registrars]
     return Referendum(setup, remote, RemoteBox(setup.manifest.box.url), published, Path("stembus-voters"))
-
-
-def _identity(text: str) -> bytes:
-    try:
-        identity = bytes.fromhex(text)
-    except ValueError:
-        identity = b""
-    if len(identity) != 32:
-        raise RequestInvalid("a referendum id is 64 hexadecimal digits; it stands on the letter")
-    return identity
 
 
 @click.command()

@@ -6,12 +6,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stembus.audit.formats.receipt import check_receipt, parse_receipt
+from stembus.audit.log.note import Checkpoint, NoteSignature
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log_view import read_log
 from stembus.audit.verify.setup import SetupInvalid, load_setup
@@ -116,6 +118,34 @@ def test_a_head_that_the_log_did_not_sign_is_refused(copy: Published) -> None:
     lines = head.read_text().splitlines(keepends=True)
     head.write_text("".join([*lines[:4], *lines[5:]]))
     assert both_refuse(copy) == "setup-log"
+
+
+def _with_line(name: str) -> Callable[[Forge], object]:
+    """One more signature line in the checkpoint of the opening."""
+
+    def change(forge: Forge) -> None:
+        def hook(size: int, checkpoint: Checkpoint) -> Checkpoint:
+            line = NoteSignature(name or checkpoint.origin, b"junk", bytes(72))
+            return replace(checkpoint, signatures=(*checkpoint.signatures, line))
+
+        forge.checkpoint_hook = hook
+
+    return change
+
+
+@pytest.mark.parametrize("name", ["", "w 9", "w\u00a09", "w+9", "\u00e9", "w\t", "w" * 256])
+def test_a_checkpoint_with_junk_under_the_logs_name_or_a_name_that_is_none_is_refused(
+    name: str, forged: Callable[[Callable[[Forge], object]], Published]
+) -> None:
+    assert both_refuse(forged(_with_line(name))) == "setup-log"
+
+
+def test_a_line_of_a_key_that_nobody_knows_is_passed_over(
+    forged: Callable[[Callable[[Forge], object]], Published],
+) -> None:
+    log = forged(_with_line("witness-9"))
+    assert log.ask("loadSetup")["openSize"]
+    assert load_setup(FolderPlace(log.folder), log.referendum).opened
 
 
 def _drop(kind: str, nth: int = 0) -> Callable[[Forge], object]:

@@ -307,14 +307,36 @@ for name, case in QUORUM_CASES.items():
     add(name, 9, "V7", change_checkpoints(case))
 add("batch_checkpoint_without_quorum", 9, "V7", change_checkpoints(lambda f, c: c.signatures[:2], True), STANDS)
 add(
-    "cosignature_too_many_by_a_stranger",
+    "cosignature_too_many_of_a_witness",
     9,
     "V7",
-    change_checkpoints(lambda f, c: (*c.signatures, cosign(c, "witness-9", STRANGER, TIME))),
+    change_checkpoints(lambda f, c: (*c.signatures, f.cosignature(c, 2, TIME + 1))),
     STANDS,
 )
 add("checkpoint_signed_by_a_stranger", 9, "V4", change_checkpoints(lambda f, c: (_foreign(c), *c.signatures[1:])))
 add("checkpoint_signed_twice_by_the_log", 9, "V4", change_checkpoints(lambda f, c: (c.signatures[0], *c.signatures)))
+
+
+def under_the_logs_name(f: Forge, c: Checkpoint) -> tuple[NoteSignature, ...]:
+    return (*c.signatures, NoteSignature(c.origin, b"junk", bytes(64)))
+
+
+add("checkpoint_with_junk_under_the_logs_name", 9, "V4", change_checkpoints(under_the_logs_name))
+add("checkpoint_signed_by_a_stranger_as_well", 9, "V4", change_checkpoints(lambda f, c: (*c.signatures, _foreign(c))))
+KEY_NAMES = {
+    "with_a_space": "witness 9",
+    "with_a_no_break_space": "witness\u00a09",
+    "with_a_tab": "witness\t9",
+    "with_a_plus": "witness+9",
+    "beyond_ascii": "getuig\u00e9",
+    "that_is_empty": "",
+    "of_256_characters": "w" * 256,
+}
+for name, holder in KEY_NAMES.items():
+    named = change_checkpoints(
+        lambda f, c, holder=holder: (*c.signatures, NoteSignature(holder, b"\1\2\3\4", bytes(72)))
+    )
+    add(f"signature_line_in_a_name_{name}", 9, "V4", named)
 
 
 def _foreign(checkpoint: Checkpoint) -> NoteSignature:
@@ -684,8 +706,8 @@ def kept(change: Callable[[Forge, MemoryPlace], tuple[bytes | None, bytes | None
     return maker
 
 
-def promise(forge: Forge, raw: bytes, batch: int = 1, key: str = "box") -> bytes:
-    arguments = (forge.referendum, hashlib.sha256(raw).digest(), forge.body_id(raw), batch)
+def promise(forge: Forge, raw: bytes, batch: int = 1, key: str = "box", ballot_id: bytes | None = None) -> bytes:
+    arguments = (forge.referendum, hashlib.sha256(raw).digest(), ballot_id or forge.body_id(raw), batch)
     return encode_promise(make_promise(*arguments, forge.keys.parties[key]))
 
 
@@ -704,6 +726,7 @@ KEPT: dict[str, Callable[[Forge, MemoryPlace], tuple[bytes | None, bytes | None]
     "promise_for_another_batch": lambda f, p: (promise(f, f.batches[0][0], 2), None),
     "promise_for_a_batch_that_never_came": lambda f, p: (promise(f, f.batches[0][0], 9), None),
     "promise_signed_by_another_key": lambda f, p: (promise(f, f.batches[0][0], 1, "log"), None),
+    "promise_with_another_ballot_id": lambda f, p: (promise(f, f.batches[0][0], 1, "box", bytes(32)), None),
     "promise_that_is_not_one": lambda f, p: (b"{}", None),
     "receipt_of_anothers_ballot": lambda f, p: (
         promise(f, sorted(f.batches[0], key=f.body_id)[0]),

@@ -302,6 +302,39 @@ def minutes_with_a_path_for_a_name(forge: Forge) -> None:
     forge.after_result.append(minutes(forge, "../../etc/passwd"))
 
 
+DOCUMENT_NAMES = {
+    "that_is_empty": "",
+    "that_begins_with_a_dot": ".htaccess",
+    "that_ends_with_a_dot": "minutes.",
+    "with_a_space": "the minutes.pdf",
+    "with_a_backslash": "a\\b.pdf",
+    "with_a_colon": "C:minutes.pdf",
+    "beyond_ascii": "notul\u00e9.pdf",
+    "of_a_device": "Con.pdf",
+    "of_a_serial_port": "COM1",
+    "of_101_characters": "m" * 101,
+}
+for name, written in DOCUMENT_NAMES.items():
+    named_so = lambda forge, written=written: forge.after_result.append(minutes(forge, written))  # noqa: E731
+    add(f"minutes_with_a_name_{name}", 15, "V29", named_so)
+
+
+@forgery(15, "V29")
+def two_documents_of_one_name(forge: Forge) -> None:
+    forge.after_result += [minutes(forge), minutes(forge, "Minutes.pdf")]
+    forge.files_hook = lambda files: files.update({"documents/minutes.pdf": b"%PDF honest"})
+
+
+def text_of(kind: str, body: Body) -> Callable[[Forge], None]:
+    return lambda forge: forge.after_result.append(forge.entry(kind, body))
+
+
+add("incident_with_a_control_code", 15, "V8", text_of("incident", {"number": 1, "text": {"nl": "a\x1b[31mb"}}))
+add("incident_that_is_blank", 15, "V8", text_of("incident", {"number": 1, "text": {"nl": "  "}}))
+add("purge_of_something_invisible", 15, "V8", text_of("purge", {"destroyed": ["\u200b"]}))
+add("purge_of_101_things", 15, "V8", text_of("purge", {"destroyed": ["key"] * 101}))
+
+
 def client(*paths: str) -> Callable[[Forge], None]:
     def maker(forge: Forge) -> None:
         files = [{"path": path, "sha256": "00" * 32} for path in paths]
@@ -313,6 +346,9 @@ def client(*paths: str) -> Callable[[Forge], None]:
 add("client_files_out_of_order", 15, "V29", client("b.js", "a.js"))
 add("client_file_listed_twice", 15, "V29", client("a.js", "a.js"))
 add("client_without_files", 15, "V29", client())
+add("client_file_outside_the_address", 15, "V29", client("../a.js"))
+add("client_file_with_a_query", 15, "V29", client("a.js?b"))
+add("client_file_with_two_slashes", 15, "V29", client("a//b.js"))
 
 
 # A single malicious voter or trustee cannot stop the count.

@@ -42,8 +42,15 @@ export function parseCheckpoint(raw: Uint8Array): Checkpoint {
   return withErrorCodeSync("setup-log", () => {
     const [body, lines, ...more] = fromUtf8(raw).split("\n\n");
     const [origin, size, root, ...rest] = (body ?? "").split("\n");
-    if (!origin || size === undefined || root === undefined || lines === undefined || rest.length + more.length > 0)
+    if (
+      origin === undefined ||
+      size === undefined ||
+      root === undefined ||
+      lines === undefined ||
+      rest.length + more.length > 0
+    )
       fail("not a checkpoint");
+    if (origin === "" || [...origin].some((character) => character < " ")) fail("not an origin");
     if (!/^(0|[1-9][0-9]{0,17})$/.test(size) || !Number.isSafeInteger(Number(size)) || !lines.endsWith("\n"))
       fail("not a checkpoint");
     const checkpoint = {
@@ -58,19 +65,19 @@ export function parseCheckpoint(raw: Uint8Array): Checkpoint {
 }
 
 function parseLine(line: string): NoteSignature {
-  const [, name, encoded] = /^— ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})$/.exec(line) ?? [];
+  const [, name, encoded] = /^— ([!-*,-~]{1,255}) ([A-Za-z0-9+/]+={0,2})$/.exec(line) ?? [];
   if (name === undefined || encoded === undefined) fail("not a signature line");
   const data = fromBase64(encoded);
   if (data.length < 5) fail("a signature line is too short");
   return { name, keyId: data.slice(0, 4), signature: data.slice(4) };
 }
 
-/** That the log's own key signed, once, under its own name. Throws `setup-log`. */
+/** That the log's own key signed, and nothing else stands under the log's name. Throws `setup-log`. */
 export function checkLogSignature(manifest: Manifest, checkpoint: Checkpoint): void {
   const { origin, key } = manifest.log;
-  const own = checkpoint.signatures.filter((line) => line.name === origin && equal(line.keyId, keyId(origin, 1, key)));
-  const [only] = own;
-  if (checkpoint.origin !== origin || own.length !== 1 || only === undefined) fail("a checkpoint of another log");
+  const [only, ...more] = checkpoint.signatures.filter((line) => line.name === origin);
+  if (checkpoint.origin !== origin || only === undefined || more.length > 0) fail("a checkpoint of another log");
+  if (!equal(only.keyId, keyId(origin, 1, key))) fail("a signature in the log's name by another key");
   if (!verifyEd25519(fromHex(key), signedText(checkpoint), only.signature)) fail("the log's signature does not verify");
 }
 

@@ -228,7 +228,8 @@ export class Session {
   /** Stores the promise, and removes the ballot, once the promise is checked against the bytes that were sent. */
   private keepPromise(raw: Uint8Array, answer: Uint8Array): void {
     const promise = checkPromise(this.setup.manifest, this.setup.referendum, answer);
-    if (!equal(fromHex(promise.cast_hash), sha256(raw))) throw new ServiceError("promise-invalid");
+    const own = hex(this.setup.context.ballotId(this.setup.context.bodyOf(raw)));
+    if (promise.cast_hash !== hex(sha256(raw)) || promise.ballot_id !== own) throw new ServiceError("promise-invalid");
     const { pass } = this;
     this.update({
       pass: passToJson({ ...pass, casts: pass.casts + 1 }),
