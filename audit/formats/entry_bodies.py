@@ -17,6 +17,7 @@ from stembus.audit.formats.canonical import (
     Index,
     Key,
     PointHex,
+    ReceivingKey,
     Record,
     Scalar,
     SealedShareHex,
@@ -37,7 +38,7 @@ class Commit(Record, frozen=True):
     attempt: Attempt
     trustee: Index
     commitment: Hash
-    receiving_key: Key
+    receiving_key: ReceivingKey
 
 
 class Reveal(Record, frozen=True):

@@ -21,6 +21,7 @@ from stembus.crypto.group import ORDER
 from stembus.webvote.site.log_summary import SummaryReader
 from tests.client.conftest import Client, Published, Refused
 from tests.conftest import Finished
+from tests.tampered.ceremony import RECEIVING_KEYS
 from tests.tampered.forge import Forge, load_parts, new_forge
 
 
@@ -185,6 +186,10 @@ DAMAGE: dict[str, Callable[[Forge], object]] = {
     "with_a_reveal_of_too_few": _edit("reveal", "coefficients", [POINT], 1),
     "with_a_reveal_without_proof": _edit("reveal", "proof_response", "01" * 32, 1),
     "with_a_scalar_at_the_order": _edit("reveal", "proof_response", ORDER.to_bytes(32, "big").hex(), 1),
+    **{
+        f"with_a_receiving_key_of_{name}": _edit("commit", "receiving_key", key.hex(), 2)
+        for name, key in RECEIVING_KEYS.items()
+    },
     "with_a_reveal_of_33_points": _edit("reveal", "coefficients", [POINT] * 33, 1),
     "with_a_second_confirmation": lambda forge: forge.setup.insert(
         forge.find_setup("confirm"), forge.setup[forge.find_setup("confirm")]

@@ -34,8 +34,10 @@ from stembus.ballot.issuance.token import VotingPass, new_pass
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.crypto.errors import EncodingInvalid
 from stembus.crypto.group import ORDER
+from stembus.crypto.sealed import box_public, seal_to
 from stembus.crypto.signing import SigningKey
 from tests.conftest import Finished
+from tests.tampered.ceremony import RECEIVING_KEYS
 
 Refusals = tuple[type[Exception], ...]
 
@@ -306,6 +308,29 @@ def test_exactly_the_scalars_below_the_order_are_parsed(scalar: int) -> None:
         assert scalar >= ORDER
     else:
         assert scalar < ORDER
+
+
+def _commit(receiving_key: bytes) -> bytes:
+    body = {"attempt": 1, "commitment": "00" * 32, "receiving_key": receiving_key.hex(), "trustee": 1}
+    return encode({"body": body, "signatures": [], "type": "commit"})
+
+
+@pytest.mark.parametrize("number", [2, 9, 2**255 - 21, 2**254, 2**248])
+def test_a_receiving_key_of_large_order_is_parsed_and_can_be_sealed_to(number: int) -> None:
+    key = number.to_bytes(32, "little")
+    assert parse_entry(_commit(key)).type == "commit"
+    assert len(seal_to(key, bytes(32))) == 80
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_every_key_that_a_secret_gives_is_parsed(secret: bytes) -> None:
+    assert parse_entry(_commit(box_public(secret))).type == "commit"
+
+
+@pytest.mark.parametrize("key", RECEIVING_KEYS.values(), ids=RECEIVING_KEYS)
+def test_a_receiving_key_of_small_order_or_in_another_encoding_is_not_parsed(key: bytes) -> None:
+    with pytest.raises(RecordInvalid):
+        parse_entry(_commit(key))
 
 
 def test_a_list_at_its_bound_is_parsed_and_one_above_is_not() -> None:

@@ -14,6 +14,7 @@ import {
   matching,
   parseCanonical,
   pointHex,
+  receivingKey,
   record,
   scalarHex,
   signatureHex,
@@ -29,7 +30,7 @@ import { Transcript } from "./transcript.ts";
 
 const attempt = integer(1, 1000);
 const bodies = {
-  commit: record({ attempt, commitment: hash, receiving_key: hash, trustee: index }),
+  commit: record({ attempt, commitment: hash, receiving_key: receivingKey, trustee: index }),
   reveal: record({
     attempt,
     coefficients: list(pointHex, 0, 32),
