@@ -55,6 +55,8 @@ def check_manifest(manifest: Manifest) -> None:
         _fail("eligibility.postcodes", f"list 1 to {bounds.POSTCODES} Belgian postcodes of four digits")
     if manifest.rules.minimum_participants > manifest.eligibility.official_count:
         _fail("rules.minimum_participants", "more than the official count can never be reached")
+    if manifest.max_casts * manifest.eligibility.official_count > bounds.BALLOTS:
+        _fail("max_casts", f"times the official count is above {bounds.BALLOTS} ballots, more than a log holds")
     if (size := cast_ballot_bytes(manifest)) > bounds.ENTRY_BYTES:
         _fail("questions", f"a ballot would be {size} bytes and a log entry holds {bounds.ENTRY_BYTES}; ask less")
     if manifest.binding:

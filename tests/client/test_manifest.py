@@ -66,6 +66,10 @@ GOOD: dict[str, Change] = {
     "the second second of all": lambda m: m.update(opens="1970-01-01T00:00:01+00:00"),
     "an odd offset": lambda m: m.update(opens="2019-10-14T09:00:00-23:59"),
     "the largest roll": lambda m: m["eligibility"].update(official_count=16_000_000),
+    "as many ballots as a log holds": lambda m: [
+        m["eligibility"].update(official_count=99_000),
+        m.update(max_casts=1000),
+    ],
     "the largest minimum": lambda m: m["rules"].update(minimum_participants=m["eligibility"]["official_count"]),
     "2000 postcodes": lambda m: m["eligibility"].update(postcodes=[str(1000 + k) for k in range(2000)]),
     "a long origin": lambda m: m["log"].update(origin="a" * 200),

@@ -664,6 +664,10 @@ MANIFESTS: dict[str, Callable[[Body], None]] = {
     "binding_over_plain_http": binding(lambda m: m["box"].update(url="http://box.example.org")),
     "no_postcodes": lambda m: m["eligibility"].update(postcodes=[]),
     "2001_postcodes": lambda m: m["eligibility"].update(postcodes=[str(1000 + k) for k in range(2001)]),
+    "more_ballots_than_a_log_holds": lambda m: [
+        m["eligibility"].update(official_count=99_001),
+        m.update(max_casts=1000),
+    ],
     "an_origin_of_201_characters": lambda m: m["log"].update(origin="a" * 201),
     "a_roll_of_more_than_any_list_can_hold": lambda m: m["eligibility"].update(official_count=16_000_001),
     **{f"a_url_{name}": _url(url) for name, url in URLS.items()},

@@ -10,6 +10,7 @@ import type { Manifest, Question, Texts } from "./manifest.ts";
 import { isPlainText, sameSpaces } from "./text.ts";
 
 const LATEST_TIME = 253_402_300_799;
+const MOST_BALLOTS = 99_000_000;
 const TEXT_CHARACTERS = 4000;
 const ADDRESS_CHARACTERS = 300;
 const HOST_CHARACTERS = 253;
@@ -29,6 +30,7 @@ export function checkManifest(manifest: Manifest): void {
   need(manifest.trustees.threshold <= manifest.trustees.members.length, "threshold");
   need(manifest.witnesses.quorum <= manifest.witnesses.members.length, "quorum");
   need(manifest.rules.minimum_participants <= manifest.eligibility.official_count, "a minimum beyond everybody");
+  need(manifest.max_casts * manifest.eligibility.official_count <= MOST_BALLOTS, "more ballots than a log holds");
   need(castBytes(manifest) <= 65_535, "ballots too long");
   need(namesAreSound(manifest), "names");
   need(keysAreSound(manifest), "keys");
