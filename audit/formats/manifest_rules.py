@@ -14,11 +14,11 @@ from stembus.audit import bounds
 from stembus.audit.errors import ManifestInvalid, RecordInvalid
 from stembus.audit.formats.address import Address, parse_address
 from stembus.audit.formats.canonical import decode, encode
-from stembus.audit.formats.manifest import Manifest, NamedKey, Registrar, cast_ballot_bytes
+from stembus.audit.formats.manifest import MLDSA44, Manifest, NamedKey, Registrar, WitnessMember, cast_ballot_bytes
 from stembus.audit.formats.text import same_spaces, text_problem
 from stembus.crypto.blind_rsa import BlindPublicKey
 from stembus.crypto.errors import EncodingInvalid
-from stembus.crypto.signing import check_ed25519_key
+from stembus.crypto.signing import check_ed25519_key, check_mldsa44_key
 
 _ORIGIN = re.compile(r"\A[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9._~-]+)*\Z")
 _NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._/-]{0,99}\Z")
@@ -114,7 +114,7 @@ def _check_times(manifest: Manifest) -> None:
 
 def _check_parties(manifest: Manifest) -> None:
     trustees, witnesses = manifest.trustees, manifest.witnesses
-    sizes: list[tuple[str, Sequence[NamedKey | Registrar], int, int]] = [
+    sizes: list[tuple[str, Sequence[NamedKey | Registrar | WitnessMember], int, int]] = [
         ("trustees", trustees.members, 1, bounds.TRUSTEES),
         ("registrars", manifest.registrars, 1, bounds.REGISTRARS),
         ("witnesses", witnesses.members, 1, bounds.WITNESSES),
@@ -141,8 +141,11 @@ def _check_parties(manifest: Manifest) -> None:
     if len(set(keys)) != len(keys):
         _fail("keys", "two parties have the same key; each makes its own")
     try:
-        for key in keys:
-            check_ed25519_key(bytes.fromhex(key))
+        for key in (bytes.fromhex(key) for key in keys if not key.startswith(MLDSA44)):
+            check_ed25519_key(key)
+        for witness in witnesses.members:
+            if witness.key.startswith(MLDSA44):
+                check_mldsa44_key(witness.public)
         blind = [BlindPublicKey.from_spki(bytes.fromhex(r.blind_key)).modulus for r in manifest.registrars]
     except EncodingInvalid as error:
         _fail("keys", str(error))

@@ -1,7 +1,7 @@
 """Signed notes, checkpoints and cosignatures, as C2SP defines them.
 
 Decides the text formats and who signed: signed-note (Ed25519, algorithm byte 0x01), tlog-checkpoint,
-tlog-cosignature v1 (0x04). Leaves trust (which key, which quorum) to its callers.
+tlog-cosignature with Ed25519 (0x04) and with ML-DSA-44 (0x06). Leaves trust (which key, which quorum) to its callers.
 """
 
 from __future__ import annotations
@@ -16,12 +16,20 @@ from dataclasses import dataclass
 from stembus.audit import bounds
 from stembus.audit.errors import NoteInvalid
 from stembus.crypto.errors import SignatureInvalid
-from stembus.crypto.signing import SigningKey, verify_ed25519
+from stembus.crypto.signing import (
+    MLDSA44_KEY_BYTES,
+    MLDSA44_SIGNATURE_BYTES,
+    SIGNATURE_BYTES,
+    SigningKey,
+    verify_ed25519,
+    verify_mldsa44,
+)
 
 # The name of a key: visible ASCII without a plus sign.
 _NAME = "[!-*,-~]{1,255}"
 _SIGNATURE_LINE = re.compile(rf"\A— ({_NAME}) ([A-Za-z0-9+/]+={{0,2}})\Z")
-_ED25519, _COSIGNATURE = b"\x01", b"\x04"
+_ED25519, _COSIGNATURE, _COSIGNATURE_MLDSA44 = b"\x01", b"\x04", b"\x06"
+_TIME_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,31 @@ def _cosigned(checkpoint: Checkpoint, time: int) -> bytes:
     return f"cosignature/v1\ntime {time}\n".encode() + checkpoint.text
 
 
+def cosigned_mldsa44(checkpoint: Checkpoint, name: str, time: int) -> bytes:
+    """What an ML-DSA-44 witness signs: the whole tree as a subtree, with its own name."""
+    witness, origin = (bytes([len(text)]) + text for text in (name.encode(), checkpoint.origin.encode()))
+    start, end = (0).to_bytes(8, "big"), checkpoint.size.to_bytes(8, "big")
+    stamp = time.to_bytes(_TIME_BYTES, "big")
+    return b"subtree/v1\n\0" + witness + stamp + origin + start + end + checkpoint.root
+
+
+def cosignature_algorithm(public: bytes) -> bytes:
+    """The algorithm byte of a witness's key; the two kinds differ in length."""
+    return _COSIGNATURE_MLDSA44 if len(public) == MLDSA44_KEY_BYTES else _COSIGNATURE
+
+
+def _signature_bytes(public: bytes) -> int:
+    return MLDSA44_SIGNATURE_BYTES if len(public) == MLDSA44_KEY_BYTES else SIGNATURE_BYTES
+
+
+def _check_cosignature(checkpoint: Checkpoint, name: str, public: bytes, time: int, signature: bytes) -> None:
+    """Raises SignatureInvalid."""
+    if len(public) == MLDSA44_KEY_BYTES:
+        verify_mldsa44(public, cosigned_mldsa44(checkpoint, name, time), signature)
+    else:
+        verify_ed25519(public, _cosigned(checkpoint, time), signature)
+
+
 def check_log_signature(checkpoint: Checkpoint, origin: str, public: bytes) -> None:
     """Raises NoteInvalid unless the log's own key signed, and nothing else stands under the log's name."""
     if checkpoint.origin != origin:
@@ -142,7 +175,7 @@ def check_log_signature(checkpoint: Checkpoint, origin: str, public: bytes) -> N
 def cosignatures(checkpoint: Checkpoint, witnesses: Sequence[tuple[str, bytes]]) -> tuple[list[Cosignature], list[str]]:
     """The valid cosignatures by known witnesses, and a sentence for each line of theirs that is none. Lines of other
     keys, whatever their names, are nobody's here and are passed over."""
-    known = {(name, key_id(name, _COSIGNATURE, public)): public for name, public in witnesses}
+    known = {(name, key_id(name, cosignature_algorithm(public), public)): public for name, public in witnesses}
     valid: dict[str, Cosignature] = {}
     problems: list[str] = []
     for signature in checkpoint.signatures:
@@ -151,12 +184,12 @@ def cosignatures(checkpoint: Checkpoint, witnesses: Sequence[tuple[str, bytes]])
             continue
         if signature.name in valid:
             problems.append(f"witness {signature.name} appears twice")
-        elif len(signature.signature) != 72:
+        elif len(signature.signature) != _TIME_BYTES + _signature_bytes(public):
             problems.append(f"the cosignature of {signature.name} has a wrong length")
         else:
-            time = int.from_bytes(signature.signature[:8], "big")
+            time = int.from_bytes(signature.signature[:_TIME_BYTES], "big")
             try:
-                verify_ed25519(public, _cosigned(checkpoint, time), signature.signature[8:])
+                _check_cosignature(checkpoint, signature.name, public, time, signature.signature[_TIME_BYTES:])
             except SignatureInvalid:
                 problems.append(f"the cosignature of {signature.name} does not verify")
                 continue

@@ -11,12 +11,14 @@ import pytest
 
 from stembus.audit.errors import ManifestInvalid
 from stembus.audit.formats.manifest_rules import parse_manifest
+from stembus.audit.log.note import cosignatures
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log_view import read_log
 from tests.client.conftest import Client, Refused
 from tests.conftest import Finished
-from tests.tampered.forge import dump
+from tests.tampered.forge import dump, load_parts, new_forge
 from tests.tampered.log import MANIFESTS, binding
+from tests.tampered.witnesses import CASES, cosign, with_mldsa
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -73,6 +75,7 @@ GOOD: dict[str, Change] = {
     "the largest minimum": lambda m: m["rules"].update(minimum_participants=m["eligibility"]["official_count"]),
     "2000 postcodes": lambda m: m["eligibility"].update(postcodes=[str(1000 + k) for k in range(2000)]),
     "a long origin": lambda m: m["log"].update(origin="a" * 200),
+    "an ML-DSA-44 key of a witness": lambda m: m["witnesses"]["members"][0].update(key="ml-dsa-44:" + "7f" * 1312),
     "a long text": _option("J" * 4000),
     "a no-break space": _option("Ja\u00a0!"),
     "other scripts": _option("Ναι Так نعم 是的 예"),
@@ -86,3 +89,23 @@ def test_a_definition_at_the_edge_of_a_rule_is_taken_by_both(
     raw = changed(manifest, GOOD[name])
     parse_manifest(raw)
     assert client.ask("checkManifest", raw=raw) is True
+
+
+@pytest.fixture(scope="module")
+def parts(opened: Finished) -> dict[str, Any]:
+    return load_parts(opened.root)
+
+
+def test_a_cosignature_of_an_mldsa_witness_counts_for_both(client: Client, parts: dict[str, Any]) -> None:
+    raw, checkpoint, _ = with_mldsa(new_forge(parts), cosign)
+    witnesses = [(member.name, member.public) for member in parse_manifest(raw).witnesses.members]
+    assert len(cosignatures(checkpoint, witnesses)[0]) == 2
+    assert client.ask("countWitnesses", manifest=raw, checkpoint=checkpoint.to_bytes()) == 2
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_another_line_of_an_mldsa_witness_counts_for_neither(name: str, client: Client, parts: dict[str, Any]) -> None:
+    raw, checkpoint, _ = with_mldsa(new_forge(parts), CASES[name])
+    witnesses = [(member.name, member.public) for member in parse_manifest(raw).witnesses.members]
+    assert len(cosignatures(checkpoint, witnesses)[0]) == 1
+    assert client.ask("countWitnesses", manifest=raw, checkpoint=checkpoint.to_bytes()) == 1

@@ -83,7 +83,7 @@ def _tile(files: dict[str, bytes]) -> str:
 
 @forgery(15, "V1")
 def verifier_fed_an_oversized_checkpoint(forge: Forge) -> None:
-    forge.files_hook = lambda files: files.update({"checkpoint": files["checkpoint"] + b"x" * 100_000})
+    forge.files_hook = lambda files: files.update({"checkpoint": files["checkpoint"] + b"x" * 300_000})
 
 
 # Class 8: the tree, by an operator without and with the log key.
@@ -633,6 +633,10 @@ MANIFESTS: dict[str, Callable[[Body], None]] = {
     ),
     "an_ed25519_key_of_small_order": lambda m: m["log"].update(key="01" + "00" * 31),
     "two_parties_with_one_key": lambda m: m["box"].update(key=m["log"]["key"]),
+    "an_mldsa_key_that_is_not_named": lambda m: m["witnesses"]["members"][0].update(key="00" * 1312),
+    "an_mldsa_key_that_is_too_short": lambda m: m["witnesses"]["members"][0].update(key="ml-dsa-44:" + "00" * 1311),
+    "an_mldsa_key_of_an_officer": lambda m: m["officers"][0].update(key="ml-dsa-44:" + "00" * 1312),
+    "one_mldsa_key_twice": lambda m: [w.update(key="ml-dsa-44:" + "00" * 1312) for w in m["witnesses"]["members"]],
     "an_unknown_version": lambda m: m.update(version=2),
     "an_unknown_field": lambda m: m.update(colour="red"),
     "a_missing_translation": lambda m: m["title"].pop("fr"),

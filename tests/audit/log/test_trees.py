@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stembus.audit import bounds
 from stembus.audit.errors import NoteInvalid, PlaceError, RecordInvalid
 from stembus.audit.log.merkle import (
     EMPTY_ROOT,
@@ -31,6 +32,7 @@ from stembus.audit.log.note import (
     checkpoint_text,
     cosign,
     cosignatures,
+    cosigned_mldsa44,
     key_id,
     parse_checkpoint,
     quorum_time,
@@ -500,6 +502,28 @@ def test_lines_of_keys_that_nobody_knows_are_passed_over_in_silence() -> None:
         valid, problems = cosignatures(_with(*lines), WITNESSES)
         assert [(cosignature.witness, cosignature.time) for cosignature in valid] == [(NAMES[0], 100)]
         assert problems == []
+
+
+def test_an_mldsa_witness_signs_the_whole_tree_as_a_subtree_with_its_name() -> None:
+    # c2sp.org/tlog-cosignature, the structure cosigned_message, written out.
+    assert cosigned_mldsa44(SIGNED, "w1", 258) == (
+        b"subtree/v1\n\0"
+        + b"\x02w1"
+        + bytes(6)
+        + b"\1\2"
+        + b"\x14log.example.org/2019"
+        + bytes(8)
+        + bytes(7)
+        + b"\x09"
+        + ROOT
+    )
+
+
+def test_a_checkpoint_of_64_mldsa_witnesses_with_the_longest_names_is_within_its_bound() -> None:
+    lines = [NoteSignature("w" * 100, b"abcd", bytes(8 + 2420)) for _ in range(bounds.WITNESSES)]
+    data = _with(*lines).to_bytes()
+    assert len(data) <= bounds.CHECKPOINT_BYTES
+    assert len(parse_checkpoint(data).signatures) == 1 + bounds.WITNESSES
 
 
 def test_whatever_else_stands_under_the_logs_name_is_refused() -> None:

@@ -26,6 +26,8 @@ export type Texts = Readonly<Record<string, string>>;
 
 const name = matching(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/);
 const namedKey = record({ key: hash, name });
+/** Ed25519, or ML-DSA-44 with its name before it. */
+const witness = record({ key: matching(/^([0-9a-f]{64}|ml-dsa-44:[0-9a-f]{2624})$/), name });
 const service = record({ key: hash, url: text });
 const question = record({
   accepts: nullOr(integer(0, 1)),
@@ -69,13 +71,14 @@ const readManifest = record({
   registrars: list(record({ blind_key: matching(/^([0-9a-f]{2}){1,1024}$/), key: hash, name, url: text }), 1, 8),
   box: service,
   log: record({ key: hash, origin: matching(/^(?=.{1,200}$)[a-z0-9][a-z0-9.-]*(\/[A-Za-z0-9._~-]+)*$/) }),
-  witnesses: record({ members: list(namedKey, 1, 64), quorum: integer(1, 64) }),
+  witnesses: record({ members: list(witness, 1, 64), quorum: integer(1, 64) }),
   officers: list(namedKey, 2, 64),
   client: service,
 });
 
 export type Manifest = Read<typeof readManifest>;
 export type Question = Manifest["questions"][number];
+export type Witness = Manifest["witnesses"]["members"][number];
 export type NamedKey = Manifest["officers"][number];
 
 /** 32 bytes. */

@@ -14,6 +14,7 @@ import { normaliseFactor, type FactorKind } from "../core/factor.ts";
 import { pointFrom } from "../core/group.ts";
 import type { ReadLogFile } from "../core/log.ts";
 import { parseManifest } from "../core/manifest.ts";
+import { countWitnesses, parseCheckpoint } from "../core/note.ts";
 import { checkPromise, checkReceipt, findBallot, type Signposts } from "../core/receipt.ts";
 import { loadSetup, type Setup } from "../core/setup.ts";
 import { makeRequest, newPass, passFromJson, passToJson, takeAnswer } from "../core/token.ts";
@@ -116,6 +117,9 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   checkManifest(request) {
     parseManifest(bytes(request, "raw"));
     return true;
+  },
+  countWitnesses(request) {
+    return countWitnesses(parseManifest(bytes(request, "manifest")), parseCheckpoint(bytes(request, "checkpoint")));
   },
   async loadSetup(request) {
     const { referendum, openSize } = await loadSetup(folder(request), bytes(request, "referendum"));
