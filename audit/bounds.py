@@ -5,10 +5,11 @@ TILE_WIDTH = 256
 HASH_BYTES = 32
 TILE_BYTES = TILE_WIDTH * HASH_BYTES
 ENTRY_BUNDLE_BYTES = TILE_WIDTH * (ENTRY_BYTES + 2)
-CHECKPOINT_BYTES = 64 * 1024
+CHECKPOINT_BYTES = 256 * 1024  # room for 64 cosignatures of ML-DSA-44 with the longest names
 CHECKPOINTS = 100_000
 VKEY_BYTES = 1024
-LIST_BYTES = 2 * 1024**3
+KEY_LINE_BYTES = 65  # of the lists of credentials, spares, and voters struck for paper
+ISSUED_LINE_BYTES = 259
 FILES = 1_000_000
 ENTRIES = 100_000_000
 
@@ -21,8 +22,16 @@ WITNESSES = 64
 OFFICERS = 64
 TEXT_CHARACTERS = 4_000
 CASTS = 1_000
-ROLL = 20_000_000
+ROLL = 16_000_000  # an issuance list of so many lines stays below 4 GiB
+BALLOTS = 99_000_000  # as many as voters and their casts allow; a log of ENTRIES has room for all else
 ATTEMPTS = 1_000
+SIGNATURES = 64  # of one entry
+CLIENT_FILES = 1_000  # of one release
+DESTROYED = 100  # lines of one purge
+POSTCODES = 2_000
+ADDRESS_CHARACTERS = 300
+HOST_CHARACTERS = 253
+ORIGIN_CHARACTERS = 200
 
 # What a binding referendum may not go below.
 BINDING_FLOOR = 30

@@ -1,4 +1,5 @@
-"""Signatures: Ed25519 (RFC 8032) for parties with a long-lived key, BIP340 for credentials and tokens.
+"""Signatures: Ed25519 (RFC 8032) for parties with a long-lived key, BIP340 for credentials and tokens, and ML-DSA-44
+(FIPS 204) of witnesses that have it, which is only verified.
 
 Decides keys, signing and verification over message bytes. Every message that Stembus itself signs is the
 digest of a `Transcript`, so no signature of one kind can pass for another.
@@ -7,8 +8,9 @@ digest of a `Transcript`, so no signature of one kind can pass for another.
 from __future__ import annotations
 
 from coincurve import PrivateKey, PublicKeyXOnly
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 from stembus.crypto.errors import EncodingInvalid, SignatureInvalid
@@ -16,6 +18,8 @@ from stembus.crypto.group import ORDER, SCALAR_BYTES, random_scalar
 
 ED25519_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
+MLDSA44_KEY_BYTES = 1312
+MLDSA44_SIGNATURE_BYTES = 2420
 XONLY_BYTES = 32
 
 
@@ -56,6 +60,24 @@ def verify_ed25519(public: bytes, message: bytes, signature: bytes) -> None:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     except (InvalidSignature, ValueError):
         raise SignatureInvalid("an Ed25519 signature does not verify") from None
+
+
+def check_mldsa44_key(public: bytes) -> None:
+    """Raises EncodingInvalid. Every 1312 bytes are a key (FIPS 204), if the library knows the algorithm."""
+    try:
+        MLDSA44PublicKey.from_public_bytes(public)
+    except ValueError:
+        raise EncodingInvalid(f"an ML-DSA-44 key is {MLDSA44_KEY_BYTES} bytes, not {len(public)}") from None
+    except UnsupportedAlgorithm:
+        raise EncodingInvalid("the cryptography library here cannot check ML-DSA-44; install a newer one") from None
+
+
+def verify_mldsa44(public: bytes, message: bytes, signature: bytes) -> None:
+    """ML-DSA-44 of FIPS 204, with the empty context. Raises SignatureInvalid."""
+    try:
+        MLDSA44PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+        raise SignatureInvalid("an ML-DSA-44 signature does not verify") from None
 
 
 class SchnorrKey:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
+from stembus.audit.errors import RecordInvalid
+from stembus.audit.formats.manifest import parse_referendum_id
 from stembus.audit.log.places import ADDRESSES, open_place
 from stembus.audit.verify import Report, verify
 from stembus.audit.verify.outcome import EXIT_USAGE
@@ -23,13 +25,9 @@ from stembus.scripts.shell import fail, progress
 def referendum_id(text: str) -> bytes:
     """The id as people type it. Ends the command when it is none."""
     try:
-        identity = bytes.fromhex(text.strip())
-    except ValueError:
-        identity = b""
-    if len(identity) != 32:
-        hint = "it stands on every letter and in DIR/referendum.id"
-        fail("a referendum id is 64 hexadecimal digits", hint, EXIT_USAGE)
-    return identity
+        return parse_referendum_id(text)
+    except RecordInvalid as error:
+        fail(str(error), "it stands in DIR/referendum.id, too", EXIT_USAGE)
 
 
 @contextmanager

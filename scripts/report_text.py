@@ -88,7 +88,8 @@ def _subject(report: Report) -> Iterator[tuple[str, str]]:
     if report.rehearsal:
         yield "", "a rehearsal" + (", on a simulated clock" if report.simulated_clock else "")
     yield "voting", f"{_time(manifest.opens_at)} to {_time(manifest.closes_at)}"
-    yield "rules", _rules(manifest)
+    for label, rule in zip(("rules", "", ""), _rules(manifest), strict=True):
+        yield label, rule
     trustees, witnesses = manifest.trustees, manifest.witnesses
     yield "parties", f"{trustees.threshold} of {len(trustees.members)} trustees can decrypt: {_names(trustees.members)}"
     yield "", f"{witnesses.quorum} of {len(witnesses.members)} witnesses must cosign: {_names(witnesses.members)}"
@@ -99,14 +100,13 @@ def _names(members: Any) -> str:
     return ", ".join(member.name for member in members)
 
 
-def _rules(manifest: Manifest) -> str:
+def _rules(manifest: Manifest) -> tuple[str, str, str]:
     rules, floor = manifest.rules, manifest.privacy_floor
-    parts = [
+    return (
         f"at least {rules.minimum_participants} participants",
         f"a margin of at least {rules.minimum_margin_permille / 10:g} % of yes and no",
-        f"nothing below {floor.online} ballots online is decrypted",
-    ]
-    return ", ".join(parts)
+        f"nothing is decrypted below {floor.online} ballots online",
+    )
 
 
 def _faults(report: Report) -> Iterator[tuple[str, str]]:

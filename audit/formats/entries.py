@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
@@ -87,7 +88,7 @@ class Signature(Record, frozen=True):
 
 class _Envelope(Record, frozen=True):
     body: msgspec.Raw
-    signatures: list[Signature]
+    signatures: Annotated[list[Signature], msgspec.Meta(max_length=bounds.SIGNATURES)]
     type: str
 
 

@@ -1,12 +1,12 @@
 """The bodies of the log's entries other than ballots: one frozen record for each type.
 
-Decides fields and their forms. Leaves the envelope, the names of types and who signs to `entries`, and what a body
-must agree with to `verify`.
+Decides fields, their forms, and the most that a list may hold. Leaves the envelope, the names of types and who signs
+to `entries`, and what a body must agree with, exact lengths included, to `verify`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from stembus.audit.formats.canonical import (
     Index,
     Key,
     PointHex,
+    ReceivingKey,
     Record,
     Scalar,
     SealedShareHex,
@@ -26,18 +27,24 @@ from stembus.audit.formats.manifest import Texts
 
 Attempt = Annotated[int, msgspec.Meta(ge=1, le=bounds.ATTEMPTS)]
 
+_T = TypeVar("_T")
+_PerTrustee = Annotated[list[_T], msgspec.Meta(max_length=bounds.TRUSTEES)]
+_PerRegistrar = Annotated[list[_T], msgspec.Meta(max_length=bounds.REGISTRARS)]
+_PerQuestion = Annotated[list[_T], msgspec.Meta(max_length=bounds.QUESTIONS)]
+_PerOption = Annotated[list[_T], msgspec.Meta(max_length=bounds.OPTIONS)]
+
 
 class Commit(Record, frozen=True):
     attempt: Attempt
     trustee: Index
     commitment: Hash
-    receiving_key: Key
+    receiving_key: ReceivingKey
 
 
 class Reveal(Record, frozen=True):
     attempt: Attempt
     trustee: Index
-    coefficients: list[PointHex]
+    coefficients: _PerTrustee[PointHex]
     proof_challenge: Scalar
     proof_response: Scalar
 
@@ -66,7 +73,7 @@ class Complaint(Record, frozen=True):
 class ElectionKey(Record, frozen=True):
     attempt: Attempt
     joint_key: PointHex
-    verification_keys: list[PointHex]
+    verification_keys: _PerTrustee[PointHex]
     transcript: Hash
 
 
@@ -84,7 +91,7 @@ class ClientFile(Record, frozen=True):
 
 class Client(Record, frozen=True):
     release: str
-    files: list[ClientFile]
+    files: Annotated[list[ClientFile], msgspec.Meta(max_length=bounds.CLIENT_FILES)]
 
 
 class Open(Record, frozen=True):
@@ -101,7 +108,7 @@ class IssuedCount(Record, frozen=True):
 class Batch(Record, frozen=True):
     number: Index
     size: Count
-    issued: list[IssuedCount]
+    issued: _PerRegistrar[IssuedCount]
 
 
 class Replace(Record, frozen=True):
@@ -129,7 +136,7 @@ class Issuance(Record, frozen=True):
 class Close(Record, frozen=True):
     batches: Count
     ballots: Count
-    issuance: list[Issuance]
+    issuance: _PerRegistrar[Issuance]
 
 
 class PaperRoll(Record, frozen=True):
@@ -141,7 +148,7 @@ class PaperResult(Record, frozen=True):
     """Counts of each option of each question; `ballots` includes the blank ones."""
 
     ballots: Count
-    counts: list[list[Count]]
+    counts: _PerQuestion[_PerOption[Count]]
 
 
 class TallyIntent(Record, frozen=True):
@@ -162,17 +169,17 @@ class Decryption(Record, frozen=True):
 class PartialDecryption(Record, frozen=True):
     trustee: Index
     root: Hash
-    decryptions: list[list[Decryption]]
+    decryptions: _PerQuestion[_PerOption[Decryption]]
 
 
 class QuestionResult(Record, frozen=True):
     """`ranking` lists groups of option numbers from most to fewest; a group of several is a tie."""
 
-    online: list[Count]
-    paper: list[Count]
-    total: list[Count]
+    online: _PerOption[Count]
+    paper: _PerOption[Count]
+    total: _PerOption[Count]
     outcome: Literal["accepted", "rejected", "tie", "invalid-too-few", "invalid-too-narrow", "ranked"]
-    ranking: list[list[Count]]
+    ranking: _PerOption[_PerOption[Count]]
 
 
 class Result(Record, frozen=True):
@@ -182,8 +189,8 @@ class Result(Record, frozen=True):
     online_ballots: Count
     paper_ballots: Count
     participants: Count
-    trustees: list[Index]
-    questions: list[QuestionResult]
+    trustees: _PerTrustee[Index]
+    questions: _PerQuestion[QuestionResult]
 
 
 class Minutes(Record, frozen=True):
@@ -192,7 +199,7 @@ class Minutes(Record, frozen=True):
 
 
 class Purge(Record, frozen=True):
-    destroyed: list[str]
+    destroyed: Annotated[list[str], msgspec.Meta(max_length=bounds.DESTROYED)]
 
 
 Body = (

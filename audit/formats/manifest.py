@@ -15,13 +15,14 @@ from typing import Annotated, Literal
 import msgspec
 
 from stembus.audit import bounds
-from stembus.audit.errors import ManifestInvalid
+from stembus.audit.errors import ManifestInvalid, RecordInvalid
 from stembus.audit.formats.canonical import Count, Key, Record, SpkiHex
 from stembus.crypto.blind_rsa import MODULUS_BYTES
 from stembus.crypto.elgamal import CIPHERTEXT_BYTES
 from stembus.crypto.group import POINT_BYTES, SCALAR_BYTES
 
 Texts = dict[str, str]
+MLDSA44 = "ml-dsa-44:"
 _TIME = re.compile(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d\Z", re.ASCII)
 
 
@@ -97,9 +98,21 @@ class Trustees(Record, frozen=True):
     members: list[NamedKey]
 
 
+class WitnessMember(Record, frozen=True):
+    """A witness's name and key: Ed25519, or ML-DSA-44 with its name before it."""
+
+    name: str
+    key: Annotated[str, msgspec.Meta(pattern=rf"\A(?:[0-9a-f]{{64}}|{MLDSA44}[0-9a-f]{{2624}})\Z")]
+
+    @property
+    def public(self) -> bytes:
+        """32 bytes of Ed25519, or 1312 of ML-DSA-44."""
+        return bytes.fromhex(self.key.removeprefix(MLDSA44))
+
+
 class Witnesses(Record, frozen=True):
     quorum: Annotated[int, msgspec.Meta(ge=1, le=bounds.WITNESSES)]
-    members: list[NamedKey]
+    members: list[WitnessMember]
 
 
 class Log(Record, frozen=True):
@@ -164,6 +177,17 @@ def parse_time(text: str) -> int:
 def referendum_id(data: bytes) -> bytes:
     """32 bytes: the SHA-256 of the manifest's canonical bytes."""
     return hashlib.sha256(data).digest()
+
+
+def parse_referendum_id(text: str) -> bytes:
+    """As a person hands it over: in capitals or not, with spaces between bytes or not. Raises RecordInvalid."""
+    try:
+        identity = bytes.fromhex(text.strip())
+    except ValueError:
+        identity = b""
+    if len(identity) != 32:
+        raise RecordInvalid("a referendum id is 64 hexadecimal digits; it stands on every letter")
+    return identity
 
 
 def cast_ballot_bytes(manifest: Manifest) -> int:

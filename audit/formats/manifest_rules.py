@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
-from urllib.parse import urlsplit
 
 from stembus.audit import bounds
 from stembus.audit.errors import ManifestInvalid, RecordInvalid
+from stembus.audit.formats.address import Address, parse_address
 from stembus.audit.formats.canonical import decode, encode
-from stembus.audit.formats.manifest import Manifest, NamedKey, Registrar, cast_ballot_bytes
+from stembus.audit.formats.manifest import MLDSA44, Manifest, NamedKey, Registrar, WitnessMember, cast_ballot_bytes
+from stembus.audit.formats.text import same_spaces, text_problem
 from stembus.crypto.blind_rsa import BlindPublicKey
 from stembus.crypto.errors import EncodingInvalid
-from stembus.crypto.signing import check_ed25519_key
+from stembus.crypto.signing import check_ed25519_key, check_mldsa44_key
 
 _ORIGIN = re.compile(r"\A[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9._~-]+)*\Z")
 _NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._/-]{0,99}\Z")
@@ -48,12 +49,14 @@ def check_manifest(manifest: Manifest) -> None:
     _check_questions(manifest)
     _check_times(manifest)
     _check_parties(manifest)
-    if not manifest.eligibility.postcodes or any(
-        not re.fullmatch(r"[1-9][0-9]{3}", code) for code in manifest.eligibility.postcodes
-    ):
-        _fail("eligibility.postcodes", "list at least one Belgian postcode of four digits")
+    _addresses(manifest)
+    postcodes = manifest.eligibility.postcodes
+    if not 1 <= len(postcodes) <= bounds.POSTCODES or any(not re.fullmatch(r"[1-9][0-9]{3}", p) for p in postcodes):
+        _fail("eligibility.postcodes", f"list 1 to {bounds.POSTCODES} Belgian postcodes of four digits")
     if manifest.rules.minimum_participants > manifest.eligibility.official_count:
         _fail("rules.minimum_participants", "more than the official count can never be reached")
+    if manifest.max_casts * manifest.eligibility.official_count > bounds.BALLOTS:
+        _fail("max_casts", f"times the official count is above {bounds.BALLOTS} ballots, more than a log holds")
     if (size := cast_ballot_bytes(manifest)) > bounds.ENTRY_BYTES:
         _fail("questions", f"a ballot would be {size} bytes and a log entry holds {bounds.ENTRY_BYTES}; ask less")
     if manifest.binding:
@@ -73,8 +76,9 @@ def _check_texts(manifest: Manifest) -> None:
     for field, texts in everything:
         if set(texts) != set(languages):
             _fail(field, f"needs a text in each of {', '.join(languages)} and in no other language")
-        if any(not text.strip() or len(text) > bounds.TEXT_CHARACTERS for text in texts.values()):
-            _fail(field, f"a text is empty or longer than {bounds.TEXT_CHARACTERS} characters")
+        for language, text in texts.items():
+            if problem := text_problem(text, bounds.TEXT_CHARACTERS):
+                _fail(f"{field}, in {language}", f"the text {problem}")
 
 
 def _check_questions(manifest: Manifest) -> None:
@@ -85,7 +89,7 @@ def _check_questions(manifest: Manifest) -> None:
         if not 1 <= options <= bounds.OPTIONS or question.max_choices > options:
             _fail(field, f"needs 1 to {bounds.OPTIONS} options, and max_choices not above their number")
         for language in manifest.languages:
-            texts = [option.text[language] for option in question.options]
+            texts = [same_spaces(option.text[language]) for option in question.options]
             if len(set(texts)) != len(texts):
                 _fail(field, f"two options have the same text in {language}")
         if question.kind == "yes-no":
@@ -110,7 +114,7 @@ def _check_times(manifest: Manifest) -> None:
 
 def _check_parties(manifest: Manifest) -> None:
     trustees, witnesses = manifest.trustees, manifest.witnesses
-    sizes: list[tuple[str, Sequence[NamedKey | Registrar], int, int]] = [
+    sizes: list[tuple[str, Sequence[NamedKey | Registrar | WitnessMember], int, int]] = [
         ("trustees", trustees.members, 1, bounds.TRUSTEES),
         ("registrars", manifest.registrars, 1, bounds.REGISTRARS),
         ("witnesses", witnesses.members, 1, bounds.WITNESSES),
@@ -127,7 +131,7 @@ def _check_parties(manifest: Manifest) -> None:
         _fail("trustees.threshold", "is above the number of trustees")
     if witnesses.quorum > len(witnesses.members):
         _fail("witnesses.quorum", "is above the number of witnesses")
-    if not _ORIGIN.match(manifest.log.origin):
+    if not _ORIGIN.match(manifest.log.origin) or len(manifest.log.origin) > bounds.ORIGIN_CHARACTERS:
         _fail("log.origin", "write it like stembus.example.org/2019-car-free-sunday")
     if any(witness.name == manifest.log.origin for witness in witnesses.members):
         _fail("witnesses", "a witness cannot have the log's own name")
@@ -137,8 +141,11 @@ def _check_parties(manifest: Manifest) -> None:
     if len(set(keys)) != len(keys):
         _fail("keys", "two parties have the same key; each makes its own")
     try:
-        for key in keys:
-            check_ed25519_key(bytes.fromhex(key))
+        for key in (bytes.fromhex(key) for key in keys if not key.startswith(MLDSA44)):
+            check_ed25519_key(key)
+        for witness in witnesses.members:
+            if witness.key.startswith(MLDSA44):
+                check_mldsa44_key(witness.public)
         blind = [BlindPublicKey.from_spki(bytes.fromhex(r.blind_key)).modulus for r in manifest.registrars]
     except EncodingInvalid as error:
         _fail("keys", str(error))
@@ -146,11 +153,16 @@ def _check_parties(manifest: Manifest) -> None:
         _fail("registrars", "two registrars have the same blind-signing key")
 
 
-def _origin(url: str) -> tuple[str | None, int]:
-    try:
-        return urlsplit(url).hostname, urlsplit(url).port or 443
-    except ValueError:
-        raise ManifestInvalid(f"url: {url[:100]!r} is not an address") from None
+def _addresses(manifest: Manifest) -> list[Address]:
+    urls = {f"registrar {number}, url": registrar.url for number, registrar in enumerate(manifest.registrars, 1)}
+    urls |= {"box, url": manifest.box.url, "client, url": manifest.client.url}
+    addresses = []
+    for field, url in urls.items():
+        try:
+            addresses.append(parse_address(url))
+        except RecordInvalid as error:
+            _fail(field, str(error))
+    return addresses
 
 
 def _check_binding(manifest: Manifest) -> None:
@@ -170,7 +182,7 @@ def _check_binding(manifest: Manifest) -> None:
     )
     demand(2 * manifest.trustees.threshold > len(manifest.trustees.members), "trustees", "need 2t > n")
     demand(2 * manifest.witnesses.quorum > len(manifest.witnesses.members), "witnesses", "need a quorum above half")
-    urls = [r.url for r in manifest.registrars] + [manifest.box.url, manifest.client.url]
-    demand(all(url.startswith("https://") for url in urls), "url", "must start with https://")
-    origins = {_origin(url) for url in urls}
-    demand(len(origins) == len(urls), "url", "registrars, ballot box and client need separate origins")
+    addresses = _addresses(manifest)
+    demand(all(address.scheme == "https" for address in addresses), "url", "must start with https://")
+    separate = len(set(addresses)) == len(addresses)
+    demand(separate, "url", "registrars, ballot box and client need separate origins")

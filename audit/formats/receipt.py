@@ -110,7 +110,7 @@ def check_receipt(manifest: Manifest, receipt: Receipt, entry: bytes) -> None:
         raise ReceiptInvalid(str(error)) from None
     if root != checkpoint.root:
         raise ReceiptInvalid("the receipt's entry is not this ballot, or not in the log")
-    witnesses = [(w.name, bytes.fromhex(w.key)) for w in manifest.witnesses.members]
+    witnesses = [(w.name, w.public) for w in manifest.witnesses.members]
     valid, _ = cosignatures(checkpoint, witnesses)
     if quorum_time(valid, manifest.witnesses.quorum) is None:
         raise ReceiptInvalid(f"{len(valid)} witnesses cosigned where {manifest.witnesses.quorum} must")

@@ -1,7 +1,7 @@
 """Signed notes, checkpoints and cosignatures, as C2SP defines them.
 
 Decides the text formats and who signed: signed-note (Ed25519, algorithm byte 0x01), tlog-checkpoint,
-tlog-cosignature v1 (0x04). Leaves trust (which key, which quorum) to its callers.
+tlog-cosignature with Ed25519 (0x04) and with ML-DSA-44 (0x06). Leaves trust (which key, which quorum) to its callers.
 """
 
 from __future__ import annotations
@@ -16,10 +16,20 @@ from dataclasses import dataclass
 from stembus.audit import bounds
 from stembus.audit.errors import NoteInvalid
 from stembus.crypto.errors import SignatureInvalid
-from stembus.crypto.signing import SigningKey, verify_ed25519
+from stembus.crypto.signing import (
+    MLDSA44_KEY_BYTES,
+    MLDSA44_SIGNATURE_BYTES,
+    SIGNATURE_BYTES,
+    SigningKey,
+    verify_ed25519,
+    verify_mldsa44,
+)
 
-_SIGNATURE_LINE = re.compile(r"\A— ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})\Z")
-_ED25519, _COSIGNATURE = b"\x01", b"\x04"
+# The name of a key: visible ASCII without a plus sign.
+_NAME = "[!-*,-~]{1,255}"
+_SIGNATURE_LINE = re.compile(rf"\A— ({_NAME}) ([A-Za-z0-9+/]+={{0,2}})\Z")
+_ED25519, _COSIGNATURE, _COSIGNATURE_MLDSA44 = b"\x01", b"\x04", b"\x06"
+_TIME_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +98,10 @@ def parse_checkpoint(data: bytes) -> Checkpoint:
         origin, size_text, root_text = body.split("\n")
     except ValueError:
         raise NoteInvalid("a checkpoint is three lines, an empty line, and signatures") from None
-    if not re.fullmatch(r"0|[1-9][0-9]{0,17}", size_text) or not origin:
+    if not re.fullmatch(r"0|[1-9][0-9]{0,17}", size_text):
         raise NoteInvalid("a checkpoint's size is a decimal number")
+    if not re.fullmatch(r"[^\x00-\x1f]+", origin):
+        raise NoteInvalid("the origin of a checkpoint is one line without control characters")
     root = _decode_base64(root_text)
     if len(root) != bounds.HASH_BYTES:
         raise NoteInvalid("a checkpoint's root is 32 bytes")
@@ -122,13 +134,38 @@ def _cosigned(checkpoint: Checkpoint, time: int) -> bytes:
     return f"cosignature/v1\ntime {time}\n".encode() + checkpoint.text
 
 
+def cosigned_mldsa44(checkpoint: Checkpoint, name: str, time: int) -> bytes:
+    """What an ML-DSA-44 witness signs: the whole tree as a subtree, with its own name."""
+    witness, origin = (bytes([len(text)]) + text for text in (name.encode(), checkpoint.origin.encode()))
+    start, end = (0).to_bytes(8, "big"), checkpoint.size.to_bytes(8, "big")
+    stamp = time.to_bytes(_TIME_BYTES, "big")
+    return b"subtree/v1\n\0" + witness + stamp + origin + start + end + checkpoint.root
+
+
+def cosignature_algorithm(public: bytes) -> bytes:
+    """The algorithm byte of a witness's key; the two kinds differ in length."""
+    return _COSIGNATURE_MLDSA44 if len(public) == MLDSA44_KEY_BYTES else _COSIGNATURE
+
+
+def _signature_bytes(public: bytes) -> int:
+    return MLDSA44_SIGNATURE_BYTES if len(public) == MLDSA44_KEY_BYTES else SIGNATURE_BYTES
+
+
+def _check_cosignature(checkpoint: Checkpoint, name: str, public: bytes, time: int, signature: bytes) -> None:
+    """Raises SignatureInvalid."""
+    if len(public) == MLDSA44_KEY_BYTES:
+        verify_mldsa44(public, cosigned_mldsa44(checkpoint, name, time), signature)
+    else:
+        verify_ed25519(public, _cosigned(checkpoint, time), signature)
+
+
 def check_log_signature(checkpoint: Checkpoint, origin: str, public: bytes) -> None:
-    """Raises NoteInvalid unless the log's own key signed, once, under its own name."""
+    """Raises NoteInvalid unless the log's own key signed, and nothing else stands under the log's name."""
     if checkpoint.origin != origin:
         raise NoteInvalid("a checkpoint of another log (its origin line differs)")
-    own = [s for s in checkpoint.signatures if (s.name, s.key_id) == (origin, key_id(origin, _ED25519, public))]
-    if len(own) != 1:
-        raise NoteInvalid("a checkpoint carries exactly one signature of its log")
+    own = [signature for signature in checkpoint.signatures if signature.name == origin]
+    if len(own) != 1 or own[0].key_id != key_id(origin, _ED25519, public):
+        raise NoteInvalid("a checkpoint carries exactly one signature line with its log's name, by the log's key")
     try:
         verify_ed25519(public, checkpoint.text, own[0].signature)
     except SignatureInvalid:
@@ -136,24 +173,23 @@ def check_log_signature(checkpoint: Checkpoint, origin: str, public: bytes) -> N
 
 
 def cosignatures(checkpoint: Checkpoint, witnesses: Sequence[tuple[str, bytes]]) -> tuple[list[Cosignature], list[str]]:
-    """The valid cosignatures by known witnesses, and a sentence for each line that is something else."""
-    known = {(name, key_id(name, _COSIGNATURE, public)): public for name, public in witnesses}
+    """The valid cosignatures by known witnesses, and a sentence for each line of theirs that is none. Lines of other
+    keys, whatever their names, are nobody's here and are passed over."""
+    known = {(name, key_id(name, cosignature_algorithm(public), public)): public for name, public in witnesses}
     valid: dict[str, Cosignature] = {}
     problems: list[str] = []
     for signature in checkpoint.signatures:
-        if signature.name == checkpoint.origin:
-            continue
         public = known.get((signature.name, signature.key_id))
         if public is None:
-            problems.append(f"a cosignature of {signature.name[:60]!r}, no witness of this referendum")
-        elif signature.name in valid:
+            continue
+        if signature.name in valid:
             problems.append(f"witness {signature.name} appears twice")
-        elif len(signature.signature) != 72:
+        elif len(signature.signature) != _TIME_BYTES + _signature_bytes(public):
             problems.append(f"the cosignature of {signature.name} has a wrong length")
         else:
-            time = int.from_bytes(signature.signature[:8], "big")
+            time = int.from_bytes(signature.signature[:_TIME_BYTES], "big")
             try:
-                verify_ed25519(public, _cosigned(checkpoint, time), signature.signature[8:])
+                _check_cosignature(checkpoint, signature.name, public, time, signature.signature[_TIME_BYTES:])
             except SignatureInvalid:
                 problems.append(f"the cosignature of {signature.name} does not verify")
                 continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from stembus.audit import bounds
@@ -23,7 +23,7 @@ class ZipPlace(Streamed):
 
     def __init__(self, path: Path) -> None:
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._zip = zipfile.ZipFile(path, metadata_encoding="utf-8")
         except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
             raise CannotRead(f"{path} is not a readable zip file") from None
         members = self._zip.infolist()
@@ -34,6 +34,8 @@ class ZipPlace(Streamed):
         names = [member.filename for member in members if not member.is_dir()]
         if len({member.filename for member in members}) != len(members):
             raise CannotRead("two files of one name in the zip")
+        if not _parents(names).isdisjoint(names):
+            raise CannotRead("a file in the zip where another one has its folder")
         self._top = _top_folder(names)
         self._names = names
 
@@ -47,13 +49,19 @@ class ZipPlace(Streamed):
         return sorted(name.removeprefix(self._top) for name in self._names)
 
 
+def _parents(names: list[str]) -> set[str]:
+    return {str(parent) for name in names for parent in PurePosixPath(name).parents}
+
+
 def _check_member(member: zipfile.ZipInfo) -> None:
-    # zipfile cuts a name at its first NUL and takes any bytes for a name; two readers could then differ.
+    # zipfile cuts a name at its first NUL; two readers could then differ.
     name = member.orig_filename
     if member.flag_bits & _ENCRYPTED:
         raise CannotRead("the zip is encrypted")
-    if "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/"):
-        raise CannotRead("the zip holds a name that leads out of it")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise CannotRead("the zip is packed in another way than stored or deflated")
+    if "\0" in name or "\\" in name or not {"", ".", ".."}.isdisjoint(name.removesuffix("/").split("/")):
+        raise CannotRead("the zip holds a name that is no path in it")
 
 
 def _top_folder(names: list[str]) -> str:

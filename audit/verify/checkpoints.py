@@ -52,7 +52,7 @@ class CheckpointCheck:
         self._roots = roots
         self._origin = manifest.log.origin
         self._key = bytes.fromhex(manifest.log.key)
-        self._witnesses = [(w.name, bytes.fromhex(w.key)) for w in manifest.witnesses.members]
+        self._witnesses = [(w.name, w.public) for w in manifest.witnesses.members]
 
     def check_vkey(self) -> None:
         try:

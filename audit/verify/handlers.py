@@ -7,10 +7,11 @@ judged at once, and which chapter hears of the rest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from stembus.audit import bounds
 from stembus.audit.errors import PlaceError
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.entries import Entry
@@ -37,6 +38,8 @@ from stembus.audit.formats.entry_bodies import (
     Share,
     TallyIntent,
 )
+from stembus.audit.formats.file_name import is_client_path, is_document_name, is_release
+from stembus.audit.formats.text import text_problem
 from stembus.audit.verify.ballots import BallotChecker
 from stembus.audit.verify.walk import Walk
 from stembus.crypto.errors import CryptoError
@@ -90,6 +93,8 @@ def _roll(walk: Walk, logged: Logged, body: Roll) -> None:
 
 def _client(walk: Walk, logged: Logged, body: Client) -> None:
     paths = [file.path for file in body.files]
+    if not is_release(body.release) or not all(map(is_client_path, paths)):
+        walk.report.breach("V29", logged.where, "a release or a path of the client that is not a plain name")
     if not paths or paths != sorted(set(paths)):
         walk.report.breach("V29", logged.where, "the client's files are listed once each, sorted")
 
@@ -116,6 +121,13 @@ def _text(walk: Walk, logged: Logged, body: Incident | Cancel) -> None:
     languages = walk.manifest.languages
     if languages[0] not in body.text or not set(body.text) <= set(languages):
         walk.report.breach("V8", logged.where, f"its text is in {languages[0]}, and in languages of the manifest")
+    _judge_texts(walk, logged, body.text.values())
+
+
+def _judge_texts(walk: Walk, logged: Logged, texts: Iterable[str]) -> None:
+    for text in texts:
+        if problem := text_problem(text, bounds.TEXT_CHARACTERS):
+            walk.report.breach("V8", logged.where, f"a text {problem}")
 
 
 def _close(walk: Walk, logged: Logged, body: Close) -> None:
@@ -150,11 +162,14 @@ def _result(walk: Walk, logged: Logged, body: Result) -> None:
 
 
 def _minutes(walk: Walk, logged: Logged, body: Minutes) -> None:
-    path = DOCUMENTS + body.name
-    walk.documents.add(path)
-    if not body.name or "/" in body.name or body.name.startswith("."):
-        walk.report.breach("V29", logged.where, "a document's name is a plain file name")
+    if not is_document_name(body.name):
+        walk.report.breach("V29", logged.where, "a document's name is not a plain file name")
         return
+    path = DOCUMENTS + body.name
+    if path.lower() in {earlier.lower() for earlier in walk.documents}:
+        walk.report.breach("V29", logged.where, "an earlier document has this name, in capitals or not")
+        return
+    walk.documents.add(path)
     try:
         data = walk.source.read(path, _DOCUMENT_BYTES)
     except PlaceError as error:
@@ -165,7 +180,8 @@ def _minutes(walk: Walk, logged: Logged, body: Minutes) -> None:
 
 
 def _purge(walk: Walk, logged: Logged, body: Purge) -> None:
-    """Nothing published can show whether a secret was destroyed."""
+    """Nothing published can show whether a secret was destroyed; only the words are judged."""
+    _judge_texts(walk, logged, body.destroyed)
 
 
 # Every type of entry; each handler takes the body of its own type.

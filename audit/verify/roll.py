@@ -6,6 +6,7 @@ public key of a letter's credential.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from itertools import islice
 
@@ -36,6 +37,10 @@ class RollCheck:
         self._last_counts = [0] * len(manifest.registrars)
         self.counts_at: list[tuple[int, list[int]]] = []
 
+    def _lines(self, path: str, line_bytes: int) -> Iterator[bytes]:
+        """A list's lines. No list has more of them than there are voters. Raises PlaceError."""
+        return self._place.lines(path, line_bytes * self._manifest.eligibility.official_count)
+
     def take_roll(self, where: str, roll: Roll) -> None:
         if roll.count != self._manifest.eligibility.official_count:
             official = self._manifest.eligibility.official_count
@@ -46,7 +51,7 @@ class RollCheck:
     def _take_keys(self, path: str, kind: str, count: int, root: str) -> None:
         frontier = Frontier()
         try:
-            for key in parse_keys(self._place.lines(path, bounds.LIST_BYTES)):
+            for key in parse_keys(self._lines(path, bounds.KEY_LINE_BYTES)):
                 frontier.append(leaf_hash(key))
                 check_schnorr_key(key)
                 if not self._index.add_credential(key, kind):
@@ -109,7 +114,7 @@ class RollCheck:
         frontier = Frontier()
         pending = []
         try:
-            lines = parse_issued(self._place.lines(path, bounds.LIST_BYTES))
+            lines = parse_issued(self._lines(path, bounds.ISSUED_LINE_BYTES))
             while chunk := list(islice(lines, _CHUNK)):
                 for line in chunk:
                     frontier.append(leaf_hash(line.leaf()))
@@ -141,7 +146,7 @@ class RollCheck:
     def take_paper_roll(self, where: str, body: PaperRoll) -> None:
         frontier = Frontier()
         try:
-            for key in parse_keys(self._place.lines(PAPER, bounds.LIST_BYTES)):
+            for key in parse_keys(self._lines(PAPER, bounds.KEY_LINE_BYTES)):
                 frontier.append(leaf_hash(key))
                 if self._index.credential(key) not in ("credential", "replacement"):
                     self._report.breach("V23", PAPER, "a voter struck for paper is not on the roll")

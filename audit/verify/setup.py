@@ -95,7 +95,7 @@ def _check_opening(place: Place, manifest: Manifest, frontier: Frontier) -> None
     check_log_signature(checkpoint, manifest.log.origin, bytes.fromhex(manifest.log.key))
     if (checkpoint.size, checkpoint.root) != (frontier.size, frontier.root()):
         raise SetupInvalid("the checkpoint of the opening contradicts the log")
-    witnesses = [(w.name, bytes.fromhex(w.key)) for w in manifest.witnesses.members]
+    witnesses = [(w.name, w.public) for w in manifest.witnesses.members]
     valid, _ = cosignatures(checkpoint, witnesses)
     if quorum_time(valid, manifest.witnesses.quorum) is None:
         raise SetupInvalid("too few witnesses have seen the opening; try again later")

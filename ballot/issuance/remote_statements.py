@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from stembus.audit import bounds
 from stembus.audit.formats.canonical import Hash
 from stembus.audit.formats.entry_bodies import Issuance, IssuedCount
 from stembus.audit.formats.lists import Issued, parse_issued
@@ -17,17 +18,20 @@ from stembus.ballot.http_client import ServiceUnreachable, post
 from stembus.ballot.issuance.statements import Closing, What, ask
 from stembus.crypto.signing import SigningKey
 
-_LIST_BYTES = 1024 * 1024 * 1024
+# A line of a list in JSON has two quotation marks, a comma and an escape more; around the list is a signed statement.
+_LINE_BYTES = bounds.ISSUED_LINE_BYTES + 4
+_STATEMENT_BYTES = 64 * 1024
 Answer = TypeVar("Answer")
 
 
 class RemoteStatements:
-    """Registrar number `number` as the box asks it, over the network. Raises what the registrar raises, or
-    ServiceUnreachable; then the same may be asked again."""
+    """Registrar number `number` as the box asks it, over the network; a list has a line for each of
+    `voters` at most. Raises what the registrar raises, or ServiceUnreachable; then the same may be asked again."""
 
-    def __init__(self, url: str, referendum: bytes, number: int, box_key: SigningKey) -> None:
+    def __init__(self, url: str, referendum: bytes, number: int, box_key: SigningKey, voters: int) -> None:
         self._url = url.rstrip("/") + "/statement"
         self._referendum, self._number, self._key = referendum, number, box_key
+        self._limit = _STATEMENT_BYTES + _LINE_BYTES * voters
 
     def count_statement(self, batch: int) -> IssuedCount:
         return self._ask("count", batch, IssuedCount)
@@ -41,7 +45,7 @@ class RemoteStatements:
 
     def _ask(self, what: What, batch: int, kind: type[Answer]) -> Answer:
         asked = ask(self._referendum, self._number, what, batch, self._key)
-        answer = post(self._url, asked, "application/json", _LIST_BYTES)
+        answer = post(self._url, asked, "application/json", self._limit)
         try:
             return msgspec.json.decode(answer, type=kind)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):

@@ -43,7 +43,7 @@ def _ask(witness: WitnessService, checkpoint: Checkpoint, reader: TileReader) ->
 
 
 def _known(manifest: Manifest) -> list[tuple[str, bytes]]:
-    return [(member.name, bytes.fromhex(member.key)) for member in manifest.witnesses.members]
+    return [(member.name, member.public) for member in manifest.witnesses.members]
 
 
 def _signers(checkpoint: Checkpoint, manifest: Manifest) -> set[str]:

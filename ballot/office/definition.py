@@ -1,21 +1,24 @@
 """From a draft in TOML and the parties' public keys to the manifest.
 
-Decides how an official writes a referendum down. Leaves the rules to `audit.formats.manifest_rules`, which
-names the field that breaks one.
+Decides how an official writes a referendum down, and that a voter can tell its options apart. Leaves the rules that
+auditors check too to `audit.formats.manifest_rules`, which names the field that breaks one.
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from stembus.audit.errors import ManifestInvalid
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.formats.manifest_rules import check_manifest
 from stembus.ballot.errors import DefinitionInvalid
+from stembus.ballot.office.look_alike import look_alike
 
 DRAFT = """\
 # A referendum, as a draft. Edit, then: stembus check DIR
@@ -152,7 +155,25 @@ def make_manifest(draft: dict[str, Any], keys: dict[str, dict[str, str]]) -> Man
     except msgspec.ValidationError as error:
         raise DefinitionInvalid(f"the draft does not fit: {error}") from None
     check_manifest(manifest)
+    try:
+        _check_looks(manifest)
+    except ModuleNotFoundError as error:
+        raise DefinitionInvalid(
+            f"this step needs the officials' parts ({error.name}); in a copy of the sources: pip install '.[officials]'"
+        ) from None
     return manifest
+
+
+def _check_looks(manifest: Manifest) -> None:
+    for number, question in enumerate(manifest.questions, 1):
+        for language in manifest.languages:
+            texts = [option.text[language] for option in question.options]
+            for (first, one), (second, other) in combinations(enumerate(texts, 1), 2):
+                if look_alike(one, other):
+                    raise ManifestInvalid(
+                        f"question {number}: options {first} and {second} look alike in {language} ({one[:50]!r} and "
+                        f"{other[:50]!r}); a voter must see the difference at once"
+                    )
 
 
 def _named(keys: dict[str, dict[str, str]], role: str) -> list[dict[str, str]]:

@@ -58,7 +58,8 @@ class ServedOffice(Office):
         if self.key_path(f"registrar-{number}").exists():
             return self.registrar(number)
         url = self.manifest.registrars[number - 1].url
-        return RemoteStatements(url, self.referendum, number, self.signing_key("box"))
+        voters = self.manifest.eligibility.official_count
+        return RemoteStatements(url, self.referendum, number, self.signing_key("box"), voters)
 
     def count_statements(self, batch: int) -> Sequence[IssuedCount]:
         return [self.statements(k).count_statement(batch) for k in range(1, len(self.manifest.registrars) + 1)]

@@ -24,6 +24,7 @@ from stembus import webvote
 from stembus.audit.errors import CannotRead
 from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import Client, ClientFile
+from stembus.audit.formats.file_name import is_release
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.verify.outcome import EXIT_USAGE
 from stembus.ballot.office.office import NotReady, Office
@@ -110,6 +111,8 @@ def log_client(office: Office, release: str, help_line: str) -> tuple[Client, bo
         from stembus.webvote.run.client_hashes import served_hashes
     except ModuleNotFoundError as error:
         raise NotReady(f"this step needs the server parts ({error.name}); {SERVER_PARTS}") from None
+    if not is_release(release):
+        raise NotReady(f"{release!r} is no name of a release; use letters, digits, dots and dashes, like 1.2.0")
     log = office.log()
     hashes = served_hashes(office.public, help_line)
     body = Client(release=release, files=[ClientFile(path=path, sha256=hashes[path]) for path in sorted(hashes)])

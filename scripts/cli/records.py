@@ -7,19 +7,20 @@ stand there.
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 
 import click
 
+from stembus.audit import bounds
 from stembus.audit.formats.entry_bodies import Minutes, Purge
+from stembus.audit.formats.file_name import is_document_name
+from stembus.audit.formats.text import text_problem
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 
 DOCUMENTS = "documents"
 DOCUMENT_BYTES = 64 * 1024 * 1024
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @click.command()
@@ -33,7 +34,7 @@ def minutes(directory: Path, file: Path) -> None:
     """
     office = open_office(directory)
     # A name ending in .new is that of a write which was cut off, and would be tidied away.
-    if not _PLAIN.fullmatch(file.name) or file.name.endswith(".new"):
+    if not is_document_name(file.name) or file.name.endswith(".new"):
         raise NotReady(f"{file.name!r} cannot be published under this name; use letters, digits, dots and dashes")
     data = file.read_bytes()
     if len(data) > DOCUMENT_BYTES:
@@ -48,7 +49,7 @@ def minutes(directory: Path, file: Path) -> None:
         say(f"already done: {file.name} stands in the log")
         settle(log)
         return
-    if any(earlier.name == file.name for earlier in logged):
+    if any(earlier.name.lower() == file.name.lower() for earlier in logged):
         raise NotReady(f"another {file.name} stands in the log already; give this file a name of its own")
     log.check(body)
     log.publish(f"{DOCUMENTS}/{file.name}", data)
@@ -67,8 +68,11 @@ def purge(directory: Path, destroyed: tuple[str, ...]) -> None:
     \b
     Example:  stembus purge kortrijk --destroyed "trustee keys" --destroyed "the register's database"
     """
-    if not all(text.strip() for text in destroyed):
-        raise click.UsageError("say what was destroyed")
+    for text in destroyed:
+        if problem := text_problem(text, bounds.TEXT_CHARACTERS):
+            raise click.UsageError(f"say what was destroyed: {text!r} {problem}")
+    if len(destroyed) > bounds.DESTROYED:
+        raise click.UsageError(f"one record names at most {bounds.DESTROYED} things")
     office = open_office(directory)
     log = office.log()
     body = Purge(destroyed=list(destroyed))

@@ -22,6 +22,7 @@ from stembus.audit.formats.manifest_rules import encode_manifest
 from stembus.crypto.blind_rsa import EXPONENT
 from stembus.crypto.blind_signer import BlindSigner
 from stembus.crypto.group import ORDER, generator_times, scalar_to_bytes
+from stembus.crypto.sealed import box_public
 from stembus.crypto.signing import SigningKey
 
 
@@ -124,7 +125,7 @@ def make_example() -> Example:
         attempt=1,
         trustee=1,
         commitment=commitment_hash(referendum, 1, 1, coefficients).hex(),
-        receiving_key=secret("trustee 1 receiving key").hex(),
+        receiving_key=box_public(secret("trustee 1 receiving key")).hex(),
     )
     # A Schnorr proof with a fixed nonce; a real one draws it.
     nonce = scalar("trustee 1 possession nonce")

@@ -41,7 +41,7 @@ def make_rehearsal(
         "quiet_seconds": 0,
     }
     draft = demo_draft(letters, 1, **values)
-    base = f"http://127.0.0.1:{port}"
+    base = "http://127.0.0.1" if port == 80 else f"http://127.0.0.1:{port}"
     draft = draft.replace("https://registrar.example.org", registrar_url or f"{base}/registrar/1")
     draft = draft.replace("https://box.example.org", box_url or f"{base}/box")
     draft = draft.replace("https://vote.example.org", base)

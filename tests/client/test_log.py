@@ -6,18 +6,22 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stembus.audit.formats.receipt import check_receipt, parse_receipt
+from stembus.audit.log.note import Checkpoint, NoteSignature
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify.setup import SetupInvalid, load_setup
+from stembus.crypto.group import ORDER
 from stembus.webvote.site.log_summary import SummaryReader
 from tests.client.conftest import Client, Published, Refused
 from tests.conftest import Finished
 from tests.log_view import read_log
+from tests.tampered.ceremony import RECEIVING_KEYS
 from tests.tampered.forge import Forge, load_parts, new_forge
 
 
@@ -117,6 +121,34 @@ def test_a_head_that_the_log_did_not_sign_is_refused(copy: Published) -> None:
     assert both_refuse(copy) == "setup-log"
 
 
+def _with_line(name: str) -> Callable[[Forge], object]:
+    """One more signature line in the checkpoint of the opening."""
+
+    def change(forge: Forge) -> None:
+        def hook(size: int, checkpoint: Checkpoint) -> Checkpoint:
+            line = NoteSignature(name or checkpoint.origin, b"junk", bytes(72))
+            return replace(checkpoint, signatures=(*checkpoint.signatures, line))
+
+        forge.checkpoint_hook = hook
+
+    return change
+
+
+@pytest.mark.parametrize("name", ["", "w 9", "w\u00a09", "w+9", "\u00e9", "w\t", "w" * 256])
+def test_a_checkpoint_with_junk_under_the_logs_name_or_a_name_that_is_none_is_refused(
+    name: str, forged: Callable[[Callable[[Forge], object]], Published]
+) -> None:
+    assert both_refuse(forged(_with_line(name))) == "setup-log"
+
+
+def test_a_line_of_a_key_that_nobody_knows_is_passed_over(
+    forged: Callable[[Callable[[Forge], object]], Published],
+) -> None:
+    log = forged(_with_line("witness-9"))
+    assert log.ask("loadSetup")["openSize"]
+    assert load_setup(FolderPlace(log.folder), log.referendum).opened
+
+
 def _drop(kind: str, nth: int = 0) -> Callable[[Forge], object]:
     return lambda forge: forge.setup.pop(forge.find_setup(kind, nth))
 
@@ -153,6 +185,12 @@ DAMAGE: dict[str, Callable[[Forge], object]] = {
     "with_a_reveal_that_was_not_committed_to": _edit("reveal", "coefficients", [POINT, POINT], 1),
     "with_a_reveal_of_too_few": _edit("reveal", "coefficients", [POINT], 1),
     "with_a_reveal_without_proof": _edit("reveal", "proof_response", "01" * 32, 1),
+    "with_a_scalar_at_the_order": _edit("reveal", "proof_response", ORDER.to_bytes(32, "big").hex(), 1),
+    **{
+        f"with_a_receiving_key_of_{name}": _edit("commit", "receiving_key", key.hex(), 2)
+        for name, key in RECEIVING_KEYS.items()
+    },
+    "with_a_reveal_of_33_points": _edit("reveal", "coefficients", [POINT] * 33, 1),
     "with_a_second_confirmation": lambda forge: forge.setup.insert(
         forge.find_setup("confirm"), forge.setup[forge.find_setup("confirm")]
     ),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from stembus.audit.formats.ceremony import commitment_hash, latest_attempt, possession_context
 from stembus.audit.formats.entries import parse_entry
 from stembus.audit.log.source import MemoryPlace
-from stembus.crypto.group import GENERATOR, Point, generator_times, random_scalar, scalar_to_bytes
+from stembus.crypto.group import GENERATOR, ORDER, Point, generator_times, random_scalar, scalar_to_bytes
 from stembus.crypto.proofs import prove_key
 from stembus.crypto.sealed import new_box_key, seal_to
 from tests.tampered.catalogue import PASSED, add, forgery
@@ -114,6 +114,45 @@ def proof_field(field: str, value: str) -> Callable[[Forge], MemoryPlace]:
 
 add("proof_of_possession_with_a_zero_challenge", 14, "V11", proof_field("proof_challenge", "00" * 32))
 add("proof_of_possession_with_a_zero_response", 14, "V11", proof_field("proof_response", "00" * 32))
+
+
+def unparsed_reveal(field: str, value: object) -> Callable[[Forge], MemoryPlace]:
+    """A reveal that does not parse is none: the shares after it have no place."""
+
+    def maker(forge: Forge) -> MemoryPlace:
+        forge.edit_setup("reveal", lambda body: body.update({field: value}), 0)
+        return _raw(forge)
+
+    return maker
+
+
+RECEIVING_KEYS = {
+    "zero": bytes(32),
+    "one": b"\1" + bytes(31),
+    "order_8": bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    "order_8_as_well": bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+    "minus_one": (2**255 - 20).to_bytes(32, "little"),
+    "the_field": (2**255 - 19).to_bytes(32, "little"),
+    "one_above_the_field": (2**255 - 18).to_bytes(32, "little"),
+    "a_high_bit": b"\x09" + bytes(30) + b"\x80",
+}
+
+
+def unparsed_commit(receiving_key: bytes) -> Callable[[Forge], MemoryPlace]:
+    def maker(forge: Forge) -> MemoryPlace:
+        forge.edit_setup("commit", lambda body: body.update(receiving_key=receiving_key.hex()), 2)
+        return forge.bundle(forge.setup[:4])
+
+    return maker
+
+
+for name, encoded in RECEIVING_KEYS.items():
+    add(f"receiving_key_of_{name}", 14, "V8", unparsed_commit(encoded))
+
+AT_THE_ORDER = scalar_to_bytes(ORDER).hex()
+for name in ("proof_challenge", "proof_response"):
+    add(f"reveal_with_a_{name}_at_the_order", 14, "V8", unparsed_reveal(name, AT_THE_ORDER), also=("V9",))
+add("reveal_of_33_points", 14, "V8", unparsed_reveal("coefficients", ["02" + "11" * 32] * 33), also=("V9",))
 
 
 @forgery(14, "V11")

@@ -107,7 +107,7 @@ def _tile(files: dict[str, bytes]) -> str:
 
 @forgery(15, "V1")
 def verifier_fed_an_oversized_checkpoint(forge: Forge) -> None:
-    forge.files_hook = lambda files: files.update({"checkpoint": files["checkpoint"] + b"x" * 100_000})
+    forge.files_hook = lambda files: files.update({"checkpoint": files["checkpoint"] + b"x" * 300_000})
 
 
 # Class 8: the tree, by an operator without and with the log key.
@@ -343,14 +343,36 @@ for name, case in QUORUM_CASES.items():
     add(name, 9, "V7", change_checkpoints(case))
 add("batch_checkpoint_without_quorum", 9, "V7", change_checkpoints(lambda f, c: c.signatures[:2], True), STANDS)
 add(
-    "cosignature_too_many_by_a_stranger",
+    "cosignature_too_many_of_a_witness",
     9,
     "V7",
-    change_checkpoints(lambda f, c: (*c.signatures, cosign(c, "witness-9", STRANGER, TIME))),
+    change_checkpoints(lambda f, c: (*c.signatures, f.cosignature(c, 2, TIME + 1))),
     STANDS,
 )
 add("checkpoint_signed_by_a_stranger", 9, "V4", change_checkpoints(lambda f, c: (_foreign(c), *c.signatures[1:])))
 add("checkpoint_signed_twice_by_the_log", 9, "V4", change_checkpoints(lambda f, c: (c.signatures[0], *c.signatures)))
+
+
+def under_the_logs_name(f: Forge, c: Checkpoint) -> tuple[NoteSignature, ...]:
+    return (*c.signatures, NoteSignature(c.origin, b"junk", bytes(64)))
+
+
+add("checkpoint_with_junk_under_the_logs_name", 9, "V4", change_checkpoints(under_the_logs_name))
+add("checkpoint_signed_by_a_stranger_as_well", 9, "V4", change_checkpoints(lambda f, c: (*c.signatures, _foreign(c))))
+KEY_NAMES = {
+    "with_a_space": "witness 9",
+    "with_a_no_break_space": "witness\u00a09",
+    "with_a_tab": "witness\t9",
+    "with_a_plus": "witness+9",
+    "beyond_ascii": "getuig\u00e9",
+    "that_is_empty": "",
+    "of_256_characters": "w" * 256,
+}
+for name, holder in KEY_NAMES.items():
+    named = change_checkpoints(
+        lambda f, c, holder=holder: (*c.signatures, NoteSignature(holder, b"\1\2\3\4", bytes(72)))
+    )
+    add(f"signature_line_in_a_name_{name}", 9, "V4", named)
 
 
 def _foreign(checkpoint: Checkpoint) -> NoteSignature:
@@ -555,6 +577,89 @@ def binding(change: Callable[[Body], None]) -> Callable[[Body], None]:
     return make
 
 
+# What no two verifiers may read in two ways: addresses, times, days, texts.
+URLS = {
+    "without_a_host": "https://",
+    "without_a_scheme": "box.example.org",
+    "of_another_scheme": "ftp://box.example.org",
+    "in_capitals": "https://Box.example.org",
+    "with_the_usual_port": "https://box.example.org:443",
+    "with_the_usual_port_of_http": "http://box.example.org:80",
+    "with_port_0": "https://box.example.org:0",
+    "with_a_port_above_all": "https://box.example.org:65536",
+    "with_a_padded_port": "https://box.example.org:0444",
+    "with_user_info": "https://box@box.example.org",
+    "with_a_query": "https://box.example.org/?a",
+    "with_a_fragment": "https://box.example.org/#a",
+    "with_a_final_dot": "https://box.example.org./",
+    "with_a_space": "https://box.example.org ",
+    "with_a_newline": "https://box.example.org\n",
+    "with_an_escape": "https://box.example.org/%61",
+    "with_a_backslash": "https://box.example.org\\a",
+    "with_a_dot_part": "https://box.example.org/a/../b",
+    "with_an_empty_part": "https://box.example.org//a",
+    "with_an_underscore": "https://my_box.example.org",
+    "with_a_dash_at_an_end": "https://box-.example.org",
+    "with_a_host_of_one_number": "https://2130706433",
+    "with_a_short_ipv4_host": "https://127.1",
+    "with_a_padded_ipv4_host": "https://127.0.0.01",
+    "with_an_ipv4_host_above_255": "https://127.0.0.256",
+    "with_an_ipv6_host": "https://[::1]",
+    "with_a_letter_beyond_ascii": "https://b\u00f6x.example.org",
+    "of_301_characters": "https://box.example.org/" + "a" * 277,
+    "with_a_label_of_64_characters": f"https://{'a' * 64}.example.org",
+    "with_a_host_of_254_characters": f"https://{'a.' * 127}",
+}
+TIMES = {
+    "a_year_0000": "0000-10-14T09:00:00+02:00",
+    "the_first_second_of_all": "1970-01-01T00:00:00+00:00",
+    "month_13": "2019-13-14T09:00:00+02:00",
+    "a_day_that_is_none": "2019-02-29T09:00:00+02:00",
+    "hour_24": "2019-10-13T24:00:00+02:00",
+    "a_leap_second": "2019-10-14T09:00:60+02:00",
+    "an_offset_of_24_hours": "2019-10-14T09:00:00+24:00",
+    "an_offset_of_minus_zero": "2019-10-14T09:00:00-00:00",
+    "z": "2019-10-14T09:00:00Z",
+    "a_fraction": "2019-10-14T09:00:00.0+02:00",
+    "other_digits": "\u0662019-10-14T09:00:00+02:00",
+    "a_newline": "2019-10-14T09:00:00+02:00\n",
+}
+DAYS = ["0000-01-01", "2019-02-29", "1900-02-29", "2019-00-10", "2019-10-00", "20191014", "2019-W42-1", "2019-10-14\n"]
+TEXTS = {
+    "that_is_empty": "",
+    "of_spaces": "  ",
+    "of_nothing_visible": "\u200b",
+    "with_an_invisible_letter": "Ja\u200b",
+    "with_a_soft_hyphen": "J\u00ada",
+    "turned_around": "\u202eeeN",
+    "with_a_control": "J\u0007a",
+    "with_a_line_end": "J\na",
+    "of_private_letters": "\ue000",
+    "with_a_tag": "Ja\U000e0061",
+    "that_is_not_composed": "Ja\u0308",
+    "with_a_space_at_its_end": "Ja ",
+    "with_a_no_break_space_at_its_end": "Ja\u00a0",
+    "with_two_spaces": "Ja  graag",
+    "of_4001_characters": "J" * 4001,
+}
+
+
+def _url(url: str) -> Callable[[Body], None]:
+    return lambda m: m["box"].update(url=url)
+
+
+def _opening(time: str) -> Callable[[Body], None]:
+    return lambda m: m.update(opens=time)
+
+
+def _reference(day: str) -> Callable[[Body], None]:
+    return lambda m: m["eligibility"].update(reference_date=day)
+
+
+def _option(text: str) -> Callable[[Body], None]:
+    return lambda m: m["questions"][0]["options"][0]["text"].update(nl=text)
+
+
 MANIFESTS: dict[str, Callable[[Body], None]] = {
     "rsa_of_1024_bit": lambda m: m["registrars"][0].update(blind_key=rsa_key(1024)),
     "rsa_of_2048_bit": lambda m: m["registrars"][0].update(blind_key=rsa_key(2048)),
@@ -564,6 +669,10 @@ MANIFESTS: dict[str, Callable[[Body], None]] = {
     ),
     "an_ed25519_key_of_small_order": lambda m: m["log"].update(key="01" + "00" * 31),
     "two_parties_with_one_key": lambda m: m["box"].update(key=m["log"]["key"]),
+    "an_mldsa_key_that_is_not_named": lambda m: m["witnesses"]["members"][0].update(key="00" * 1312),
+    "an_mldsa_key_that_is_too_short": lambda m: m["witnesses"]["members"][0].update(key="ml-dsa-44:" + "00" * 1311),
+    "an_mldsa_key_of_an_officer": lambda m: m["officers"][0].update(key="ml-dsa-44:" + "00" * 1312),
+    "one_mldsa_key_twice": lambda m: [w.update(key="ml-dsa-44:" + "00" * 1312) for w in m["witnesses"]["members"]],
     "an_unknown_version": lambda m: m.update(version=2),
     "an_unknown_field": lambda m: m.update(colour="red"),
     "a_missing_translation": lambda m: m["title"].pop("fr"),
@@ -593,6 +702,22 @@ MANIFESTS: dict[str, Callable[[Body], None]] = {
     "binding_with_quorum_half": binding(lambda m: m["witnesses"].update(quorum=1)),
     "binding_with_one_origin_for_all": binding(lambda m: m["box"].update(url=m["client"]["url"])),
     "binding_over_plain_http": binding(lambda m: m["box"].update(url="http://box.example.org")),
+    "no_postcodes": lambda m: m["eligibility"].update(postcodes=[]),
+    "2001_postcodes": lambda m: m["eligibility"].update(postcodes=[str(1000 + k) for k in range(2001)]),
+    "more_ballots_than_a_log_holds": lambda m: [
+        m["eligibility"].update(official_count=99_001),
+        m.update(max_casts=1000),
+    ],
+    "an_origin_of_201_characters": lambda m: m["log"].update(origin="a" * 201),
+    "a_roll_of_more_than_any_list_can_hold": lambda m: m["eligibility"].update(official_count=16_000_001),
+    **{f"a_url_{name}": _url(url) for name, url in URLS.items()},
+    **{f"opening_at_{name}": _opening(time) for name, time in TIMES.items()},
+    **{f"the_day_{day}": _reference(day) for day in DAYS},
+    **{f"a_text_{name}": _option(text) for name, text in TEXTS.items()},
+    "options_that_differ_in_a_space": lambda m: [
+        option["text"].update(nl=text)
+        for option, text in zip(m["questions"][0]["options"], ("Ja graag", "Ja\u00a0graag"), strict=True)
+    ],
 }
 
 
@@ -625,8 +750,8 @@ def kept(change: Callable[[Forge, MemoryPlace], tuple[bytes | None, bytes | None
     return maker
 
 
-def promise(forge: Forge, raw: bytes, batch: int = 1, key: str = "box") -> bytes:
-    arguments = (forge.referendum, hashlib.sha256(raw).digest(), forge.body_id(raw), batch)
+def promise(forge: Forge, raw: bytes, batch: int = 1, key: str = "box", ballot_id: bytes | None = None) -> bytes:
+    arguments = (forge.referendum, hashlib.sha256(raw).digest(), ballot_id or forge.body_id(raw), batch)
     return encode_promise(make_promise(*arguments, forge.keys.parties[key]))
 
 

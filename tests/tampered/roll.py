@@ -29,9 +29,13 @@ def relist(forge: Forge, credentials: list[bytes] | None = None, spares: list[by
     forge.edit_setup("roll", change)
 
 
-@forgery(7, "V13")
+@forgery(7, "V13", also=("V1",))
 def roll_with_one_person_too_many(forge: Forge) -> None:
-    relist(forge, [*keys_of(forge, "credentials"), SchnorrKey.generate().public])
+    listed = keys_of(forge, "credentials")
+    # The last one in the list: no voter is beyond the list's bound.
+    while (more := SchnorrKey.generate().public) < max(listed):
+        pass
+    relist(forge, [*listed, more])
 
 
 @forgery(7, "V13")
@@ -200,6 +204,19 @@ add("close_with_two_issuances", 7, "V21", on_close(lambda f, b: b.update(issuanc
 @forgery(7, "V22")
 def more_tokens_used_than_issued(forge: Forge) -> None:
     forge.issued = forge.issued[:11]
+
+
+@forgery(7, "V1")
+def more_spares_than_voters(forge: Forge) -> None:
+    relist(forge, spares=[SchnorrKey.generate().public for _ in range(41)])
+    forge.with_tally = False
+
+
+@forgery(11, "V1", also=("V23",))
+def more_paper_voters_than_voters(forge: Forge) -> None:
+    strangers = sorted(SchnorrKey.generate().public for _ in range(41))
+    forge.paper = (strangers, {"ballots": 0, "counts": [[0, 0]]})
+    forge.with_tally = False
 
 
 @forgery(7, "V22")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from stembus.crypto.group import GENERATOR, random_scalar, scalar_to_bytes
+from stembus.crypto.group import GENERATOR, ORDER, random_scalar, scalar_to_bytes
 from tests.tampered.catalogue import PASSED, add, forgery
 from tests.tampered.forge import Body, Forge
 
@@ -105,6 +105,13 @@ for name, change in SHARES.items():
     add(name, 12, "V26", bad_share(change), PASSED)
 
 
+AT_THE_ORDER = scalar_to_bytes(ORDER).hex()
+for field in ("challenge", "response"):
+    at_the_order = bad_share(lambda f, m, b, field=field: b["decryptions"][0][0].update({field: AT_THE_ORDER}))
+    add(f"share_with_a_{field}_at_the_order", 12, "V8", at_the_order)
+add("share_of_33_questions", 12, "V8", bad_share(lambda f, m, b: b["decryptions"].extend([[]] * 32)))
+
+
 @forgery(12, "V27", also=("V26",))
 def a_bad_share_used_in_the_result(forge: Forge) -> None:
     def change(made: Made) -> None:
@@ -127,6 +134,14 @@ add("shares_before_enough_intents", 12, "V9", on_tally(drop_kind("tally-intent",
 
 def result(change: Callable[[Body], None]) -> Callable[[Forge], None]:
     return on_tally(lambda forge, made: change(bodies(made, "result")[0]))
+
+
+add(
+    "result_with_a_word_that_is_no_outcome",
+    13,
+    "V8",
+    result(lambda b: b["questions"][0].update(outcome="undecided")),
+)
 
 
 def trustees(*numbers: int) -> Callable[[Forge], None]:
@@ -291,6 +306,39 @@ def minutes_with_a_path_for_a_name(forge: Forge) -> None:
     forge.after_result.append(minutes(forge, "../../etc/passwd"))
 
 
+DOCUMENT_NAMES = {
+    "that_is_empty": "",
+    "that_begins_with_a_dot": ".htaccess",
+    "that_ends_with_a_dot": "minutes.",
+    "with_a_space": "the minutes.pdf",
+    "with_a_backslash": "a\\b.pdf",
+    "with_a_colon": "C:minutes.pdf",
+    "beyond_ascii": "notul\u00e9.pdf",
+    "of_a_device": "Con.pdf",
+    "of_a_serial_port": "COM1",
+    "of_101_characters": "m" * 101,
+}
+for name, written in DOCUMENT_NAMES.items():
+    named_so = lambda forge, written=written: forge.after_result.append(minutes(forge, written))  # noqa: E731
+    add(f"minutes_with_a_name_{name}", 15, "V29", named_so)
+
+
+@forgery(15, "V29")
+def two_documents_of_one_name(forge: Forge) -> None:
+    forge.after_result += [minutes(forge), minutes(forge, "Minutes.pdf")]
+    forge.files_hook = lambda files: files.update({"documents/minutes.pdf": b"%PDF honest"})
+
+
+def text_of(kind: str, body: Body) -> Callable[[Forge], None]:
+    return lambda forge: forge.after_result.append(forge.entry(kind, body))
+
+
+add("incident_with_a_control_code", 15, "V8", text_of("incident", {"number": 1, "text": {"nl": "a\x1b[31mb"}}))
+add("incident_that_is_blank", 15, "V8", text_of("incident", {"number": 1, "text": {"nl": "  "}}))
+add("purge_of_something_invisible", 15, "V8", text_of("purge", {"destroyed": ["\u200b"]}))
+add("purge_of_101_things", 15, "V8", text_of("purge", {"destroyed": ["key"] * 101}))
+
+
 def client(*paths: str) -> Callable[[Forge], None]:
     def maker(forge: Forge) -> None:
         files = [{"path": path, "sha256": "00" * 32} for path in paths]
@@ -302,6 +350,9 @@ def client(*paths: str) -> Callable[[Forge], None]:
 add("client_files_out_of_order", 15, "V29", client("b.js", "a.js"))
 add("client_file_listed_twice", 15, "V29", client("a.js", "a.js"))
 add("client_without_files", 15, "V29", client())
+add("client_file_outside_the_address", 15, "V29", client("../a.js"))
+add("client_file_with_a_query", 15, "V29", client("a.js?b"))
+add("client_file_with_two_slashes", 15, "V29", client("a//b.js"))
 
 
 # A single malicious voter or trustee cannot stop the count.

@@ -11,6 +11,7 @@ from tests.conftest import Finished
 from tests.tampered import all_forgeries
 from tests.tampered.catalogue import FORGERIES, Forgery
 from tests.tampered.forge import judge, load_parts, new_forge
+from tests.tampered.witnesses import cosign, judge_mldsa
 
 assert all_forgeries
 
@@ -25,6 +26,12 @@ def test_the_workshop_itself_makes_a_referendum_that_holds(parts: dict[str, Any]
     report = judge(forge, forge.build())
     assert report.faults == []
     assert report.exit_status == 0
+
+
+def test_a_log_that_an_mldsa_witness_cosigned_is_sound(parts: dict[str, Any]) -> None:
+    report = judge_mldsa(new_forge(parts), cosign)
+    assert report.faults == []
+    assert report.exit_status == 4
 
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.name)

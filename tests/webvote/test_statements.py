@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 from werkzeug.serving import make_server
 
+from stembus.audit import bounds
+from stembus.audit.formats.entry_bodies import Issuance
+from stembus.audit.formats.lists import Issued
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.ballot.errors import BallotError, RequestInvalid
 from stembus.ballot.http_client import ServiceUnreachable
 from stembus.ballot.issuance.remote_statements import RemoteStatements
-from stembus.ballot.issuance.statements import ask, parse_asking
+from stembus.ballot.issuance.statements import Closing, ask, parse_asking
 from stembus.crypto.signing import SigningKey
 from stembus.scripts.rehearsal.made_up_register import write_register
 from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
@@ -98,11 +102,11 @@ def test_only_the_box_of_this_referendum_is_answered(apart: Apart) -> None:
     office = apart.registrar.office
     url, referendum = office.manifest.registrars[0].url, office.referendum
     key = apart.box.office.signing_key("box")
-    assert RemoteStatements(url, referendum, 1, key).count_statement(3).count == 0
+    assert RemoteStatements(url, referendum, 1, key, 40).count_statement(3).count == 0
     for asked in (
-        RemoteStatements(url, referendum, 1, SigningKey.generate()),
-        RemoteStatements(url, bytes(32), 1, key),
-        RemoteStatements(url, referendum, 2, key),
+        RemoteStatements(url, referendum, 1, SigningKey.generate(), 40),
+        RemoteStatements(url, bytes(32), 1, key, 40),
+        RemoteStatements(url, referendum, 2, key, 40),
     ):
         with pytest.raises(RequestInvalid):
             asked.count_statement(3)
@@ -116,7 +120,7 @@ def test_only_the_box_of_this_referendum_is_answered(apart: Apart) -> None:
 def test_a_registrar_closes_for_nobody_before_its_time(apart: Apart) -> None:
     office = apart.registrar.office
     asked = RemoteStatements(
-        office.manifest.registrars[0].url, office.referendum, 1, apart.box.office.signing_key("box")
+        office.manifest.registrars[0].url, office.referendum, 1, apart.box.office.signing_key("box"), 40
     )
     with pytest.raises(BallotError, match="voting runs until"):
         asked.close()
@@ -130,10 +134,20 @@ def test_a_registrar_that_does_not_answer_delays_a_batch_and_loses_nothing(apart
     office = apart.box.office
     working = office.statements
     office.statements = lambda number=1: RemoteStatements(  # type: ignore[method-assign]
-        f"http://127.0.0.1:{free_port()}", office.referendum, number, office.signing_key("box")
+        f"http://127.0.0.1:{free_port()}", office.referendum, number, office.signing_key("box"), 40
     )
     with pytest.raises(ServiceUnreachable):
         apart.box.seal()
     assert office.box.pending() == 4
     office.statements = working  # type: ignore[method-assign]
     assert apart.box.seal() == 1
+
+
+def test_the_list_of_a_registrar_that_issued_a_token_to_everybody_fits_into_its_answer() -> None:
+    voters = 1000
+    line = Issued(bytes(32), bytes(32), bytes(64)).line()
+    issuance = Issuance(count=voters, root="00" * 32, signature="00" * 64)
+    answer = msgspec.json.encode(Closing(issuance, [line] * voters))
+    asked = RemoteStatements("https://registrar.example.org", bytes(32), 1, SigningKey.generate(), voters)
+    assert len(answer) <= asked._limit < len(answer) + 70_000
+    assert len(line) == bounds.ISSUED_LINE_BYTES

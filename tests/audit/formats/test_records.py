@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stembus.audit import bounds
 from stembus.audit.errors import ManifestInvalid, NoteInvalid, ReceiptInvalid, RecordInvalid
 from stembus.audit.formats.canonical import Record, decode, encode
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
@@ -31,9 +32,12 @@ from stembus.ballot.errors import CodeMistyped, RequestInvalid
 from stembus.ballot.issuance.token import VotingPass, new_pass
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.crypto.errors import EncodingInvalid
+from stembus.crypto.group import ORDER
+from stembus.crypto.sealed import box_public, seal_to
 from stembus.crypto.signing import SigningKey
 from tests.conftest import Finished
 from tests.log_view import LogView, read_log
+from tests.tampered.ceremony import RECEIVING_KEYS
 
 Refusals = tuple[type[Exception], ...]
 
@@ -269,6 +273,86 @@ def test_the_signatures_of_an_entry_are_sorted_and_differ() -> None:
         data = encode({"body": body, "signatures": wrong, "type": "open"})
         with pytest.raises(RecordInvalid, match="sorted"):
             parse_entry(data)
+
+
+def _reveal(scalar: int, points: int = 2, signatures: int = 1) -> bytes:
+    body = {
+        "attempt": 1,
+        "coefficients": ["02" + "11" * 32] * points,
+        "proof_challenge": "00" * 32,
+        "proof_response": scalar.to_bytes(32, "big").hex(),
+        "trustee": 1,
+    }
+    names = sorted(f"trustee/{number}" for number in range(1, signatures + 1))
+    signed = [{"by": name, "signature": "cd" * 64} for name in names]
+    return encode({"body": body, "signatures": signed, "type": "reveal"})
+
+
+@pytest.mark.parametrize("scalar", [0, 1, ORDER - 1, ORDER - 2**200, 2**255, 2**128])
+def test_a_scalar_below_the_order_is_parsed(scalar: int) -> None:
+    assert parse_entry(_reveal(scalar)).type == "reveal"
+
+
+@pytest.mark.parametrize("scalar", [ORDER, ORDER + 1, ORDER + 2**64, 2**256 - 1, 2**256 - 2**64])
+def test_a_scalar_at_or_above_the_order_is_not_parsed(scalar: int) -> None:
+    with pytest.raises(RecordInvalid):
+        parse_entry(_reveal(scalar))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**256 - 1) | st.integers(ORDER - 2**130, ORDER + 2**128))
+def test_exactly_the_scalars_below_the_order_are_parsed(scalar: int) -> None:
+    try:
+        parse_entry(_reveal(scalar))
+    except RecordInvalid:
+        assert scalar >= ORDER
+    else:
+        assert scalar < ORDER
+
+
+def _commit(receiving_key: bytes) -> bytes:
+    body = {"attempt": 1, "commitment": "00" * 32, "receiving_key": receiving_key.hex(), "trustee": 1}
+    return encode({"body": body, "signatures": [], "type": "commit"})
+
+
+@pytest.mark.parametrize("number", [2, 9, 2**255 - 21, 2**254, 2**248])
+def test_a_receiving_key_of_large_order_is_parsed_and_can_be_sealed_to(number: int) -> None:
+    key = number.to_bytes(32, "little")
+    assert parse_entry(_commit(key)).type == "commit"
+    assert len(seal_to(key, bytes(32))) == 80
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_every_key_that_a_secret_gives_is_parsed(secret: bytes) -> None:
+    assert parse_entry(_commit(box_public(secret))).type == "commit"
+
+
+@pytest.mark.parametrize("key", RECEIVING_KEYS.values(), ids=RECEIVING_KEYS)
+def test_a_receiving_key_of_small_order_or_in_another_encoding_is_not_parsed(key: bytes) -> None:
+    with pytest.raises(RecordInvalid):
+        parse_entry(_commit(key))
+
+
+def test_a_list_at_its_bound_is_parsed_and_one_above_is_not() -> None:
+    parse_entry(_reveal(1, points=bounds.TRUSTEES, signatures=bounds.SIGNATURES))
+    for longer in ({"points": bounds.TRUSTEES + 1}, {"signatures": bounds.SIGNATURES + 1}):
+        with pytest.raises(RecordInvalid):
+            parse_entry(_reveal(1, **longer))
+
+
+def _lists(kind: inspect.Type) -> list[inspect.ListType]:
+    found: list[inspect.ListType] = []
+    if isinstance(kind, inspect.StructType):
+        for field in kind.fields:
+            found += _lists(field.type)
+    elif isinstance(kind, inspect.ListType):
+        found += [kind, *_lists(kind.item_type)]
+    return found
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_no_list_of_an_entry_is_without_a_bound(name: str) -> None:
+    assert all(kind.max_length is not None for kind in _lists(inspect.type_info(KINDS[name][0])))
 
 
 @pytest.mark.parametrize("extra", [b"\n", b" ", b"\0", b"{}"])

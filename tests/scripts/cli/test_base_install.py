@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import Finished
 
 SERVER = ["flask", "flask_babel", "flask_limiter", "gunicorn", "sqlalchemy", "psycopg", "gmpy2", "argon2", "stdnum"]
+SERVER += ["confusable_homoglyphs"]
 # What Windows lacks is hidden, and what a FAT stick refuses is refused, before anything of ours is loaded.
 BARE = f"""
 import errno, os, sys

@@ -5,8 +5,11 @@
 
 import { equal, fromUtf8, utf8 } from "./bytes.ts";
 import { ClientError } from "./errors.ts";
+import { ORDER } from "./group.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+const ORDER_HEX = ORDER.toString(16);
 
 function refuse(problem: string): never {
   throw new ClientError("encoding", problem);
@@ -95,5 +98,18 @@ export const texts: Reader<Readonly<Record<string, string>>> = (value) => {
 export const count = integer(0, Number.MAX_SAFE_INTEGER);
 export const index = integer(1, 2 ** 31 - 1);
 export const hash = matching(/^[0-9a-f]{64}$/);
+/** 32 bytes as a number below the group's order q. Equally long texts of digits compare as their numbers do. */
+export const scalarHex: Reader<string> = (value) => {
+  const digits = hash(value);
+  return digits < ORDER_HEX ? digits : refuse("a scalar that is not below the group order");
+};
+/** An X25519 key: below 2^255 - 19, little-endian, and none of the five points of small order. */
+export const receivingKey = matching(
+  new RegExp(
+    "^(?!(00){32}|01(00){31}|e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800|" +
+      "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157|(e[c-f]|f[0-9a-f])(ff){30}7f)" +
+      "[0-9a-f]{62}[0-7][0-9a-f]$",
+  ),
+);
 export const pointHex = matching(/^0[23][0-9a-f]{64}$/);
 export const signatureHex = matching(/^[0-9a-f]{128}$/);

@@ -14,7 +14,9 @@ import {
   matching,
   parseCanonical,
   pointHex,
+  receivingKey,
   record,
+  scalarHex,
   signatureHex,
   text,
   texts,
@@ -28,25 +30,25 @@ import { Transcript } from "./transcript.ts";
 
 const attempt = integer(1, 1000);
 const bodies = {
-  commit: record({ attempt, commitment: hash, receiving_key: hash, trustee: index }),
+  commit: record({ attempt, commitment: hash, receiving_key: receivingKey, trustee: index }),
   reveal: record({
     attempt,
-    coefficients: list(pointHex),
-    proof_challenge: hash,
-    proof_response: hash,
+    coefficients: list(pointHex, 0, 32),
+    proof_challenge: scalarHex,
+    proof_response: scalarHex,
     trustee: index,
   }),
   share: record({ attempt, receiver: index, sealed: matching(/^[0-9a-f]{160}$/), sender: index }),
   confirm: record({ attempt, joint_key: pointHex, transcript: hash, trustee: index }),
   complaint: record({ accused: index, accuser: index, attempt, receiving_secret: hash }),
-  "election-key": record({ attempt, joint_key: pointHex, transcript: hash, verification_keys: list(pointHex) }),
+  "election-key": record({ attempt, joint_key: pointHex, transcript: hash, verification_keys: list(pointHex, 0, 32) }),
   roll: record({ count, credentials_root: hash, spares: count, spares_root: hash }),
-  client: record({ files: list(record({ path: text, sha256: hash })), release: text }),
+  client: record({ files: list(record({ path: text, sha256: hash }), 0, 1000), release: text }),
   open: record({ election_key: hash }),
   replace: record({ replacement: hash, struck: hash }),
   incident: record({ number: index, text: texts }),
   cancel: record({ text: texts }),
-  batch: record({ issued: list(record({ count, signature: signatureHex })), number: index, size: count }),
+  batch: record({ issued: list(record({ count, signature: signatureHex }), 0, 8), number: index, size: count }),
 } as const satisfies Readonly<Record<string, Reader<object>>>;
 
 type Bodies = { readonly [K in keyof typeof bodies]: Read<(typeof bodies)[K]> };
@@ -54,7 +56,7 @@ export type Body<K extends keyof Bodies> = Bodies[K];
 
 const envelope = record({
   body: (value: unknown) => value,
-  signatures: list(record({ by: text, signature: signatureHex })),
+  signatures: list(record({ by: text, signature: signatureHex }), 0, 64),
   type: text,
 });
 

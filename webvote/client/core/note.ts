@@ -3,11 +3,13 @@
 // Decides their format and who signed. Leaves to its callers what a checkpoint's root must be.
 
 import { sha256 } from "@noble/hashes/sha2.js";
-import { base64, concat, equal, fromBase64, fromHex, fromUtf8, toBig, utf8, type Bytes } from "./bytes.ts";
+import { base64, concat, equal, fromBase64, fromHex, fromUtf8, toBig, u64, utf8, type Bytes } from "./bytes.ts";
+import { ml_dsa44 } from "@noble/post-quantum/ml-dsa.js";
 import { verifyEd25519 } from "./ed25519.ts";
 import { ClientError, withErrorCodeSync } from "./errors.ts";
-import type { Manifest } from "./manifest.ts";
+import type { Manifest, Witness } from "./manifest.ts";
 
+const TIME_BYTES = 8;
 const LATEST_TIME = 253_402_300_799n; // the end of the year 9999
 
 interface NoteSignature {
@@ -33,8 +35,44 @@ function signedText({ origin, size, root }: Checkpoint): Bytes {
   return utf8(`${origin}\n${size}\n${base64(root)}\n`);
 }
 
-function keyId(name: string, algorithm: number, key: string): Uint8Array {
-  return sha256(concat(utf8(`${name}\n`), Uint8Array.of(algorithm), fromHex(key))).slice(0, 4);
+function keyId(name: string, algorithm: number, key: Uint8Array): Uint8Array {
+  return sha256(concat(utf8(`${name}\n`), Uint8Array.of(algorithm), key)).slice(0, 4);
+}
+
+/** The two kinds of cosignatures of C2SP: how a witness's line is known, and whether its signature verifies. */
+interface Cosigner {
+  readonly algorithm: number;
+  readonly key: Uint8Array;
+  readonly signatureBytes: number;
+  verify(checkpoint: Checkpoint, time: Uint8Array, signature: Uint8Array): boolean;
+}
+
+function cosignerOf({ name, key: text }: Witness): Cosigner {
+  const [, digits] = text.split(":");
+  const key = fromHex(digits ?? text);
+  return digits === undefined
+    ? {
+        algorithm: 4,
+        key,
+        signatureBytes: 64,
+        verify: (checkpoint, time, signature) => {
+          const head = utf8(`cosignature/v1\ntime ${toBig(time)}\n`);
+          return verifyEd25519(key, concat(head, signedText(checkpoint)), signature);
+        },
+      }
+    : {
+        algorithm: 6,
+        key,
+        signatureBytes: 2420,
+        verify: (checkpoint, time, signature) => ml_dsa44.verify(signature, subtreeText(checkpoint, name, time), key),
+      };
+}
+
+/** What an ML-DSA-44 witness signs: the whole tree as a subtree, with its own name. */
+function subtreeText({ origin, size, root }: Checkpoint, name: string, time: Uint8Array): Bytes {
+  const [witness, log] = [utf8(name), utf8(origin)];
+  const length = (text: Uint8Array): Uint8Array => Uint8Array.of(text.length);
+  return concat(utf8("subtree/v1\n\0"), length(witness), witness, time, length(log), log, u64(0), u64(size), root);
 }
 
 /** Throws `setup-log`. */
@@ -42,8 +80,15 @@ export function parseCheckpoint(raw: Uint8Array): Checkpoint {
   return withErrorCodeSync("setup-log", () => {
     const [body, lines, ...more] = fromUtf8(raw).split("\n\n");
     const [origin, size, root, ...rest] = (body ?? "").split("\n");
-    if (!origin || size === undefined || root === undefined || lines === undefined || rest.length + more.length > 0)
+    if (
+      origin === undefined ||
+      size === undefined ||
+      root === undefined ||
+      lines === undefined ||
+      rest.length + more.length > 0
+    )
       fail("not a checkpoint");
+    if (origin === "" || [...origin].some((character) => character < " ")) fail("not an origin");
     if (!/^(0|[1-9][0-9]{0,17})$/.test(size) || !Number.isSafeInteger(Number(size)) || !lines.endsWith("\n"))
       fail("not a checkpoint");
     const checkpoint = {
@@ -58,34 +103,34 @@ export function parseCheckpoint(raw: Uint8Array): Checkpoint {
 }
 
 function parseLine(line: string): NoteSignature {
-  const [, name, encoded] = /^— ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})$/.exec(line) ?? [];
+  const [, name, encoded] = /^— ([!-*,-~]{1,255}) ([A-Za-z0-9+/]+={0,2})$/.exec(line) ?? [];
   if (name === undefined || encoded === undefined) fail("not a signature line");
   const data = fromBase64(encoded);
   if (data.length < 5) fail("a signature line is too short");
   return { name, keyId: data.slice(0, 4), signature: data.slice(4) };
 }
 
-/** That the log's own key signed, once, under its own name. Throws `setup-log`. */
+/** That the log's own key signed, and nothing else stands under the log's name. Throws `setup-log`. */
 export function checkLogSignature(manifest: Manifest, checkpoint: Checkpoint): void {
   const { origin, key } = manifest.log;
-  const own = checkpoint.signatures.filter((line) => line.name === origin && equal(line.keyId, keyId(origin, 1, key)));
-  const [only] = own;
-  if (checkpoint.origin !== origin || own.length !== 1 || only === undefined) fail("a checkpoint of another log");
+  const [only, ...more] = checkpoint.signatures.filter((line) => line.name === origin);
+  if (checkpoint.origin !== origin || only === undefined || more.length > 0) fail("a checkpoint of another log");
+  if (!equal(only.keyId, keyId(origin, 1, fromHex(key)))) fail("a signature in the log's name by another key");
   if (!verifyEd25519(fromHex(key), signedText(checkpoint), only.signature)) fail("the log's signature does not verify");
 }
 
 /** How many different witnesses of this referendum have seen the checkpoint. */
 export function countWitnesses(manifest: Manifest, checkpoint: Checkpoint): number {
   const seen = new Set<string>();
+  const witnesses = manifest.witnesses.members.map((member) => ({ name: member.name, ...cosignerOf(member) }));
   for (const { name, keyId: id, signature } of checkpoint.signatures) {
-    const witness = manifest.witnesses.members.find(
-      (member) => member.name === name && equal(id, keyId(name, 4, member.key)),
+    const witness = witnesses.find(
+      (known) => known.name === name && equal(id, keyId(name, known.algorithm, known.key)),
     );
-    if (witness === undefined || seen.has(name) || signature.length !== 72) continue;
-    const time = toBig(signature.slice(0, 8));
-    const message = concat(utf8(`cosignature/v1\ntime ${time}\n`), signedText(checkpoint));
-    if (0n < time && time <= LATEST_TIME && verifyEd25519(fromHex(witness.key), message, signature.slice(8)))
-      seen.add(name);
+    if (witness === undefined || seen.has(name) || signature.length !== TIME_BYTES + witness.signatureBytes) continue;
+    const time = signature.slice(0, TIME_BYTES);
+    const inTime = 0n < toBig(time) && toBig(time) <= LATEST_TIME;
+    if (inTime && witness.verify(checkpoint, time, signature.slice(TIME_BYTES))) seen.add(name);
   }
   return seen.size;
 }

@@ -145,11 +145,20 @@ class OpeningSequence {
   }
 }
 
+/** A path below the client's address. */
+function isPath(path: string): boolean {
+  const plain = /^[A-Za-z0-9._~-]+(\/[A-Za-z0-9._~-]+)*$/.test(path) && path.length <= 200;
+  return plain && !path.split("/").some((part) => part === "." || part === "..");
+}
+
 /** The file hashes of all client releases before the opening. Throws `setup-log` for a malformed one (V29). */
 export function checkClientEntries({ releases }: Setup): readonly ClientRelease[] {
   const sound = releases.every(
-    ({ files }) => files.length > 0 && files.every((file, k) => k === 0 || (files[k - 1]?.path ?? "") < file.path),
+    ({ files, release }) =>
+      /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/.test(release) &&
+      files.length > 0 &&
+      files.every(({ path }, k) => isPath(path) && (k === 0 || (files[k - 1]?.path ?? "") < path)),
   );
-  need(sound, "setup-log", "client files out of order");
+  need(sound, "setup-log", "client files out of order, or a name that is not plain");
   return releases;
 }

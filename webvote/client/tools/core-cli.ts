@@ -13,6 +13,8 @@ import { BallotRefused, ClientError } from "../core/errors.ts";
 import { normaliseFactor, type FactorKind } from "../core/factor.ts";
 import { pointFrom } from "../core/group.ts";
 import type { ReadLogFile } from "../core/log.ts";
+import { parseManifest } from "../core/manifest.ts";
+import { countWitnesses, parseCheckpoint } from "../core/note.ts";
 import { checkPromise, checkReceipt, findBallot, type Signposts } from "../core/receipt.ts";
 import { loadSetup, type Setup } from "../core/setup.ts";
 import { makeRequest, newPass, passFromJson, passToJson, takeAnswer } from "../core/token.ts";
@@ -111,6 +113,13 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
       rebuilt: hex(rebuildBallotId(context, commitment, request.choice as Choice, seed)),
       challenges: challenges.map((challenge) => challenge.toString(16).padStart(64, "0")),
     };
+  },
+  checkManifest(request) {
+    parseManifest(bytes(request, "raw"));
+    return true;
+  },
+  countWitnesses(request) {
+    return countWitnesses(parseManifest(bytes(request, "manifest")), parseCheckpoint(bytes(request, "checkpoint")));
   },
   async loadSetup(request) {
     const { referendum, openSize } = await loadSetup(folder(request), bytes(request, "referendum"));

@@ -1,0 +1,105 @@
+"""A draft is frozen only if a voter can read every text and tell every option from the others."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import tomllib
+from typing import Any
+
+import pytest
+
+from stembus.audit.errors import ManifestInvalid
+from stembus.ballot.errors import DefinitionInvalid
+from stembus.ballot.office.definition import make_manifest, read_keys
+from stembus.ballot.office.look_alike import _looks, look_alike
+from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
+
+Keys = dict[str, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    root = tmp_path_factory.mktemp("keys")
+    Rehearsal(root).keys()
+    return read_keys(root / "keys")
+
+
+@pytest.fixture
+def draft() -> dict[str, Any]:
+    return copy.deepcopy(tomllib.loads(demo_draft(400, 10)))
+
+
+def _options(draft: dict[str, Any], first: str, second: str, languages: tuple[str, ...] = ("nl", "en", "fr")) -> None:
+    for option, text in zip(draft["questions"][0]["options"], (first, second), strict=True):
+        option["text"].update(dict.fromkeys(languages, text))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("Nee", "Ja"), ("Plan 1", "Plan 2"), ("een", "één"), ("Ja", "Ja, tenzij"), ("Plan A", "Plan B"), ("是", "否")],
+)
+def test_options_that_differ_are_taken(draft: dict[str, Any], keys: Keys, first: str, second: str) -> None:
+    _options(draft, first, second)
+    assert make_manifest(draft, keys).questions[0].options[0].text["nl"] == first
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Ja", "Jа"),  # the second a is Cyrillic
+        ("Ja", "JA"),
+        ("Plan 1", "Plan l"),
+        ("Plan I", "Plan l"),
+        ("Plan 0", "Plan O"),
+        ("Boom", "Boorn"),
+        ("a-b", "a–b"),
+        ("wijk", "wĳk"),
+        ("Straße", "STRASSE"),
+        ("Αlpha", "Alpha"),  # the first A is Greek
+    ],
+)
+def test_options_that_look_alike_are_refused_by_name(
+    draft: dict[str, Any], keys: Keys, first: str, second: str
+) -> None:
+    _options(draft, first, second, ("en",))
+    with pytest.raises(ManifestInvalid, match="question 1: options 1 and 2 look alike in en"):
+        make_manifest(draft, keys)
+
+
+@pytest.mark.parametrize("text", ["Ja ", "Ja\u200b", "Ja\u00a0", "\u200b", "", "Ja\u0308", "\u202eaJ"])
+def test_a_text_that_cannot_be_seen_whole_is_refused_by_the_name_of_its_field(
+    draft: dict[str, Any], keys: Keys, text: str
+) -> None:
+    _options(draft, text, "Nee", ("fr",))
+    with pytest.raises(ManifestInvalid, match="question 1, option 1, in fr: the text "):
+        make_manifest(draft, keys)
+    _options(draft, "Ja", "Nee", ("fr",))
+    draft["title"]["en"] = text
+    with pytest.raises(ManifestInvalid, match="title, in en: the text "):
+        make_manifest(draft, keys)
+
+
+@pytest.mark.parametrize("url", ["https://", "https://Box.example.org", "https://box.example.org:443"])
+def test_an_address_that_has_another_spelling_is_refused_by_the_name_of_its_field(
+    draft: dict[str, Any], keys: Keys, url: str
+) -> None:
+    draft["parties"]["box_url"] = url
+    with pytest.raises(ManifestInvalid, match="box, url: "):
+        make_manifest(draft, keys)
+
+
+def test_whoever_lacks_the_table_is_told_what_to_install(
+    draft: dict[str, Any], keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "confusable_homoglyphs.confusables", None)
+    _looks.cache_clear()
+    with pytest.raises(DefinitionInvalid, match=r"officials' parts .*pip install"):
+        make_manifest(draft, keys)
+
+
+def test_texts_look_alike_in_both_directions_and_to_themselves() -> None:
+    for one, other in (("Ja", "Jа"), ("Boom", "Boorn"), ("Ja", "Nee")):
+        assert look_alike(one, other) is look_alike(other, one)
+        assert look_alike(one, one)
+        assert look_alike(other, other)
