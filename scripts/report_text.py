@@ -88,8 +88,7 @@ def _subject(report: Report) -> Iterator[tuple[str, str]]:
     if report.rehearsal:
         yield "", "a rehearsal" + (", on a simulated clock" if report.simulated_clock else "")
     yield "voting", f"{_time(manifest.opens_at)} to {_time(manifest.closes_at)}"
-    for label, rule in zip(("rules", "", ""), _rules(manifest), strict=True):
-        yield label, rule
+    yield from zip(("rules", "", ""), _rules(manifest), strict=True)
     trustees, witnesses = manifest.trustees, manifest.witnesses
     yield "parties", f"{trustees.threshold} of {len(trustees.members)} trustees can decrypt: {_names(trustees.members)}"
     yield "", f"{witnesses.quorum} of {len(witnesses.members)} witnesses must cosign: {_names(witnesses.members)}"

@@ -13,9 +13,9 @@ from stembus.audit.errors import ManifestInvalid
 from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.note import cosignatures
 from stembus.audit.log.source import FolderPlace
-from tests.log_view import read_log
 from tests.client.conftest import Client, Refused
 from tests.conftest import Finished
+from tests.log_view import read_log
 from tests.tampered.forge import dump, load_parts, new_forge
 from tests.tampered.log import MANIFESTS, binding
 from tests.tampered.witnesses import CASES, cosign, with_mldsa
