@@ -93,6 +93,10 @@ class WitnessesMissing(BallotError):
     """The head lacks its quorum; the log waits for the witnesses."""
 
 
+class WitnessesSilent(WitnessesMissing):
+    """Too few witnesses answer to tell whether this is the newest copy of the log; the log waits for them."""
+
+
 class LogDamaged(BallotError):
     """The published folder lacks what a log of its age has."""
 

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from stembus.audit.errors import AuditError, ManifestInvalid, OrderInvalid, PlaceError
-from stembus.ballot.errors import BallotError, BallotRejected, CastOutOfTurn, LogBehindWitness, SecretFileError
+from stembus.ballot.errors import (
+    BallotError,
+    BallotRejected,
+    CastOutOfTurn,
+    LogBehindWitness,
+    SecretFileError,
+    WitnessesMissing,
+)
 from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.settings import load_settings
 from stembus.crypto.errors import CryptoError
@@ -30,6 +37,7 @@ HINTS: list[tuple[type[Exception], str]] = [
     (ManifestInvalid, "correct this field in referendum.toml and run: stembus check DIR"),
     (OrderInvalid, "stembus status DIR shows where the referendum stands"),
     (LogBehindWitness, "nothing was changed; bring back the newest copy of the published folder"),
+    (WitnessesMissing, "see that the witnesses run, and run the same command again"),
     (SecretFileError, "check the path and the passphrase (STEMBUS_PASSPHRASE, or type it when asked)"),
     (KeyFileInvalid, "bring back the trustee's own key file, from a backup"),
     (BallotRejected, "the refused ballot is kept beside the voting pass as evidence; the same command makes a new one"),

@@ -6,10 +6,14 @@ writing to `source` and `ballot.log_operator`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from stembus.audit.bounds import ENTRY_BYTES, HASH_BYTES, TILE_WIDTH
 from stembus.audit.errors import RecordInvalid
+
+FOLDER = "tile/"
+_PATH = re.compile(r"tile/(entries|[0-9])/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 
 def number_path(number: int) -> str:
@@ -55,6 +59,60 @@ def log_paths(size: int) -> Iterator[str]:
         yield tile_path(level, number, width)
     for number, width in bundle_widths(size):
         yield tile_path("entries", number, width)
+
+
+def parse_tile_path(path: str) -> tuple[int | str, int, int] | None:
+    """(level or `entries`, number, width) of a path that `tile_path` makes; None for any other."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return None
+    level = match[1] if match[1] == "entries" else int(match[1])
+    number, width = int(match[2].replace("x", "").replace("/", "")), int(match[3] or TILE_WIDTH)
+    return (level, number, width) if tile_path(level, number, width) == path else None
+
+
+def _excess(path: str, size: int) -> int | None:
+    """By how many hashes or entries this tile ends beyond those of a log of `size` entries; None for another file."""
+    tile = parse_tile_path(path)
+    if tile is None:
+        return None
+    level, number, width = tile
+    return number * TILE_WIDTH + width - (size >> 8 * level if isinstance(level, int) else size)
+
+
+def outgrown(path: str, size: int) -> bool:
+    """Whether this is a partial tile or bundle of a smaller log, which has grown to `size` entries since. It holds the
+    beginning of the tile or bundle that has taken its place."""
+    tile, excess = parse_tile_path(path), _excess(path, size)
+    return tile is not None and excess is not None and tile[2] < TILE_WIDTH and excess < 0
+
+
+def grown_path(path: str, size: int) -> str:
+    """The tile or bundle that has taken the place of an outgrown one in the log of `size` entries."""
+    tile = parse_tile_path(path)
+    assert tile is not None
+    level, number, _ = tile
+    hashes = size >> 8 * level if isinstance(level, int) else size
+    return tile_path(level, number, min(TILE_WIDTH, hashes - number * TILE_WIDTH))
+
+
+def beginning(path: str, grown: bytes) -> bytes:
+    """What an outgrown tile or bundle must hold, given the whole one that has taken its place."""
+    tile = parse_tile_path(path)
+    assert tile is not None
+    level, _, width = tile
+    if isinstance(level, int):
+        return grown[: width * HASH_BYTES]
+    end = 0
+    for _ in range(width):
+        end += 2 + int.from_bytes(grown[end : end + 2], "big")
+    return grown[:end]
+
+
+def beyond(path: str, size: int) -> bool:
+    """Whether this file lies among the tiles, and is of no log of up to `size` entries."""
+    excess = _excess(path, size)
+    return path.startswith(FOLDER) and (excess is None or excess > 0)
 
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:

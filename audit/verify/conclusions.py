@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from stembus.audit import bounds
+from stembus.audit.errors import PlaceError
 from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path
-from stembus.audit.log.tiles import log_paths
+from stembus.audit.log.bundle import being_written
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.log.tiles import beginning, grown_path, log_paths, outgrown
 from stembus.audit.rules import outcome
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.ballots import BallotChecker
@@ -51,7 +54,7 @@ def _conclude_checkpoints(walk: Walk, tokens: dict[int, int]) -> Mapping[int, in
     check.check_vkey()
     check.check_head(walk.stream.checkpoint)
     named = {body.size for _, body in walk.tally.intents if body.size in walk.roots}
-    times = check.check_series(walk.required, walk.source.paths(), named)
+    times = check.check_series(walk.required, _listed(walk), named)
     check.check_window(times, walk.opened, walk.closed)
     check.check_batches(times, walk.batch_ends, tokens)
     return times
@@ -112,8 +115,16 @@ def _read_again(stream: LogStream, positions: list[int]) -> Iterator[bytes]:
         yield bundle[position % bounds.TILE_WIDTH]
 
 
+def _listed(walk: Walk) -> list[str] | None:
+    """Every file but those of a next head, which a folder may hold while its log grows."""
+    listed, size = walk.source.paths(), walk.stream.checkpoint.size
+    if listed is None or not isinstance(walk.source, FolderPlace):
+        return listed
+    return [path for path in listed if not being_written(path, size)]
+
+
 def _check_files(walk: Walk, size: int) -> None:
-    listed = walk.source.paths()
+    listed = _listed(walk)
     if listed is None:
         return
     expected = {"checkpoint", "log.vkey", *log_paths(size), *walk.documents}
@@ -125,8 +136,22 @@ def _check_files(walk: Walk, size: int) -> None:
         expected.add(PAPER)
     for path in listed:
         known = path in expected or (path.startswith(FOLDER) and _size(path[len(FOLDER) :]) in walk.roots)
-        if not known:
+        if outgrown(path, size):
+            _check_outgrown(walk, path, size)
+        elif not known:
             walk.report.breach("V1", path[:200], "a file that does not belong to the bundle")
+
+
+def _check_outgrown(walk: Walk, path: str, size: int) -> None:
+    """A partial tile or bundle of a smaller log is the beginning of what has taken its place."""
+    try:
+        data = walk.source.read(path, bounds.ENTRY_BUNDLE_BYTES)
+        grown = walk.source.read(grown_path(path, size), bounds.ENTRY_BUNDLE_BYTES)
+    except PlaceError as error:
+        walk.report.breach("V1", path, str(error))
+        return
+    if data != beginning(path, grown):
+        walk.report.breach("V5", path, "an outgrown tile is not the beginning of the one that has taken its place")
 
 
 def _size(text: str) -> int | None:

@@ -15,7 +15,7 @@ from stembus.audit.log.merkle import consistency_proof
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosignatures, quorum_time
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.witness import WitnessService
-from stembus.ballot.errors import LogBehindWitness
+from stembus.ballot.errors import LogBehindWitness, WitnessesSilent
 
 _TRIES = 2  # a witness that another process asked at the same moment says that its size has changed
 
@@ -74,21 +74,31 @@ def time_of(checkpoint: Checkpoint, manifest: Manifest) -> int | None:
     return quorum_time(cosignatures(checkpoint, _known(manifest))[0], manifest.witnesses.quorum)
 
 
-def largest_seen(witnesses: Sequence[WitnessService], origin: str) -> tuple[int, str]:
-    """The largest size that a witness has cosigned, and its name; (0, "") when none answers."""
-    seen = [(0, "")]
+def sizes_seen(witnesses: Sequence[WitnessService], origin: str) -> list[tuple[int, str]]:
+    """The largest size that each witness has cosigned, and its name, of those that answer now."""
+    seen = []
     for witness in witnesses:
         try:
             seen.append((witness.last_size(origin), witness.name))
-        except OSError:
+        except (AuditError, OSError):
             continue
-    return max(seen)
+    return seen
 
 
-def refuse_rollback(seen: tuple[int, str], size: int) -> None:
-    """Raises LogBehindWitness for a log that is older than what a witness has cosigned."""
-    if seen[0] > size:
+def demand_newest(seen: Sequence[tuple[int, str]], size: int, manifest: Manifest) -> None:
+    """A quorum of witnesses answers, and none has seen more than this log holds. Raises LogBehindWitness for a log that
+    is older, WitnessesSilent when too few answer to tell."""
+    largest, name = max(seen, default=(0, ""))
+    if largest > size:
         raise LogBehindWitness(
-            f"witness {seen[1]} has cosigned {seen[0]} entries and this log has {size}; "
-            "restore the newer copy of the published folder"
+            f"witness {name} has cosigned {largest} entries and this log has {size}; "
+            "restore the newer copy of the published folder, and what lies beside the log's lock"
+        )
+    quorum = manifest.witnesses.quorum
+    known = {member.name for member in manifest.witnesses.members}
+    answered = len({name for _, name in seen} & known)
+    if answered < quorum:
+        raise WitnessesSilent(
+            f"{answered} of {len(known)} witnesses answered and {quorum} must, since a silent one may have seen more "
+            "than this log holds; nothing was added, try again"
         )

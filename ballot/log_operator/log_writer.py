@@ -1,9 +1,9 @@
-"""The writer of the log: appends entries, signs the head, has it cosigned.
+"""The writer of the log: appends entries, signs the head, has it cosigned, and publishes it then.
 
-One file lock and a comparison of sizes make the head move by compare-and-swap, whatever number of processes
-write. Decides that only what the state machine admits is appended, and that nothing is appended before a quorum
-has cosigned what stands there. Witnesses are asked without the lock. Leaves the contents of entries to those who
-make and sign them.
+One file lock and a comparison of heads make the head move by compare-and-swap, whatever number of processes
+write. Decides that only what the state machine admits is appended, that nothing is appended before a quorum
+has cosigned what stands there, and that readers see no head without its quorum. Witnesses are asked without the lock.
+Leaves the contents of entries to those who make and sign them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from stembus.audit.formats.entries import Entry, check_signatures, entry_type, p
 from stembus.audit.formats.entry_bodies import Batch
 from stembus.audit.formats.manifest import Manifest, referendum_id
 from stembus.audit.formats.manifest_rules import parse_manifest
+from stembus.audit.log.bundle import HEAD
 from stembus.audit.log.note import Checkpoint, check_log_signature, sign_checkpoint, verifier_key
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
@@ -26,14 +27,9 @@ from stembus.audit.log.tiles import check_entry_size
 from stembus.audit.log.witness import WitnessService
 from stembus.audit.state_machine import Order
 from stembus.ballot.errors import HeadMoved, LogDamaged, WitnessesMissing
-from stembus.ballot.log_operator.cosigning import (
-    add_signatures,
-    ask_witnesses,
-    largest_seen,
-    refuse_rollback,
-    time_of,
-)
-from stembus.ballot.log_operator.log_files import HEAD, LogFiles, has_grown
+from stembus.ballot.log_operator.cosigning import add_signatures, ask_witnesses, demand_newest, sizes_seen, time_of
+from stembus.ballot.log_operator.log_files import LogFiles, has_grown
+from stembus.ballot.log_operator.pending import Pending
 from stembus.crypto.signing import SigningKey
 
 _TRIES = 50
@@ -41,26 +37,30 @@ _WAITS, _WAIT_SECONDS = 50, 0.02
 
 
 def start_log(folder: Path, manifest: bytes, key: SigningKey, lock: Path) -> None:
-    """Writes a log of one entry, the manifest. Done again, it changes nothing. Raises LogDamaged where a longer log
-    stands whose head is missing."""
+    """Signs a log of one entry, the manifest; it is published with its quorum. Done again, it changes nothing. Raises
+    LogDamaged where a longer log stands whose head is missing."""
     origin = parse_manifest(manifest).log.origin
+    pending = Pending.beside(lock)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(lock):
-        if (folder / HEAD).exists():
+        if (folder / HEAD).exists() or pending.checkpoint() is not None:
             return
         if has_grown(folder):
             raise LogDamaged(f"{folder / HEAD} is missing although its log is there; restore it; nothing was changed")
         write_durably(folder / "log.vkey", (verifier_key(origin, key.public) + "\n").encode())
-        LogFiles.empty(folder).append([manifest], lambda size, root: sign_checkpoint(origin, size, root, key))
+        files = LogFiles.empty(folder, pending)
+        files.stage([manifest], lambda size, root: sign_checkpoint(origin, size, root, key))
 
 
 class LogWriter:
-    """Owns the published folder and the log key. `order` and `batches` say what the log holds so far."""
+    """Owns the published folder and the log key. `size`, `order` and `batches` say what the log holds so far, a pending
+    head included; `head` and `published` are what readers see."""
 
     def __init__(self, folder: Path, key: SigningKey, lock: Path, witnesses: Sequence[WitnessService] = ()) -> None:
         self.folder = folder
         self._key = key
         self._lock = lock
+        self._pending = Pending.beside(lock)
         self.witnesses = list(witnesses)
         # Under the lock: what another writer has written and not yet signed is not litter.
         with locked(lock):
@@ -69,12 +69,12 @@ class LogWriter:
 
     def _load(self, known: int = 0) -> None:
         """Reads the log as it stands on disk; its first `known` entries went through `order` already."""
-        files = LogFiles.read(self.folder)
+        files = LogFiles.read(self.folder, self._pending)
         reader = files.reader()
         self.manifest_raw = reader.entry(0)
         self.manifest: Manifest = parse_manifest(self.manifest_raw)
         self.referendum = referendum_id(self.manifest_raw)
-        check_log_signature(files.head(), self.manifest.log.origin, self._key.public)
+        check_log_signature(files.standing(), self.manifest.log.origin, self._key.public)
         if not known:
             self.order = Order()
             # (index of the first ballot, number of ballots) of each batch
@@ -106,13 +106,22 @@ class LogWriter:
         return sum(self.batches[-1]) if self.batches else 0
 
     def head(self) -> Checkpoint:
-        return self._files.head()
+        """As it is published. Raises WitnessesMissing before the first head has its quorum."""
+        head = self._files.head()
+        if head is None:
+            raise WitnessesMissing("too few witnesses have cosigned the log's first head; it is not published yet")
+        return head
 
     def root(self) -> bytes:
         return self._files.root()
 
     def reader(self) -> TileReader:
+        """Of all entries, the pending ones included."""
         return self._files.reader()
+
+    def published(self) -> TileReader:
+        """Of the entries under the published head."""
+        return TileReader(FolderPlace(self.folder), self.head().size)
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
         """All entries but the manifest and ballots, parsed."""
@@ -129,28 +138,32 @@ class LogWriter:
 
     def refresh(self) -> None:
         """Takes in what other processes appended meanwhile."""
-        if self.head().size == self.size:
+        if self._files.agrees_with(self._files.standing()):
             return
         with locked(self._lock):
-            size = self.head().size
-            # Another thread may have been faster.
-            if size != self.size:
-                self._load(known=self.size if size > self.size else 0)
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Called under the lock. Another process, or another thread of this one, may have been faster."""
+        standing = self._files.standing()
+        if not self._files.agrees_with(standing):
+            self._load(known=self.size if standing.size > self.size else 0)
 
     # Writing
 
     def append(self, entries: Sequence[bytes], expected_size: int | None = None) -> int:
-        """Appends entries as one step; returns the index of the first. Raises HeadMoved when the log is not
-        at `expected_size`, or other processes append all the time; OrderInvalid or SignatureInvalid when an entry may
-        not stand there; WitnessesMissing while the head lacks its quorum; LogBehindWitness when a witness has seen
-        more than this folder holds. Then nothing has changed. After an OSError the entries may stand in the log."""
+        """Appends entries as one step; returns the index of the first. They are published once a quorum has cosigned
+        them, which `cosign` tells. Raises HeadMoved when the log is not at `expected_size`, or other processes append
+        all the time; OrderInvalid or SignatureInvalid when an entry may not stand there; WitnessesMissing while the
+        head lacks its quorum, or too few witnesses answer; LogBehindWitness when a witness has seen more than this
+        folder holds. Then nothing has changed. After an OSError the entries may stand in the log."""
         if not entries:
             return self.size
         if expected_size is not None:
-            self._demand_size(self.head().size, expected_size)
+            self._demand_size(self._files.standing().size, expected_size)
         for _ in range(_TRIES):
-            seen = largest_seen(self.witnesses, self.manifest.log.origin)
             asked = self._cosign()
+            seen = sizes_seen(self.witnesses, self.manifest.log.origin)
             with locked(self._lock):
                 first = self._append(entries, expected_size, seen, asked)
             if first is not None:
@@ -162,7 +175,7 @@ class LogWriter:
     def _await_quorum(self) -> None:
         """The process that moved the head is asking the witnesses right now; its answers are soon written."""
         for _ in range(_WAITS):
-            if self._files.cosigned(self.head().size) is not None:
+            if self._files.waiting() is None:
                 return
             time.sleep(_WAIT_SECONDS)
 
@@ -171,25 +184,24 @@ class LogWriter:
             raise HeadMoved(f"the log is at {size}, not at {expected}; read it again")
 
     def _append(
-        self, entries: Sequence[bytes], expected_size: int | None, seen: tuple[int, str], asked: int
+        self, entries: Sequence[bytes], expected_size: int | None, seen: Sequence[tuple[int, str]], asked: int | None
     ) -> int | None:
         """Called under the lock. `asked` is the size for which witnesses were asked; None when another process has
         moved the head since."""
-        if self.head().size != self.size:
-            self._load()
+        self._catch_up()
         if expected_size is not None:
             self._demand_size(self.size, expected_size)
-        refuse_rollback(seen, self.size)
-        if self._files.cosigned(self.size) is None:
+        if self._files.waiting() is not None:
             # A checkpoint that nobody cosigned while it was the head can never be cosigned later, so the log
             # waits. Ballots are accepted and promised meanwhile.
             if asked == self.size:
                 raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was added, try again")
             return None
+        demand_newest(seen, self.size, self.manifest)
         first = self.size
         try:
             self._admit(entries)
-            self._files.append(entries, self._sign)
+            self._files.stage(entries, self._sign)
         except BaseException:
             self._load()
             raise
@@ -212,28 +224,50 @@ class LogWriter:
         deepcopy(self.order).admit(entry_type(body), body)  # type: ignore[arg-type]
         if not self.cosign():
             raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was changed, try again")
+        demand_newest(sizes_seen(self.witnesses, self.manifest.log.origin), self.size, self.manifest)
 
     def cosign(self) -> bool:
-        """Asks every witness for the current head; True when the quorum is there."""
-        return self._files.cosigned(self._cosign()) is not None
+        """Asks witnesses for the present head; True when a quorum has seen all that this writer knows of, so that it is
+        published. A witness that was late is added while the head is the head."""
+        known = self.size
+        if self._cosign() is None:
+            self._add_late()
+        head = self._files.head()
+        return head is not None and head.size >= known and self._files.cosigned(head.size) is not None
 
-    def _cosign(self) -> int:
+    def _cosign(self) -> int | None:
         """Waits for witnesses without the lock, and takes it only to write their answers beside those that others
-        got meanwhile. Returns the size of the head for which they were asked."""
-        head = self.head()
-        if self._files.cosigned(head.size) is not None:
-            return head.size
-        answers = ask_witnesses(self.manifest, self.witnesses, head, TileReader(FolderPlace(self.folder), head.size))
+        got meanwhile; with the quorum the head is published. Returns the size of the head for which they were asked;
+        None when no head waits, or when it moved."""
+        self.refresh()
+        files, waiting = self._files, self._files.waiting()
+        if waiting is None or not files.agrees_with(waiting):
+            return None
+        answers = ask_witnesses(self.manifest, self.witnesses, waiting, files.reader())
         with locked(self._lock):
-            current = self.head()
-            # A head that moved meanwhile did so with its quorum.
-            if (current.size, current.root) == (head.size, head.root):
-                merged = add_signatures(current, answers, self.manifest)
-                if merged.signatures != current.signatures:
-                    self._files.write_head(merged)
-                if time_of(merged, self.manifest) is not None:
-                    self._files.write_cosigned(merged)
-        return head.size
+            self._catch_up()
+            current = self._files.waiting()
+            if current is None or (current.size, current.root) != (waiting.size, waiting.root):
+                return None  # a head that moved meanwhile did so with its quorum
+            merged = add_signatures(current, answers, self.manifest)
+            if time_of(merged, self.manifest) is not None:
+                self._files.publish(merged)
+            elif merged.signatures != current.signatures:
+                self._files.keep(merged)
+        return waiting.size
+
+    def _add_late(self) -> None:
+        """Asks those who have not cosigned the published head."""
+        head = self._files.head()
+        if head is None or not self._files.agrees_with(head):
+            return
+        answers = ask_witnesses(self.manifest, self.witnesses, head, self._files.reader())
+        if not answers:
+            return
+        with locked(self._lock):
+            current = self._files.head()
+            if current is not None and (current.size, current.root) == (head.size, head.root):
+                self._files.write_head(add_signatures(current, answers, self.manifest))
 
     def publish(self, name: str, data: bytes) -> None:
         """Writes a file beside the log, such as a list whose root an entry will state. Under the lock, since who opens
@@ -244,6 +278,5 @@ class LogWriter:
     def tidy(self) -> None:
         """Removes what a write that was cut off left behind."""
         with locked(self._lock):
-            if self.head().size != self.size:
-                self._load()
+            self._catch_up()
             self._files.remove_unfinished()

@@ -11,16 +11,19 @@ from stembus.tally.trustee import make_election_key
 
 
 def settle(log: LogWriter) -> bool:
-    """Asks witnesses for the head's cosignatures, and says so when they are missing."""
+    """Asks witnesses for the head's cosignatures, and says so when they are missing: then nobody sees the step yet."""
     if log.cosign():
         return True
-    say("a quorum of witnesses has not seen this step yet: nothing can follow it; run the same command again")
+    say(
+        "a quorum of witnesses has not seen this step yet: it is kept and not published, and nothing can follow it; "
+        "run the same command again"
+    )
     return False
 
 
 def elect(office: Office) -> None:
     """The last confirmation makes the election key."""
     log = office.log()
-    if len(log.order.confirmed) == log.order.trustees:
+    if settle(log) and len(log.order.confirmed) == log.order.trustees:
         log.append([make_election_key(read_log(FolderPlace(office.public)))])
         say("logged: the election key; all trustees have confirmed it")

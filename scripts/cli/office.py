@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 from pathlib import Path
 
 import click
 
 from stembus.audit.formats.entry_bodies import Cancel, Client, Incident, Open, PaperResult
 from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.bundle import copy_bundle
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.audit.verify.report import EXIT_FAULT
@@ -149,6 +151,7 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
             told = " ".join(f"--counts {','.join(map(str, row))}" for row in stands.counts)
             raise NotReady(f"another paper result stands in the log for good: --ballots {stands.ballots} {told}")
         say("already done: the paper result stands in the log")
+        settle(log)
         return
     if not log.order.paper_roll:
         if log.order.phase.value != "closed":
@@ -179,6 +182,7 @@ def incident(directory: Path, text: tuple[str, ...]) -> None:
     log = office.log()
     body = Incident(number=log.order.incidents + 1, text=_texts(office.manifest, text))
     log.append([office.officers_sign(body, 1)])
+    settle(log)
     say(f"incident {body.number} stands in the log")
 
 
@@ -212,7 +216,9 @@ def tally(directory: Path) -> None:
     _ = office.manifest
     say("checking the published log ...")
     body = make_result_body(FolderPlace(office.public), office.referendum)
-    office.log().append([office.officers_sign(body)])
+    log = office.log()
+    log.append([office.officers_sign(body)])
+    settle(log)
     say("the result stands in the log")
     next_step(f"stembus publish {directory}")
 
@@ -229,7 +235,7 @@ def publish(directory: Path, target: Path | None) -> None:
     office = open_office(directory)
     log = office.log()
     log.tidy()
-    log.cosign()
+    settle(log)
     with progress("verifying") as bar:
         report = verify(FolderPlace(office.public), office.referendum, progress=bar)
     if report.faults:
@@ -241,17 +247,21 @@ def publish(directory: Path, target: Path | None) -> None:
         _copy_bundle(office, target)
         say(f"copied to {target}")
     word = "with faults; the result stands" if report.exit_status == EXIT_FAULT else "sound"
-    click.echo(f"{office.public}: {log.size} log entries, {word}")
+    click.echo(f"{office.public}: {report.figures.entries} log entries, {word}")
     next_step(f"anyone can run: stembus verify {target or office.public} --referendum {office.referendum.hex()}")
 
 
 def _copy_bundle(office: Office, target: Path) -> None:
     if target.exists():
         raise NotReady(f"{target} exists; choose a new name")
-    if target.suffix == ".zip":
-        shutil.make_archive(str(target.with_suffix("")), "zip", office.public)
-    else:
-        shutil.copytree(office.public, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as beside:
+        copy = Path(beside) / "copy"
+        copy_bundle(office.public, copy)
+        if target.suffix == ".zip":
+            shutil.make_archive(str(target.with_suffix("")), "zip", copy)
+        else:
+            copy.rename(target)
 
 
 @click.command()
@@ -275,3 +285,5 @@ def submit(directory: Path, files: tuple[Path, ...]) -> None:
         say(f"logged: {path}")
     if log.order.phase.value == "ceremony":
         elect(office)
+    else:
+        settle(log)

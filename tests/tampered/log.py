@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from stembus.audit.formats.receipt import encode_promise, make_promise, make_receipt
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosign, sign_checkpoint
 from stembus.audit.log.source import MemoryPlace
+from stembus.audit.log.tiles import beginning
 from stembus.audit.verify import Report, verify
 from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.crypto.signing import SigningKey
@@ -72,9 +73,23 @@ def unknown_file_beside_the_log(forge: Forge) -> None:
     forge.files_hook = lambda files: files.update({"results.csv": b"yes,100\n"})
 
 
+@forgery(8, "V5")
+def outgrown_partial_tile_of_another_tree(forge: Forge) -> None:
+    forge.files_hook = lambda files: files.update({"tile/0/000.p/3": files[_tile(files)][32:128]})
+
+
+@forgery(8, "V5")
+def outgrown_bundle_with_an_entry_more(forge: Forge) -> None:
+    def hook(files: dict[str, bytes]) -> None:
+        bundle = next(path for path in files if path.startswith("tile/entries"))
+        files["tile/entries/000.p/1"] = beginning("tile/entries/000.p/2", files[bundle])
+
+    forge.files_hook = hook
+
+
 @forgery(15, "V1")
-def outgrown_partial_tile_left_behind(forge: Forge) -> None:
-    forge.files_hook = lambda files: files.update({"tile/0/000.p/3": files[_tile(files)][:96]})
+def tile_of_a_larger_log(forge: Forge) -> None:
+    forge.files_hook = lambda files: files.update({"tile/0/001.p/1": files[_tile(files)][:32]})
 
 
 def _tile(files: dict[str, bytes]) -> str:
