@@ -85,6 +85,10 @@ class HeadMoved(BallotError):
     """The log has grown meanwhile; read it again and retry."""
 
 
+class EntryRefused(BallotError):
+    """An entry that every verifier would find wrong. Nothing was signed."""
+
+
 class LogBehindWitness(BallotError):
     """The log is older than what a witness has cosigned: an old backup. Nothing was signed."""
 

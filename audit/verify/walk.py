@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from stembus.audit.formats.entry_bodies import ElectionKey
-from stembus.audit.formats.manifest import Manifest
+from stembus.audit.formats.manifest import Manifest, Texts
 from stembus.audit.log.source import Place
 from stembus.audit.state_machine import Order
 from stembus.audit.verify.ballots import BallotChecker
@@ -45,6 +45,7 @@ class Walk:
     ballots: BallotChecker | None = None
     struck: int = 0
     documents: set[str] = field(default_factory=set)
+    last_incident: Texts | None = None
 
     def __post_init__(self) -> None:
         self.order.start(self.manifest)

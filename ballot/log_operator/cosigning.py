@@ -7,9 +7,11 @@ answer, refuses or answers nonsense is asked again next time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from stembus.audit.errors import AuditError
+from stembus.audit.formats.entries import Entry
+from stembus.audit.formats.entry_bodies import Close, Open
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.merkle import consistency_proof
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosignatures, quorum_time
@@ -67,6 +69,23 @@ def add_signatures(checkpoint: Checkpoint, signatures: Sequence[NoteSignature], 
         if line.name not in {taken.name for taken in lines} and _is_valid(line, checkpoint, manifest):
             lines.append(line)
     return _with(checkpoint, lines)
+
+
+def timely(answers: Sequence[NoteSignature], earliest: int) -> list[NoteSignature]:
+    """The cosignatures that state no time before `earliest`. Whose clock is behind is asked again later: taken over,
+    its time would be a fault for ever."""
+    return [line for line in answers if int.from_bytes(line.signature[:8], "big") >= earliest]
+
+
+def earliest_time(manifest: Manifest, previous: int, entries: Iterable[Entry]) -> int:
+    """When a checkpoint that covers these entries may be cosigned; `previous` is the time of the head before it."""
+    bounds = [previous]
+    for entry in entries:
+        if isinstance(entry.body, Open):
+            bounds.append(manifest.opens_at)
+        elif isinstance(entry.body, Close):
+            bounds.append(manifest.closes_at + manifest.grace_seconds)
+    return max(bounds)
 
 
 def time_of(checkpoint: Checkpoint, manifest: Manifest) -> int | None:

@@ -223,7 +223,8 @@ class LogFiles:
         """Removes what a write that was cut off left behind: staged files, and tiles that no head explains."""
         self.pending.remove_leftovers()
         for path in (path for path in self.folder.rglob("*") if path.is_file()):
-            if path.name.endswith(STAGED) or beyond(self._relative(path), self.size):
+            staged = path.name.startswith(".") and path.name.endswith(STAGED)
+            if staged or beyond(self._relative(path), self.size):
                 path.unlink()
 
     def _relative(self, path: Path) -> str:

@@ -1,9 +1,8 @@
 """The writer of the log: appends entries, signs the head, has it cosigned, and publishes it then.
 
 One file lock and a comparison of heads make the head move by compare-and-swap, whatever number of processes
-write. Decides that only what the state machine admits is appended, that nothing is appended before a quorum
-has cosigned what stands there, and that readers see no head without its quorum. Witnesses are asked without the lock.
-Leaves the contents of entries to those who make and sign them.
+write. Decides that nothing is appended before a quorum has cosigned what stands there, and that readers see no head
+without its quorum. Witnesses are asked without the lock. Leaves to `admission` what may be appended.
 """
 
 from __future__ import annotations
@@ -13,21 +12,29 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 
+from stembus.audit.clock import RealClock
 from stembus.audit.durable import locked, write_durably
 from stembus.audit.formats.canonical import Record
-from stembus.audit.formats.entries import Entry, check_signatures, entry_type, parse_entry
-from stembus.audit.formats.entry_bodies import Batch
+from stembus.audit.formats.entries import Entry, entry_type, parse_entry
 from stembus.audit.formats.manifest import Manifest, referendum_id
 from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.bundle import HEAD
 from stembus.audit.log.note import Checkpoint, check_log_signature, sign_checkpoint, verifier_key
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
-from stembus.audit.log.tiles import check_entry_size
 from stembus.audit.log.witness import WitnessService
 from stembus.audit.state_machine import Order
 from stembus.ballot.errors import HeadMoved, LogDamaged, WitnessesMissing
-from stembus.ballot.log_operator.cosigning import add_signatures, ask_witnesses, demand_newest, sizes_seen, time_of
+from stembus.ballot.log_operator.admission import Admission, Now
+from stembus.ballot.log_operator.cosigning import (
+    add_signatures,
+    ask_witnesses,
+    demand_newest,
+    earliest_time,
+    sizes_seen,
+    time_of,
+    timely,
+)
 from stembus.ballot.log_operator.log_files import LogFiles, has_grown
 from stembus.ballot.log_operator.pending import Pending
 from stembus.crypto.signing import SigningKey
@@ -56,8 +63,16 @@ class LogWriter:
     """Owns the published folder and the log key. `size`, `order` and `batches` say what the log holds so far, a pending
     head included; `head` and `published` are what readers see."""
 
-    def __init__(self, folder: Path, key: SigningKey, lock: Path, witnesses: Sequence[WitnessService] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        key: SigningKey,
+        lock: Path,
+        witnesses: Sequence[WitnessService] = (),
+        now: Now | None = None,
+    ) -> None:
         self.folder = folder
+        self._now = now or RealClock().now
         self._key = key
         self._lock = lock
         self._pending = Pending.beside(lock)
@@ -76,29 +91,25 @@ class LogWriter:
         self.referendum = referendum_id(self.manifest_raw)
         check_log_signature(files.standing(), self.manifest.log.origin, self._key.public)
         if not known:
-            self.order = Order()
-            # (index of the first ballot, number of ballots) of each batch
-            self.batches: list[tuple[int, int]] = []
-            self.order.start(self.manifest)
+            self._admission = Admission(self.folder, self.manifest, self.referendum, self._now)
         for index in range(max(known, 1), files.size):
-            self._take(index, reader.entry(index))
+            self._admission.take(index, reader.entry(index))
         self._files = files
-
-    def _take(self, index: int, raw: bytes) -> None:
-        """Moves the state machine on; remembers where the batches stand."""
-        if raw[:1] != b"{":
-            self.order.admit_ballot()
-            return
-        entry = parse_entry(raw)
-        self.order.admit(entry.type, entry.body)
-        if isinstance(entry.body, Batch):
-            self.batches.append((index + 1, entry.body.size))
 
     # Reading
 
     @property
     def size(self) -> int:
         return self._files.size
+
+    @property
+    def order(self) -> Order:
+        return self._admission.order
+
+    @property
+    def batches(self) -> list[tuple[int, int]]:
+        """(index of the first ballot, number of ballots) of each batch."""
+        return self._admission.batches
 
     @property
     def batch_end(self) -> int:
@@ -154,7 +165,7 @@ class LogWriter:
     def append(self, entries: Sequence[bytes], expected_size: int | None = None) -> int:
         """Appends entries as one step; returns the index of the first. They are published once a quorum has cosigned
         them, which `cosign` tells. Raises HeadMoved when the log is not at `expected_size`, or other processes append
-        all the time; OrderInvalid or SignatureInvalid when an entry may not stand there; WitnessesMissing while the
+        all the time; what `Admission.admit` raises when an entry may not stand there; WitnessesMissing while the
         head lacks its quorum, or too few witnesses answer; LogBehindWitness when a witness has seen more than this
         folder holds. Then nothing has changed. After an OSError the entries may stand in the log."""
         if not entries:
@@ -200,7 +211,8 @@ class LogWriter:
         demand_newest(seen, self.size, self.manifest)
         first = self.size
         try:
-            self._admit(entries)
+            for index, raw in enumerate(entries, first):
+                self._admission.admit(index, raw)
             self._files.stage(entries, self._sign)
         except BaseException:
             self._load()
@@ -209,13 +221,6 @@ class LogWriter:
 
     def _sign(self, size: int, root: bytes) -> Checkpoint:
         return sign_checkpoint(self.manifest.log.origin, size, root, self._key)
-
-    def _admit(self, entries: Sequence[bytes]) -> None:
-        for index, raw in enumerate(entries, self.size):
-            check_entry_size(raw)
-            if raw[:1] == b"{":
-                check_signatures(self.manifest, self.referendum, parse_entry(raw))
-            self._take(index, raw)
 
     def check(self, body: Record) -> None:
         """Says beforehand whether an entry could be appended now, so that no file is published for one that
@@ -244,6 +249,7 @@ class LogWriter:
         if waiting is None or not files.agrees_with(waiting):
             return None
         answers = ask_witnesses(self.manifest, self.witnesses, waiting, files.reader())
+        answers = timely(answers, self._earliest(waiting))
         with locked(self._lock):
             self._catch_up()
             current = self._files.waiting()
@@ -256,12 +262,22 @@ class LogWriter:
                 self._files.keep(merged)
         return waiting.size
 
+    def _earliest(self, waiting: Checkpoint) -> int:
+        head = self._files.head()
+        if head is None:
+            return 0
+        reader = self._files.reader()
+        added = (reader.entry(index) for index in range(head.size, waiting.size))
+        entries = (parse_entry(raw) for raw in added if raw[:1] == b"{")
+        return earliest_time(self.manifest, self.time_at(head.size) or 0, entries)
+
     def _add_late(self) -> None:
         """Asks those who have not cosigned the published head."""
         head = self._files.head()
         if head is None or not self._files.agrees_with(head):
             return
         answers = ask_witnesses(self.manifest, self.witnesses, head, self._files.reader())
+        answers = timely(answers, time_of(head, self.manifest) or 0)
         if not answers:
             return
         with locked(self._lock):

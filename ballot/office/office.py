@@ -103,7 +103,7 @@ class Office(KeyRing):
             begun = (self.public / HEAD).exists()
             if not begun:
                 start_log(self.public, self.manifest_raw, key, lock)
-            self._log = LogWriter(self.public, key, lock, self.witnesses())
+            self._log = LogWriter(self.public, key, lock, self.witnesses(), lambda: self.clock.now())
             if not begun:
                 self._log.cosign()
         return self._log

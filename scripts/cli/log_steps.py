@@ -24,6 +24,6 @@ def settle(log: LogWriter) -> bool:
 def elect(office: Office) -> None:
     """The last confirmation makes the election key."""
     log = office.log()
-    if settle(log) and len(log.order.confirmed) == log.order.trustees:
+    if settle(log) and log.order.agreed:
         log.append([make_election_key(read_log(FolderPlace(office.public)))])
         say("logged: the election key; all trustees have confirmed it")

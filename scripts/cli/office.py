@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
+from stembus.audit.entry_rules import paper_problem
 from stembus.audit.formats.entry_bodies import Cancel, Client, Incident, Open, PaperResult
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.bundle import copy_bundle
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.audit.verify.report import EXIT_FAULT
-from stembus.audit.verify.roll import paper_problem
 from stembus.ballot.errors import TooEarly
 from stembus.ballot.office.office import NotReady, Office
 from stembus.scripts.cli.log_steps import elect, settle
@@ -164,6 +164,8 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
 
 def _texts(manifest: Manifest, pairs: tuple[str, ...]) -> dict[str, str]:
     texts = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    if len(texts) != len(pairs):
+        raise click.UsageError("give --text LANG=TEXT, once for each language")
     if manifest.languages[0] not in texts or not set(texts) <= set(manifest.languages):
         raise click.UsageError(f"give --text {manifest.languages[0]}=..., and other languages of the referendum")
     return texts
@@ -181,6 +183,11 @@ def incident(directory: Path, text: tuple[str, ...]) -> None:
     office = open_office(directory)
     log = office.log()
     body = Incident(number=log.order.incidents + 1, text=_texts(office.manifest, text))
+    told = [entry.body for _, entry in log.entries() if isinstance(entry.body, Incident)]
+    if told and told[-1].text == body.text:
+        say(f"already done: incident {told[-1].number} has this text")
+        settle(log)
+        return
     log.append([office.officers_sign(body, 1)])
     settle(log)
     say(f"incident {body.number} stands in the log")
@@ -199,8 +206,10 @@ def cancel(directory: Path, text: tuple[str, ...]) -> None:
     office = open_office(directory)
     if office.log().order.phase.value == "cancelled":
         say("already done: this referendum is cancelled")
+        settle(office.log())
         return
     office.log().append([office.officers_sign(Cancel(text=_texts(office.manifest, text)))])
+    settle(office.log())
     say("the referendum is cancelled")
 
 

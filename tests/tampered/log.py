@@ -216,9 +216,14 @@ add("batch_in_the_quiet_hour", 8, "V15", timed(3600, CLOSE - 1800, CLOSE + 300),
 add("batch_after_the_close_that_is_not_the_last", 8, "V15", timed(3600, CLOSE + 10, CLOSE + 300), STANDS)
 
 
-@forgery(8, "V15")
+@forgery(8, "V15", STANDS)
 def empty_batch(forge: Forge) -> None:
     forge.batches.append([])
+
+
+@forgery(8, "V15", STANDS)
+def empty_batch_between_others(forge: Forge) -> None:
+    forge.batches.insert(1, [])
 
 
 @forgery(8, "V14")
