@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import os
 import ssl
 import urllib.error
 import urllib.request
@@ -84,12 +85,19 @@ class FolderPlace(_Streamed):
 
     def paths(self) -> list[str] | None:
         found = []
-        for path in self.root.rglob("*"):
-            if path.is_symlink() or not path.is_dir():
-                found.append(path.relative_to(self.root).as_posix())
+        for folder, folders, names in os.walk(self.root, onerror=_unless_gone):
+            here = Path(folder)
+            links = [name for name in folders if (here / name).is_symlink()]
+            found += [(here / name).relative_to(self.root).as_posix() for name in (*names, *links)]
             if len(found) > bounds.FILES:
                 raise PlaceError(f"more than {bounds.FILES} files")
         return sorted(found)
+
+
+def _unless_gone(error: OSError) -> None:
+    """A folder of outgrown files may go while a growing log is listed."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 class ZipPlace(_Streamed):

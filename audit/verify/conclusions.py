@@ -148,7 +148,9 @@ def _check_outgrown(walk: Walk, path: str, size: int) -> None:
         data = walk.source.read(path, bounds.ENTRY_BUNDLE_BYTES)
         grown = walk.source.read(grown_path(path, size), bounds.ENTRY_BUNDLE_BYTES)
     except PlaceError as error:
-        walk.report.breach("V1", path, str(error))
+        # A growing log removes such files once it does without them.
+        if not isinstance(walk.source, FolderPlace) or (walk.source.root / path).exists():
+            walk.report.breach("V1", path, str(error))
         return
     if data != beginning(path, grown):
         walk.report.breach("V5", path, "an outgrown tile is not the beginning of the one that has taken its place")

@@ -2,8 +2,8 @@
 
 The published folder itself is the log's storage. Entries that are signed and lack their quorum wait in private
 (`pending`); with it, tiles and bundles are written first, and the `checkpoint`, replaced in one step, is the moment of
-truth for every reader. Partial tiles stay until a head with the full tile has been outgrown itself, so that who reads
-under an older head finds its files. Decides how entries become files and which files a log of some size consists of.
+truth for every reader. Partial tiles stay until the next tile is full as well, so that who reads under an older head
+finds its files. Decides how entries become files and which files a log of some size consists of.
 Leaves what may be appended, locking and signing to `log_writer`.
 """
 
@@ -28,6 +28,7 @@ from stembus.audit.log.tiles import (
     log_paths,
     parse_bundle,
     parse_tile,
+    parse_tile_path,
     tile_path,
 )
 from stembus.ballot.log_operator.pending import Pending
@@ -195,15 +196,13 @@ class LogFiles:
 
     def publish(self, checkpoint: Checkpoint) -> None:
         """The waiting head has its quorum: everybody may see it. Cut off anywhere, it is done again."""
-        before = self.head()
         for path, data in self._unpublished.items():
             write_durably(self.folder / path, data)
         write_durably(self.folder / COSIGNED / str(checkpoint.size), checkpoint.to_bytes())
         self.write_head(checkpoint)
         self.pending.remove()
         self._unpublished = {}
-        if before is not None:
-            self._remove_outgrown(before.size)
+        self._remove_outgrown(checkpoint.size)
 
     def keep(self, checkpoint: Checkpoint) -> None:
         """Remembers the cosignatures that the waiting head has so far."""
@@ -214,9 +213,10 @@ class LogFiles:
         write_durably(self.folder / HEAD, checkpoint.to_bytes())
 
     def _remove_outgrown(self, size: int) -> None:
-        """Removes the partial tiles and bundles whose full tile was there in the log of `size` entries already."""
+        """Removes the partial tiles and bundles whose full tile and its next one are there in the log of `size`."""
         for folder in list((self.folder / "tile").rglob("*.p")):
-            if not beyond(self._relative(folder).removesuffix(".p"), size):
+            tile = parse_tile_path(self._relative(folder).removesuffix(".p"))
+            if tile is not None and not beyond(tile_path(tile[0], tile[1] + 1), size):
                 shutil.rmtree(folder)
 
     def remove_unfinished(self) -> None:

@@ -580,7 +580,7 @@ def test_what_waits_and_does_not_continue_the_folder_is_refused(
 # Partial tiles
 
 
-def test_partial_tiles_stay_until_the_full_one_is_published(lite: Poll, log: LogWriter) -> None:
+def test_partial_tiles_stay_until_the_next_tile_is_full(lite: Poll, log: LogWriter) -> None:
     """Whoever reads under an older head of this tile finds its files."""
     log.append([incident(lite.office, number) for number in range(1, 240 - log.size + 1)])
     sizes = []
@@ -593,10 +593,12 @@ def test_partial_tiles_stay_until_the_full_one_is_published(lite: Poll, log: Log
         assert reader.subtree(0, size) == TileReader(FolderPlace(log.folder), 256).subtree(0, size)
         assert reader.entry(size - 1)
     assert_sound(lite)
-    log.append([incident(lite.office, log.order.incidents + 1)])
-    left = {path for path in content(log.folder) if ".p/" in path and not path.startswith("tile/1")}
-    assert left == {"tile/0/001.p/1", "tile/entries/001.p/1"}
-    assert_sound(lite)
+    for end in (511, 512):
+        log.append([incident(lite.office, log.order.incidents + k + 1) for k in range(end - log.size)])
+        left = {path for path in content(log.folder) if path.startswith(("tile/0/000.p/", "tile/entries/000.p/"))}
+        assert bool(left) is (end == 511)
+        assert_sound(lite)
+    assert "tile/0/001.p/255" in content(log.folder)
 
 
 def test_partial_tiles_of_a_waiting_head_remove_none_that_is_published(lite: Poll, log: LogWriter) -> None:
