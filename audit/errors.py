@@ -19,6 +19,10 @@ class NoteInvalid(RecordInvalid):
     """A checkpoint, cosignature or verifier key is not well formed or not signed as it must be."""
 
 
+class ClockBehind(AuditError):
+    """A clock shows less than when it was last signed by: it was set back. Nothing was signed."""
+
+
 class PlaceError(AuditError):
     """A published file is not what the bundle needs; the place itself did answer."""
 

@@ -80,6 +80,7 @@ class Order:
         self.revealed: set[int] = set()
         self.shared: set[tuple[int, int]] = set()
         self.confirmed: set[int] = set()
+        self.statements: set[tuple[str, str]] = set()
         self.batches = 0
         self.ballots = 0
         self.awaiting = 0
@@ -122,19 +123,25 @@ class Order:
         if not holds:
             raise OrderInvalid(problem)
 
+    @property
+    def agreed(self) -> bool:
+        """Whether all trustees have confirmed one and the same key and transcript."""
+        return self.attempt > 0 and len(self.confirmed) == self.trustees and len(self.statements) == 1
+
     def _current(self, attempt: int, trustee: int) -> None:
         self._need(1 <= trustee <= self.trustees, f"trustee {trustee} does not exist")
         self._need(attempt == self.attempt, f"attempt {attempt} of the ceremony is not the current one")
         self._need(attempt not in self.voided, f"attempt {attempt} of the ceremony is void")
 
     def _commit(self, body: Commit) -> None:
-        given_up = self.attempt in self.voided or len(self.confirmed) < self.trustees
+        given_up = self.attempt in self.voided or not self.agreed
         if body.attempt == self.attempt + 1 and given_up:
             self._need(1 <= body.trustee <= self.trustees, f"trustee {body.trustee} does not exist")
             if self.attempt:
                 self.voided.add(self.attempt)
             self.attempt = body.attempt
-            self.committed, self.revealed, self.shared, self.confirmed = set(), set(), set(), set()
+            self.committed, self.revealed, self.shared = set(), set(), set()
+            self.confirmed, self.statements = set(), set()
         self._current(body.attempt, body.trustee)
         self._need(body.trustee not in self.committed, f"trustee {body.trustee} committed already")
         self.committed.add(body.trustee)
@@ -161,6 +168,7 @@ class Order:
         self._need(len(self.revealed) == self.trustees and self._all_shared(), "a confirmation before all shares")
         self._need(body.trustee not in self.confirmed, f"trustee {body.trustee} confirmed already")
         self.confirmed.add(body.trustee)
+        self.statements.add((body.joint_key, body.transcript))
 
     def _complaint(self, body: Complaint) -> None:
         self._current(body.attempt, body.accuser)
@@ -171,6 +179,7 @@ class Order:
         self._need(self.attempt > 0 and self.attempt not in self.voided, "no valid attempt of the ceremony")
         self._need(body.attempt == self.attempt, f"an election key of attempt {body.attempt}, not of the current one")
         self._need(len(self.confirmed) == self.trustees, "an election key without the confirmation of all trustees")
+        self._need(self.agreed, "an election key although the trustees confirmed different ones")
 
     def _batch(self, body: Batch) -> None:
         self._need(body.number == self.batches + 1, f"batch {body.number} where batch {self.batches + 1} must stand")

@@ -85,12 +85,20 @@ class HeadMoved(BallotError):
     """The log has grown meanwhile; read it again and retry."""
 
 
+class EntryRefused(BallotError):
+    """An entry that every verifier would find wrong. Nothing was signed."""
+
+
 class LogBehindWitness(BallotError):
     """The log is older than what a witness has cosigned: an old backup. Nothing was signed."""
 
 
 class WitnessesMissing(BallotError):
     """The head lacks its quorum; the log waits for the witnesses."""
+
+
+class WitnessesSilent(WitnessesMissing):
+    """Too few witnesses answer to tell whether this is the newest copy of the log; the log waits for them."""
 
 
 class LogDamaged(BallotError):

@@ -19,7 +19,14 @@ import click
 from stembus.audit.errors import AuditError, CannotRead, ManifestInvalid, OrderInvalid, PlaceError
 from stembus.audit.verify.outcome import Outcome
 from stembus.audit.verify.verified_log import LogNotVerified
-from stembus.ballot.errors import BallotError, BallotRejected, CastOutOfTurn, LogBehindWitness, SecretFileError
+from stembus.ballot.errors import (
+    BallotError,
+    BallotRejected,
+    CastOutOfTurn,
+    LogBehindWitness,
+    SecretFileError,
+    WitnessesMissing,
+)
 from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.settings import load_settings
 from stembus.crypto.errors import CryptoError
@@ -33,6 +40,7 @@ HINTS: list[tuple[type[Exception], str]] = [
     (ManifestInvalid, "correct this field in referendum.toml and run: stembus check DIR"),
     (OrderInvalid, "stembus status DIR shows where the referendum stands"),
     (LogBehindWitness, "nothing was changed; bring back the newest copy of the published folder"),
+    (WitnessesMissing, "see that the witnesses run, and run the same command again"),
     (SecretFileError, "check the path and the passphrase (STEMBUS_PASSPHRASE, or type it when asked)"),
     (KeyFileInvalid, "bring back the trustee's own key file, from a backup"),
     (BallotRejected, "the refused ballot is kept beside the voting pass as evidence; the same command makes a new one"),

@@ -168,4 +168,6 @@ def make_election_key(log: VerifiedLog) -> bytes:
     count = len(log.manifest.trustees.members)
     if len(attempt.confirms) != count:
         raise StepOutOfTurn(f"{count - len(attempt.confirms)} trustees have not confirmed the ceremony")
+    if len({(confirm.joint_key, confirm.transcript) for confirm in attempt.confirms.values()}) != 1:
+        raise StepOutOfTurn("the trustees confirmed different keys: begin a new attempt: stembus trustee again")
     return encode_entry(attempt.election_key(log.referendum, count))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import stembus.crypto.sealed
+from stembus.ballot.log_operator.admission import Admission
 from stembus.scripts.rehearsal.made_up_register import write_register
 from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
 
@@ -23,6 +24,12 @@ def _cheap_secret_files() -> Iterator[None]:
     patch.setattr(stembus.crypto.sealed, "_MEMORY", 8192)
     yield
     patch.undo()
+
+
+@pytest.fixture
+def careless_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log writer that looks at no entry's contents, so that the verifier has to."""
+    monkeypatch.setattr(Admission, "_problem", lambda self, body: None)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from stembus.audit.log.merkle import check_consistency, consistency_proof
 from stembus.audit.log.note import Checkpoint, parse_checkpoint
 from stembus.audit.log.source import FolderPlace, Streamed
 from stembus.audit.log.tile_reader import TileReader
-from stembus.audit.log.tiles import parse_path
+from stembus.audit.log.tiles import parse_tile_path
 
 HEAD = "checkpoint"
 _PIECE = 1024 * 1024
@@ -174,7 +174,7 @@ def _take_over(earlier: Path, folder: Path) -> None:
     for source in sorted(path for path in earlier.rglob("*") if path.is_file()):
         path = source.relative_to(earlier).as_posix()
         target = folder / path
-        tile = parse_path(path)
+        tile = parse_tile_path(path)
         full = tile is not None and tile[2] == TILE_WIDTH
         if target.exists() or not (full or path.startswith("checkpoints/")):
             continue

@@ -8,6 +8,7 @@ about the log. Leaves zip files and addresses to `zip_file` and `address`, the m
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
@@ -116,14 +117,21 @@ class FolderPlace(Streamed):
     def paths(self) -> list[str] | None:
         found = []
         try:
-            for path in self.root.rglob("*"):
-                if path.is_symlink() or not path.is_dir():
-                    found.append(path.relative_to(self.root).as_posix())
+            for folder, folders, names in os.walk(self.root, onerror=_unless_gone):
+                here = Path(folder)
+                links = [name for name in folders if (here / name).is_symlink()]
+                found += [(here / name).relative_to(self.root).as_posix() for name in (*names, *links)]
                 if len(found) > bounds.FILES:
                     raise CannotRead(f"more than {bounds.FILES} files")
         except OSError as error:
             raise CannotRead(f"the folder cannot be listed: {error.strerror}") from None
         return sorted(found)
+
+
+def _unless_gone(error: OSError) -> None:
+    """A folder of outgrown files may go while a growing log is listed."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 class MemoryPlace(Streamed):

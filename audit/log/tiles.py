@@ -32,7 +32,7 @@ def tile_path(level: int | str, number: int, width: int = TILE_WIDTH) -> str:
     return path if width == TILE_WIDTH else f"{path}.p/{width}"
 
 
-def parse_path(path: str) -> tuple[int | str, int, int] | None:
+def parse_tile_path(path: str) -> tuple[int | str, int, int] | None:
     """(level, number, width) of the tile or bundle that `path` names; None when it names none."""
     match = _PATH.fullmatch(path)
     if not match or len(match[2]) > _NUMBER_CHARACTERS:
@@ -76,6 +76,28 @@ def log_paths(size: int) -> Iterator[str]:
         yield tile_path(level, number, width)
     for number, width in bundle_widths(size):
         yield tile_path("entries", number, width)
+
+
+def _excess(path: str, size: int) -> int | None:
+    """By how many hashes or entries this tile ends beyond those of a log of `size` entries; None for another file."""
+    tile = parse_tile_path(path)
+    if tile is None:
+        return None
+    level, number, width = tile
+    return number * TILE_WIDTH + width - (size >> 8 * level if isinstance(level, int) else size)
+
+
+def outgrown(path: str, size: int) -> bool:
+    """Whether this is a partial tile or bundle of a smaller log, which has grown to `size` entries since. It holds the
+    beginning of the tile or bundle that has taken its place."""
+    tile, excess = parse_tile_path(path), _excess(path, size)
+    return tile is not None and excess is not None and tile[2] < TILE_WIDTH and excess < 0
+
+
+def beyond(path: str, size: int) -> bool:
+    """Whether this file lies among the tiles, and is of no log of up to `size` entries."""
+    excess = _excess(path, size)
+    return path.startswith(TILES) and (excess is None or excess > 0)
 
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:

@@ -8,12 +8,14 @@ be the same. Any other file is named; no result depends on it.
 from __future__ import annotations
 
 from stembus.audit import bounds
+from stembus.audit.durable import STAGED
+from stembus.audit.entry_rules import DOCUMENTS
 from stembus.audit.errors import PlaceError, RecordInvalid
 from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path
 from stembus.audit.log.source import LITTER
-from stembus.audit.log.tiles import log_paths, parse_bundle, parse_path, parse_tile, tile_width
+from stembus.audit.log.tiles import log_paths, parse_bundle, parse_tile, parse_tile_path, tile_width
 from stembus.audit.state_machine import Phase
-from stembus.audit.verify.checked_log import CheckedLog, SignedRoots
+from stembus.audit.verify.checked_log import CheckedLog
 from stembus.audit.verify.checkpoints import FOLDER
 from stembus.audit.verify.walk import Walk
 
@@ -21,17 +23,19 @@ _SHOWN = 200
 _BEFORE_THE_ROLL = (Phase.EMPTY, Phase.CEREMONY, Phase.KEYED)
 
 
-def check_files(walk: Walk, tree: CheckedLog, roots: SignedRoots) -> None:
+def check_files(walk: Walk, tree: CheckedLog) -> None:
     listed = walk.source.paths()
     if listed is None:
         return
     expected = _expected(walk, tree.size)
     for path in listed:
-        if path in expected or _is_checkpoint(path, roots):
+        if path in expected or _is_checkpoint(path):
             continue
-        tile = parse_path(path)
+        tile = parse_tile_path(path)
         if tile is not None:
             _compare(walk, tree, path, *tile)
+        elif path.rpartition("/")[2].startswith(".") and path.endswith(STAGED):
+            continue  # being written, or its writing was cut off
         elif path.startswith(LITTER[0]) or path.rpartition("/")[2] in LITTER:
             walk.report.passed_over("V1", path[:_SHOWN], "left behind by a file manager; delete it")
         else:
@@ -39,7 +43,7 @@ def check_files(walk: Walk, tree: CheckedLog, roots: SignedRoots) -> None:
 
 
 def _expected(walk: Walk, size: int) -> set[str]:
-    expected = {"checkpoint", "log.vkey", *log_paths(size), *walk.documents}
+    expected = {"checkpoint", "log.vkey", *log_paths(size), *(DOCUMENTS + name for name in walk.documents)}
     if walk.order.phase not in _BEFORE_THE_ROLL:
         expected |= {CREDENTIALS, SPARES}
     if walk.closed is not None:
@@ -49,11 +53,11 @@ def _expected(walk: Walk, size: int) -> set[str]:
     return expected
 
 
-def _is_checkpoint(path: str, roots: SignedRoots) -> bool:
-    """One of the series; those were read and checked there."""
+def _is_checkpoint(path: str) -> bool:
+    """One of the series, also beyond the head; what was to be said of it was said there."""
     name = path.removeprefix(FOLDER)
     number = name.isascii() and name.isdigit() and not name.startswith("0") and len(name) < _SHOWN
-    return name != path and number and roots.get(int(name)) is not None
+    return name != path and number
 
 
 def _compare(walk: Walk, tree: CheckedLog, path: str, level: int | str, number: int, width: int) -> None:

@@ -36,6 +36,38 @@ def reveal_problems(referendum: bytes, threshold: int, commit: Commit, reveal: R
     return problems
 
 
+def expected_key(referendum: bytes, trustees: int, attempt: Attempt) -> ElectionKey | None:
+    """The election key that this attempt makes; None while its reveals make none."""
+    try:
+        return attempt.election_key(referendum, trustees)
+    except CryptoError:
+        return None
+
+
+def confirm_problem(expected: ElectionKey | None, body: Confirm) -> str | None:
+    """A confirmation names what the attempt's own messages make."""
+    if expected is None or (body.joint_key, body.transcript) != (expected.joint_key, expected.transcript):
+        return f"trustee {body.trustee} confirmed another key or transcript"
+    return None
+
+
+def guilty(attempt: Attempt, body: Complaint) -> tuple[int, str]:
+    """Who is at fault: the accuser shows its receiving key, so everybody can open the share."""
+    try:
+        secret = bytes.fromhex(body.receiving_secret)
+        if box_public(secret).hex() != attempt.commits[body.accuser].receiving_key:
+            return body.accuser, "shows a key that is not its receiving key"
+    except CryptoError as error:
+        return body.accuser, str(error)
+    try:
+        opened = open_sealed(secret, bytes.fromhex(attempt.shares[body.accused, body.accuser].sealed))
+        points = [Point.from_bytes(bytes.fromhex(p)) for p in attempt.reveals[body.accused].coefficients]
+        check_share(points, body.accuser, scalar_from_bytes(opened))
+    except CryptoError:
+        return body.accused, "is at fault"
+    return body.accuser, "is at fault"
+
+
 class CeremonyCheck:
     """Is fed the ceremony's entries in log order; faults wait until it is known which attempt counts."""
 
@@ -47,6 +79,7 @@ class CeremonyCheck:
         self._attempts: dict[int, Attempt] = {}
         self._faults: list[tuple[int, str, str]] = []
         self._used: int | None = None
+        self._expected: dict[int, ElectionKey | None] = {}
 
     def take(self, position: int, entry: Entry) -> None:
         body = entry.body
@@ -58,6 +91,8 @@ class CeremonyCheck:
         self._attempts[body.attempt].take(body)
         if isinstance(body, Reveal):
             self._check_reveal(where, body)
+        elif isinstance(body, Confirm):
+            self._check_confirm(where, body)
         elif isinstance(body, Complaint):
             self._judge(where, body)
         elif isinstance(body, ElectionKey):
@@ -72,24 +107,15 @@ class CeremonyCheck:
             self._fault(body.attempt, where, f"trustee {body.trustee} {problem}")
 
     def _judge(self, where: str, body: Complaint) -> None:
-        """The accuser shows its receiving key, so everybody can open the share."""
-        attempt = self._attempts[body.attempt]
-        try:
-            secret = bytes.fromhex(body.receiving_secret)
-            if box_public(secret).hex() != attempt.commits[body.accuser].receiving_key:
-                raise CryptoError("shows a key that is not its receiving key")
-            share = attempt.shares[body.accused, body.accuser]
-        except CryptoError as error:
-            self._report.passed_over("V11", where, f"attempt {body.attempt} is void: trustee {body.accuser} {error}")
-            return
-        try:
-            opened = open_sealed(secret, bytes.fromhex(share.sealed))
-            points = [Point.from_bytes(bytes.fromhex(p)) for p in attempt.reveals[body.accused].coefficients]
-            check_share(points, body.accuser, scalar_from_bytes(opened))
-            guilty = body.accuser
-        except CryptoError:
-            guilty = body.accused
-        self._report.passed_over("V11", where, f"attempt {body.attempt} is void: trustee {guilty} is at fault")
+        trustee, how = guilty(self._attempts[body.attempt], body)
+        self._report.passed_over("V11", where, f"attempt {body.attempt} is void: trustee {trustee} {how}")
+
+    def _check_confirm(self, where: str, body: Confirm) -> None:
+        if body.attempt not in self._expected:
+            attempt = self._attempts[body.attempt]
+            self._expected[body.attempt] = expected_key(self._referendum, self._trustees, attempt)
+        if problem := confirm_problem(self._expected[body.attempt], body):
+            self._fault(body.attempt, where, problem)
 
     def _conclude(self, where: str, body: ElectionKey) -> None:
         self._used = body.attempt
@@ -103,9 +129,6 @@ class CeremonyCheck:
             return
         if body != expected:
             self._report.breach("V12", where, "the election key is not what the trustees' commitments add up to")
-        for trustee, confirm in attempt.confirms.items():
-            if (confirm.joint_key, confirm.transcript) != (expected.joint_key, expected.transcript):
-                self._report.breach("V12", where, f"trustee {trustee} confirmed another key or transcript")
 
     def conclude(self) -> None:
         """Says what was found: a breach in the attempt that made the key, passed over in any other."""

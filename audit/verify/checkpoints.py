@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from stembus.audit import bounds
-from stembus.audit.errors import CannotRead, FileMissing, NoteInvalid, PlaceError
+from stembus.audit.errors import FileMissing, NoteInvalid, PlaceError
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.note import (
     Checkpoint,
@@ -82,19 +82,17 @@ class CheckpointCheck:
     def check_series(
         self, required: Mapping[int, str], listed: list[str] | None, named: Collection[int], head: int
     ) -> dict[int, int]:
-        """Checks all listed and all required checkpoints, and those of the sizes that intents name. `required`
-        says for each size what it covers; what begins with `batch` does not shake the result. Returns the
-        times by size. Raises CannotRead when the series goes on after the head, which is `head` entries long."""
+        """Checks all listed and all required checkpoints up to the size `head`, and those of the sizes that intents
+        name. `required` says for each size what it covers; what begins with `batch` does not shake the result. Returns
+        the times by size."""
         sizes = {*required, *named}
         for path in listed or []:
             if match := _NAME.match(path):
                 sizes.add(int(match[1]))
-        beyond = max(sizes, default=0)
-        if beyond > head and self._is_signed(beyond):
-            raise CannotRead(
-                f"{checkpoint_path(beyond)} is newer than the head, of {head} entries: the log is being written, or "
-                "its head was put back; run the same command again, and ask for the newer head if that does not help"
-            )
+        for size in [size for size in sizes if size > head and self._is_signed(size)]:
+            # The log is being written, or its head was put back. What is verified up to the head stays true.
+            self._report.passed_over("V6", checkpoint_path(size), "newer than the head, and not looked at")
+            sizes.remove(size)
         optional = set(named) - set(required)
         if len(sizes) > bounds.CHECKPOINTS:
             self._report.breach("V6", FOLDER, f"more than {bounds.CHECKPOINTS} checkpoints")

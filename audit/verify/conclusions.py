@@ -37,7 +37,7 @@ def conclude(walk: Walk) -> None:
         _chapter(walk, "tally", lambda: _conclude_ballots(walk, ballots, tree, outside, roots, times))
     _chapter(walk, "ceremony", lambda: _conclude_ceremony(walk))
     _note_figures(walk)
-    _chapter(walk, "files", lambda: check_files(walk, tree, roots))
+    _chapter(walk, "files", lambda: check_files(walk, tree))
 
 
 def _chapter(walk: Walk, name: str, run: Callable[[], _Made]) -> _Made | None:
@@ -80,7 +80,8 @@ def _conclude_checkpoints(walk: Walk, roots: SignedRoots) -> Mapping[int, int]:
     walk.report.figures.time = check.check_head(walk.stream.checkpoint)
     check.check_before(walk.source.before)
     named = {body.size for _, body in walk.tally.intents if roots.get(body.size) is not None}
-    times = check.check_series(walk.required, walk.source.paths(), named, walk.stream.checkpoint.size)
+    size = walk.stream.checkpoint.size
+    times = check.check_series(walk.required, walk.source.paths(), named, size)
     check.check_window(times, walk.opened, walk.closed)
     check.check_batches(times, walk.batch_ends, walk.index.tokens_in_batches())
     walk.report.done.update(("V6", "V7", "V14", "V15"))
@@ -123,4 +124,4 @@ def _check_running_counts(walk: Walk) -> None:
         for number, count in enumerate(counts, 1):
             if so_far > count:
                 message = f"{so_far} tokens were used by batch {batch} and registrar {number} had issued {count}"
-                walk.report.breach("V22", f"batch {batch}", message)
+                walk.report.stands("V22", f"batch {batch}", message)

@@ -6,12 +6,20 @@ judged at once, and which chapter hears of the rest.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from stembus.audit import bounds
+from stembus.audit.entry_rules import (
+    DOCUMENTS,
+    batch_problem,
+    client_problem,
+    document_problem,
+    name_problem,
+    open_problem,
+    purge_problem,
+    texts_problem,
+)
 from stembus.audit.errors import PlaceError
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.entries import Entry
@@ -38,15 +46,10 @@ from stembus.audit.formats.entry_bodies import (
     Share,
     TallyIntent,
 )
-from stembus.audit.formats.file_name import is_client_path, is_document_name, is_release
-from stembus.audit.formats.text import text_problem
 from stembus.audit.verify.ballots import BallotChecker
 from stembus.audit.verify.walk import Walk
 from stembus.crypto.errors import CryptoError
 from stembus.crypto.group import Point
-
-DOCUMENTS = "documents/"
-_DOCUMENT_BYTES = 64 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +95,20 @@ def _roll(walk: Walk, logged: Logged, body: Roll) -> None:
 
 
 def _client(walk: Walk, logged: Logged, body: Client) -> None:
-    paths = [file.path for file in body.files]
-    if not is_release(body.release) or not all(map(is_client_path, paths)):
-        walk.report.breach("V29", logged.where, "a release or a path of the client that is not a plain name")
-    if not paths or paths != sorted(set(paths)):
-        walk.report.breach("V29", logged.where, "the client's files are listed once each, sorted")
+    _stands(walk, logged, "V29", client_problem(body))
 
 
 def _open(walk: Walk, logged: Logged, body: Open) -> None:
     walk.opened = logged.size
     walk.required[logged.size] = "open"
-    if not walk.election_key or hashlib.sha256(walk.election_key[0]).hexdigest() != body.election_key:
-        walk.report.breach("V12", logged.where, "voting was opened for another election key")
+    if problem := open_problem(walk.election_key[0] if walk.election_key else None, body):
+        walk.report.breach("V12", logged.where, problem)
 
 
 def _batch(walk: Walk, logged: Logged, body: Batch) -> None:
-    walk.roll.take_counts(logged.where, body.number, body.issued)
-    if not body.size:
-        walk.report.breach("V15", logged.where, "an empty batch")
+    walk.roll.take_counts(logged.where, body)
+    if problem := batch_problem(body):
+        walk.report.stands("V15", logged.where, problem)
         walk.end_batch()
 
 
@@ -117,17 +116,13 @@ def _replace(walk: Walk, logged: Logged, body: Replace) -> None:
     walk.roll.take_replace(logged.where, body)
 
 
-def _text(walk: Walk, logged: Logged, body: Incident | Cancel) -> None:
-    languages = walk.manifest.languages
-    if languages[0] not in body.text or not set(body.text) <= set(languages):
-        walk.report.breach("V8", logged.where, f"its text is in {languages[0]}, and in languages of the manifest")
-    _judge_texts(walk, logged, body.text.values())
+def _incident(walk: Walk, logged: Logged, body: Incident) -> None:
+    _stands(walk, logged, "V8", texts_problem(walk.manifest, body.text, walk.last_incident))
+    walk.last_incident = body.text
 
 
-def _judge_texts(walk: Walk, logged: Logged, texts: Iterable[str]) -> None:
-    for text in texts:
-        if problem := text_problem(text, bounds.TEXT_CHARACTERS):
-            walk.report.breach("V8", logged.where, f"a text {problem}")
+def _cancel(walk: Walk, logged: Logged, body: Cancel) -> None:
+    _stands(walk, logged, "V8", texts_problem(walk.manifest, body.text))
 
 
 def _close(walk: Walk, logged: Logged, body: Close) -> None:
@@ -162,26 +157,29 @@ def _result(walk: Walk, logged: Logged, body: Result) -> None:
 
 
 def _minutes(walk: Walk, logged: Logged, body: Minutes) -> None:
-    if not is_document_name(body.name):
-        walk.report.breach("V29", logged.where, "a document's name is not a plain file name")
+    if problem := name_problem(body, walk.documents):
+        walk.report.stands("V29", logged.where, problem)
         return
+    walk.documents.add(body.name)
     path = DOCUMENTS + body.name
-    if path.lower() in {earlier.lower() for earlier in walk.documents}:
-        walk.report.breach("V29", logged.where, "an earlier document has this name, in capitals or not")
-        return
-    walk.documents.add(path)
     try:
-        data = walk.source.read(path, _DOCUMENT_BYTES)
+        problem = document_problem(walk.source, body)
     except PlaceError as error:
-        walk.report.breach("V1", path, str(error))
+        walk.report.stands("V1", path, str(error))
         return
-    if hashlib.sha256(data).hexdigest() != body.sha256:
-        walk.report.breach("V29", path, "not the document whose hash stands in the log")
+    if problem:
+        walk.report.stands("V29", path, problem)
 
 
 def _purge(walk: Walk, logged: Logged, body: Purge) -> None:
-    """Nothing published can show whether a secret was destroyed; only the words are judged."""
-    _judge_texts(walk, logged, body.destroyed)
+    """Nothing published can show whether a secret was destroyed."""
+    _stands(walk, logged, "V8", purge_problem(body))
+
+
+def _stands(walk: Walk, logged: Logged, check: str, problem: str | None) -> None:
+    """One officer or the client key alone wrote this, and nothing that is counted depends on it."""
+    if problem:
+        walk.report.stands(check, logged.where, problem)
 
 
 # Every type of entry; each handler takes the body of its own type.
@@ -197,8 +195,8 @@ _HANDLERS: dict[type[Record], Callable[[Walk, Logged, Any], None]] = {
     Open: _open,
     Batch: _batch,
     Replace: _replace,
-    Incident: _text,
-    Cancel: _text,
+    Incident: _incident,
+    Cancel: _cancel,
     Close: _close,
     PaperRoll: _paper_roll,
     PaperResult: _paper_result,

@@ -11,9 +11,10 @@ from concurrent.futures import Executor
 from itertools import islice
 
 from stembus.audit import bounds
+from stembus.audit.entry_rules import counts_problem, paper_problem, roll_problem
 from stembus.audit.errors import PlaceError, RecordInvalid
-from stembus.audit.formats.entries import issuance_digest, issued_digest
-from stembus.audit.formats.entry_bodies import Close, IssuedCount, PaperResult, PaperRoll, Replace, Roll
+from stembus.audit.formats.entries import issuance_digest
+from stembus.audit.formats.entry_bodies import Batch, Close, PaperResult, PaperRoll, Replace, Roll
 from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path, parse_issued, parse_keys
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.merkle import Frontier, leaf_hash
@@ -42,9 +43,8 @@ class RollCheck:
         return self._place.lines(path, line_bytes * self._manifest.eligibility.official_count)
 
     def take_roll(self, where: str, roll: Roll) -> None:
-        if roll.count != self._manifest.eligibility.official_count:
-            official = self._manifest.eligibility.official_count
-            self._report.breach("V13", where, f"a roll of {roll.count} people where {official} are official")
+        if problem := roll_problem(self._manifest, roll):
+            self._report.breach("V13", where, problem)
         self._take_keys(CREDENTIALS, "credential", roll.count, roll.credentials_root)
         self._take_keys(SPARES, "spare", roll.spares, roll.spares_root)
 
@@ -75,21 +75,15 @@ class RollCheck:
             self._index.mark(struck, "struck")
             self._index.mark(replacement, "replacement")
 
-    def take_counts(self, where: str, batch: int, issued: list[IssuedCount]) -> None:
-        """The registrars' statements in a batch header (V22)."""
-        if len(issued) != len(self._manifest.registrars):
-            self._report.breach("V22", where, "a batch states one issuance count for each registrar")
+    def take_counts(self, where: str, body: Batch) -> None:
+        """The registrars' statements in a batch header (V22). They bound what is used while voting goes on; the result
+        rests on the final ones, so a header without them is named and passed by."""
+        problem = counts_problem(self._manifest, self._referendum, body, self._last_counts)
+        if problem:
+            self._report.stands("V22", where, problem)
             return
-        for number, (statement, registrar) in enumerate(zip(issued, self._manifest.registrars, strict=True), 1):
-            try:
-                digest = issued_digest(self._referendum, number, batch, statement.count)
-                verify_ed25519(bytes.fromhex(registrar.key), digest, bytes.fromhex(statement.signature))
-            except SignatureInvalid:
-                self._report.breach("V22", where, f"registrar {number} did not sign this issuance count")
-            if statement.count < self._last_counts[number - 1]:
-                self._report.breach("V22", where, f"registrar {number}'s issuance count went down")
-            self._last_counts[number - 1] = statement.count
-        self.counts_at.append((batch, [statement.count for statement in issued]))
+        self._last_counts = [statement.count for statement in body.issued]
+        self.counts_at.append((body.number, self._last_counts))
 
     def take_close(self, where: str, close: Close, executor: Executor | None) -> list[int]:
         """Checks the registrars' final statements and lists; returns the issued counts."""
@@ -165,17 +159,3 @@ class RollCheck:
         problem = paper_problem(self._manifest, body, struck)
         if problem:
             self._report.breach("V23", where, problem)
-
-
-def paper_problem(manifest: Manifest, body: PaperResult, struck: int) -> str | None:
-    """What is wrong with a paper result, if anything; the officers' tool asks the same."""
-    if body.ballots > struck:
-        return f"{body.ballots} paper ballots where {struck} voters were struck for paper"
-    if 0 < body.ballots < manifest.privacy_floor.paper:
-        return f"{body.ballots} paper ballots are below the privacy floor of {manifest.privacy_floor.paper}"
-    if [len(counts) for counts in body.counts] != [len(question.options) for question in manifest.questions]:
-        return "the paper counts do not have the shape of the questions"
-    for number, (counts, question) in enumerate(zip(body.counts, manifest.questions, strict=True), 1):
-        if any(count > body.ballots for count in counts) or sum(counts) > body.ballots * question.max_choices:
-            return f"question {number} counts more choices than the paper ballots can hold"
-    return None

@@ -149,8 +149,8 @@ class LogStream:
     def _demand_same_head(self) -> None:
         """A file of this head may have gone because the log has outgrown it meanwhile."""
         try:
-            same = self._place.head_now() == self._raw_head
+            moved = self._place.head_now() != self._raw_head
         except PlaceError:
-            same = False
-        if not same:
+            moved = True
+        if moved:
             raise CannotRead("the log grew while it was read; run the same command again")

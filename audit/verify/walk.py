@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from stembus.audit.formats.entry_bodies import ElectionKey
-from stembus.audit.formats.manifest import Manifest
+from stembus.audit.formats.manifest import Manifest, Texts
 from stembus.audit.log.source import Place
 from stembus.audit.state_machine import Order
 from stembus.audit.verify.ballots import BallotChecker
@@ -47,6 +47,7 @@ class Walk:
     struck: int = 0
     sums: tuple[Ciphertext, ...] = ()
     documents: set[str] = field(default_factory=set)
+    last_incident: Texts | None = None
 
     def __post_init__(self) -> None:
         self.order.start(self.manifest)

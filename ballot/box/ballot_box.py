@@ -222,11 +222,11 @@ class BallotBox:
 
 def find_receipt(log: LogWriter, context: BallotContext, ballot_id: bytes, cast_hash: bytes) -> Receipt | None:
     """Searches the log for a ballot; None while its batch is not in."""
-    reader = log.reader()
-    for index in range(log.size):
+    head, reader = log.head(), log.published()
+    for index in range(reader.size):
         raw = reader.entry(index)
         if raw[:1] != b"{" and hashlib.sha256(raw).digest() == cast_hash:
             if context.ballot_id(raw[1 : 1 + context.body_bytes]) != ballot_id:
                 continue
-            return make_receipt(index, reader.inclusion(index), log.head())
+            return make_receipt(index, reader.inclusion(index), head)
     return None

@@ -7,15 +7,17 @@ answer, refuses or answers nonsense is asked again next time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from stembus.audit.errors import AuditError
+from stembus.audit.formats.entries import Entry
+from stembus.audit.formats.entry_bodies import Close, Open
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.merkle import consistency_proof
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosignatures, quorum_time
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.witness import WitnessService
-from stembus.ballot.errors import LogBehindWitness
+from stembus.ballot.errors import LogBehindWitness, WitnessesSilent
 
 _TRIES = 2  # a witness that another process asked at the same moment says that its size has changed
 
@@ -69,26 +71,53 @@ def add_signatures(checkpoint: Checkpoint, signatures: Sequence[NoteSignature], 
     return _with(checkpoint, lines)
 
 
+def timely(answers: Sequence[NoteSignature], earliest: int) -> list[NoteSignature]:
+    """The cosignatures that state no time before `earliest`. Whose clock is behind is asked again later: taken over,
+    its time would be a fault for ever."""
+    return [line for line in answers if int.from_bytes(line.signature[:8], "big") >= earliest]
+
+
+def earliest_time(manifest: Manifest, previous: int, entries: Iterable[Entry]) -> int:
+    """When a checkpoint that covers these entries may be cosigned; `previous` is the time of the head before it."""
+    bounds = [previous]
+    for entry in entries:
+        if isinstance(entry.body, Open):
+            bounds.append(manifest.opens_at)
+        elif isinstance(entry.body, Close):
+            bounds.append(manifest.closes_at + manifest.grace_seconds)
+    return max(bounds)
+
+
 def time_of(checkpoint: Checkpoint, manifest: Manifest) -> int | None:
     """The quorum's time in Unix seconds; None while there is no quorum."""
     return quorum_time(cosignatures(checkpoint, _known(manifest))[0], manifest.witnesses.quorum)
 
 
-def largest_seen(witnesses: Sequence[WitnessService], origin: str) -> tuple[int, str]:
-    """The largest size that a witness has cosigned, and its name; (0, "") when none answers."""
-    seen = [(0, "")]
+def sizes_seen(witnesses: Sequence[WitnessService], origin: str) -> list[tuple[int, str]]:
+    """The largest size that each witness has cosigned, and its name, of those that answer now."""
+    seen = []
     for witness in witnesses:
         try:
             seen.append((witness.last_size(origin), witness.name))
-        except OSError:
+        except (AuditError, OSError):
             continue
-    return max(seen)
+    return seen
 
 
-def refuse_rollback(seen: tuple[int, str], size: int) -> None:
-    """Raises LogBehindWitness for a log that is older than what a witness has cosigned."""
-    if seen[0] > size:
+def demand_newest(seen: Sequence[tuple[int, str]], size: int, manifest: Manifest) -> None:
+    """A quorum of witnesses answers, and none has seen more than this log holds. Raises LogBehindWitness for a log that
+    is older, WitnessesSilent when too few answer to tell."""
+    largest, name = max(seen, default=(0, ""))
+    if largest > size:
         raise LogBehindWitness(
-            f"witness {seen[1]} has cosigned {seen[0]} entries and this log has {size}; "
-            "restore the newer copy of the published folder"
+            f"witness {name} has cosigned {largest} entries and this log has {size}; "
+            "restore the newer copy of the published folder, and what lies beside the log's lock"
+        )
+    quorum = manifest.witnesses.quorum
+    known = {member.name for member in manifest.witnesses.members}
+    answered = len({name for _, name in seen} & known)
+    if answered < quorum:
+        raise WitnessesSilent(
+            f"{answered} of {len(known)} witnesses answered and {quorum} must, since a silent one may have seen more "
+            "than this log holds; nothing was added, try again"
         )

@@ -1,25 +1,38 @@
 """The files of a published log: tiles, entry bundles, head, cosigned checkpoints.
 
-The published folder itself is the log's storage. Tiles and bundles are written first, and the signed
-`checkpoint`, replaced in one step, is the moment of truth. Decides how entries become files and which files a
-log of some size consists of. Leaves what may be appended, locking and signing to `log_writer`.
+The published folder itself is the log's storage. Entries that are signed and lack their quorum wait in private
+(`pending`); with it, tiles and bundles are written first, and the `checkpoint`, replaced in one step, is the moment of
+truth for every reader. Partial tiles stay until the next tile is full as well, so that who reads under an older head
+finds its files. Decides how entries become files and which files a log of some size consists of.
+Leaves what may be appended, locking and signing to `log_writer`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from stembus.audit import bounds
 from stembus.audit.durable import STAGED, write_durably
-from stembus.audit.errors import RecordInvalid
+from stembus.audit.errors import PlaceError, RecordInvalid
+from stembus.audit.log.bundle import HEAD
 from stembus.audit.log.merkle import Frontier, hash_root, leaf_hash
 from stembus.audit.log.note import Checkpoint, parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
-from stembus.audit.log.tiles import bundle_widths, encode_bundle, log_paths, parse_bundle, parse_tile, tile_path
+from stembus.audit.log.tiles import (
+    beyond,
+    bundle_widths,
+    encode_bundle,
+    log_paths,
+    parse_bundle,
+    parse_tile,
+    parse_tile_path,
+    tile_path,
+)
+from stembus.ballot.log_operator.pending import Pending
 
-HEAD = "checkpoint"
 COSIGNED = "checkpoints"
 Sign = Callable[[int, bytes], Checkpoint]
 
@@ -31,29 +44,58 @@ def has_grown(folder: Path) -> bool:
     return (folder / COSIGNED).exists() or any(path not in begun and not path.endswith(STAGED) for path in tiles)
 
 
+class _WithPending(FolderPlace):
+    """The published folder as it will be with the files of the pending head."""
+
+    def __init__(self, root: Path, files: Mapping[str, bytes]) -> None:
+        super().__init__(root)
+        self._files = files
+
+    def read(self, path: str, limit: int) -> bytes:
+        return self._files[path] if path in self._files else super().read(path, limit)
+
+
 class LogFiles:
-    """A log as far as it has been read into memory: its size, and what the next entry is appended to.
+    """A log as far as it has been read into memory, pending entries included: its size, and what the next entry is
+    appended to.
 
     `levels` are the hashes of the rightmost, unfinished tile of each level; `tail` the entries of the last,
     unfinished bundle.
     """
 
-    def __init__(self, folder: Path, levels: list[list[bytes]], tail: list[bytes], size: int) -> None:
+    def __init__(self, folder: Path, pending: Pending, levels: list[list[bytes]], tail: list[bytes], size: int) -> None:
         self.folder = folder
+        self.pending = pending
         self.size = size
         self._levels = levels
         self._tail = tail
+        self._unpublished: Mapping[str, bytes] = {}
 
     @classmethod
-    def empty(cls, folder: Path) -> LogFiles:
+    def empty(cls, folder: Path, pending: Pending) -> LogFiles:
         """A log before its first entry; writes nothing."""
-        return cls(folder, [], [], 0)
+        return cls(folder, pending, [], [], 0)
 
     @classmethod
-    def read(cls, folder: Path) -> LogFiles:
-        """Raises AuditError when files are missing, or do not hash to the signed head."""
+    def read(cls, folder: Path, pending: Pending) -> LogFiles:
+        """Called under the lock. Raises AuditError when files are missing, or do not hash to the signed head;
+        LogDamaged when what is pending does not continue it."""
+        head, waiting = _head(folder), pending.checkpoint()
+        if head is None and waiting is None:
+            raise PlaceError(f"{HEAD} is missing in {folder}")
+        files = cls.empty(folder, pending) if head is None else cls._published(folder, pending, head)
+        if waiting is None:
+            return files
+        if waiting.size <= files.size:
+            pending.remove()  # it was published, and its writer died before it tidied
+            return files
+        files._grow(pending.entries(waiting.size - files.size))
+        files._demand(waiting)
+        return files
+
+    @classmethod
+    def _published(cls, folder: Path, pending: Pending, head: Checkpoint) -> LogFiles:
         place = FolderPlace(folder)
-        head = parse_checkpoint(place.read(HEAD, bounds.CHECKPOINT_BYTES))
         levels: list[list[bytes]] = []
         size = head.size
         while size:
@@ -64,17 +106,47 @@ class LogFiles:
         number, width = divmod(head.size, bounds.TILE_WIDTH)
         path = tile_path("entries", number, width)
         tail = parse_bundle(place.read(path, bounds.ENTRY_BUNDLE_BYTES), width) if width else []
-        files = cls(folder, levels, tail, head.size)
-        if files.root() != head.root:
-            raise RecordInvalid("the log's files do not hash to its signed head; restore them before going on")
+        files = cls(folder, pending, levels, tail, head.size)
+        files._demand(head)
         return files
 
-    def head(self) -> Checkpoint:
-        """The head as it stands on disk now, which another process may have moved."""
-        return parse_checkpoint((self.folder / HEAD).read_bytes())
+    def _demand(self, head: Checkpoint) -> None:
+        if self.root() != head.root:
+            raise RecordInvalid("the log's files do not hash to its signed head; restore them before going on")
+
+    # What is on disk now, which another process may have moved
+
+    def head(self) -> Checkpoint | None:
+        """The published head; None before the first one has its quorum."""
+        return _head(self.folder)
+
+    def waiting(self) -> Checkpoint | None:
+        """The signed head that lacks its quorum, if there is one."""
+        waiting, head = self.pending.checkpoint(), self.head()
+        if waiting is not None and (head is None or waiting.size > head.size):
+            return waiting
+        return head if head is not None and self.cosigned(head.size) is None else None
+
+    def standing(self) -> Checkpoint:
+        """The newest signed head, published or not. Raises PlaceError when there is none."""
+        waiting, head = self.pending.checkpoint(), self.head()
+        signed = [checkpoint for checkpoint in (waiting, head) if checkpoint is not None]
+        if not signed:
+            raise PlaceError(f"{HEAD} is missing in {self.folder}")
+        return max(signed, key=lambda checkpoint: checkpoint.size)
+
+    def agrees_with(self, checkpoint: Checkpoint) -> bool:
+        """Whether what is in memory is the log of this checkpoint."""
+        return (self.size, self.root()) == (checkpoint.size, checkpoint.root)
+
+    def cosigned(self, size: int) -> Checkpoint | None:
+        """The checkpoint of `size` entries that a quorum cosigned while it was the head, if there is one."""
+        path = self.folder / COSIGNED / str(size)
+        return parse_checkpoint(path.read_bytes()) if path.exists() else None
 
     def reader(self) -> TileReader:
-        return TileReader(FolderPlace(self.folder), self.size)
+        """Of all entries, the pending ones included."""
+        return TileReader(_WithPending(self.folder, self._unpublished), self.size)
 
     def root(self) -> bytes:
         frontier = Frontier()
@@ -85,8 +157,15 @@ class LogFiles:
             frontier.peaks += unfinished.peaks
         return frontier.root()
 
-    def append(self, entries: Sequence[bytes], sign: Sign) -> None:
-        """Writes tiles and bundles, then the head. After an error what is in memory is not what is on disk."""
+    # Writing, under the lock
+
+    def stage(self, entries: Sequence[bytes], sign: Sign) -> None:
+        """Keeps entries and their signed head until a quorum has seen it; nothing may be pending. After an error what
+        is in memory is not what is on disk."""
+        self._grow(entries)
+        self.pending.stage(sign(self.size, self.root()), entries)
+
+    def _grow(self, entries: Sequence[bytes]) -> None:
         files: dict[str, bytes] = {}
         for raw in entries:
             self._tail.append(raw)
@@ -102,10 +181,7 @@ class LogFiles:
             if hashes:
                 number = (self.size >> 8 * level) // bounds.TILE_WIDTH
                 files[tile_path(level, number, len(hashes))] = b"".join(hashes)
-        for path, data in files.items():
-            write_durably(self.folder / path, data)
-        self.write_head(sign(self.size, self.root()))
-        self.remove_outgrown()
+        self._unpublished = files
 
     def _push(self, level: int, size: int, item: bytes, files: dict[str, bytes]) -> None:
         if level == len(self._levels):
@@ -118,38 +194,45 @@ class LogFiles:
             self._levels[level] = []
             self._push(level + 1, size, hash_root(hashes), files)
 
+    def publish(self, checkpoint: Checkpoint) -> None:
+        """The waiting head has its quorum: everybody may see it. Cut off anywhere, it is done again."""
+        for path, data in self._unpublished.items():
+            write_durably(self.folder / path, data)
+        write_durably(self.folder / COSIGNED / str(checkpoint.size), checkpoint.to_bytes())
+        self.write_head(checkpoint)
+        self.pending.remove()
+        self._unpublished = {}
+        self._remove_outgrown(checkpoint.size)
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Remembers the cosignatures that the waiting head has so far."""
+        if self.pending.checkpoint() is not None:
+            self.pending.keep(checkpoint)
+
     def write_head(self, checkpoint: Checkpoint) -> None:
         write_durably(self.folder / HEAD, checkpoint.to_bytes())
 
-    def cosigned(self, size: int) -> Checkpoint | None:
-        """The checkpoint of `size` entries that a quorum cosigned while it was the head, if there is one."""
-        path = self.folder / COSIGNED / str(size)
-        return parse_checkpoint(path.read_bytes()) if path.exists() else None
-
-    def write_cosigned(self, checkpoint: Checkpoint) -> None:
-        """Kept once and never changed."""
-        path = self.folder / COSIGNED / str(checkpoint.size)
-        if not path.exists():
-            write_durably(path, checkpoint.to_bytes())
-
-    def remove_outgrown(self) -> None:
-        """Removes the partial tiles and bundles of smaller sizes."""
-        expected = set(log_paths(self.size))
+    def _remove_outgrown(self, size: int) -> None:
+        """Removes the partial tiles and bundles whose full tile and its next one are there in the log of `size`."""
         for folder in list((self.folder / "tile").rglob("*.p")):
-            for path in folder.iterdir():
-                if self._relative(path) not in expected:
-                    path.unlink()
-            if not any(folder.iterdir()):
-                folder.rmdir()
+            tile = parse_tile_path(self._relative(folder).removesuffix(".p"))
+            if tile is not None and not beyond(tile_path(tile[0], tile[1] + 1), size):
+                shutil.rmtree(folder)
 
     def remove_unfinished(self) -> None:
-        """Removes what a write that was cut off left behind: staged files, and tiles that no head names."""
-        expected = set(log_paths(self.size))
+        """Removes what a write that was cut off left behind: staged files, and tiles that no head explains."""
+        self.pending.remove_leftovers()
         for path in (path for path in self.folder.rglob("*") if path.is_file()):
-            relative = self._relative(path)
-            if path.name.endswith(STAGED) or (relative.startswith("tile/") and relative not in expected):
+            staged = path.name.startswith(".") and path.name.endswith(STAGED)
+            if staged or beyond(self._relative(path), self.size):
                 path.unlink()
-        self.remove_outgrown()
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()
+
+
+def _head(folder: Path) -> Checkpoint | None:
+    try:
+        return parse_checkpoint((folder / HEAD).read_bytes())
+    except FileNotFoundError:
+        return None

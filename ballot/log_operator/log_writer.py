@@ -1,9 +1,8 @@
-"""The writer of the log: appends entries, signs the head, has it cosigned.
+"""The writer of the log: appends entries, signs the head, has it cosigned, and publishes it then.
 
-One file lock and a comparison of sizes make the head move by compare-and-swap, whatever number of processes
-write. Decides that only what the state machine admits is appended, and that nothing is appended before a quorum
-has cosigned what stands there. Witnesses are asked without the lock. Leaves the contents of entries to those who
-make and sign them.
+One file lock and a comparison of heads make the head move by compare-and-swap, whatever number of processes
+write. Decides that nothing is appended before a quorum has cosigned what stands there, and that readers see no head
+without its quorum. Witnesses are asked without the lock. Leaves to `admission` what may be appended.
 """
 
 from __future__ import annotations
@@ -13,27 +12,31 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 
+from stembus.audit.clock import RealClock
 from stembus.audit.durable import locked, write_durably
 from stembus.audit.formats.canonical import Record
-from stembus.audit.formats.entries import Entry, check_signatures, entry_type, parse_entry
-from stembus.audit.formats.entry_bodies import Batch
+from stembus.audit.formats.entries import Entry, entry_type, parse_entry
 from stembus.audit.formats.manifest import Manifest, referendum_id
 from stembus.audit.formats.manifest_rules import parse_manifest
+from stembus.audit.log.bundle import HEAD
 from stembus.audit.log.note import Checkpoint, check_log_signature, sign_checkpoint, verifier_key
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
-from stembus.audit.log.tiles import check_entry_size
 from stembus.audit.log.witness import WitnessService
 from stembus.audit.state_machine import Order
 from stembus.ballot.errors import HeadMoved, LogDamaged, WitnessesMissing
+from stembus.ballot.log_operator.admission import Admission, Now
 from stembus.ballot.log_operator.cosigning import (
     add_signatures,
     ask_witnesses,
-    largest_seen,
-    refuse_rollback,
+    demand_newest,
+    earliest_time,
+    sizes_seen,
     time_of,
+    timely,
 )
-from stembus.ballot.log_operator.log_files import HEAD, LogFiles, has_grown
+from stembus.ballot.log_operator.log_files import LogFiles, has_grown
+from stembus.ballot.log_operator.pending import Pending
 from stembus.crypto.signing import SigningKey
 
 _TRIES = 50
@@ -41,26 +44,38 @@ _WAITS, _WAIT_SECONDS = 50, 0.02
 
 
 def start_log(folder: Path, manifest: bytes, key: SigningKey, lock: Path) -> None:
-    """Writes a log of one entry, the manifest. Done again, it changes nothing. Raises LogDamaged where a longer log
-    stands whose head is missing."""
+    """Signs a log of one entry, the manifest; it is published with its quorum. Done again, it changes nothing. Raises
+    LogDamaged where a longer log stands whose head is missing."""
     origin = parse_manifest(manifest).log.origin
+    pending = Pending.beside(lock)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(lock):
-        if (folder / HEAD).exists():
+        if (folder / HEAD).exists() or pending.checkpoint() is not None:
             return
         if has_grown(folder):
             raise LogDamaged(f"{folder / HEAD} is missing although its log is there; restore it; nothing was changed")
         write_durably(folder / "log.vkey", (verifier_key(origin, key.public) + "\n").encode())
-        LogFiles.empty(folder).append([manifest], lambda size, root: sign_checkpoint(origin, size, root, key))
+        files = LogFiles.empty(folder, pending)
+        files.stage([manifest], lambda size, root: sign_checkpoint(origin, size, root, key))
 
 
 class LogWriter:
-    """Owns the published folder and the log key. `order` and `batches` say what the log holds so far."""
+    """Owns the published folder and the log key. `size`, `order` and `batches` say what the log holds so far, a pending
+    head included; `head` and `published` are what readers see."""
 
-    def __init__(self, folder: Path, key: SigningKey, lock: Path, witnesses: Sequence[WitnessService] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        key: SigningKey,
+        lock: Path,
+        witnesses: Sequence[WitnessService] = (),
+        now: Now | None = None,
+    ) -> None:
         self.folder = folder
+        self._now = now or RealClock().now
         self._key = key
         self._lock = lock
+        self._pending = Pending.beside(lock)
         self.witnesses = list(witnesses)
         # Under the lock: what another writer has written and not yet signed is not litter.
         with locked(lock):
@@ -69,30 +84,17 @@ class LogWriter:
 
     def _load(self, known: int = 0) -> None:
         """Reads the log as it stands on disk; its first `known` entries went through `order` already."""
-        files = LogFiles.read(self.folder)
+        files = LogFiles.read(self.folder, self._pending)
         reader = files.reader()
         self.manifest_raw = reader.entry(0)
         self.manifest: Manifest = parse_manifest(self.manifest_raw)
         self.referendum = referendum_id(self.manifest_raw)
-        check_log_signature(files.head(), self.manifest.log.origin, self._key.public)
+        check_log_signature(files.standing(), self.manifest.log.origin, self._key.public)
         if not known:
-            self.order = Order()
-            # (index of the first ballot, number of ballots) of each batch
-            self.batches: list[tuple[int, int]] = []
-            self.order.start(self.manifest)
+            self._admission = Admission(self.folder, self.manifest, self.referendum, self._now)
         for index in range(max(known, 1), files.size):
-            self._take(index, reader.entry(index))
+            self._admission.take(index, reader.entry(index))
         self._files = files
-
-    def _take(self, index: int, raw: bytes) -> None:
-        """Moves the state machine on; remembers where the batches stand."""
-        if raw[:1] != b"{":
-            self.order.admit_ballot()
-            return
-        entry = parse_entry(raw)
-        self.order.admit(entry.type, entry.body)
-        if isinstance(entry.body, Batch):
-            self.batches.append((index + 1, entry.body.size))
 
     # Reading
 
@@ -101,18 +103,36 @@ class LogWriter:
         return self._files.size
 
     @property
+    def order(self) -> Order:
+        return self._admission.order
+
+    @property
+    def batches(self) -> list[tuple[int, int]]:
+        """(index of the first ballot, number of ballots) of each batch."""
+        return self._admission.batches
+
+    @property
     def batch_end(self) -> int:
         """The size of the log right after its last batch; 0 before the first."""
         return sum(self.batches[-1]) if self.batches else 0
 
     def head(self) -> Checkpoint:
-        return self._files.head()
+        """As it is published. Raises WitnessesMissing before the first head has its quorum."""
+        head = self._files.head()
+        if head is None:
+            raise WitnessesMissing("too few witnesses have cosigned the log's first head; it is not published yet")
+        return head
 
     def root(self) -> bytes:
         return self._files.root()
 
     def reader(self) -> TileReader:
+        """Of all entries, the pending ones included."""
         return self._files.reader()
+
+    def published(self) -> TileReader:
+        """Of the entries under the published head."""
+        return TileReader(FolderPlace(self.folder), self.head().size)
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
         """All entries but the manifest and ballots, parsed."""
@@ -129,28 +149,32 @@ class LogWriter:
 
     def refresh(self) -> None:
         """Takes in what other processes appended meanwhile."""
-        if self.head().size == self.size:
+        if self._files.agrees_with(self._files.standing()):
             return
         with locked(self._lock):
-            size = self.head().size
-            # Another thread may have been faster.
-            if size != self.size:
-                self._load(known=self.size if size > self.size else 0)
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Called under the lock. Another process, or another thread of this one, may have been faster."""
+        standing = self._files.standing()
+        if not self._files.agrees_with(standing):
+            self._load(known=self.size if standing.size > self.size else 0)
 
     # Writing
 
     def append(self, entries: Sequence[bytes], expected_size: int | None = None) -> int:
-        """Appends entries as one step; returns the index of the first. Raises HeadMoved when the log is not
-        at `expected_size`, or other processes append all the time; OrderInvalid or SignatureInvalid when an entry may
-        not stand there; WitnessesMissing while the head lacks its quorum; LogBehindWitness when a witness has seen
-        more than this folder holds. Then nothing has changed. After an OSError the entries may stand in the log."""
+        """Appends entries as one step; returns the index of the first. They are published once a quorum has cosigned
+        them, which `cosign` tells. Raises HeadMoved when the log is not at `expected_size`, or other processes append
+        all the time; what `Admission.admit` raises when an entry may not stand there; WitnessesMissing while the
+        head lacks its quorum, or too few witnesses answer; LogBehindWitness when a witness has seen more than this
+        folder holds. Then nothing has changed. After an OSError the entries may stand in the log."""
         if not entries:
             return self.size
         if expected_size is not None:
-            self._demand_size(self.head().size, expected_size)
+            self._demand_size(self._files.standing().size, expected_size)
         for _ in range(_TRIES):
-            seen = largest_seen(self.witnesses, self.manifest.log.origin)
             asked = self._cosign()
+            seen = sizes_seen(self.witnesses, self.manifest.log.origin)
             with locked(self._lock):
                 first = self._append(entries, expected_size, seen, asked)
             if first is not None:
@@ -162,7 +186,7 @@ class LogWriter:
     def _await_quorum(self) -> None:
         """The process that moved the head is asking the witnesses right now; its answers are soon written."""
         for _ in range(_WAITS):
-            if self._files.cosigned(self.head().size) is not None:
+            if self._files.waiting() is None:
                 return
             time.sleep(_WAIT_SECONDS)
 
@@ -171,25 +195,25 @@ class LogWriter:
             raise HeadMoved(f"the log is at {size}, not at {expected}; read it again")
 
     def _append(
-        self, entries: Sequence[bytes], expected_size: int | None, seen: tuple[int, str], asked: int
+        self, entries: Sequence[bytes], expected_size: int | None, seen: Sequence[tuple[int, str]], asked: int | None
     ) -> int | None:
         """Called under the lock. `asked` is the size for which witnesses were asked; None when another process has
         moved the head since."""
-        if self.head().size != self.size:
-            self._load()
+        self._catch_up()
         if expected_size is not None:
             self._demand_size(self.size, expected_size)
-        refuse_rollback(seen, self.size)
-        if self._files.cosigned(self.size) is None:
+        if self._files.waiting() is not None:
             # A checkpoint that nobody cosigned while it was the head can never be cosigned later, so the log
             # waits. Ballots are accepted and promised meanwhile.
             if asked == self.size:
                 raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was added, try again")
             return None
+        demand_newest(seen, self.size, self.manifest)
         first = self.size
         try:
-            self._admit(entries)
-            self._files.append(entries, self._sign)
+            for index, raw in enumerate(entries, first):
+                self._admission.admit(index, raw)
+            self._files.stage(entries, self._sign)
         except BaseException:
             self._load()
             raise
@@ -198,13 +222,6 @@ class LogWriter:
     def _sign(self, size: int, root: bytes) -> Checkpoint:
         return sign_checkpoint(self.manifest.log.origin, size, root, self._key)
 
-    def _admit(self, entries: Sequence[bytes]) -> None:
-        for index, raw in enumerate(entries, self.size):
-            check_entry_size(raw)
-            if raw[:1] == b"{":
-                check_signatures(self.manifest, self.referendum, parse_entry(raw))
-            self._take(index, raw)
-
     def check(self, body: Record) -> None:
         """Says beforehand whether an entry could be appended now, so that no file is published for one that
         cannot. Raises OrderInvalid or WitnessesMissing."""
@@ -212,28 +229,61 @@ class LogWriter:
         deepcopy(self.order).admit(entry_type(body), body)  # type: ignore[arg-type]
         if not self.cosign():
             raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was changed, try again")
+        demand_newest(sizes_seen(self.witnesses, self.manifest.log.origin), self.size, self.manifest)
 
     def cosign(self) -> bool:
-        """Asks every witness for the current head; True when the quorum is there."""
-        return self._files.cosigned(self._cosign()) is not None
+        """Asks witnesses for the present head; True when a quorum has seen all that this writer knows of, so that it is
+        published. A witness that was late is added while the head is the head."""
+        known = self.size
+        if self._cosign() is None:
+            self._add_late()
+        head = self._files.head()
+        return head is not None and head.size >= known and self._files.cosigned(head.size) is not None
 
-    def _cosign(self) -> int:
+    def _cosign(self) -> int | None:
         """Waits for witnesses without the lock, and takes it only to write their answers beside those that others
-        got meanwhile. Returns the size of the head for which they were asked."""
-        head = self.head()
-        if self._files.cosigned(head.size) is not None:
-            return head.size
-        answers = ask_witnesses(self.manifest, self.witnesses, head, TileReader(FolderPlace(self.folder), head.size))
+        got meanwhile; with the quorum the head is published. Returns the size of the head for which they were asked;
+        None when no head waits, or when it moved."""
+        self.refresh()
+        files, waiting = self._files, self._files.waiting()
+        if waiting is None or not files.agrees_with(waiting):
+            return None
+        answers = ask_witnesses(self.manifest, self.witnesses, waiting, files.reader())
+        answers = timely(answers, self._earliest(waiting))
         with locked(self._lock):
-            current = self.head()
-            # A head that moved meanwhile did so with its quorum.
-            if (current.size, current.root) == (head.size, head.root):
-                merged = add_signatures(current, answers, self.manifest)
-                if merged.signatures != current.signatures:
-                    self._files.write_head(merged)
-                if time_of(merged, self.manifest) is not None:
-                    self._files.write_cosigned(merged)
-        return head.size
+            self._catch_up()
+            current = self._files.waiting()
+            if current is None or (current.size, current.root) != (waiting.size, waiting.root):
+                return None  # a head that moved meanwhile did so with its quorum
+            merged = add_signatures(current, answers, self.manifest)
+            if time_of(merged, self.manifest) is not None:
+                self._files.publish(merged)
+            elif merged.signatures != current.signatures:
+                self._files.keep(merged)
+        return waiting.size
+
+    def _earliest(self, waiting: Checkpoint) -> int:
+        head = self._files.head()
+        if head is None:
+            return 0
+        reader = self._files.reader()
+        added = (reader.entry(index) for index in range(head.size, waiting.size))
+        entries = (parse_entry(raw) for raw in added if raw[:1] == b"{")
+        return earliest_time(self.manifest, self.time_at(head.size) or 0, entries)
+
+    def _add_late(self) -> None:
+        """Asks those who have not cosigned the published head."""
+        head = self._files.head()
+        if head is None or not self._files.agrees_with(head):
+            return
+        answers = ask_witnesses(self.manifest, self.witnesses, head, self._files.reader())
+        answers = timely(answers, time_of(head, self.manifest) or 0)
+        if not answers:
+            return
+        with locked(self._lock):
+            current = self._files.head()
+            if current is not None and (current.size, current.root) == (head.size, head.root):
+                self._files.write_head(add_signatures(current, answers, self.manifest))
 
     def publish(self, name: str, data: bytes) -> None:
         """Writes a file beside the log, such as a list whose root an entry will state. Under the lock, since who opens
@@ -244,6 +294,5 @@ class LogWriter:
     def tidy(self) -> None:
         """Removes what a write that was cut off left behind."""
         with locked(self._lock):
-            if self.head().size != self.size:
-                self._load()
+            self._catch_up()
             self._files.remove_unfinished()

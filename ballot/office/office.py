@@ -19,6 +19,7 @@ from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import ElectionKey
 from stembus.audit.formats.manifest import Manifest, parse_time, referendum_id
 from stembus.audit.formats.manifest_rules import encode_manifest, parse_manifest
+from stembus.audit.log.bundle import HEAD
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.witness import Witness
 from stembus.audit.verify.ballots import context_of
@@ -99,11 +100,11 @@ class Office(KeyRing):
         if self._log is None:
             _ = self.manifest  # a folder without a referendum is named as that, and not as one without a key
             key, lock = self.signing_key("log"), self.folder("log") / "lock"
-            new = not (self.public / "checkpoint").exists()
-            if new:
+            begun = (self.public / HEAD).exists()
+            if not begun:
                 start_log(self.public, self.manifest_raw, key, lock)
-            self._log = LogWriter(self.public, key, lock, self.witnesses())
-            if new:
+            self._log = LogWriter(self.public, key, lock, self.witnesses(), lambda: self.clock.now())
+            if not begun:
                 self._log.cosign()
         return self._log
 

@@ -10,17 +10,20 @@ from stembus.tally.trustee import make_election_key
 
 
 def settle(log: LogWriter) -> bool:
-    """Asks witnesses for the head's cosignatures, and says so when they are missing."""
+    """Asks witnesses for the head's cosignatures, and says so when they are missing: then nobody sees the step yet."""
     if log.cosign():
         return True
-    say("a quorum of witnesses has not seen this step yet: nothing can follow it; run the same command again")
+    say(
+        "a quorum of witnesses has not seen this step yet: it is kept and not published, and nothing can follow it; "
+        "run the same command again"
+    )
     return False
 
 
 def elect(office: Office) -> None:
     """The last confirmation makes the election key."""
     log = office.log()
-    if len(log.order.confirmed) == log.order.trustees:
+    if settle(log) and log.order.agreed:
         with verified_log(str(office.public), office.referendum) as published:
             entry = make_election_key(published)
         log.append([entry])

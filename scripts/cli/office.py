@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 from pathlib import Path
 
 import click
 
+from stembus.audit.entry_rules import paper_problem
 from stembus.audit.formats.entry_bodies import Cancel, Client, Incident, Open, PaperResult
 from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.bundle import copy_bundle
 from stembus.audit.verify import Verdict
-from stembus.audit.verify.roll import paper_problem
 from stembus.ballot.errors import TooEarly
 from stembus.ballot.office.office import NotReady, Office
 from stembus.scripts.cli.log_steps import elect, settle
@@ -149,6 +151,7 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
             told = " ".join(f"--counts {','.join(map(str, row))}" for row in stands.counts)
             raise NotReady(f"another paper result stands in the log for good: --ballots {stands.ballots} {told}")
         say("already done: the paper result stands in the log")
+        settle(log)
         return
     if not log.order.paper_roll:
         if log.order.phase.value != "closed":
@@ -161,6 +164,8 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
 
 def _texts(manifest: Manifest, pairs: tuple[str, ...]) -> dict[str, str]:
     texts = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    if len(texts) != len(pairs):
+        raise click.UsageError("give --text LANG=TEXT, once for each language")
     if manifest.languages[0] not in texts or not set(texts) <= set(manifest.languages):
         raise click.UsageError(f"give --text {manifest.languages[0]}=..., and other languages of the referendum")
     return texts
@@ -178,7 +183,13 @@ def incident(directory: Path, text: tuple[str, ...]) -> None:
     office = open_office(directory)
     log = office.log()
     body = Incident(number=log.order.incidents + 1, text=_texts(office.manifest, text))
+    told = [entry.body for _, entry in log.entries() if isinstance(entry.body, Incident)]
+    if told and told[-1].text == body.text:
+        say(f"already done: incident {told[-1].number} has this text")
+        settle(log)
+        return
     log.append([office.officers_sign(body, 1)])
+    settle(log)
     say(f"incident {body.number} stands in the log")
 
 
@@ -195,8 +206,10 @@ def cancel(directory: Path, text: tuple[str, ...]) -> None:
     office = open_office(directory)
     if office.log().order.phase.value == "cancelled":
         say("already done: this referendum is cancelled")
+        settle(office.log())
         return
     office.log().append([office.officers_sign(Cancel(text=_texts(office.manifest, text)))])
+    settle(office.log())
     say("the referendum is cancelled")
 
 
@@ -213,7 +226,9 @@ def tally(directory: Path) -> None:
     say("checking the published log ...")
     with verified_log(str(office.public), office.referendum) as published:
         body = make_result_body(published)
-    office.log().append([office.officers_sign(body)])
+    log = office.log()
+    log.append([office.officers_sign(body)])
+    settle(log)
     say("the result stands in the log")
     next_step(f"stembus publish {directory}")
 
@@ -230,7 +245,7 @@ def publish(directory: Path, target: Path | None) -> None:
     office = open_office(directory)
     log = office.log()
     log.tidy()
-    log.cosign()
+    settle(log)
     with verified(str(office.public), office.referendum, number=1) as report:
         for fault in report.faults:
             say(shown(f"{fault.check} {fault.where}: {fault.message}"))
@@ -239,17 +254,21 @@ def publish(directory: Path, target: Path | None) -> None:
         _copy_bundle(office, target)
         say(f"copied to {target}")
     word = "with faults, on which no result depends" if report.has(Verdict.STANDS) else "sound"
-    click.echo(f"{office.public}: {log.size} log entries, {word}")
+    click.echo(f"{office.public}: {report.figures.entries} log entries, {word}")
     next_step(f"anyone can run: stembus verify {target or office.public} --referendum {office.referendum.hex()}")
 
 
 def _copy_bundle(office: Office, target: Path) -> None:
     if target.exists():
         raise NotReady(f"{target} exists; choose a new name")
-    if target.suffix == ".zip":
-        shutil.make_archive(str(target.with_suffix("")), "zip", office.public)
-    else:
-        shutil.copytree(office.public, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as beside:
+        copy = Path(beside) / "copy"
+        copy_bundle(office.public, copy)
+        if target.suffix == ".zip":
+            shutil.make_archive(str(target.with_suffix("")), "zip", copy)
+        else:
+            copy.rename(target)
 
 
 @click.command()
@@ -273,3 +292,5 @@ def submit(directory: Path, files: tuple[Path, ...]) -> None:
         say(f"logged: {path}")
     if log.order.phase.value == "ceremony":
         elect(office)
+    else:
+        settle(log)

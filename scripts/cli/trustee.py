@@ -10,7 +10,7 @@ import click
 
 from stembus.audit.durable import write_durably
 from stembus.ballot.office.office import Office
-from stembus.scripts.cli.log_steps import elect
+from stembus.scripts.cli.log_steps import elect, settle
 from stembus.scripts.cli.setup import make_key
 from stembus.scripts.published import referendum_id, verified_log
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
@@ -62,6 +62,7 @@ def _deliver(office: Office, entries: list[bytes], out: Path | None, label: str)
     if out is None and office.key_path("log").exists():
         office.log().append(entries)
         say(f"logged: {label}")
+        settle(office.log())
         return True
     for number, entry in enumerate(entries, 1):
         path = out or office.root / "outbox" / f"{label}.json"

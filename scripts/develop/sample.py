@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from stembus.audit.log.bundle import copy_bundle
 from stembus.scripts.rehearsal.demo import run_demo
 from stembus.scripts.shell import fail, say
 
@@ -28,7 +29,8 @@ def write_sample(folder: Path) -> str:
             fail("the new bundle does not verify, and the old one was left as it was")
         identity = (root / "referendum.id").read_text(encoding="ascii").strip()
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.make_archive(str((folder / BUNDLE).with_suffix("")), "zip", root / "public")
+        copy_bundle(root / "public", root / "bundle")
+        shutil.make_archive(str((folder / BUNDLE).with_suffix("")), "zip", root / "bundle")
     (folder / IDENTITY).write_text(identity + "\n", encoding="ascii")
     return identity
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stembus.audit.log.bundle import bundle_of
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import Report, verify
 from stembus.scripts.escape import shown
@@ -137,7 +138,7 @@ def run_demo(voters: int, eligible: int, out: Path, executor: Executor | None) -
         done("2 trustees verified the log, announced, decrypted")
     with phases.phase("publish") as done:
         office.log().tidy()
-        done(f"{sum(1 for p in office.public.rglob('*') if p.is_file())} files in {office.public}")
+        done(f"{len(bundle_of(FolderPlace(office.public)).paths) + 1} files in {office.public}")
     with phases.phase("verify") as done, progress("verifying") as bar:
         report = verify(FolderPlace(office.public), office.referendum, executor, bar)
         done("holds" if report.exit_status == 0 else f"{len(report.faults)} faults")

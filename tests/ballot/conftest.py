@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import stembus.ballot.log_operator.log_files
+import stembus.ballot.log_operator.pending
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.issuance.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
 from stembus.ballot.office.services import ServedOffice
@@ -17,6 +19,12 @@ from tests.conftest import Finished
 from tests.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
+
+
+def patch_log_writes(monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]) -> None:
+    """Every durable write of the log writer goes through `write`."""
+    for module in (stembus.ballot.log_operator.log_files, stembus.ballot.log_operator.pending):
+        monkeypatch.setattr(module, "write_durably", write)
 
 
 class Poll:

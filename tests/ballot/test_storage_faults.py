@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-import stembus.ballot.log_operator.log_files
 from stembus.audit.durable import write_durably
 from stembus.audit.formats.entry_bodies import Batch
 from stembus.audit.formats.receipt import Promise
@@ -25,7 +24,7 @@ from stembus.audit.verify import verify
 from stembus.ballot.errors import TokenAlreadyIssued
 from stembus.ballot.issuance.token import VotingPass
 from stembus.scripts.rehearsal.referendum import Rehearsal
-from tests.ballot.conftest import Poll
+from tests.ballot.conftest import Poll, patch_log_writes
 from tests.conftest import Finished
 
 VOTERS = 20
@@ -63,11 +62,7 @@ def commits_fail(engine: Engine, call: int, stored: bool) -> Iterator[Counted]:
 def writes_fail(call: int, stored: bool) -> Iterator[Counted]:
     counted = Counted(call, stored)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            stembus.ballot.log_operator.log_files,
-            "write_durably",
-            lambda path, data: counted.around(lambda: write_durably(path, data)),
-        )
+        patch_log_writes(patch, lambda path, data: counted.around(lambda: write_durably(path, data)))
         yield counted
 
 

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-import stembus.ballot.log_operator.log_files
 from stembus.audit.durable import write_durably
 from stembus.audit.formats.receipt import Promise, check_receipt
 from stembus.audit.log.source import FolderPlace
@@ -27,7 +26,7 @@ from stembus.ballot.errors import (
 )
 from stembus.ballot.issuance.token import TokenRequest, VotingPass
 from stembus.scripts.rehearsal.referendum import Rehearsal
-from tests.ballot.conftest import Poll
+from tests.ballot.conftest import Poll, patch_log_writes
 from tests.conftest import Finished, prepare
 
 ELIGIBLE = 12
@@ -194,7 +193,7 @@ class Referendum(RuleBasedStateMachine):
                 raise OSError("the power failed")
 
         with pytest.MonkeyPatch.context() as patch, contextlib.suppress(OSError):
-            patch.setattr(stembus.ballot.log_operator.log_files, "write_durably", failing)
+            patch_log_writes(patch, failing)
             self.poll.rehearsal.seal()
         self.crash()
         assert self.poll.rehearsal.seal() in (self.batch, None)

@@ -214,6 +214,7 @@ def test_a_share_that_only_looks_right_modulo_the_order_does_not_frame_its_recei
     assert messages == ["attempt 1 is void: trustee 1 is at fault"]
 
 
+@pytest.mark.usefixtures("careless_log")
 def test_a_false_complaint_names_its_accuser(fresh: Rehearsal) -> None:
     all_do(fresh, Trustee.commit)
     all_do(fresh, Trustee.reveal)
@@ -230,6 +231,7 @@ def test_a_false_complaint_names_its_accuser(fresh: Rehearsal) -> None:
     assert report.figures.attempts == 2
 
 
+@pytest.mark.usefixtures("careless_log")
 def test_a_complaint_under_a_wrong_key_names_its_accuser(fresh: Rehearsal) -> None:
     all_do(fresh, Trustee.commit)
     all_do(fresh, Trustee.reveal)
@@ -325,6 +327,7 @@ def test_a_trustee_may_give_up_an_attempt_visibly(fresh: Rehearsal) -> None:
     assert report.figures.attempts == 2
 
 
+@pytest.mark.usefixtures("careless_log")
 def test_honest_trustees_do_not_confirm_what_was_not_committed_to(fresh: Rehearsal) -> None:
     """One trustee reveals after it saw the others. Were this confirmed, the log could never be used."""
     all_do(fresh, Trustee.commit)
@@ -651,6 +654,7 @@ def test_paper_votes_are_added_to_the_online_ones(closed: Rehearsal) -> None:
     assert (report.result.online_ballots, report.result.paper_ballots, report.result.participants) == (12, 3, 15)
 
 
+@pytest.mark.usefixtures("careless_log")
 def test_paper_ballots_below_the_floor_are_refused_by_the_verifier(tmp_path: Path) -> None:
     rehearsal, letters = prepare(tmp_path, eligible=12, batch_tokens=1, floor=3)
     vote(rehearsal, letters, [[[1]]] * 5)
@@ -665,6 +669,7 @@ def test_paper_ballots_below_the_floor_are_refused_by_the_verifier(tmp_path: Pat
         rehearsal.trustee(1)
 
 
+@pytest.mark.usefixtures("careless_log")
 @pytest.mark.parametrize(
     ("ballots", "counts"), [(4, [[2, 2]]), (3, [[4, 0]]), (3, [[2, 2]]), (3, [[1, 1, 1]]), (3, [])]
 )

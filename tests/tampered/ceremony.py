@@ -212,8 +212,63 @@ def on_confirm(change: Callable[[Body], None]) -> Callable[[Forge], MemoryPlace]
     return maker
 
 
-add("confirmation_of_another_transcript", 14, "V12", on_confirm(lambda b: b.update(transcript="00" * 32)))
-add("confirmation_of_another_key", 14, "V12", on_confirm(lambda b: b.update(joint_key=OTHER_POINT)))
+OTHER_TRANSCRIPT: Body = {"transcript": "00" * 32}
+OTHER_KEY: Body = {"joint_key": OTHER_POINT}
+for name, other in (("transcript", OTHER_TRANSCRIPT), ("key", OTHER_KEY)):
+    maker = on_confirm(lambda b, other=other: b.update(other))  # type: ignore[misc]
+    add(f"election_key_after_a_confirmation_of_another_{name}", 14, "V9", maker, also=("V11",))
+
+
+def again(forge: Forge, spoiled: Callable[[Forge], None]) -> MemoryPlace:
+    """A first attempt that somebody spoiled, and a second one as it should be."""
+    spoiled(forge)
+    first = [raw for raw in forge.setup[1:] if _kind(raw) in ("commit", "reveal", "share", "confirm")]
+    commits, reveals, shares = [], [], []
+    for k in (1, 2, 3):
+        secret = random_scalar()
+        points = [generator_times(secret).to_bytes(), generator_times(random_scalar()).to_bytes()]
+        proof = prove_key(secret, possession_context(forge.referendum, 2, k, points))
+        own: Body = {"attempt": 2, "trustee": k}
+        digest = commitment_hash(forge.referendum, 2, k, points).hex()
+        commits.append(forge.entry("commit", own | {"commitment": digest, "receiving_key": new_box_key()[1].hex()}))
+        response = {
+            "proof_challenge": scalar_to_bytes(proof.challenge).hex(),
+            "proof_response": scalar_to_bytes(proof.response).hex(),
+        }
+        reveals.append(forge.entry("reveal", own | response | {"coefficients": [point.hex() for point in points]}))
+        for receiver in {1, 2, 3} - {k}:
+            share = {"attempt": 2, "sender": k, "receiver": receiver, "sealed": "00" * 80}
+            shares.append(forge.entry("share", share))
+    second = [*commits, *reveals, *shares]
+    attempt = latest_attempt(parse_entry(raw).body for raw in second)
+    key = attempt.election_key(forge.referendum, 3)
+    statement = {"attempt": 2, "joint_key": key.joint_key, "transcript": key.transcript}
+    confirms = [forge.entry("confirm", statement | {"trustee": k}) for k in (1, 2, 3)]
+    return forge.bundle([forge.setup[0], *first, *second, *confirms, forge.entry("election-key", key, [])])
+
+
+for name, other in (("transcript", OTHER_TRANSCRIPT), ("key", OTHER_KEY)):
+    for nth in (0, 2):
+
+        def spoil(forge: Forge, other: Body = other, nth: int = nth) -> None:
+            forge.edit_setup("confirm", lambda body: body.update(other), nth)
+
+        def spoiled(forge: Forge, spoil: Callable[[Forge], None] = spoil) -> MemoryPlace:
+            return again(forge, spoil)
+
+        add(f"attempt_spoiled_by_confirmation_{nth}_of_another_{name}", 14, "V11", spoiled, PASSED, status=4)
+
+
+@forgery(14, "V9")
+def new_attempt_although_all_confirmed_one_key(forge: Forge) -> MemoryPlace:
+    return again(forge, lambda forge: None)
+
+
+@forgery(14, "V11")
+def wrong_key_that_all_trustees_confirmed(forge: Forge) -> MemoryPlace:
+    for nth in range(3):
+        forge.edit_setup("confirm", lambda body: body.update(OTHER_KEY), nth)
+    return _ends_as_it_was(forge)
 
 
 @forgery(14, "V9")

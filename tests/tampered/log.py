@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from stembus.audit.formats.receipt import encode_promise, make_promise, make_receipt
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosign, sign_checkpoint
 from stembus.audit.log.source import MemoryPlace
-from stembus.audit.log.tiles import parse_bundle
+from stembus.audit.log.tiles import encode_bundle, parse_bundle
 from stembus.audit.verify import Report, verify
 from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.crypto.signing import SigningKey
@@ -99,6 +99,16 @@ def outgrown_partial_tile_cut_short(forge: Forge) -> None:
 @forgery(15, "V1", PASSED)
 def what_file_managers_leave_behind(forge: Forge) -> None:
     forge.files_hook = lambda files: files.update({"__MACOSX/._tile": b"", "tile/.DS_Store": b"", "Thumbs.db": b""})
+
+
+@forgery(8, "V5")
+def outgrown_bundle_with_an_entry_more(forge: Forge) -> None:
+    def hook(files: dict[str, bytes]) -> None:
+        bundle = next(path for path in files if path.startswith("tile/entries"))
+        entries = parse_bundle(files[bundle], int(bundle.rsplit("/", 1)[1]))
+        files["tile/entries/000.p/2"] = encode_bundle([entries[0], entries[2]])
+
+    forge.files_hook = hook
 
 
 def _tile(files: dict[str, bytes]) -> str:
@@ -223,9 +233,14 @@ add("batch_in_the_quiet_hour", 8, "V15", timed(3600, CLOSE - 1800, CLOSE + 300),
 add("batch_after_the_close_that_is_not_the_last", 8, "V15", timed(3600, CLOSE + 10, CLOSE + 300), STANDS)
 
 
-@forgery(8, "V15")
+@forgery(8, "V15", STANDS)
 def empty_batch(forge: Forge) -> None:
     forge.batches.append([])
+
+
+@forgery(8, "V15", STANDS)
+def empty_batch_between_others(forge: Forge) -> None:
+    forge.batches.insert(1, [])
 
 
 @forgery(8, "V14")
@@ -261,7 +276,7 @@ add(
 )
 
 
-@forgery(8, "V1", UNCHECKED)
+@forgery(8, "V6", PASSED, also=("V1",), status=5)
 def rolled_back_to_an_older_head(forge: Forge) -> None:
     _roll_back(forge, whole=True)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from stembus.audit.formats.lists import Issued, encode_keys, list_root, request_digest
 from stembus.crypto.signing import SchnorrKey
-from tests.tampered.catalogue import add, forgery
+from tests.tampered.catalogue import STANDS, add, forgery
 from tests.tampered.forge import Body, Forge
 
 
@@ -219,27 +219,27 @@ def more_paper_voters_than_voters(forge: Forge) -> None:
     forge.with_tally = False
 
 
-@forgery(7, "V22")
+@forgery(7, "V22", STANDS)
 def issuance_counted_after_the_batch(forge: Forge) -> None:
     forge.counts = lambda batch: 14 if batch == 2 else 5
 
 
-@forgery(7, "V22")
+@forgery(7, "V22", STANDS)
 def issuance_count_going_down(forge: Forge) -> None:
     forge.counts = lambda batch: 13 if batch == 2 else 14
 
 
-@forgery(7, "V22")
+@forgery(7, "V22", STANDS)
 def issuance_count_signed_by_another_key(forge: Forge) -> None:
     forge.header_hook = lambda number, body: body["issued"][0].update(signature="00" * 64)
 
 
-@forgery(7, "V22")
+@forgery(7, "V22", STANDS)
 def issuance_count_signed_for_another_batch(forge: Forge) -> None:
     forge.header_hook = lambda number, body: body.update(issued=[forge.count_statement(3, 14)])
 
 
-@forgery(7, "V22")
+@forgery(7, "V22", STANDS)
 def batch_without_an_issuance_count(forge: Forge) -> None:
     forge.header_hook = lambda number, body: body.update(issued=[])
 

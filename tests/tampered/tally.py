@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 from stembus.crypto.group import GENERATOR, ORDER, random_scalar, scalar_to_bytes
-from tests.tampered.catalogue import PASSED, add, forgery
+from tests.tampered.catalogue import PASSED, STANDS, add, forgery
 from tests.tampered.forge import Body, Forge
 
 Made = list[tuple[str, Body, list[str]]]
@@ -290,18 +290,18 @@ def minutes(forge: Forge, name: str = "minutes.pdf", data: bytes = b"%PDF honest
     return forge.entry("minutes", {"name": name, "sha256": hashlib.sha256(data).hexdigest()})
 
 
-@forgery(15, "V29")
+@forgery(15, "V29", STANDS)
 def minutes_altered_after_they_were_logged(forge: Forge) -> None:
     forge.after_result.append(minutes(forge))
     forge.files_hook = lambda files: files.update({"documents/minutes.pdf": b"%PDF altered"})
 
 
-@forgery(15, "V1")
+@forgery(15, "V1", STANDS)
 def minutes_that_are_missing(forge: Forge) -> None:
     forge.after_result.append(minutes(forge))
 
 
-@forgery(15, "V29")
+@forgery(15, "V29", STANDS)
 def minutes_with_a_path_for_a_name(forge: Forge) -> None:
     forge.after_result.append(minutes(forge, "../../etc/passwd"))
 
@@ -320,10 +320,10 @@ DOCUMENT_NAMES = {
 }
 for name, written in DOCUMENT_NAMES.items():
     named_so = lambda forge, written=written: forge.after_result.append(minutes(forge, written))  # noqa: E731
-    add(f"minutes_with_a_name_{name}", 15, "V29", named_so)
+    add(f"minutes_with_a_name_{name}", 15, "V29", named_so, STANDS)
 
 
-@forgery(15, "V29")
+@forgery(15, "V29", STANDS)
 def two_documents_of_one_name(forge: Forge) -> None:
     forge.after_result += [minutes(forge), minutes(forge, "Minutes.pdf")]
     forge.files_hook = lambda files: files.update({"documents/minutes.pdf": b"%PDF honest"})
@@ -333,9 +333,9 @@ def text_of(kind: str, body: Body) -> Callable[[Forge], None]:
     return lambda forge: forge.after_result.append(forge.entry(kind, body))
 
 
-add("incident_with_a_control_code", 15, "V8", text_of("incident", {"number": 1, "text": {"nl": "a\x1b[31mb"}}))
-add("incident_that_is_blank", 15, "V8", text_of("incident", {"number": 1, "text": {"nl": "  "}}))
-add("purge_of_something_invisible", 15, "V8", text_of("purge", {"destroyed": ["\u200b"]}))
+add("incident_with_a_control_code", 15, "V8", text_of("incident", {"number": 1, "text": {"nl": "a\x1b[31mb"}}), STANDS)
+add("incident_that_is_blank", 15, "V8", text_of("incident", {"number": 1, "text": {"nl": "  "}}), STANDS)
+add("purge_of_something_invisible", 15, "V8", text_of("purge", {"destroyed": ["\u200b"]}), STANDS)
 add("purge_of_101_things", 15, "V8", text_of("purge", {"destroyed": ["key"] * 101}))
 
 
@@ -347,12 +347,74 @@ def client(*paths: str) -> Callable[[Forge], None]:
     return maker
 
 
-add("client_files_out_of_order", 15, "V29", client("b.js", "a.js"))
-add("client_file_listed_twice", 15, "V29", client("a.js", "a.js"))
-add("client_without_files", 15, "V29", client())
-add("client_file_outside_the_address", 15, "V29", client("../a.js"))
-add("client_file_with_a_query", 15, "V29", client("a.js?b"))
-add("client_file_with_two_slashes", 15, "V29", client("a//b.js"))
+add("client_files_out_of_order", 15, "V29", client("b.js", "a.js"), STANDS)
+add("client_file_listed_twice", 15, "V29", client("a.js", "a.js"), STANDS)
+add("client_without_files", 15, "V29", client(), STANDS)
+add("client_file_outside_the_address", 15, "V29", client("../a.js"), STANDS)
+add("client_file_with_a_query", 15, "V29", client("a.js?b"), STANDS)
+add("client_file_with_two_slashes", 15, "V29", client("a//b.js"), STANDS)
+
+
+# Words that officers or the client key wrote alone (V8): the result does not depend on them.
+
+UNREADABLE = {
+    "empty": "",
+    "blank": " \u00a0\u3000",
+    "escape_codes": "a\x1b[31mb",
+    "a_line_end": "a\nb",
+    "a_bidi_override": "a\u202eb",
+    "a_bidi_isolate": "a\u2067b",
+    "an_invisible_space": "a\u200bb",
+    "a_byte_order_mark": "\ufeffa",
+    "an_invisible_filler": "\u3164",
+    "a_tag_character": "a\U000e0041",
+    "a_private_character": "\ue000",
+}
+
+
+def add_text(name: str, text: Body, where: str = "between") -> None:
+    def maker(forge: Forge) -> None:
+        getattr(forge, where).append(forge.entry("incident", {"number": 1, "text": text}))
+
+    add(f"incident_{name}", 15, "V8", maker, STANDS)
+
+
+for what, written in UNREADABLE.items():
+    add_text(f"of_{what}", {"nl": written})
+    add_text(f"whose_translation_is_of_{what}", {"nl": "storing", "en": written})
+add_text("without_the_first_language", {"en": "outage"})
+add_text("in_a_language_of_another_referendum", {"nl": "storing", "xx": "?"})
+add_text("without_a_text", {})
+add_text("after_the_result_without_a_text", {}, "after_result")
+
+
+@forgery(15, "V8", STANDS)
+def incident_told_twice(forge: Forge) -> None:
+    text = {"nl": "storing"}
+    forge.between += [forge.entry("incident", {"number": k, "text": text}) for k in (1, 2)]
+
+
+@forgery(15, "V8", STANDS, status=6)
+def cancelled_without_a_reason(forge: Forge) -> None:
+    forge.with_tally = False
+    forge.after_close.append(forge.entry("cancel", {"text": {"nl": " "}}))
+
+
+@forgery(15, "V8", STANDS)
+def purge_of_something_unreadable(forge: Forge) -> None:
+    forge.after_result.append(forge.entry("purge", {"destroyed": ["keys", "\u202esyek"]}))
+
+
+@forgery(15, "V29", STANDS)
+def client_release_without_a_name(forge: Forge) -> None:
+    body = {"release": "\u200b", "files": [{"path": "a.js", "sha256": "00" * 32}]}
+    forge.setup.insert(len(forge.setup) - 1, forge.entry("client", body))
+
+
+@forgery(15, "V29", STANDS, also=("V1",))
+def minutes_under_an_unreadable_name(forge: Forge) -> None:
+    forge.after_result.append(minutes(forge, "minutes\u202efdp."))
+    forge.files_hook = lambda files: files.update({"documents/minutes\u202efdp.": b"%PDF honest"})
 
 
 # A single malicious voter or trustee cannot stop the count.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
+from stembus.audit.log.bundle import HEAD, bundle_of
 from stembus.audit.log.source import FolderPlace
 
 _UNDATED = (1980, 1, 1, 0, 0, 0)  # the earliest date that the format knows
@@ -32,12 +33,11 @@ class _Sink:
 
 
 def stream_bundle(public: Path) -> Iterator[bytes]:
-    """Raises PlaceError for a folder that cannot be listed."""
-    sink = _Sink()
+    """The files of the present head. Raises AuditError for a folder that cannot be read or listed."""
+    sink, bundle = _Sink(), bundle_of(FolderPlace(public))
     with zipfile.ZipFile(cast(IO[bytes], sink), "w", zipfile.ZIP_STORED) as archive:
-        for path in FolderPlace(public).paths() or []:
-            # A name with a dot before it is a file that is being written.
-            if not Path(path).name.startswith("."):
-                archive.writestr(zipfile.ZipInfo(path, _UNDATED), (public / path).read_bytes())
-                yield sink.take()
+        archive.writestr(zipfile.ZipInfo(HEAD, _UNDATED), bundle.head)
+        for path in bundle.paths:
+            archive.writestr(zipfile.ZipInfo(path, _UNDATED), (public / path).read_bytes())
+            yield sink.take()
     yield sink.take()

@@ -40,8 +40,7 @@ export class Ceremony {
     switch (entry.type) {
       case "commit": {
         const { attempt, trustee } = entry.body;
-        if (attempt === current.number + 1 && (current.void || current.confirms.size < n))
-          this.current = new Attempt(attempt);
+        if (attempt === current.number + 1 && (current.void || !this.agreed)) this.current = new Attempt(attempt);
         return this.file(this.current.commits, trustee, entry.body, attempt, true);
       }
       case "reveal":
@@ -82,6 +81,13 @@ export class Ceremony {
     }
   }
 
+  /** Whether all trustees have confirmed one and the same key and transcript. */
+  private get agreed(): boolean {
+    const { confirms } = this.current;
+    const statements = new Set([...confirms.values()].map((body) => `${body.joint_key}/${body.transcript}`));
+    return confirms.size === this.trustees && statements.size === 1;
+  }
+
   private demandCurrent(attempt: number, trustee: number, ready: boolean): void {
     need(
       trustee <= this.trustees && attempt === this.current.number && !this.current.void && ready,
@@ -98,8 +104,8 @@ export class Ceremony {
   private conclude(key: Body<"election-key">): void {
     const { current, trustees: n } = this;
     need(
-      !current.void && current.confirms.size === n && key.attempt === current.number,
-      "an election key that not all trustees confirmed",
+      !current.void && this.agreed && key.attempt === current.number,
+      "an election key that not all trustees confirmed alike",
     );
     const polynomials = [...ascending(current.reveals)].map((reveal) => this.checkReveal(reveal));
     const columns = Array.from({ length: this.threshold }, (_, k) =>

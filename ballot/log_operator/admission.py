@@ -1,0 +1,161 @@
+"""What may be appended to a log: its contents, by the rules that the verifier asks too.
+
+Walks along with the log, entry by entry. Decides that an entry is well formed, signed by those who must, in its turn,
+and says nothing that the verifier would find wrong: what stands in the log can never be taken back. Leaves writing to
+`log_writer`, and ballots to the box, which checks them when they are cast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from stembus.audit.entry_rules import (
+    batch_problem,
+    client_problem,
+    counts_problem,
+    open_problem,
+    paper_problem,
+    present_problem,
+    purge_problem,
+    roll_problem,
+    texts_problem,
+)
+from stembus.audit.formats.ceremony import Attempt
+from stembus.audit.formats.entries import check_signatures, parse_entry
+from stembus.audit.formats.entry_bodies import (
+    Batch,
+    Body,
+    Cancel,
+    Client,
+    Close,
+    Commit,
+    Complaint,
+    Confirm,
+    ElectionKey,
+    Incident,
+    Minutes,
+    Open,
+    PaperResult,
+    PaperRoll,
+    Purge,
+    Reveal,
+    Roll,
+)
+from stembus.audit.formats.manifest import Manifest, Texts
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.log.tiles import check_entry_size
+from stembus.audit.state_machine import Order
+from stembus.audit.verify.ceremony import confirm_problem, expected_key, guilty, reveal_problems
+from stembus.ballot.errors import EntryRefused, TooEarly
+
+Now = Callable[[], int]
+
+
+class Admission:
+    """What the log holds so far: `order`, and in `batches` (index of the first ballot, number of ballots) of each."""
+
+    def __init__(self, folder: Path, manifest: Manifest, referendum: bytes, now: Now) -> None:
+        self.order = Order()
+        self.order.start(manifest)
+        self.batches: list[tuple[int, int]] = []
+        self._folder = folder
+        self._manifest = manifest
+        self._referendum = referendum
+        self._now = now
+        self._attempt = Attempt(0)
+        self._election_key: bytes | None = None
+        self._counts = [0] * len(manifest.registrars)
+        self._struck = 0
+        self._last_incident: Texts | None = None
+        self._documents: set[str] = set()
+
+    def take(self, index: int, raw: bytes) -> None:
+        """An entry that stands in the log. Raises OrderInvalid where it may not stand."""
+        if raw[:1] != b"{":
+            self.order.admit_ballot()
+            return
+        entry = parse_entry(raw)
+        self.order.admit(entry.type, entry.body)
+        self._note(index, raw, entry.body)
+
+    def admit(self, index: int, raw: bytes) -> None:
+        """An entry that is to be appended. Raises RecordInvalid, SignatureInvalid, OrderInvalid, TooEarly or
+        EntryRefused; then this object is of no more use."""
+        check_entry_size(raw)
+        if raw[:1] != b"{":
+            self.order.admit_ballot()
+            return
+        entry = parse_entry(raw)
+        check_signatures(self._manifest, self._referendum, entry)
+        self.order.admit(entry.type, entry.body)
+        if problem := self._problem(entry.body):
+            raise EntryRefused(f"the log does not take this entry {entry.type}: {problem}; nothing was added")
+        self._note(index, raw, entry.body)
+
+    def _problem(self, body: Body) -> str | None:
+        self._demand_time(body)
+        match body:
+            case Reveal() | Confirm() | Complaint() | ElectionKey():
+                return self._ceremony_problem(body)
+            case Roll():
+                return roll_problem(self._manifest, body)
+            case Client():
+                return client_problem(body)
+            case Open():
+                return open_problem(self._election_key, body)
+            case Batch():
+                return batch_problem(body) or counts_problem(self._manifest, self._referendum, body, self._counts)
+            case Incident():
+                return texts_problem(self._manifest, body.text, self._last_incident)
+            case Cancel():
+                return texts_problem(self._manifest, body.text)
+            case PaperResult():
+                return paper_problem(self._manifest, body, self._struck)
+            case Minutes():
+                return present_problem(FolderPlace(self._folder), body, self._documents)
+            case Purge():
+                return purge_problem(body)
+            case _:
+                return None
+
+    def _ceremony_problem(self, body: Reveal | Confirm | Complaint | ElectionKey) -> str | None:
+        """Of a message of the current attempt, as the order has found it to be."""
+        attempt = self._attempt
+        if isinstance(body, Reveal):
+            threshold = self._manifest.trustees.threshold
+            problems = reveal_problems(self._referendum, threshold, attempt.commits[body.trustee], body)
+            return f"trustee {body.trustee} {problems[0]}" if problems else None
+        if isinstance(body, Complaint):
+            trustee, how = guilty(attempt, body)
+            return f"trustee {trustee}, who complains, {how}" if trustee == body.accuser else None
+        expected = expected_key(self._referendum, self.order.trustees, attempt)
+        if isinstance(body, Confirm):
+            return confirm_problem(expected, body)
+        return None if body == expected else "it is not the key that the trustees' messages make"
+
+    def _demand_time(self, body: Body) -> None:
+        """A log that opens or closes outside the manifest's times is void for ever."""
+        manifest = self._manifest
+        if isinstance(body, Open) and not manifest.opens_at <= self._now() < manifest.closes_at:
+            raise TooEarly(f"voting opens at {manifest.opens} and closes at {manifest.closes}; nothing was added")
+        if isinstance(body, Close) and self._now() < manifest.closes_at + manifest.grace_seconds:
+            raise TooEarly(f"ballots are accepted until {manifest.closes} and the grace after it; nothing was added")
+
+    def _note(self, index: int, raw: bytes, body: Body) -> None:
+        """Remembers what later entries are compared with."""
+        if isinstance(body, Commit) and body.attempt != self._attempt.number:
+            self._attempt = Attempt(body.attempt)
+        self._attempt.take(body)
+        if isinstance(body, ElectionKey):
+            self._election_key = raw
+        elif isinstance(body, Batch):
+            self.batches.append((index + 1, body.size))
+            if not counts_problem(self._manifest, self._referendum, body, self._counts):
+                self._counts = [statement.count for statement in body.issued]
+        elif isinstance(body, PaperRoll):
+            self._struck = body.count
+        elif isinstance(body, Incident):
+            self._last_incident = body.text
+        elif isinstance(body, Minutes):
+            self._documents.add(body.name)
