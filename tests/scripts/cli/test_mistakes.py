@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stembus.audit.formats.entries import encode_entry, sign_entry
+from stembus.audit.formats.entry_bodies import Client
+from stembus.ballot.office.services import ServedOffice
 from stembus.scripts.rehearsal.referendum import demo_draft
 from tests.scripts.cli.test_commands import CLOSED, OPENS, Run, _letters, _set_up, run
 
@@ -99,3 +102,29 @@ def test_codes_that_are_destroyed_are_not_said_to_be_there(run: Run, tmp_path: P
     said = run("credentials", "make", folder).output
     assert "the codes are in" not in said
     assert "already done: the letters were made, and their codes are destroyed" in said
+
+
+def test_an_entry_that_no_verifier_would_accept_is_refused_in_one_sentence(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    run("open", folder, at=OPENS)
+    office = ServedOffice(folder, lambda _: "rehearsal")
+    body = Client(release="1", files=[])
+    entry = encode_entry(body, [sign_entry(office.referendum, body, "client", office.signing_key("client"))])
+    (tmp_path / "client.json").write_bytes(entry)
+    said = run("submit", folder, tmp_path / "client.json", at=OPENS, status=1).output
+    assert "error: the log does not take this entry client: the client's files are listed once each, sorted" in said
+    assert "nothing was added" in said
+    assert "Traceback" not in said
+
+
+def test_an_incident_is_refused_when_nobody_could_read_it(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    for text in ("nl=", "nl=  ", "nl=a\x1b[31mb"):
+        said = run("incident", folder, "--text", text, at=OPENS, status=1).output
+        assert "the log does not take this entry incident: a text" in said
+    said = run("incident", folder, "--text", "nl=a", "--text", "nl=b", at=OPENS, status=2).output
+    assert "once for each language" in said
+    assert "incident 1 stands" in run("incident", folder, "--text", "nl=a", at=OPENS).output
+    assert "already done: incident 1 has this text" in run("incident", folder, "--text", "nl=a", at=OPENS).output
