@@ -28,7 +28,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +44,8 @@ MEMORY = 4 << 30
 # A failing example is enough; the smallest one would take minutes to find.
 PLUGIN = """
 from hypothesis import Phase, settings
-settings.register_profile("mutants", derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
+phases = [Phase.explicit, Phase.generate]
+settings.register_profile("mutants", derandomize=True, database=None, deadline=None, phases=phases)
 settings.load_profile("mutants")
 """
 FORGERIES = ("tests/tampered/test_forgeries.py", "tests/tampered/test_resilience.py")
@@ -84,6 +84,12 @@ def digest(*paths: str) -> str:
     return found.hexdigest()[:16]
 
 
+def _limit(seconds: float) -> None:
+    """What a mutant may use: so much of the processor, however busy it is, and of memory."""
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 5))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
 class Tree:
     """A copy of the tree in which mutants are planted and judged."""
 
@@ -100,7 +106,7 @@ class Tree:
         (folder / "mutants_plugin.py").write_text(PLUGIN)
 
     def run(self, tests: Iterable[str], seconds: float, write_bytecode: bool = False) -> str:
-        """`survived` when every test passes, else `killed` or, after `seconds`, `timed out`."""
+        """`survived` when every test passes, else `killed` or, after `seconds` of the processor, `timed out`."""
         environment = os.environ | {"PYTHONPATH": str(self.folder), "PYTHONHASHSEED": "0"}
         if not write_bytecode:
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -111,10 +117,11 @@ class Tree:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
+            preexec_fn=lambda: _limit(seconds),
         )
         try:
-            return "survived" if started.wait(seconds) == 0 else "killed"
+            status = started.wait(60 + 20 * seconds)
+            return {0: "survived", -signal.SIGXCPU: "timed out"}.get(status, "killed")
         except subprocess.TimeoutExpired:
             return "timed out"
         finally:
@@ -226,10 +233,10 @@ def judge_all(todo: list[Mutant], results: Results, workers: int) -> str | None:
         trees.put(Tree(STORE / f"tree-{number + 1}"))
     for tests in {frozenset(tests_of(mutant.path)) for mutant in todo}:
         tree = trees.get()
-        started = time.monotonic()
-        if tree.run(sorted(tests), 1800, write_bytecode=True) != "survived":
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        if tree.run(sorted(tests), 900, write_bytecode=True) != "survived":
             return f"stembus: error: these tests fail without any mutant; mend them first: {' '.join(sorted(tests))}"
-        limits[tests] = 10 + 3 * (time.monotonic() - started)
+        limits[tests] = 10 + 2 * (resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
         trees.put(tree)
 
     def judge(numbered: tuple[int, Mutant]) -> None:
