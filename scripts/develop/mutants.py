@@ -17,22 +17,32 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
-import queue
 import re
 import resource
+import select
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections import Counter
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
+
+# Loaded here once, so that the processes that run the tests, which are forks of this one, need not load them again.
+import coincurve  # noqa: F401
+import cryptography.hazmat.primitives.serialization  # noqa: F401
+import hypothesis.strategies
+import msgspec  # noqa: F401
+import nacl.pwhash  # noqa: F401
+import pytest
+import sqlalchemy.orm  # noqa: F401
 
 from stembus.scripts.develop.mutant_kinds import Mutant, mutants, sample
 
@@ -41,13 +51,6 @@ ROOMS = ("crypto", "audit", "tally")
 STORE = ROOT / ".mutants"
 ACCEPTED = ROOT / ".ci/accepted-mutants"
 MEMORY = 4 << 30
-# A failing example is enough; the smallest one would take minutes to find.
-PLUGIN = """
-from hypothesis import Phase, settings
-phases = [Phase.explicit, Phase.generate]
-settings.register_profile("mutants", derandomize=True, database=None, deadline=None, phases=phases)
-settings.load_profile("mutants")
-"""
 FORGERIES = ("tests/tampered/test_forgeries.py", "tests/tampered/test_resilience.py")
 # The tests of each part. The first line that fits is taken.
 TESTS: dict[str, tuple[str, ...]] = {
@@ -84,12 +87,6 @@ def digest(*paths: str) -> str:
     return found.hexdigest()[:16]
 
 
-def _limit(seconds: float) -> None:
-    """What a mutant may use: so much of the processor, however busy it is, and of memory."""
-    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 5))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-
-
 class Tree:
     """A copy of the tree in which mutants are planted and judged."""
 
@@ -103,31 +100,45 @@ class Tree:
             if (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ROOT / name, folder / name)
-        (folder / "mutants_plugin.py").write_text(PLUGIN)
 
-    def run(self, tests: Iterable[str], seconds: float, write_bytecode: bool = False) -> str:
-        """`survived` when every test passes, else `killed` or, after `seconds` of the processor, `timed out`."""
-        environment = os.environ | {"PYTHONPATH": str(self.folder), "PYTHONHASHSEED": "0"}
-        if not write_bytecode:
-            environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        started = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "mutants_plugin", *tests],
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=lambda: _limit(seconds),
-        )
-        try:
-            status = started.wait(60 + 20 * seconds)
-            return {0: "survived", -signal.SIGXCPU: "timed out"}.get(status, "killed")
-        except subprocess.TimeoutExpired:
-            return "timed out"
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(started.pid, signal.SIGKILL)
-            started.wait()
+    def run(self, tests: Iterable[str], seconds: float, keep_bytecode: bool = False) -> tuple[str, float]:
+        """`survived` when every test passes, else `killed` or, after `seconds` of the processor, `timed out`; and the
+        seconds used."""
+        process = os.fork()
+        if not process:
+            with contextlib.suppress(BaseException):
+                os._exit(self._run_here(list(tests), int(seconds), keep_bytecode))
+            os._exit(1)
+        handle = os.pidfd_open(process)
+        ended, _, _ = select.select([handle], [], [], 60 + 20 * seconds)
+        os.close(handle)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process, signal.SIGKILL)
+        _, status, used = os.wait4(process, 0)
+        if not ended or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
+            return "timed out", used.ru_utime
+        return "killed" if status else "survived", used.ru_utime
+
+    def _run_here(self, tests: list[str], seconds: int, keep_bytecode: bool) -> int:
+        """In a process of its own, which may use so much of the processor, however busy that is, and of memory."""
+        os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nowhere, stream)
+        os.chdir(self.folder)
+        os.environ["PYTHONPATH"] = str(self.folder)
+        sys.path.insert(0, str(self.folder))
+        sys.dont_write_bytecode = not keep_bytecode
+        for name in [name for name in sys.modules if re.match(r"(stembus|tests)\b", name)]:
+            del sys.modules[name]
+        # A failing example is enough; the smallest one would take minutes to find.
+        phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+        hypothesis.settings.register_profile("one", derandomize=True, database=None, deadline=None, phases=phases)
+        hypothesis.settings.load_profile("one")
+        quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *quiet, *tests]))
 
     def judge(self, mutant: Mutant, seconds: float) -> str:
         file = self.folder / mutant.path
@@ -136,7 +147,7 @@ class Tree:
         sound = file.read_bytes()
         file.write_text(mutant.source, encoding="utf-8")
         try:
-            return self.run(tests_of(mutant.path), seconds)
+            return self.run(tests_of(mutant.path), seconds)[0]
         finally:
             file.write_bytes(sound)
 
@@ -147,7 +158,6 @@ class Results:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._known: dict[str, dict[str, str]] = json.loads(file.read_text()) if file.exists() else {}
-        self._lock = threading.Lock()
 
     def of(self, mutant: Mutant) -> str | None:
         known = self._known.get(mutant.name)
@@ -158,15 +168,11 @@ class Results:
         return known["result"]
 
     def add(self, mutant: Mutant, result: str) -> None:
-        with self._lock:
-            self._known[mutant.name] = {
-                "result": result,
-                "file": digest(mutant.path),
-                "tests": digest(*tests_of(mutant.path)),
-            }
-            waiting = self._file.with_suffix(".new")
-            waiting.write_text(json.dumps(self._known, indent=0))
-            waiting.replace(self._file)
+        tests = digest(*tests_of(mutant.path))
+        self._known[mutant.name] = {"result": result, "file": digest(mutant.path), "tests": tests}
+        waiting = self._file.with_suffix(".new")
+        waiting.write_text(json.dumps(self._known, indent=0))
+        waiting.replace(self._file)
 
 
 def accepted() -> set[str]:
@@ -211,45 +217,67 @@ def main(arguments: list[str]) -> str | None:
     if options.only:
         chosen = [m for m in chosen if any(m.path == it or m.path.startswith(f"{it}/") for it in options.only)]
     reasons = accepted()
-    if gone := sorted(reasons - {mutant.name for mutant in found}):
-        return "stembus: error: .ci/accepted-mutants names what no longer exists; remove or renew it:\n" + "\n".join(
-            gone
-        )
+    if gone := "\n".join(sorted(reasons - {mutant.name for mutant in found})):
+        return f"stembus: error: .ci/accepted-mutants names what no longer exists; remove or renew it:\n{gone}"
     STORE.mkdir(exist_ok=True)
     results = Results(STORE / "results.json")
     if not options.report:
-        todo = [mutant for mutant in chosen if results.of(mutant) is None]
-        if problem := judge_all(todo, results, options.workers):
+        try:
+            with _alone():
+                todo = [mutant for mutant in chosen if results.of(mutant) is None]
+                problem = judge_all(todo, results, options.workers) if todo else None
+        except BlockingIOError:
+            problem = "stembus: error: mutants are being judged already; wait until that run has ended"
+        if problem:
             return problem
     report(chosen, results, reasons)
     return None
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Nobody else judges here meanwhile. Raises BlockingIOError."""
+    with (STORE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for old in STORE.glob("tree-*"):
+            shutil.rmtree(old)
+        yield
+
+
 def judge_all(todo: list[Mutant], results: Results, workers: int) -> str | None:
     """Judges these in as many copies of the tree as there are workers. The sentence to end with when it cannot."""
-    trees: queue.Queue[Tree] = queue.Queue()
-    limits: dict[frozenset[str], float] = {}
-    for number in range(workers if todo else 0):
-        trees.put(Tree(STORE / f"tree-{number + 1}"))
-    for tests in {frozenset(tests_of(mutant.path)) for mutant in todo}:
-        tree = trees.get()
-        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-        if tree.run(sorted(tests), 900, write_bytecode=True) != "survived":
-            return f"stembus: error: these tests fail without any mutant; mend them first: {' '.join(sorted(tests))}"
-        limits[tests] = 10 + 2 * (resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
-        trees.put(tree)
-
-    def judge(numbered: tuple[int, Mutant]) -> None:
-        number, mutant = numbered
-        tree = trees.get()
-        result = tree.judge(mutant, limits[frozenset(tests_of(mutant.path))])
-        trees.put(tree)
-        results.add(mutant, result)
-        print(f"stembus: {number}/{len(todo)} {result}: {mutant.name}", file=sys.stderr, flush=True)
-
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(judge, enumerate(sorted(todo, key=lambda mutant: mutant.path), 1)))
+    todo = sorted(todo, key=lambda mutant: (mutant.path, mutant.line))
+    for mutant in todo:  # What is copied now is what was judged, even if somebody edits it meanwhile.
+        digest(mutant.path), digest(*tests_of(mutant.path))
+    with ProcessPoolExecutor(workers, get_context("fork"), _start_worker) as pool:
+        limits = {}
+        for tests in dict.fromkeys(frozenset(tests_of(mutant.path)) for mutant in todo):
+            result, used = pool.submit(_try, sorted(tests)).result()
+            if result != "survived":
+                return (
+                    f"stembus: error: these tests fail without any mutant; mend them first: {' '.join(sorted(tests))}"
+                )
+            limits[tests] = 10 + 2 * used
+        seconds = [limits[frozenset(tests_of(mutant.path))] for mutant in todo]
+        for number, (mutant, result) in enumerate(zip(todo, pool.map(_judge, todo, seconds), strict=True), 1):
+            results.add(mutant, result)
+            print(f"stembus: {number}/{len(todo)} {result}: {mutant.name}", file=sys.stderr, flush=True)
     return None
+
+
+_trees: list[Tree] = []
+
+
+def _start_worker() -> None:
+    _trees.append(Tree(STORE / f"tree-{os.getpid()}"))
+
+
+def _try(tests: list[str]) -> tuple[str, float]:
+    return _trees[0].run(tests, 900, keep_bytecode=True)
+
+
+def _judge(mutant: Mutant, seconds: float) -> str:
+    return _trees[0].judge(mutant, seconds)
 
 
 if __name__ == "__main__":
