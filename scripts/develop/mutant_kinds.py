@@ -85,6 +85,8 @@ def mutants_of(path: str, source: str) -> Iterator[Mutant]:
     seen: Counter[str] = Counter()
     for place, holder, key, node in list(_places(tree, "")):
         for other in _variants(node, holder):
+            if ast.dump(node) == ast.dump(other):
+                continue
             said = f"{path} {place or 'module'}: {_short(node)} -> {_short(other)}"
             seen[said] += 1
             _put(holder, key, other)

@@ -60,6 +60,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "audit/durable.py": ("tests/audit/test_durable.py",),
     "audit/rules.py": ("tests/audit/test_rules.py",),
     "audit/state_machine.py": ("tests/audit/test_state_machine.py",),
+    "audit/verify/setup.py": ("tests/audit/verify/test_setup.py",),
     "audit/": (*FORGERIES, "tests/audit"),
     "tally/": ("tests/tally",),
 }

@@ -27,6 +27,7 @@ def changes(source: str) -> set[str]:
         ("x = f(by=a)", {"f(by=a) -> f()"}),
         ("x = y[a:]", {"a: -> :"}),
         ("check(x)", {"check(x) -> pass"}),
+        ("while True: break", {"True -> False", "break -> continue"}),
         ("if x: raise E('too long')", {"x -> True", "x -> False", "raise E('too long') -> pass"}),
     ],
 )
