@@ -61,6 +61,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "audit/rules.py": ("tests/audit/test_rules.py",),
     "audit/state_machine.py": ("tests/audit/test_state_machine.py",),
     "audit/verify/setup.py": ("tests/audit/verify/test_setup.py",),
+    "audit/verify/": ("tests/audit/verify", *FORGERIES),
     "audit/": (*FORGERIES, "tests/audit"),
     "tally/": ("tests/tally",),
 }
