@@ -8,6 +8,7 @@
 #   verify-sample   verify the bundle in docs/samples      sample, screens   make docs/samples and docs/screens anew
 #   lock, lock-release   renew requirements/ (needs uv)    sbom    the list of a server's packages, into dist/
 #   clean   remove what was made                           chroot-test   `make test` on a bare Debian 12; needs root
+#   mutants   plant small faults in the core, and list those that no test notices; takes hours, and can be stopped
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv
@@ -23,7 +24,7 @@ INSTALL := @$(PYTHON) scripts/develop/install.py $(VENV)
 UV := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
   --constraint requirements/client.in
 
-.PHONY: help walls demo run client wheel test check format screens bench lock chroot-test clean
+.PHONY: help walls demo run client wheel test check format screens bench lock mutants chroot-test clean
 
 # What stands at the top of this file.
 help:
@@ -98,12 +99,15 @@ lock: $(VENV)/client
 	$(UV) requirements/client.in --output-file requirements/client.lock
 	$(VENV)/bin/python webvote/client/build.py lock
 
+mutants: $(VENV)/test
+	@nice -n 19 $(VENV)/bin/python -m stembus.scripts.develop.mutants $(ARGS)
+
 chroot-test:
 	.ci/chroot-test $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(CLIENT) $(WALLS) demo run small dist webvote/client/node_modules \
-	  webvote/translations/*/LC_MESSAGES/messages.mo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	  webvote/translations/*/LC_MESSAGES/messages.mo .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants
 
 # What verifies, and nothing else; then the small bundle of docs/samples, against the id beside it.
 SAMPLE := docs/samples/kortrijk-small
