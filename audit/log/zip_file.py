@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 from stembus.audit import bounds
@@ -34,7 +34,7 @@ class ZipPlace(Streamed):
         names = [member.filename for member in members if not member.is_dir()]
         if len({member.filename for member in members}) != len(members):
             raise CannotRead("two files of one name in the zip")
-        if not _parents(names).isdisjoint(names):
+        if not _folders(names).isdisjoint(names):
             raise CannotRead("a file in the zip where another one has its folder")
         self._top = _top_folder(names)
         self._names = names
@@ -49,8 +49,14 @@ class ZipPlace(Streamed):
         return sorted(name.removeprefix(self._top) for name in self._names)
 
 
-def _parents(names: list[str]) -> set[str]:
-    return {str(parent) for name in names for parent in PurePosixPath(name).parents}
+def _folders(names: list[str]) -> set[str]:
+    found: set[str] = set()
+    for name in names:
+        folder = name.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
