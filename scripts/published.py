@@ -16,7 +16,8 @@ from pathlib import Path
 from stembus.audit.errors import RecordInvalid
 from stembus.audit.formats.manifest import parse_referendum_id
 from stembus.audit.log.places import ADDRESSES, open_place
-from stembus.audit.verify import Report, verify
+from stembus.audit.log.snapshot import Snapshot
+from stembus.audit.verify import Report, Verdict, verify
 from stembus.audit.verify.outcome import EXIT_USAGE
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.scripts.shell import fail, progress
@@ -51,6 +52,13 @@ def verified(
     with open_place(place, keep) as source:
         with workers(number or os.cpu_count() or 1) as executor, progress("verifying") as bar:
             report = verify(source, referendum, executor, bar)
+            if isinstance(source, Snapshot):
+                if report.has(Verdict.BREACH):
+                    # A transfer may have gone wrong: what accuses somebody is fetched twice.
+                    source.forget()
+                    report = verify(source, referendum, executor, bar)
+                if report.log is not None and report.anchored:
+                    source.confirm()
         yield report
 
 

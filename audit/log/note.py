@@ -28,6 +28,7 @@ from stembus.crypto.signing import (
 # The name of a key: visible ASCII without a plus sign.
 _NAME = "[!-*,-~]{1,255}"
 _SIGNATURE_LINE = re.compile(rf"\A— ({_NAME}) ([A-Za-z0-9+/]+={{0,2}})\Z")
+_SIGNATURES = "\n\n— ".encode()
 _ED25519, _COSIGNATURE, _COSIGNATURE_MLDSA44 = b"\x01", b"\x04", b"\x06"
 _TIME_BYTES = 8
 
@@ -79,6 +80,20 @@ def verifier_key(name: str, public: bytes) -> str:
     """A C2SP verifier key (vkey) for an Ed25519 log key."""
     identifier = key_id(name, _ED25519, public).hex()
     return f"{name}+{identifier}+{base64.b64encode(_ED25519 + public).decode()}"
+
+
+def parse_verifier_key(text: str) -> tuple[str, bytes]:
+    """(name, public key) of an Ed25519 verifier key. Raises NoteInvalid."""
+    name, _, rest = text.partition("+")
+    raw = _decode_base64(rest.partition("+")[2])
+    if verifier_key(name, raw[1:]) != text or len(raw) != 33:
+        raise NoteInvalid("not the verifier key of an Ed25519 log")
+    return name, raw[1:]
+
+
+def is_note(data: bytes) -> bool:
+    """Whether these bytes are a signed note at all, sound or not; a page of something else is none."""
+    return _SIGNATURES in data
 
 
 def _decode_base64(text: str) -> bytes:

@@ -22,7 +22,7 @@ from stembus.audit.durable import staged
 from stembus.audit.errors import CannotRead, FileMissing, NoteInvalid, PlaceError, RecordInvalid
 from stembus.audit.log.address import Address
 from stembus.audit.log.merkle import check_consistency, consistency_proof
-from stembus.audit.log.note import Checkpoint, parse_checkpoint
+from stembus.audit.log.note import Checkpoint, check_log_signature, is_note, parse_checkpoint, parse_verifier_key
 from stembus.audit.log.source import FolderPlace, Streamed
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import parse_tile_path
@@ -60,6 +60,16 @@ class Snapshot(Streamed):
         """The head that the address shows now; the copy keeps its own."""
         return self._remote.read(HEAD, bounds.CHECKPOINT_BYTES)
 
+    def forget(self) -> None:
+        """Drops all but the head, so that a transfer that went wrong cannot stand for the log."""
+        for path in [path for path in self.folder.rglob("*") if path.is_file() and path != self.folder / HEAD]:
+            path.unlink()
+
+    def confirm(self) -> None:
+        """Notes that this copy was verified; only such a copy is what later ones have to continue."""
+        with staged(_mark(self.folder)) as file:
+            file.write(b"verified\n")
+
     def _demand(self, path: str, limit: int) -> None:
         if not (self.folder / path).is_file():
             self._fetch(path, limit)
@@ -86,6 +96,8 @@ def snapshot_of(address: str, keep: Path | None) -> Iterator[Snapshot]:
         raw = remote.read(HEAD, bounds.CHECKPOINT_BYTES)
     except FileMissing as error:
         raise CannotRead(f"no log is published there: {error}") from None
+    if not is_note(raw):
+        raise CannotRead("no log is published there: what the file checkpoint holds is no signed note")
     if keep is not None:
         yield _kept(remote, raw, keep)
         return
@@ -125,10 +137,16 @@ def folder_name(head: Checkpoint) -> str:
     return f"{head.size:09d}-{hashlib.sha256(head.text).hexdigest()[:16]}"
 
 
+def _mark(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.verified")
+
+
 def _newest(keep: Path, origin: str) -> Path | None:
-    """The copy with the largest head of this log."""
+    """The verified copy with the largest head of this log."""
     sizes = []
     for folder in keep.glob("*-*"):
+        if not _mark(folder).exists():
+            continue
         try:
             head = parse_checkpoint((folder / HEAD).read_bytes())
         except (OSError, NoteInvalid):
@@ -144,19 +162,30 @@ class LogForked(NoteInvalid):
 
 def _demand_prefix(place: FolderPlace, kept: Checkpoint, head: Checkpoint) -> None:
     """Raises LogForked unless the smaller head is a prefix of what was kept. Does nothing where the copy is not whole
-    enough to tell."""
+    enough to tell, or where the log did not sign that head: then it is evidence of nothing."""
     reader = TileReader(place, kept.size)
     try:
+        vkey = place.read("log.vkey", bounds.VKEY_BYTES).decode("utf-8").removesuffix("\n")
+        check_log_signature(head, *parse_verifier_key(vkey))
         proof = consistency_proof(head.size, kept.size, reader.subtree)
         ours = reader.subtree(0, head.size)
         check_consistency(head.size, kept.size, ours, kept.root, proof)
-    except (PlaceError, CannotRead, RecordInvalid):
+    except (PlaceError, CannotRead, RecordInvalid, ValueError):
         return
     if ours != head.root:
+        shown = _beside(place.root, head)
         raise LogForked(
-            f"two signed heads contradict each other: the kept one of {kept.size} entries ({place.root / HEAD}), and "
-            f"the one shown now, of {head.size} entries: {head.to_bytes().decode()}"
+            f"two signed heads contradict each other: one of {kept.size} entries ({place.root / HEAD}), and one of "
+            f"{head.size} entries ({shown}); keep both, they are evidence against the log"
         )
+
+
+def _beside(folder: Path, head: Checkpoint) -> Path:
+    """Keeps a head without a copy of its log."""
+    path = folder.with_name(f"{folder_name(head)}.contradicts")
+    with staged(path) as file:
+        file.write(head.to_bytes())
+    return path
 
 
 def _continues(snapshot: Snapshot, head: Checkpoint, kept: Checkpoint) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from stembus.audit import bounds
 from stembus.audit.errors import CannotRead, FileMissing, NoteInvalid, PlaceError, RecordInvalid
 from stembus.audit.log.merkle import Frontier, hash_root, leaf_hash
-from stembus.audit.log.note import Checkpoint, parse_checkpoint
+from stembus.audit.log.note import Checkpoint, is_note, parse_checkpoint
 from stembus.audit.log.source import Place
 from stembus.audit.log.tile_reader import read_bundle, read_tile
 from stembus.audit.log.tiles import bundle_widths, tile_path
@@ -20,7 +20,6 @@ from stembus.audit.verify.checked_log import CheckedLog
 from stembus.audit.verify.report import Report
 
 HEAD = "checkpoint"
-_SIGNED = "\n\n— ".encode()
 _Reading = Callable[[Callable[[str, int], bytes]], list[bytes]]
 
 
@@ -37,7 +36,7 @@ def read_head(place: Place, report: Report) -> tuple[bytes, Checkpoint]:
     except PlaceError as error:
         report.breach("V1", HEAD, str(error))
         raise Unreadable from None
-    if _SIGNED not in raw:
+    if not is_note(raw):
         raise CannotRead("no log is published there: what the file checkpoint holds is no signed note")
     try:
         checkpoint = parse_checkpoint(raw)

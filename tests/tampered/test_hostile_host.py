@@ -24,6 +24,7 @@ from stembus.audit.verify import Report, Verdict, verify
 from stembus.audit.verify.checked_log import CheckedLog
 from stembus.audit.verify.outcome import Outcome
 from stembus.audit.verify.voter_evidence import check_voter_evidence
+from stembus.scripts.published import verified
 from tests.conftest import Finished
 from tests.tampered.forge import Forge, load_parts, new_forge
 from tests.tampered.hostile_host import Answer, Host, Lie
@@ -46,8 +47,8 @@ def forge(parts: dict[str, Any]) -> Forge:
 
 
 def look(forge: Forge, files: dict[str, bytes], lie: Lie, keep: Path | None = None) -> Report:
-    with Host(files, lie) as host, open_place(host.url, keep) as place:
-        return verify(place, forge.referendum)
+    with Host(files, lie) as host, verified(host.url, forge.referendum, 1, keep) as report:
+        return report
 
 
 def bundle_path(files: dict[str, bytes]) -> str:
@@ -193,9 +194,8 @@ def test_where_nothing_answers_nothing_is_said_of_a_log() -> None:
 
 @pytest.mark.parametrize("page", [b"<html>Sign in to the network</html>", b"", b"\xff" * 40])
 def test_a_page_that_stands_for_every_file_is_no_log(forge: Forge, page: bytes) -> None:
-    report = look(forge, {}, lambda path, honest, reading: page)
-    assert report.outcome is Outcome.UNCHECKED
-    assert "no log is published there" in report.faults[0].message
+    with pytest.raises(CannotRead, match="no log is published there"):
+        look(forge, {}, lambda path, honest, reading: page)
 
 
 @pytest.mark.parametrize(
@@ -228,6 +228,16 @@ def test_a_transfer_that_went_wrong_once_is_made_again(forge: Forge) -> None:
     for spoilt in (twisted, lambda data: data[:-1], lambda data: data[::-1]):
         lie = once(spoilt)
         assert look(forge, files, lie).outcome is Outcome.ESTABLISHED
+
+
+@pytest.mark.parametrize("kind", ["credentials", "issuance/1", "log.vkey", "checkpoints/"])
+def test_what_accuses_somebody_is_fetched_twice(forge: Forge, tmp_path: Path, kind: str) -> None:
+    files = forge.build().files
+    path = max((name for name in files if name.startswith(kind)), key=lambda name: (len(name), name))
+    wrong: Lie = lambda asked, honest, n: honest[::-1] if honest and asked == path and n == 1 else honest  # noqa: E731
+    assert look(forge, files, wrong, tmp_path).outcome is Outcome.ESTABLISHED
+    always = at(path, files[path][::-1])
+    assert look(forge, files, always).outcome is Outcome.BREACH
 
 
 def test_a_wrong_file_of_full_length_is_a_breach_of_this_place(forge: Forge) -> None:
@@ -346,6 +356,23 @@ def test_an_older_head_than_the_kept_one_is_told_and_is_no_breach(forge: Forge, 
     shutil.rmtree(tmp_path)
     tmp_path.mkdir()
     assert look(forge, before, lambda p, honest, n: honest, tmp_path).outcome is Outcome.UNFINISHED
+
+
+def test_a_smaller_head_that_the_log_did_not_sign_is_no_evidence(forge: Forge, tmp_path: Path) -> None:
+    before, after = grown(forge)
+    look(forge, after, lambda p, honest, n: honest, tmp_path)
+    root = before["checkpoint"].split(b"\n")[2]
+    unsigned = {**before, "checkpoint": before["checkpoint"].replace(root, b"A" * 43 + b"=")}
+    with pytest.raises(CannotRead, match="an old copy answers"):
+        look(forge, unsigned, lambda p, honest, n: honest, tmp_path)
+
+
+def test_a_huge_head_that_nobody_signed_stands_in_no_later_copys_way(forge: Forge, tmp_path: Path) -> None:
+    before, after = grown(forge)
+    lines = before["checkpoint"].split(b"\n")
+    huge = {**before, "checkpoint": b"\n".join([lines[0], b"99999999", *lines[2:]])}
+    assert look(forge, huge, lambda p, honest, n: honest, tmp_path).outcome is not Outcome.ESTABLISHED
+    assert look(forge, after, lambda p, honest, n: honest, tmp_path).outcome is Outcome.ESTABLISHED
 
 
 def test_a_head_that_others_signed_is_no_evidence_against_the_log(forge: Forge, tmp_path: Path) -> None:
