@@ -66,6 +66,20 @@ def test_the_lower_rooms_take_nothing_else_from_outside(room: str) -> None:
     assert {path: names for path, names in taken.items() if names} == {}
 
 
+def test_only_the_engine_makes_a_verified_log() -> None:
+    made = [path for path in sources() if re.search(r"\bENGINE\b|\bVerifiedLog\(", path.read_text())]
+    names = sorted(path.relative_to(ROOT).as_posix() for path in made)
+    assert names == ["audit/verify/engine.py", "audit/verify/verified_log.py"]
+
+
+def test_what_decides_on_a_log_takes_no_place() -> None:
+    """Trustees and evidence read what was verified, and nothing else."""
+    deciding = [*ROOT.glob("tally/*.py"), ROOT / "audit" / "verify" / "voter_evidence.py"]
+    assert len(deciding) > 5
+    for path in deciding:
+        assert not re.search(r"audit\.log\.(source|places|snapshot|zip_file|tile_reader)", path.read_text()), path
+
+
 def test_nothing_is_imported_behind_the_walls_back() -> None:
     """The walls see import statements, and no names in strings."""
     hidden = [
