@@ -10,12 +10,15 @@ from typing import Any
 
 import click
 
+from stembus.audit.errors import CannotRead, NoteInvalid
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
 from stembus.audit.formats.entries import parse_entry
 from stembus.audit.formats.entry_bodies import ElectionKey
 from stembus.audit.formats.manifest import referendum_id as identify
 from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.places import open_place
+from stembus.audit.log.snapshot import LogForked
+from stembus.audit.verify import Report
 from stembus.audit.verify.checked_log import CheckedLog
 from stembus.audit.verify.tree import check_tree
 from stembus.audit.verify.voter_evidence import check_voter_evidence
@@ -55,11 +58,16 @@ def verify_command(
     Example:  stembus verify public --referendum $(cat referendum.id)
     """
     identity = None if referendum is None else referendum_id(referendum)
-    found = ""
-    with verified(place, identity, workers, keep) as report:
-        if promise is not None or receipt is not None:
-            evidence = [path.read_bytes() if path else None for path in (promise, receipt)]
-            found = check_voter_evidence(report, *evidence)
+    report, found = Report(anchored=identity is not None), ""
+    try:
+        with verified(place, identity, workers, keep) as report:
+            if promise is not None or receipt is not None:
+                evidence = [path.read_bytes() if path else None for path in (promise, receipt)]
+                found = check_voter_evidence(report, *evidence)
+    except CannotRead as error:
+        report.unchecked("place", str(error))
+    except (LogForked, NoteInvalid) as error:
+        report.breach("V6" if isinstance(error, LogForked) else "V4", "checkpoint", str(error))
     if as_json:
         click.echo(json.dumps({**report_data(report), "evidence": found}, indent=1, sort_keys=True))
     else:

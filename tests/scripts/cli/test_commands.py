@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import date
@@ -189,6 +190,12 @@ def test_a_place_without_a_log_could_not_be_checked(run: Run, tmp_path: Path) ->
         output = run(*command, status=8).output
         assert "no log is published there" in output
         assert "BREACH" not in output
+
+
+def test_programs_read_that_nothing_could_be_checked(run: Run, tmp_path: Path) -> None:
+    report = json.loads(run("verify", tmp_path, "--json", "--workers", "1", status=8).stdout)
+    assert (report["outcome"], report["exit_status"]) == ("COULD NOT BE CHECKED", 8)
+    assert report["faults"][0]["verdict"] == "could not be checked"
 
 
 def test_a_place_that_is_not_there_could_not_be_checked(run: Run) -> None:
