@@ -51,7 +51,7 @@ _ALLOWED: dict[Phase, set[str]] = {
     Phase.CEREMONY: {"commit", "reveal", "share", "confirm", "complaint", "election-key", "incident", "cancel"},
     Phase.KEYED: {"roll", "incident", "cancel"},
     Phase.ROLLED: {"client", "open", "replace", "incident", "cancel"},
-    Phase.OPEN: {"batch", "ballot", "client", "replace", "incident", "close", "cancel"},
+    Phase.OPEN: {"batch", "client", "replace", "incident", "close", "cancel"},
     Phase.CLOSED: {
         "paper-roll", "paper-result", "tally-intent", "partial-decryption", "result", "incident", "cancel",
     },
@@ -59,7 +59,6 @@ _ALLOWED: dict[Phase, set[str]] = {
     Phase.CANCELLED: {"minutes", "purge", "incident"},
 }  # fmt: skip
 _NEXT = {
-    "manifest": Phase.CEREMONY,
     "election-key": Phase.KEYED,
     "roll": Phase.ROLLED,
     "open": Phase.OPEN,

@@ -104,10 +104,10 @@ PHASES: dict[Phase, list[Step]] = {
 }
 
 
-def after(*steps: Step) -> Order:
+def after(*steps: Step, trustees: int = N) -> Order:
     """An order in which entry 0 and all these stand."""
     order = Order()
-    manifest: Any = SimpleNamespace(trustees=SimpleNamespace(members=[None] * N, threshold=T))
+    manifest: Any = SimpleNamespace(trustees=SimpleNamespace(members=[None] * trustees, threshold=T))
     order.start(manifest)
     for kind, body in steps:
         order.admit(kind, body)
@@ -193,6 +193,11 @@ def test_an_entry_stands_in_its_phases_and_in_no_other(phase: Phase, kind: str) 
     assert order.phase is NEXT[phase][kind]
 
 
+def test_the_phases_have_the_names_of_the_protocol() -> None:
+    names = ["empty", "ceremony", "keyed", "rolled", "open", "closed", "tallied", "cancelled"]
+    assert [phase.value for phase in Phase] == names
+
+
 def test_nothing_stands_before_the_manifest_and_no_second_manifest_after_it() -> None:
     assert Order().phase is Phase.EMPTY
     for _, step in READY.values():
@@ -274,6 +279,11 @@ def test_each_round_waits_for_everyone(missing: int) -> None:
 def test_a_confirmation_waits_for_every_share(missing: int) -> None:
     sent = [step for number, step in enumerate(ALL_SHARE) if number != missing]
     assert not is_admitted(after(*ALL_COMMIT, *ALL_REVEAL, *sent), confirm(1))
+
+
+def test_a_single_trustee_has_no_share_to_send_and_reveals_all_the_same() -> None:
+    assert not is_admitted(after(commit(1), trustees=1), confirm(1))
+    assert is_admitted(after(commit(1), reveal(1), trustees=1), confirm(1))
 
 
 @pytest.mark.parametrize("attempt", [2, 3])

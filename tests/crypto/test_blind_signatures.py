@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stembus.crypto import blind_rsa
 from stembus.crypto.blind_rsa import EXPONENT, MODULUS_BITS, MODULUS_BYTES, BlindPublicKey, blind, finalize, verify
 from stembus.crypto.blind_signer import BlindSigner
 from stembus.crypto.errors import CryptoError, EncodingInvalid, SignatureInvalid
@@ -168,3 +169,22 @@ def test_a_stored_secret_that_is_not_rsa_is_refused() -> None:
     )
     with pytest.raises(EncodingInvalid):
         BlindSigner.from_der(data)
+
+
+def test_a_blinding_factor_may_be_any_from_1_to_n_less_1(signer: BlindSigner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 and n-1 are their own inverses."""
+    n = signer.public.modulus
+    for drawn, factor in ((lambda bound: 0, 1), (lambda bound: bound - 1, n - 1)):
+        monkeypatch.setattr(blind_rsa.secrets, "randbelow", drawn)
+        assert blind(signer.public, MESSAGE).inverse == factor
+
+
+def test_the_signers_own_mask_is_from_2_to_n_less_1(signer: BlindSigner, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = signer.public.modulus
+    masks: list[int] = []
+    gcd = gmpy2.gcd
+    monkeypatch.setattr(gmpy2, "gcd", lambda mask, modulus: masks.append(int(mask)) or gcd(mask, modulus))
+    for drawn in (lambda bound: 0, lambda bound: bound - 1):
+        monkeypatch.setattr(blind_rsa.secrets, "randbelow", drawn)
+        signer.sign((5).to_bytes(MODULUS_BYTES, "big"))
+    assert masks == [2, n - 1]

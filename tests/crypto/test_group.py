@@ -6,15 +6,18 @@ from functools import reduce
 from random import Random
 
 import pytest
+from coincurve import PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stembus.crypto import group
 from stembus.crypto.group import (
     GENERATOR,
     IDENTITY,
     ORDER,
     Point,
     add_all,
+    combine,
     generator_times,
     random_scalar,
     times_secret,
@@ -83,6 +86,38 @@ def test_random_scalars_are_within_the_order_and_differ() -> None:
     drawn = {random_scalar() for _ in range(100)}
     assert len(drawn) == 100
     assert all(0 < scalar < ORDER for scalar in drawn)
+
+
+def test_a_random_scalar_may_be_any_from_1_to_the_order_less_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group.secrets, "randbelow", lambda bound: 0)
+    assert random_scalar() == 1
+    monkeypatch.setattr(group.secrets, "randbelow", lambda bound: bound - 1)
+    assert random_scalar() == ORDER - 1
+
+
+@pytest.mark.parametrize("scalar", [0, 1, 5, ORDER - 1])
+def test_a_secret_scalar_is_split_into_two_that_are_not_zero(scalar: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first summand that leaves nothing for the second is drawn again; the other one would be the secret."""
+    drawn = iter([scalar, 3] if scalar else [3])
+    monkeypatch.setattr(group, "random_scalar", lambda: next(drawn))
+    assert times_secret(GENERATOR, scalar) == generator_times(scalar)
+    assert list(drawn) == []
+
+
+def test_a_sum_that_the_library_refuses_without_reason_is_no_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [point.key for point in (generator_times(2), generator_times(3)) if point.key is not None]
+
+    class Refusing(PublicKey):  # type: ignore[misc]
+        @classmethod
+        def combine_keys(cls, public_keys: list[PublicKey]) -> PublicKey:
+            if len(public_keys) == 2:
+                raise ValueError
+            return PublicKey.combine_keys(public_keys)
+
+    monkeypatch.setattr(group, "PublicKey", Refusing)
+    with pytest.raises(RuntimeError):
+        combine(keys)
+    assert combine([keys[0], (-generator_times(2)).key]) is None
 
 
 @settings(deadline=None, max_examples=40)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import stembus.crypto.sealed as sealed_module
 from stembus.crypto.errors import EncodingInvalid, PassphraseWrong
 from stembus.crypto.sealed import (
     box_public,
@@ -26,6 +29,36 @@ def test_a_sealed_secret_opens_for_its_passphrase_only() -> None:
     for damaged in (b"", b"{}", b"[]", sealed[:-3], sealed.replace(b"-v1", b"-v2"), b"\xff" + sealed):
         with pytest.raises(EncodingInvalid):
             open_with_passphrase(damaged, "vijf fietsen")
+
+
+@pytest.mark.parametrize(
+    ("passes", "memory", "reasonable"),
+    [
+        (0, 8192, False),
+        (1, 8192, True),
+        (64, 8192, True),
+        (65, 8192, False),
+        (1, 8191, False),
+        (1, 2**30, True),
+        (1, 2**30 + 1, False),
+    ],
+)
+def test_a_sealed_secret_states_a_cost_within_its_bounds(
+    passes: int, memory: int, reasonable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file may not ask for the memory of the whole machine, and not for a key that costs nothing."""
+    asked: list[tuple[int, int]] = []
+
+    def key(passphrase: str, salt: bytes, passes: int, memory: int) -> bytes:
+        asked.append((passes, memory))
+        return bytes(32)
+
+    record = json.loads(seal_with_passphrase(b"geheim", "vijf fietsen"))
+    record["argon2id"] |= {"passes": passes, "memory_bytes": memory}
+    monkeypatch.setattr(sealed_module, "_key", key)
+    with pytest.raises(PassphraseWrong if reasonable else EncodingInvalid):
+        open_with_passphrase(json.dumps(record).encode(), "vijf fietsen")
+    assert asked == ([(passes, memory)] if reasonable else [])
 
 
 @given(st.binary(max_size=80))

@@ -11,7 +11,7 @@ def test_each_type_of_entry_has_one_handler() -> None:
     assert set(_HANDLERS) == {body for body, _ in KINDS.values()}
 
 
-def test_each_type_of_entry_is_allowed_in_some_phase_and_no_other_type_is() -> None:
+def test_each_type_of_json_entry_is_allowed_in_some_phase_and_no_other_type_is() -> None:
     allowed = set().union(*_ALLOWED.values())
-    assert allowed == {*KINDS, "manifest", "ballot"}
+    assert allowed == {*KINDS, "manifest"}
     assert set(_CHECKS) <= set(KINDS)
