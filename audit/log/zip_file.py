@@ -26,16 +26,18 @@ class ZipPlace(Streamed):
             self._zip = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
             raise CannotRead(f"{path} is not a readable zip file") from None
-        members = self._zip.infolist()
-        if len(members) > bounds.FILES:
-            raise CannotRead(f"more than {bounds.FILES} files in the zip")
-        for member in members:
-            _check_member(member)
-        names = [member.filename for member in members if not member.is_dir()]
-        if len({member.filename for member in members}) != len(members):
-            raise CannotRead("two files of one name in the zip")
-        self._top = _top_folder(names)
-        self._names = names
+        try:
+            self._names = _checked_names(self._zip.infolist())
+        except CannotRead:
+            self._zip.close()
+            raise
+        self._top = _top_folder(self._names)
+
+    def __enter__(self) -> ZipPlace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
 
     def _open(self, path: str) -> IO[bytes]:
         try:
@@ -47,11 +49,24 @@ class ZipPlace(Streamed):
         return sorted(name.removeprefix(self._top) for name in self._names)
 
 
+def _checked_names(members: list[zipfile.ZipInfo]) -> list[str]:
+    if len(members) > bounds.FILES:
+        raise CannotRead(f"more than {bounds.FILES} files in the zip")
+    for member in members:
+        _check_member(member)
+    if len({member.filename for member in members}) != len(members):
+        raise CannotRead("two files of one name in the zip")
+    return [member.filename for member in members if not member.is_dir()]
+
+
 def _check_member(member: zipfile.ZipInfo) -> None:
     # zipfile cuts a name at its first NUL and takes any bytes for a name; two readers could then differ.
     name = member.orig_filename
     if member.flag_bits & _ENCRYPTED:
         raise CannotRead("the zip is encrypted")
+    # Only these are unpacked piece by piece; of the others a few bytes may become gigabytes at once.
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise CannotRead("the zip is packed in another way than deflate; pack it again in the usual way")
     if "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/"):
         raise CannotRead("the zip holds a name that leads out of it")
 
