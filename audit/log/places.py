@@ -16,16 +16,20 @@ ADDRESSES = ("https://", "http://")
 
 @contextmanager
 def open_place(place: str, keep: Path | None = None) -> Iterator[Place]:
-    """Below `keep`, the copy of an address stays. Raises CannotRead, or NoteInvalid for an address whose heads
-    contradict each other."""
+    """Below `keep`, the copy of an address stays. Raises CannotRead."""
     if place.startswith(ADDRESSES):
         with snapshot_of(place, keep) as snapshot:
             yield snapshot
         return
     path = Path(place)
-    if path.is_file():
-        yield ZipPlace(path)
-    elif path.is_dir():
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except OSError as error:
+        raise CannotRead(f"{place} cannot be looked at: {error.strerror}") from None
+    if is_file:
+        with ZipPlace(path) as archive:
+            yield archive
+    elif is_folder:
         yield FolderPlace(path)
     else:
         raise CannotRead(f"there is nothing at {place}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -24,8 +25,8 @@ LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 class Place(Protocol):
     """Reads published files by their path in the bundle."""
 
-    #: heads of this log that were kept earlier, and that it has to continue
-    before: Sequence[Checkpoint]
+    #: copies of this log that were kept earlier, and that it has to continue
+    before: Sequence[Earlier]
 
     def read(self, path: str, limit: int) -> bytes:
         """At most `limit` bytes. Raises FileMissing, FileTooLong or CannotRead."""
@@ -51,7 +52,7 @@ class Place(Protocol):
 class Streamed:
     """Reading that places share; each only says how a file is opened, and what going wrong there means."""
 
-    before: Sequence[Checkpoint] = ()
+    before: Sequence[Earlier] = ()
     unreadable: tuple[type[Exception], ...] = (OSError, ValueError, EOFError)
 
     def _open(self, path: str) -> IO[bytes]:
@@ -124,6 +125,14 @@ class FolderPlace(Streamed):
         except OSError as error:
             raise CannotRead(f"the folder cannot be listed: {error.strerror}") from None
         return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A head that was kept, and its copy. Nothing of either was checked."""
+
+    head: Checkpoint
+    copy: FolderPlace
 
 
 class MemoryPlace(Streamed):
