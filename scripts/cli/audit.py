@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from stembus.audit.errors import RecordInvalid
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
 from stembus.audit.formats.entries import parse_entry
 from stembus.audit.formats.entry_bodies import ElectionKey
@@ -83,11 +84,19 @@ def show(place: str, index: int, referendum: str | None) -> None:
         tree = check_tree(source, None if referendum is None else referendum_id(referendum))
         raw = tree.entry(index)
         if raw[:1] == b"{":
-            text = json.dumps(json.loads(raw), indent=1, ensure_ascii=False)
+            text = json.dumps(_parsed(raw, index), indent=1, ensure_ascii=False)
             click.echo("\n".join(shown(line) for line in text.split("\n")))
             return
         say("an encrypted ballot; the log does not show what it says")
         click.echo(json.dumps(_ballot(tree, raw), indent=1))
+
+
+def _parsed(raw: bytes, index: int) -> Any:
+    """Raises RecordInvalid."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        raise RecordInvalid(f"entry {index} is no JSON, and belongs in no log") from None
 
 
 def _ballot(tree: CheckedLog, raw: bytes) -> dict[str, Any]:
