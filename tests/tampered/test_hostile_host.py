@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
+import io
+import json
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 from click.testing import CliRunner, Result
 
 from stembus.audit.durable import STAGED
-from stembus.audit.formats.entry_bodies import Cancel, Incident
+from stembus.audit.errors import CannotRead
+from stembus.audit.formats.cast_ballot import BallotContext, CastBallot, parse_ballot
+from stembus.audit.formats.entries import parse_entry
+from stembus.audit.formats.entry_bodies import Cancel, Incident, Share
+from stembus.audit.formats.receipt import encode_promise, make_promise
 from stembus.audit.log import address
 from stembus.audit.log.note import parse_checkpoint
-from stembus.audit.log.source import FolderPlace
+from stembus.audit.log.source import FolderPlace, MemoryPlace
+from stembus.audit.verify import verify
+from stembus.audit.verify.ballots import context_of
 from stembus.audit.verify.outcome import Outcome
+from stembus.audit.verify.voter_evidence import check_voter_evidence
+from stembus.crypto.elgamal import add_ciphertexts
+from stembus.crypto.errors import CryptoError
+from stembus.crypto.sealed import new_box_key, open_sealed
 from stembus.scripts.cli.main import main
-from stembus.scripts.rehearsal.referendum import Rehearsal
+from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
+from stembus.tally.errors import StepOutOfTurn
+from stembus.tally.key_file import parse_trustee_key
+from stembus.tally.trustee import Trustee
 from tests.conftest import Finished
 from tests.log_view import read_log
 from tests.tampered.hostile_host import (
     PORTAL,
     Answer,
     Asked,
+    HostileHost,
+    Lie,
     first,
     flipped,
     hosting,
+    later,
     on,
+    when,
+    with_entries,
 )
 
 ALARMS = ("BREACH", "tamper", "forge", "contradict", "must hold")
@@ -333,11 +356,6 @@ def test_a_redirect_within_the_host_is_followed(run: Run, finished: Finished) ->
     ],
 )
 def test_a_redirect_never_leaves_the_host_or_its_encryption(asked: str, target: str, followed: bool) -> None:
-    import io
-    import urllib.request
-
-    from stembus.audit.errors import CannotRead
-
     request, body = urllib.request.Request(asked), io.BytesIO()
     try:
         made = address._SameHost().redirect_request(request, body, 302, "Found", {}, target)
@@ -570,3 +588,322 @@ def test_two_processes_may_keep_in_one_folder_at_once(growing: Growing, tmp_path
             output = process.communicate(timeout=60)[0]
             assert process.returncode == Outcome.UNFINISHED.status, output
     assert not list(keep.rglob(f"*{STAGED}"))
+
+
+# What was verified is what is used: another answer to a later read changes nothing
+
+
+def document(finished: Finished, folder: Path, run: Run) -> Finished:
+    """The finished referendum with published minutes."""
+    shutil.copytree(finished.root, folder)
+    (folder.parent / "minutes.pdf").write_bytes(b"the minutes of the count")
+    run("minutes", folder, folder.parent / "minutes.pdf", status=0)
+    return Finished(folder, finished.referendum, finished.letters)
+
+
+LATER = [
+    "tile/entries/",
+    "tile/0/",
+    "checkpoint",
+    "checkpoints/",
+    "credentials",
+    "issuance/1",
+    "documents/",
+    "log.vkey",
+]
+
+
+def test_later_reads_that_lie_change_nothing_in_a_verification(run: Run, finished: Finished, tmp_path: Path) -> None:
+    public = document(finished, tmp_path / "with", run).public
+    honest = run("verify", public, *by_id(finished), "--json", status=0).stdout
+    for path in LATER:
+        with hosting(public, on(path, flipped, later)) as host:
+            assert run("verify", host.url, *by_id(finished), "--json", status=0).stdout == honest
+    with hosting(public, on("documents/", flipped)) as host:
+        assert "V29" in run("verify", host.url, *by_id(finished), status=Outcome.BREACH).output
+
+
+@pytest.mark.parametrize("path", ["tile/entries/", "tile/0/", "checkpoint"])
+def test_a_copy_that_is_kept_is_not_changed_by_later_lies(
+    run: Run, finished: Finished, tmp_path: Path, path: str
+) -> None:
+    with hosting(
+        finished.public, on(path, flipped, lambda asked: asked.head > 1 and asked.path != "checkpoint")
+    ) as host:
+        for _ in range(2):
+            run("verify", host.url, *by_id(finished), "--keep", tmp_path / "kept", status=Outcome.ESTABLISHED)
+
+
+class Fickle(MemoryPlace):
+    """A place without a copy, whose later reads lie."""
+
+    def __init__(self, public: Path, lie: Lie) -> None:
+        super().__init__({p.relative_to(public).as_posix(): p.read_bytes() for p in public.rglob("*") if p.is_file()})
+        self._lie = lie
+        self._reads: Counter[str] = Counter()
+
+    def _open(self, path: str) -> IO[bytes]:
+        self._reads[path] += 1
+        honest = super()._open(path).read()
+        lied = self._lie(Asked(path, self._reads[path], 1), Answer(honest))
+        return io.BytesIO(lied.body if lied else honest)
+
+
+def ballots_at(public: Path) -> tuple[BallotContext, dict[int, CastBallot]]:
+    view = read_log(FolderPlace(public))
+    key = next(raw for _, raw, entry in view.entries() if entry.type == "election-key")
+    context = context_of(view.manifest_raw, key)
+    raws = {index: view.reader.entry(index) for index in range(view.head.size)}
+    return context, {index: parse_ballot(context, raw) for index, raw in raws.items() if raw[:1] != b"{"}
+
+
+def swapped_sums(public: Path) -> Lie:
+    """Another ballot in place of the superseded cast, so that yes and no change places when it is subtracted."""
+    context, ballots = ballots_at(public)
+    last: dict[bytes, int] = {}
+    for index, ballot in ballots.items():
+        if ballot.token_key not in last or ballots[last[ballot.token_key]].seq < ballot.seq:
+            last[ballot.token_key] = index
+    (dead,) = set(ballots) - set(last.values())
+    everything = [add_ciphertexts(b.ciphertexts[k] for b in ballots.values()) for k in range(context.options)]
+    counted = [add_ciphertexts(ballots[i].ciphertexts[k] for i in last.values()) for k in range(context.options)]
+    fake = b"".join((all_ - other).to_bytes() for all_, other in zip(everything, counted[::-1], strict=True))
+    raw = read_log(FolderPlace(public)).reader.entry(dead)
+
+    def change(entries: list[bytes]) -> list[bytes]:
+        return [*entries[:dead], raw[:33] + fake + raw[33 + len(fake) :], *entries[dead + 1 :]]
+
+    return with_entries(change)
+
+
+def test_a_superseded_cast_that_is_another_one_when_read_again_flips_no_result(run: Run, finished: Finished) -> None:
+    lie = swapped_sums(finished.public)
+    for reads in (later, lambda asked: asked.nth == 2):
+        report = verify(Fickle(finished.public, when(reads, lie)), finished.referendum)
+        assert report.outcome is Outcome.UNCHECKED
+        assert report.log is None
+        assert any("gave other entries when it was read again" in fault.message for fault in report.faults)
+    with hosting(finished.public, when(later, lie)) as host:
+        assert "13  Nee" in run("verify", host.url, *by_id(finished), status=Outcome.ESTABLISHED).output
+        host.lie = lie
+        run("verify", host.url, *by_id(finished), status=Outcome.BREACH)
+
+
+def step(run: Run, name: str, host: HostileHost, referendum: Finished, where: Path, number: int = 1) -> Result:
+    host.forget()
+    out = where / f"{name}.json"
+    out.unlink(missing_ok=True)
+    arguments = (name, where, "--number", number, "--place", host.url, *by_id(referendum), "--out", out)
+    result = run("trustee", *arguments)
+    assert (result.exit_code == 0) == any(where.glob(f"{name}*.json")), result.output
+    return result
+
+
+def test_trustees_announce_and_decrypt_the_honest_sums_or_nothing(run: Run, closed: Finished, tmp_path: Path) -> None:
+    office = shutil.copytree(closed.root, tmp_path / "office")
+    lie = swapped_sums(closed.public)
+    homes = {number: home(office, number, tmp_path / f"home-{number}") for number in (1, 2)}
+    with hosting(office / "public", when(later, lie)) as host:
+        for name in ("intent", "decrypt"):
+            for number, where in homes.items():
+                host.lie = lie
+                assert step(run, name, host, closed, where, number).exit_code == 1
+                host.lie = on("", flipped)
+                assert step(run, name, host, closed, where, number).exit_code in (1, 8)
+                host.lie = when(later, lie)
+                assert step(run, name, host, closed, where, number).exit_code == 0
+                run("submit", office, where / f"{name}.json", status=0)
+        host.forget()
+        run("tally", office, status=0)
+        assert "13  Nee" in run("verify", host.url, *by_id(closed), status=Outcome.ESTABLISHED).output
+
+
+def one_intent(closed: Finished, root: Path) -> Finished:
+    rehearsal = closed.rehearsal(root)
+    rehearsal.clock.move_to(rehearsal.office.manifest.closes_at + 3600)
+    rehearsal.intents((1,))
+    rehearsal.office.dispose()
+    return Finished(root, closed.referendum, closed.letters)
+
+
+def invented_intent(entries: list[bytes]) -> list[bytes]:
+    """An intent of trustee 2 that nobody signed, in the place of an incident."""
+    at = next(i for i, raw in enumerate(entries) if i and raw.endswith(b'"type":"incident"}'))
+    fake = json.loads(entries[-1])
+    fake["body"]["trustee"], fake["signatures"][0]["by"] = 2, "trustee/2"
+    return [*entries[:at], json.dumps(fake, sort_keys=True, separators=(",", ":")).encode(), *entries[at + 1 :]]
+
+
+def test_an_intent_that_nobody_signed_releases_no_decryption(run: Run, closed: Finished, tmp_path: Path) -> None:
+    alone = one_intent(closed, tmp_path / "office")
+    where = home(alone.root, 1, tmp_path / "home")
+    lie = with_entries(invented_intent)
+    for reads in (later, first, lambda _: True):
+        with hosting(alone.public, when(reads, lie)) as host:
+            result = step(run, "decrypt", host, alone, where)
+            assert result.exit_code in (1, 8)
+    place = Fickle(alone.public, when(later, lie))
+    report = verify(place, alone.referendum)
+    key = parse_trustee_key(Rehearsal(alone.root).office.secret("trustee-1"))
+    with pytest.raises((StepOutOfTurn, CannotRead)):
+        Trustee(key, lambda _: None, report.demand_log()).decrypt()
+
+
+def test_a_cancelled_referendum_is_not_decrypted_for_its_prefix_and_intents(
+    run: Run, closed: Finished, tmp_path: Path
+) -> None:
+    rehearsal = closed.rehearsal(tmp_path / "office")
+    prefix = shutil.copytree(rehearsal.office.public, tmp_path / "prefix")
+    rehearsal.clock.move_to(rehearsal.office.manifest.closes_at + 3600)
+    cancel(rehearsal)
+    homes = {number: home(tmp_path / "office", number, tmp_path / f"home-{number}") for number in (1, 2)}
+    with hosting(prefix) as host:
+        for number, where in homes.items():
+            # That this is a prefix only, nothing shows; so nothing but an announcement may come of it.
+            assert step(run, "intent", host, closed, where, number).exit_code == 0
+        made = [(where / "intent.json").read_bytes() for where in homes.values()]
+
+        def announced(entries: list[bytes]) -> list[bytes]:
+            places = [i for i, raw in enumerate(entries) if i and raw.endswith(b'"type":"incident"}')]
+            return [dict(zip(places, made, strict=True)).get(i, raw) for i, raw in enumerate(entries)]
+
+        for reads in (later, first, lambda _: True):
+            host.lie = when(reads, with_entries(announced))
+            for number, where in homes.items():
+                assert step(run, "decrypt", host, closed, where, number).exit_code in (1, 8)
+        host.lie, host.public = None, rehearsal.office.public
+        for number, where in homes.items():
+            for name in ("intent", "decrypt"):
+                output = step(run, name, host, closed, where, number)
+                assert output.exit_code == 1
+                assert "cancelled" in output.output
+    rehearsal.office.dispose()
+
+
+@pytest.fixture(scope="session")
+def ceremony(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """Three trustees have committed and revealed."""
+    root = tmp_path_factory.mktemp("ceremony")
+    rehearsal = Rehearsal(root)
+    rehearsal.keys()
+    rehearsal.define(demo_draft(40, 10, floor=1, batch_tokens=3))
+    rehearsal._each_trustee(Trustee.commit)
+    rehearsal._each_trustee(Trustee.reveal)
+    rehearsal.office.dispose()
+    return Finished(root, rehearsal.office.referendum, [])
+
+
+def test_other_receiving_keys_at_a_later_read_get_no_share(run: Run, ceremony: Finished, tmp_path: Path) -> None:
+    secret, public = new_box_key()
+
+    def mine(entries: list[bytes]) -> list[bytes]:
+        changed = []
+        for index, raw in enumerate(entries):
+            if index and raw.endswith(b'"type":"commit"}'):
+                fake = json.loads(raw)
+                fake["body"]["receiving_key"] = public.hex()
+                raw = json.dumps(fake, sort_keys=True, separators=(",", ":")).encode()
+            changed.append(raw)
+        return changed
+
+    where = home(ceremony.root, 1, tmp_path)
+    with hosting(ceremony.public) as host:
+        for reads in (lambda _: True, first):
+            host.lie = when(reads, with_entries(mine))
+            result = step(run, "share", host, ceremony, where)
+            for path in where.glob("share*.json"):
+                assert reads is first
+                assert_not_mine(path, secret)
+            assert (result.exit_code == 0) == (reads is first)
+        host.lie = when(later, with_entries(mine))
+        assert step(run, "share", host, ceremony, where).exit_code == 0
+    shares = list(where.glob("share*.json"))
+    assert len(shares) == 2
+    for path in shares:
+        assert_not_mine(path, secret)
+
+
+def assert_not_mine(path: Path, secret: bytes) -> None:
+    body = parse_entry(path.read_bytes()).body
+    assert isinstance(body, Share)
+    with pytest.raises(CryptoError):
+        open_sealed(secret, bytes.fromhex(body.sealed))
+
+
+@pytest.mark.parametrize("name", ["reveal", "share", "confirm", "complain"])
+def test_a_ceremony_step_on_a_log_that_does_not_verify_shows_nothing(
+    run: Run, ceremony: Finished, tmp_path: Path, name: str
+) -> None:
+    where = home(ceremony.root, 1, tmp_path)
+    before = (
+        (where / "trustee-1" / "secret.json").read_bytes() if (where / "trustee-1" / "secret.json").exists() else b""
+    )
+    for lie in (on("tile/entries", flipped), on("checkpoint", flipped), on("tile/0/", Answer(b"", 404)), on("", PAGE)):
+        with hosting(ceremony.public, lie) as host:
+            assert step(run, name, host, ceremony, where).exit_code in (1, 8)
+    if before:
+        assert (where / "trustee-1" / "secret.json").read_bytes() == before
+
+
+# Evidence, and what is shown
+
+
+def broken_promise(finished: Finished, root: Path, at: Path) -> tuple[Path, bytes]:
+    """A promise, rightly signed, for a ballot that the box dropped."""
+    rehearsal = finished.rehearsal(root)
+    context = rehearsal.office.box.context
+    view = read_log(FolderPlace(finished.public))
+    index = next(i for i, _, e in view.entries() if e.type == "batch" and e.body.number == 2) + 1  # type: ignore[union-attr]
+    dropped = bytearray(view.reader.entry(index))
+    dropped[-1] ^= 1
+    ballot = parse_ballot(context, bytes(dropped))
+    key = rehearsal.office.signing_key("box")
+    at.write_bytes(encode_promise(make_promise(finished.referendum, ballot.cast_hash, ballot.ballot_id, 2, key)))
+    rehearsal.office.dispose()
+    return at, bytes(dropped)
+
+
+def test_a_promise_is_not_kept_by_what_a_later_read_shows(run: Run, finished: Finished, tmp_path: Path) -> None:
+    promise, dropped = broken_promise(finished, tmp_path / "office", tmp_path / "promise.json")
+    view = read_log(FolderPlace(finished.public))
+    at = next(i for i, _, e in view.entries() if e.type == "batch" and e.body.number == 2) + 1  # type: ignore[union-attr]
+    lie = with_entries(lambda entries: [*entries[:at], dropped, *entries[at + 1 :]])
+    for reads in (later, first, lambda _: True):
+        with hosting(finished.public, when(reads, lie)) as host:
+            output = run("verify", host.url, *by_id(finished), "--promise", promise, status=Outcome.BREACH).output
+            assert "kept:" not in output
+    for nth in (2, 3):
+        report = verify(
+            Fickle(finished.public, when(lambda asked, nth=nth: asked.nth >= nth, lie)), finished.referendum
+        )
+        assert "kept" not in check_voter_evidence(report, promise.read_bytes(), None).split(":")[0]
+        assert report.outcome in (Outcome.BREACH, Outcome.UNCHECKED)
+
+
+def test_what_is_shown_is_what_the_log_signed(run: Run, finished: Finished) -> None:
+    honest = run("show", finished.public, 3, *by_id(finished), status=0).output
+    other = with_entries(lambda entries: [*entries[:3], entries[4], entries[3], *entries[5:]])
+    with hosting(finished.public, when(later, other)) as host:
+        assert run("show", host.url, 3, *by_id(finished), status=0).output == honest
+        host.lie = other
+        output = run("show", host.url, 3, *by_id(finished), status=1).output
+        assert "commit" not in output
+        run("show", host.url, 10**6, *by_id(finished), status=1)
+        host.lie = None
+        run("show", host.url, 0, "--referendum", "00" * 32, status=1)
+
+
+@pytest.mark.parametrize("command", ["served", "compare"])
+def test_a_client_is_compared_with_a_log_that_verifies_or_not_at_all(
+    run: Run, opened: Finished, tmp_path: Path, command: str
+) -> None:
+    for lie in (on("tile/entries", flipped), on("checkpoint", flipped), on("credentials", flipped)):
+        with hosting(opened.public, lie) as host:
+            output = run("client", command, host.url, *by_id(opened), status=1).output
+            assert "does not verify" in output
+            assert "  same" not in output
+    with hosting(opened.public, on("", Answer(b"", 503))) as host:
+        assert_outage(run("client", command, host.url, *by_id(opened)))
+    with hosting(opened.public) as host:
+        assert "not the one asked for" in run("client", command, host.url, "--referendum", "00" * 32, status=1).output
+        run("client", command, host.url, status=2)
