@@ -835,14 +835,11 @@ def test_a_ceremony_step_on_a_log_that_does_not_verify_shows_nothing(
     run: Run, ceremony: Finished, tmp_path: Path, name: str
 ) -> None:
     where = home(ceremony.root, 1, tmp_path)
-    before = (
-        (where / "trustee-1" / "secret.json").read_bytes() if (where / "trustee-1" / "secret.json").exists() else b""
-    )
+    before = (where / "trustee-1" / "trustee.key").read_bytes()
     for lie in (on("tile/entries", flipped), on("checkpoint", flipped), on("tile/0/", Answer(b"", 404)), on("", PAGE)):
         with hosting(ceremony.public, lie) as host:
             assert step(run, name, host, ceremony, where).exit_code in (1, 8)
-    if before:
-        assert (where / "trustee-1" / "secret.json").read_bytes() == before
+    assert (where / "trustee-1" / "trustee.key").read_bytes() == before
 
 
 # Evidence, and what is shown
