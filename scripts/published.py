@@ -52,13 +52,12 @@ def verified(
     with open_place(place, keep) as source:
         with workers(number or os.cpu_count() or 1) as executor, progress("verifying") as bar:
             report = verify(source, referendum, executor, bar)
-            if isinstance(source, Snapshot):
-                if report.has(Verdict.BREACH):
-                    # A transfer may have gone wrong: what accuses somebody is fetched twice.
-                    source.forget()
-                    report = verify(source, referendum, executor, bar)
-                if report.log is not None and report.anchored:
-                    source.confirm()
+            if isinstance(source, Snapshot) and report.has(Verdict.BREACH):
+                # A transfer may have gone wrong: what accuses somebody is fetched twice.
+                source.forget()
+                report = verify(source, referendum, executor, bar)
+            if isinstance(source, Snapshot) and not report.has(Verdict.UNCHECKED):
+                source.finish()
         yield report
 
 

@@ -152,4 +152,5 @@ def _result(report: Report) -> Iterator[tuple[str, str]]:
             yield "", f"{total:>9}  {option.text[language]}"
         if asked.max_choices == 1:
             yield "", f"{result.participants - sum(counted.total):>9}  blank"
-        yield "", f"outcome: {counted.outcome}"
+        doubt = "" if report.established else " (stated by the log, and not established)"
+        yield "", f"outcome: {counted.outcome}{doubt}"

@@ -6,6 +6,7 @@ taken in the packages below.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -125,7 +126,10 @@ def calm() -> Iterator[None]:
         hint = next((hint for kind, hint in HINTS if isinstance(error, kind)), None)
         fail(str(error), hint, Outcome.UNCHECKED.status if isinstance(error, CannotRead) else 1)
     except OSError as error:
-        fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "check the path and its permissions")
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = "make room and run the same command again" if full else "check the path and its permissions"
+        said = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+        fail(said, hint, Outcome.UNCHECKED.status if full else 1)
     except KeyboardInterrupt:
         fail("stopped; run the same command again to go on", status=130)
 

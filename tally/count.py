@@ -16,7 +16,7 @@ from stembus.crypto.elgamal import Ciphertext
 from stembus.crypto.group import scalar_to_bytes
 from stembus.crypto.proofs import prove_equal_logs
 from stembus.crypto.threshold import partial_decrypt
-from stembus.tally.errors import MustNotCount, OtherRootSigned, StepDone, StepOutOfTurn
+from stembus.tally.errors import MustNotCount, OtherRootSigned, ReferendumCancelled, StepDone, StepOutOfTurn
 from stembus.tally.key_file import AnnouncedTree
 from stembus.tally.member import Member, demand
 
@@ -27,7 +27,7 @@ class CountSteps(Member):
     def _closed_sums(self) -> Sequence[Ciphertext]:
         log, manifest = self._log, self._log.manifest
         if log.phase is Phase.CANCELLED:
-            raise MustNotCount("the referendum was cancelled; nothing is decrypted")
+            raise ReferendumCancelled("the referendum was cancelled; nothing is decrypted")
         demand(bool(log.sums), "voting is not closed, or no ballot counts")
         paper = next((e.body for _, _, e in log.entries() if isinstance(e.body, PaperResult)), None)
         status = count_status(manifest, log.counted, paper.ballots if paper else 0)

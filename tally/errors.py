@@ -27,6 +27,10 @@ class MustNotCount(TallyError):
     """The rules forbid decryption: below the privacy floor or the minimum."""
 
 
+class ReferendumCancelled(TallyError):
+    """The referendum was cancelled; nothing is decrypted."""
+
+
 class OtherRootSigned(TallyError):
     """This trustee has announced another tree; it never signs for a second one."""
 

@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import IO, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from stembus.audit.errors import CannotRead, FileMissing, FileTooLong
 
@@ -28,6 +28,7 @@ _PIECE = 64 * 1024
 _IN_MEMORY = 1024 * 1024
 _MISSING = (404, 410)
 _AGAIN = (408, 425, 429)
+_WEB_PAGE = (b"<!doctype html", b"<html")  # no published file begins like this, documents aside
 
 
 class _Again(Exception):
@@ -41,6 +42,7 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
         old, new = urlsplit(req.full_url), urlsplit(newurl)
         secured = (old.scheme, new.scheme) == ("http", "https") and old.hostname == new.hostname
         if old[:2] != new[:2] and not secured:
+            fp.close()
             raise CannotRead(f"{req.full_url} leads to another host")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -49,7 +51,12 @@ class Address:
     """Static files below one http(s) address, read straight. `snapshot` makes a place of them."""
 
     def __init__(self, base: str) -> None:
+        """Raises CannotRead for what is no web address."""
         self.base = base.rstrip("/") + "/"
+        try:
+            urlsplit(self.base)
+        except ValueError as error:
+            raise CannotRead(f"{base} is no web address: {error}") from None
         self._opener = urllib.request.build_opener(
             _SameHost, urllib.request.HTTPSHandler(context=ssl.create_default_context())
         )
@@ -84,7 +91,7 @@ class Address:
             into.truncate()
 
     def _attempt(self, path: str, limit: int, into: IO[bytes]) -> None:
-        request = urllib.request.Request(self.base + path, headers={"User-Agent": "stembus"})  # noqa: S310
+        request = urllib.request.Request(self.base + quote(path), headers={"User-Agent": "stembus"})  # noqa: S310
         try:
             with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
                 _copy(path, response, limit, into)
@@ -104,12 +111,18 @@ class Address:
 
 
 def _copy(path: str, response: http.client.HTTPResponse, limit: int, into: IO[bytes]) -> None:
+    if response.status != http.HTTPStatus.OK:
+        raise CannotRead(f"{path} comes with the status {response.status}")
     stated = response.headers.get("Content-Length", "")
     length = int(stated) if stated.isascii() and stated.isdigit() else None
+    if length is None and not response.chunked:
+        raise CannotRead(f"{path} comes without its length, so nobody can tell whether it came whole")
     if length is not None and length > limit:
         raise FileTooLong(f"{path} is longer than its bound of {limit} bytes")
     begun, got = time.monotonic(), 0
     while piece := response.read1(_PIECE):
+        if not got and piece.lstrip()[:16].lower().startswith(_WEB_PAGE) and not path.startswith("documents/"):
+            raise CannotRead(f"a web page answers for {path}, such as a login page or an error")
         got += len(piece)
         if got > limit:
             raise FileTooLong(f"{path} is longer than its bound of {limit} bytes")

@@ -82,15 +82,6 @@ def verifier_key(name: str, public: bytes) -> str:
     return f"{name}+{identifier}+{base64.b64encode(_ED25519 + public).decode()}"
 
 
-def parse_verifier_key(text: str) -> tuple[str, bytes]:
-    """(name, public key) of an Ed25519 verifier key. Raises NoteInvalid."""
-    name, _, rest = text.partition("+")
-    raw = _decode_base64(rest.partition("+")[2])
-    if verifier_key(name, raw[1:]) != text or len(raw) != 33:
-        raise NoteInvalid("not the verifier key of an Ed25519 log")
-    return name, raw[1:]
-
-
 def is_note(data: bytes) -> bool:
     """Whether these bytes are a signed note at all, sound or not; a page of something else is none."""
     return _SIGNATURES in data

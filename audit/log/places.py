@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stembus.audit.errors import CannotRead
-from stembus.audit.log.snapshot import snapshot_of
+from stembus.audit.log.snapshot import INCOMPLETE, snapshot_of
 from stembus.audit.log.source import FolderPlace, Place
 from stembus.audit.log.zip_file import ZipPlace
 
@@ -16,16 +16,22 @@ ADDRESSES = ("https://", "http://")
 
 @contextmanager
 def open_place(place: str, keep: Path | None = None) -> Iterator[Place]:
-    """Below `keep`, the copy of an address stays. Raises CannotRead, or NoteInvalid for an address whose heads
-    contradict each other."""
+    """Below `keep`, the copy of an address stays. Raises CannotRead."""
     if place.startswith(ADDRESSES):
         with snapshot_of(place, keep) as snapshot:
             yield snapshot
         return
     path = Path(place)
-    if path.is_file():
-        yield ZipPlace(path)
-    elif path.is_dir():
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except OSError as error:
+        raise CannotRead(f"{place} cannot be looked at: {error.strerror}") from None
+    if is_file:
+        with ZipPlace(path) as archive:
+            yield archive
+    elif is_folder and path.with_name(f"{path.name}{INCOMPLETE}").exists():
+        raise CannotRead(f"the copy in {place} was cut off; run the command with --keep again")
+    elif is_folder:
         yield FolderPlace(path)
     else:
         raise CannotRead(f"there is nothing at {place}")

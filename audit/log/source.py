@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -25,8 +26,8 @@ LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 class Place(Protocol):
     """Reads published files by their path in the bundle."""
 
-    #: heads of this log that were kept earlier, and that it has to continue
-    before: Sequence[Checkpoint]
+    #: copies of this log that were kept earlier, and that it has to continue
+    before: Sequence[Earlier]
 
     def read(self, path: str, limit: int) -> bytes:
         """At most `limit` bytes. Raises FileMissing, FileTooLong or CannotRead."""
@@ -52,7 +53,7 @@ class Place(Protocol):
 class Streamed:
     """Reading that places share; each only says how a file is opened, and what going wrong there means."""
 
-    before: Sequence[Checkpoint] = ()
+    before: Sequence[Earlier] = ()
     unreadable: tuple[type[Exception], ...] = (OSError, ValueError, EOFError)
 
     def _open(self, path: str) -> IO[bytes]:
@@ -132,6 +133,14 @@ def _unless_gone(error: OSError) -> None:
     """A folder of outgrown files may go while a growing log is listed."""
     if not isinstance(error, FileNotFoundError):
         raise error
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A head that was kept, and its copy. Nothing of either was checked."""
+
+    head: Checkpoint
+    copy: FolderPlace
 
 
 class MemoryPlace(Streamed):

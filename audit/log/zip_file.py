@@ -26,18 +26,18 @@ class ZipPlace(Streamed):
             self._zip = zipfile.ZipFile(path, metadata_encoding="utf-8")
         except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
             raise CannotRead(f"{path} is not a readable zip file") from None
-        members = self._zip.infolist()
-        if len(members) > bounds.FILES:
-            raise CannotRead(f"more than {bounds.FILES} files in the zip")
-        for member in members:
-            _check_member(member)
-        names = [member.filename for member in members if not member.is_dir()]
-        if len({member.filename for member in members}) != len(members):
-            raise CannotRead("two files of one name in the zip")
-        if not _folders(names).isdisjoint(names):
-            raise CannotRead("a file in the zip where another one has its folder")
-        self._top = _top_folder(names)
-        self._names = names
+        try:
+            self._names = _checked_names(self._zip.infolist())
+        except CannotRead:
+            self._zip.close()
+            raise
+        self._top = _top_folder(self._names)
+
+    def __enter__(self) -> ZipPlace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
 
     def _open(self, path: str) -> IO[bytes]:
         try:
@@ -47,6 +47,19 @@ class ZipPlace(Streamed):
 
     def paths(self) -> list[str] | None:
         return sorted(name.removeprefix(self._top) for name in self._names)
+
+
+def _checked_names(members: list[zipfile.ZipInfo]) -> list[str]:
+    if len(members) > bounds.FILES:
+        raise CannotRead(f"more than {bounds.FILES} files in the zip")
+    for member in members:
+        _check_member(member)
+    if len({member.filename for member in members}) != len(members):
+        raise CannotRead("two files of one name in the zip")
+    names = [member.filename for member in members if not member.is_dir()]
+    if not _folders(names).isdisjoint(names):
+        raise CannotRead("a file in the zip where another one has its folder")
+    return names
 
 
 def _folders(names: list[str]) -> set[str]:
@@ -64,8 +77,9 @@ def _check_member(member: zipfile.ZipInfo) -> None:
     name = member.orig_filename
     if member.flag_bits & _ENCRYPTED:
         raise CannotRead("the zip is encrypted")
+    # Only these are unpacked piece by piece; of the others a few bytes may become gigabytes at once.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise CannotRead("the zip is packed in another way than stored or deflated")
+        raise CannotRead("the zip is packed in another way than stored or deflated; pack it again in the usual way")
     if "\0" in name or "\\" in name or not {"", ".", ".."}.isdisjoint(name.removesuffix("/").split("/")):
         raise CannotRead("the zip holds a name that is no path in it")
 

@@ -10,8 +10,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from stembus.audit import bounds
-from stembus.audit.errors import FileMissing, NoteInvalid, PlaceError
+from stembus.audit.errors import CannotRead, FileMissing, NoteInvalid, PlaceError, RecordInvalid
 from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.merkle import check_consistency, consistency_proof
 from stembus.audit.log.note import (
     Checkpoint,
     check_log_signature,
@@ -20,7 +21,8 @@ from stembus.audit.log.note import (
     quorum_time,
     verifier_key,
 )
-from stembus.audit.log.source import Place
+from stembus.audit.log.source import Earlier, Place
+from stembus.audit.log.tile_reader import Read, TileReader
 from stembus.audit.verify.checked_log import SignedRoots
 from stembus.audit.verify.report import Report
 
@@ -68,16 +70,41 @@ class CheckpointCheck:
         size is in the series as well."""
         return self._quorum("checkpoint", head, required=True)
 
-    def check_before(self, kept: Sequence[Checkpoint]) -> None:
-        """Heads that somebody kept earlier: this log must continue each that it signed."""
-        for head in kept:
+    def check_before(self, kept: Sequence[Earlier], now: int) -> None:
+        """Copies that somebody kept earlier: this log of `now` entries must continue each head that it signed. Raises
+        CannotRead when such a head is larger: then this is an old copy."""
+        larger = 0
+        for earlier in kept:
             try:
-                check_log_signature(head, self._origin, self._key)
+                check_log_signature(earlier.head, self._origin, self._key)
             except NoteInvalid:
                 continue
-            if self._roots.tree.root_at(head.size) != head.root:
-                message = f"a kept head of {head.size} entries is signed and contradicts this log: keep both heads"
+            if self._contradicted(earlier, now):
+                message = (
+                    f"a kept head of {earlier.head.size} entries ({earlier.copy.root}) is signed and contradicts this "
+                    "log: keep both heads"
+                )
                 self._report.breach("V6", "checkpoint", message)
+            larger = max(larger, earlier.head.size)
+        if larger > now:
+            raise CannotRead(
+                f"{now} entries are shown, and a kept copy has {larger}: an old copy answers; verify the kept copy, or "
+                "ask again later"
+            )
+
+    def _contradicted(self, earlier: Earlier, now: int) -> bool:
+        """Whether the larger of the two heads does not begin with the smaller; False where the kept copy is not whole
+        enough to tell."""
+        size, tree = earlier.head.size, self._roots.tree
+        if size <= now:
+            return size > 0 and tree.root_at(size) != earlier.head.root
+        reader = TileReader(earlier.copy, size)
+        try:
+            begins = reader.subtree(0, now)
+            check_consistency(now, size, begins, earlier.head.root, consistency_proof(now, size, reader.subtree))
+        except (PlaceError, CannotRead, RecordInvalid):
+            return False
+        return begins != tree.root_at(now)
 
     def check_series(
         self, required: Mapping[int, str], listed: list[str] | None, named: Collection[int], head: int
@@ -109,29 +136,38 @@ class CheckpointCheck:
         return times
 
     def _is_signed(self, size: int) -> bool:
-        try:
-            checkpoint = parse_checkpoint(self._place.read(checkpoint_path(size), bounds.CHECKPOINT_BYTES))
-            check_log_signature(checkpoint, self._origin, self._key)
-        except (PlaceError, NoteInvalid):
-            return False
-        return checkpoint.size == size
+        found = self._read(self._place.read, size)
+        return isinstance(found, Checkpoint) and found.size == size
 
     def _check_one(self, size: int, covers: str | None, may_lack: bool) -> int | None:
         path = checkpoint_path(size)
-        try:
-            checkpoint = parse_checkpoint(self._place.read(path, bounds.CHECKPOINT_BYTES))
-            check_log_signature(checkpoint, self._origin, self._key)
-        except PlaceError as error:
-            if not (may_lack and isinstance(error, FileMissing)):
-                self._report.breach("V6", path, f"the checkpoint of {covers} is missing or unreadable: {error}")
+        found = self._read(self._place.read, size)
+        if not isinstance(found, Checkpoint) or self._time(found) is None:
+            # A transfer may have gone wrong, and a kept copy may be older than the last cosignature.
+            found = self._read(self._place.read_afresh, size)
+        if isinstance(found, PlaceError):
+            if not (may_lack and isinstance(found, FileMissing)):
+                self._report.breach("V6", path, f"the checkpoint of {covers} is missing or unreadable: {found}")
             return None
-        except NoteInvalid as error:
-            self._report.breach("V4", path, str(error))
+        if isinstance(found, NoteInvalid):
+            self._report.breach("V4", path, str(found))
             return None
-        if checkpoint.size != size or self._roots.get(size) != checkpoint.root:
+        if found.size != size or self._roots.get(size) != found.root:
             self._report.breach("V6", path, "a signed checkpoint that contradicts the log: a fork, or a torn batch")
             return None
-        return self._quorum(path, checkpoint, required=covers is not None and not covers.startswith("batch"))
+        return self._quorum(path, found, required=covers is not None and not covers.startswith("batch"))
+
+    def _read(self, read: Read, size: int) -> Checkpoint | PlaceError | NoteInvalid:
+        """The checkpoint that the log signed, or what is wrong with it. Raises CannotRead."""
+        try:
+            checkpoint = parse_checkpoint(read(checkpoint_path(size), bounds.CHECKPOINT_BYTES))
+            check_log_signature(checkpoint, self._origin, self._key)
+        except (PlaceError, NoteInvalid) as error:
+            return error
+        return checkpoint
+
+    def _time(self, checkpoint: Checkpoint) -> int | None:
+        return quorum_time(cosignatures(checkpoint, self._witnesses)[0], self._manifest.witnesses.quorum)
 
     def _quorum(self, path: str, checkpoint: Checkpoint, required: bool) -> int | None:
         valid, problems = cosignatures(checkpoint, self._witnesses)

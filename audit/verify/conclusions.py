@@ -33,6 +33,7 @@ def conclude(walk: Walk) -> None:
     ballots = walk.ballots
     outside = _chapter(walk, "ballots", lambda: _settle(ballots)) if ballots else []
     times = _chapter(walk, "checkpoints", lambda: _conclude_checkpoints(walk, roots))
+    _chapter(walk, "kept copies", lambda: _conclude_kept(walk, roots, size))
     if ballots is not None and outside is not None and times is not None:
         _chapter(walk, "tally", lambda: _conclude_ballots(walk, ballots, tree, outside, roots, times))
     _chapter(walk, "ceremony", lambda: _conclude_ceremony(walk))
@@ -73,12 +74,15 @@ def _conclude_ceremony(walk: Walk) -> None:
     walk.report.done.add("V11")
 
 
+def _conclude_kept(walk: Walk, roots: SignedRoots, size: int) -> None:
+    CheckpointCheck(walk.source, walk.manifest, walk.report, roots).check_before(walk.source.before, size)
+
+
 def _conclude_checkpoints(walk: Walk, roots: SignedRoots) -> Mapping[int, int]:
     """Returns the times of all checkpoints that a quorum cosigned, by size."""
     check = CheckpointCheck(walk.source, walk.manifest, walk.report, roots)
     check.check_vkey()
     walk.report.figures.time = check.check_head(walk.stream.checkpoint)
-    check.check_before(walk.source.before)
     named = {body.size for _, body in walk.tally.intents if roots.get(body.size) is not None}
     size = walk.stream.checkpoint.size
     times = check.check_series(walk.required, walk.source.paths(), named, size)

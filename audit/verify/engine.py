@@ -92,7 +92,9 @@ def _begin(
     report.referendum = identity
     report.anchored = asked is not None
     if asked is not None and identity != asked:
-        report.breach("V2", "entry 0", f"this is referendum {identity.hex()}, not the one asked for")
+        report.breach(
+            "V2", "entry 0", f"this is referendum {identity.hex()}, not the one asked for: compare the id with a letter"
+        )
         raise Unreadable
     try:
         manifest = parse_manifest(raw)

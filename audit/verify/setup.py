@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 
 from stembus.audit import bounds
-from stembus.audit.errors import AuditError
+from stembus.audit.errors import AuditError, CannotRead, FileMissing
 from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.entries import check_signatures, parse_entry
 from stembus.audit.formats.entry_bodies import ElectionKey, Open
@@ -46,8 +46,10 @@ def load_setup(place: Place, referendum: bytes, need_open: bool = True) -> Setup
     """Raises SetupInvalid."""
     try:
         return _load(place, referendum, need_open)
-    except SetupInvalid:
+    except (SetupInvalid, CannotRead):
         raise
+    except FileMissing as error:
+        raise CannotRead(f"no log is published there: {error}") from None
     except (AuditError, CryptoError) as error:
         raise SetupInvalid(str(error)) from None
 

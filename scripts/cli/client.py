@@ -76,9 +76,9 @@ def compare(place: str | None, source: Path, referendum: str | None, fresh: bool
     for path in sorted(set(built).union(*against.values())):
         wrong = [name for name, hashes in against.items() if hashes.get(path) != built.get(path)]
         differs = differs or bool(wrong)
-        click.echo(f"{built.get(path, '(not in the sources)'):64}  {path}  {'DIFFERS' if wrong else 'same'}")
+        click.echo(shown(f"{built.get(path, '(not in the sources)'):64}  {path}  {'DIFFERS' if wrong else 'same'}"))
         for name in wrong:
-            click.echo(f"{against[name].get(path, '(no such file)'):64}  {path}  {name}")
+            click.echo(shown(f"{against[name].get(path, '(no such file)'):64}  {path}  {name}"))
     if differs or not built:
         fail("this is not the client of these sources", "compare release and log: stembus show PLACE N")
 
@@ -144,12 +144,12 @@ def served(place: str, referendum: str | None) -> None:
             found = _fetch(f"{manifest.client.url.rstrip('/')}/{path}", policy)
         except CannotRead as error:
             unread = True
-            click.echo(f"{expected}  {path}  could not be fetched: {error}")
+            click.echo(shown(f"{expected}  {path}  could not be fetched: {error}"))
             continue
         differs = differs or found != expected
-        click.echo(f"{expected}  {path}  {'same' if found == expected else 'DIFFERS'}")
+        click.echo(shown(f"{expected}  {path}  {'same' if found == expected else 'DIFFERS'}"))
         if found != expected:
-            click.echo(f"{found:64}  {path}  served")
+            click.echo(shown(f"{found:64}  {path}  served"))
     if differs:
         fail("voters are served something else than the log names", "keep what you fetched, and tell the officers")
     if unread:
@@ -167,6 +167,8 @@ def _fetch(url: str, policy: str | None) -> str:
     try:
         with urllib.request.build_opener(_NoRedirect).open(url, timeout=30) as response:
             data = response.read(FILE_BYTES)
+            if len(data) < FILE_BYTES and response.length:
+                raise CannotRead(f"only {len(data)} bytes came, {response.length} are lacking")
             if policy is not None and response.headers.get_all("Content-Security-Policy") != [policy]:
                 return "(served with another content security policy)"
             if "Refresh" in response.headers or "Link" in response.headers:
