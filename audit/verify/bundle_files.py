@@ -8,6 +8,7 @@ be the same. Any other file is named; no result depends on it.
 from __future__ import annotations
 
 from stembus.audit import bounds
+from stembus.audit.durable import is_staged
 from stembus.audit.errors import PlaceError, RecordInvalid
 from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path
 from stembus.audit.log.source import LITTER
@@ -34,6 +35,8 @@ def check_files(walk: Walk, tree: CheckedLog, roots: SignedRoots) -> None:
             _compare(walk, tree, path, *tile)
         elif path.startswith(LITTER[0]) or path.rpartition("/")[2] in LITTER:
             walk.report.passed_over("V1", path[:_SHOWN], "left behind by a file manager; delete it")
+        elif is_staged(path.rpartition("/")[2]):
+            walk.report.passed_over("V1", path[:_SHOWN], "being written, or left by a write that was cut off")
         else:
             walk.report.stands("V1", path[:_SHOWN], "a file that does not belong to the bundle")
 

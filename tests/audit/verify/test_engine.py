@@ -83,6 +83,15 @@ def test_a_file_that_does_not_belong_to_the_bundle_is_a_fault(finished: Finished
     assert report.exit_status == 5
 
 
+def test_what_a_killed_writer_left_is_named_and_changes_nothing(finished: Finished, tmp_path: Path) -> None:
+    shutil.copytree(finished.public, tmp_path / "copy")
+    for name, status in ((".credentials.0123abcd.new", 0), (".credentials.0123abc.new", 5)):
+        (tmp_path / "copy" / name).write_bytes(b"half")
+        report = verify(FolderPlace(tmp_path / "copy"), finished.referendum)
+        assert ("V1", name) in [(fault.check, fault.where) for fault in report.faults]
+        assert report.exit_status == status
+
+
 def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(finished: Finished, tmp_path: Path) -> None:
     shutil.copytree(finished.public, tmp_path / "copy")
     (tmp_path / "copy" / "log.vkey").unlink()
