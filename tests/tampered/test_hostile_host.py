@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -368,6 +371,30 @@ def test_a_redirect_never_leaves_the_host_or_its_encryption(asked: str, target: 
     else:
         assert followed
         assert made is not None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_verification_that_is_ended_leaves_no_copy_behind(
+    finished: Finished, scratch: Path, number: signal.Signals
+) -> None:
+    begun = threading.Event()
+
+    def lie(asked: Asked, honest: Answer) -> Answer | None:
+        if asked.path != "credentials":
+            return None
+        begun.set()
+        return replace(honest, pause=1.0)
+
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    command = [sys.executable, "-m", "stembus.scripts.cli.main", "verify", "--workers", "1"]
+    with hosting(finished.public, lie) as host:
+        arguments = [*command, host.url, *by_id(finished)]
+        process = subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
+        assert begun.wait(30)
+        assert list(scratch.iterdir())
+        process.send_signal(number)
+        assert "Traceback" not in process.communicate(timeout=30)[1]
+        assert process.returncode == 128 + number
 
 
 # Bytes that were corrupted

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from stembus.audit.errors import CannotRead, RecordInvalid
 from stembus.audit.formats.cast_ballot import encode_body, parse_ballot
@@ -21,6 +23,7 @@ from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.crypto.elgamal import add_ciphertexts, encrypt
 from stembus.crypto.group import ORDER, random_scalar
 from stembus.crypto.proofs import commit_range, respond_range
+from stembus.scripts.cli.main import main
 from tests.conftest import Finished
 from tests.tampered.ballots import simulated, with_body
 from tests.tampered.forge import Forge, judge, load_parts, new_forge
@@ -201,3 +204,18 @@ def test_an_exception_inside_a_step_is_named_and_nothing_is_established(
     assert [(fault.where, fault.verdict) for fault in report.faults] == [(where, Verdict.UNCHECKED)]
     assert report.exit_status == 8
     assert report.log is None
+
+
+@pytest.mark.parametrize("raw", [b'{"body":', b'{"body":' + b"[" * 50_000, b"{\xff}"])
+def test_an_entry_that_is_no_json_is_a_breach_and_is_not_shown(
+    parts: dict[str, Any], tmp_path: Path, raw: bytes
+) -> None:
+    forge = new_forge(parts)
+    place = forge.bundle([*forge.setup, raw])
+    assert {fault.check for fault in judge(forge, place).faults} == {"V8"}
+    for path, data in place.files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    result = CliRunner().invoke(main, ["show", str(tmp_path), str(len(forge.setup))])
+    assert result.exit_code == 1
+    assert "is no JSON" in result.output
