@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,6 +85,11 @@ def remove_leftovers(path: Path) -> None:
     """Removes what killed writers of a file left beside it. A process that is writing it right now fails."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.????????{STAGED}"):
         left.unlink(missing_ok=True)
+
+
+def is_staged(name: str) -> bool:
+    """Whether a file of that name is one that is being written, or was when its writer was killed."""
+    return re.fullmatch(r"\..+\.[0-9a-f]{8}" + re.escape(STAGED), name) is not None
 
 
 def sync_folder(folder: Path) -> None:

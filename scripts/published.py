@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from threading import current_thread, main_thread
 
 from stembus.audit.errors import RecordInvalid
 from stembus.audit.formats.manifest import parse_referendum_id
@@ -21,6 +23,8 @@ from stembus.audit.verify import Report, Verdict, verify
 from stembus.audit.verify.outcome import EXIT_USAGE
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.scripts.shell import fail, progress
+
+_ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def referendum_id(text: str) -> bytes:
@@ -43,13 +47,33 @@ def workers(number: int) -> Iterator[Executor | None]:
 
 
 @contextmanager
+def tidy_end() -> Iterator[None]:
+    """Whoever ends the command, or closes its terminal, leaves no copy of a log in the temporary folder."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    ending = [number for number in _ENDINGS if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ending:
+        signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number in ending:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end(number: int, _: object) -> None:
+    sys.exit(128 + number)
+
+
+@contextmanager
 def verified(
     place: str, referendum: bytes | None, number: int | None = None, keep: Path | None = None
 ) -> Iterator[Report]:
     """The report of a whole verification; its log can be read as long as the block lasts. Raises CannotRead."""
     if keep is not None and not place.startswith(ADDRESSES):
         fail("--keep is for an address; a folder or zip file is here already", status=EXIT_USAGE)
-    with open_place(place, keep) as source:
+    with tidy_end(), open_place(place, keep) as source:
         with workers(number or os.cpu_count() or 1) as executor, progress("verifying") as bar:
             report = verify(source, referendum, executor, bar)
             if isinstance(source, Snapshot) and report.has(Verdict.BREACH):

@@ -39,10 +39,10 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
+        fp.close()  # whoever follows would read all of what came with it, however long that is
         old, new = urlsplit(req.full_url), urlsplit(newurl)
         secured = (old.scheme, new.scheme) == ("http", "https") and old.hostname == new.hostname
         if old[:2] != new[:2] and not secured:
-            fp.close()
             raise CannotRead(f"{req.full_url} leads to another host")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -113,6 +113,8 @@ class Address:
 def _copy(path: str, response: http.client.HTTPResponse, limit: int, into: IO[bytes]) -> None:
     if response.status != http.HTTPStatus.OK:
         raise CannotRead(f"{path} comes with the status {response.status}")
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise CannotRead(f"{path} comes compressed, which nobody asked for")
     stated = response.headers.get("Content-Length", "")
     length = int(stated) if stated.isascii() and stated.isdigit() else None
     if length is None and not response.chunked:

@@ -8,7 +8,7 @@ be the same. Any other file is named; no result depends on it.
 from __future__ import annotations
 
 from stembus.audit import bounds
-from stembus.audit.durable import STAGED
+from stembus.audit.durable import is_staged
 from stembus.audit.entry_rules import DOCUMENTS
 from stembus.audit.errors import PlaceError, RecordInvalid
 from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path
@@ -34,7 +34,7 @@ def check_files(walk: Walk, tree: CheckedLog) -> None:
         tile = parse_tile_path(path)
         if tile is not None:
             _compare(walk, tree, path, *tile)
-        elif path.rpartition("/")[2].startswith(".") and path.endswith(STAGED):
+        elif is_staged(path.rpartition("/")[2]):
             continue  # being written, or its writing was cut off
         elif path.startswith(LITTER[0]) or path.rpartition("/")[2] in LITTER:
             walk.report.passed_over("V1", path[:_SHOWN], "left behind by a file manager; delete it")

@@ -37,7 +37,7 @@ def conclude(walk: Walk) -> None:
     if ballots is not None and outside is not None and times is not None:
         _chapter(walk, "tally", lambda: _conclude_ballots(walk, ballots, tree, outside, roots, times))
     _chapter(walk, "ceremony", lambda: _conclude_ceremony(walk))
-    _note_figures(walk)
+    _chapter(walk, "figures", lambda: _note_figures(walk))
     _chapter(walk, "files", lambda: check_files(walk, tree))
 
 

@@ -48,14 +48,15 @@ def load_setup(place: Place, referendum: bytes, need_open: bool = True) -> Setup
         return _load(place, referendum, need_open)
     except (SetupInvalid, CannotRead):
         raise
-    except FileMissing as error:
-        raise CannotRead(f"no log is published there: {error}") from None
     except (AuditError, CryptoError) as error:
         raise SetupInvalid(str(error)) from None
 
 
 def _load(place: Place, referendum: bytes, need_open: bool) -> Setup:
-    head = parse_checkpoint(place.read("checkpoint", bounds.CHECKPOINT_BYTES))
+    try:
+        head = parse_checkpoint(place.read("checkpoint", bounds.CHECKPOINT_BYTES))
+    except FileMissing as error:
+        raise CannotRead(f"no log is published there: {error}") from None
     reader = TileReader(place, head.size)
     raw_manifest = reader.entry(0)
     if referendum_id(raw_manifest) != referendum:

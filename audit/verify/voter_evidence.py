@@ -35,6 +35,9 @@ def check_voter_evidence(report: Report, promise: bytes | None, receipt: bytes |
     except CannotRead as error:
         report.unchecked("promise", str(error))
         return "could not be looked for"
+    except Exception as error:  # fail closed: what could not be looked for is not kept
+        report.unchecked("promise", f"this part could not be finished: {type(error).__name__}: {error}")
+        return "could not be looked for"
     report.done.add("V30")
     return "; ".join(found)
 

@@ -22,7 +22,7 @@ from stembus.audit.verify.checked_log import CheckedLog
 from stembus.audit.verify.tree import check_tree
 from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.scripts.escape import shown
-from stembus.scripts.published import referendum_id, verified
+from stembus.scripts.published import referendum_id, tidy_end, verified
 from stembus.scripts.report_text import print_report, report_data
 from stembus.scripts.shell import say
 
@@ -84,7 +84,7 @@ def show(place: str, index: int, referendum: str | None) -> None:
     is for stembus verify to say.
     Example:  stembus show public 0
     """
-    with open_place(place) as source:
+    with tidy_end(), open_place(place) as source:
         tree = check_tree(source, None if referendum is None else referendum_id(referendum))
         raw = tree.entry(index)
         if raw[:1] == b"{":

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -231,6 +234,9 @@ FAILURES: dict[str, Answer | Callable[[Answer], Answer]] = {
     "a redirect to another host": Answer(b"", 302, headers=(("Location", "http://other.invalid/log/"),)),
     "a redirect in a circle": Answer(b"", 302, headers=(("Location", "?again"),)),
     "a redirect to a file on this machine": Answer(b"", 302, headers=(("Location", "file:///etc/passwd"),)),
+    "a redirect without end": Answer(b"x", 302, headers=(("Location", "?again"),), endless=True),
+    "an error without end": Answer(b"x", 500, endless=True),
+    "compressed": lambda honest: replace(honest, headers=(("Content-Encoding", "gzip"),)),
     "short of its length": lambda honest: replace(honest, cut=len(honest.body) // 2),
     "short in chunks": lambda honest: replace(honest, framing="chunks", cut=len(honest.body) // 2),
     "nothing at all": lambda honest: replace(honest, cut=0),
@@ -366,6 +372,30 @@ def test_a_redirect_never_leaves_the_host_or_its_encryption(asked: str, target: 
     else:
         assert followed
         assert made is not None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_verification_that_is_ended_leaves_no_copy_behind(
+    finished: Finished, scratch: Path, number: signal.Signals
+) -> None:
+    begun = threading.Event()
+
+    def lie(asked: Asked, honest: Answer) -> Answer | None:
+        if asked.path != "credentials":
+            return None
+        begun.set()
+        return replace(honest, pause=1.0)
+
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    command = [sys.executable, "-m", "stembus.scripts.cli.main", "verify", "--workers", "1"]
+    with hosting(finished.public, lie) as host:
+        arguments = [*command, host.url, *by_id(finished)]
+        process = subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
+        assert begun.wait(30)
+        assert list(scratch.iterdir())
+        process.send_signal(number)
+        assert "Traceback" not in process.communicate(timeout=30)[1]
+        assert process.returncode == 128 + number
 
 
 # Bytes that were corrupted

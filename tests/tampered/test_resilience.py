@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from stembus.audit.formats.cast_ballot import encode_body
+from stembus.audit.errors import CannotRead, RecordInvalid
+from stembus.audit.formats.cast_ballot import encode_body, parse_ballot
+from stembus.audit.formats.receipt import encode_promise, make_promise
+from stembus.audit.verify import conclusions, engine, voter_evidence
+from stembus.audit.verify.ballots import BallotChecker
 from stembus.audit.verify.ceremony import CeremonyCheck
+from stembus.audit.verify.checkpoints import CheckpointCheck
 from stembus.audit.verify.report import Verdict
+from stembus.audit.verify.roll import RollCheck
+from stembus.audit.verify.stream import LogStream
+from stembus.audit.verify.tally import TallyCheck
+from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.crypto.elgamal import add_ciphertexts, encrypt
 from stembus.crypto.group import ORDER, random_scalar
 from stembus.crypto.proofs import commit_range, respond_range
+from stembus.scripts.cli.main import main
 from tests.conftest import Finished
 from tests.tampered.ballots import simulated, with_body
 from tests.tampered.forge import Forge, judge, load_parts, new_forge
@@ -65,6 +77,119 @@ def test_a_bundle_with_several_faults_has_each_of_them_reported(parts: dict[str,
     assert report.exit_status == 1
 
 
+CHAPTERS = {
+    "ballots": (BallotChecker, "settle", {"V1", "V4", "V16", "V21"}),
+    "checkpoints": (CheckpointCheck, "check_series", {"V1", "V4", "V16", "V21"}),
+    "kept copies": (CheckpointCheck, "check_before", {"V1", "V4", "V16", "V21", "V28"}),
+    "tally": (TallyCheck, "conclude", {"V1", "V4", "V16", "V21"}),
+    "ceremony": (CeremonyCheck, "conclude", {"V1", "V4", "V16", "V21", "V28"}),
+    "figures": (conclusions, "_note_figures", {"V1", "V4", "V16", "V21", "V28"}),
+    "files": (conclusions, "check_files", {"V1", "V4", "V16", "V21", "V28"}),
+}
+
+
+def several_faults(parts: dict[str, Any]) -> Forge:
+    forge = new_forge(parts)
+    forge.batches[0][1] = forge.batches[0][1][:-1]
+    forge.tally_hook = lambda made: made[-1][1]["questions"][0].update(outcome="accepted")
+    forge.files_hook = lambda files: files.update({"notes.txt": b"", "log.vkey": b"x\n", "issuance/1": b"x\n"})
+    return forge
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), CannotRead("gone"), RecordInvalid("odd"), MemoryError()])
+@pytest.mark.parametrize("chapter", list(CHAPTERS))
+def test_a_chapter_that_cannot_run_hides_no_other(
+    parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, chapter: str, error: Exception
+) -> None:
+    owner, name, found = CHAPTERS[chapter]
+    faulty, sound = several_faults(parts).build(), new_forge(parts).build()
+
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(owner, name, broken)
+    report = judge(new_forge(parts), faulty)
+    assert {fault.check for fault in report.faults} >= found
+    assert [fault.where for fault in report.faults if fault.verdict is Verdict.UNCHECKED] == [chapter]
+    assert report.exit_status == 1
+    report = judge(new_forge(parts), sound)
+    assert [fault.where for fault in report.faults] == [chapter]
+    assert report.exit_status == 8
+    assert report.log is None
+    with pytest.raises(CannotRead):
+        report.demand_log()
+
+
+@pytest.mark.parametrize("chapter", list(CHAPTERS))
+def test_a_chapter_that_cannot_run_makes_no_promise_look_kept(
+    parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, chapter: str
+) -> None:
+    owner, name, _ = CHAPTERS[chapter]
+    forge = new_forge(parts)
+    place = forge.build()
+    ballot = forge.batches[0][0]
+    body = parse_ballot(forge.context, ballot)
+    key = forge.keys.parties["box"]
+    promise = encode_promise(make_promise(forge.referendum, body.cast_hash, body.ballot_id, 1, key))
+    report = judge(forge, place)
+    assert check_voter_evidence(report, promise, None).startswith("kept")
+    assert report.exit_status == 0
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(owner, name, broken)
+    report = judge(forge, place)
+    assert check_voter_evidence(report, promise, None).startswith("not looked for")
+    assert report.exit_status == 8
+    assert "V30" not in report.done
+
+
+@pytest.mark.parametrize("name", ["_check_receipt", "_parse"])
+def test_evidence_that_cannot_be_judged_is_not_kept(
+    parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    forge = new_forge(parts)
+    report = judge(forge, forge.build())
+    monkeypatch.setattr(voter_evidence, name, broken)
+    assert (
+        check_voter_evidence(report, *((b"{}", None) if name == "_parse" else (None, b"{}")))
+        == "could not be looked for"
+    )
+    assert report.exit_status == 8
+    assert "V30" not in report.done
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (RollCheck, "take_roll"),
+        (RollCheck, "take_close"),
+        (BallotChecker, "add"),
+        (TallyCheck, "take_intent"),
+        (LogStream, "checked"),
+        (engine, "handle"),
+        (engine, "_verified"),
+    ],
+)
+def test_a_pass_that_breaks_off_keeps_what_it_found_and_establishes_nothing(
+    parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    forge = new_forge(parts)
+    place = forge.build()
+    monkeypatch.setattr(owner, name, broken)
+    report = judge(forge, place)
+    assert report.exit_status == 8
+    assert report.log is None
+    assert report.referendum == forge.referendum
+
+
 @pytest.mark.parametrize(("step", "where"), [("take", "verifier"), ("conclude", "ceremony")])
 def test_an_exception_inside_a_step_is_named_and_nothing_is_established(
     parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, step: str, where: str
@@ -79,3 +204,18 @@ def test_an_exception_inside_a_step_is_named_and_nothing_is_established(
     assert [(fault.where, fault.verdict) for fault in report.faults] == [(where, Verdict.UNCHECKED)]
     assert report.exit_status == 8
     assert report.log is None
+
+
+@pytest.mark.parametrize("raw", [b'{"body":', b'{"body":' + b"[" * 50_000, b"{\xff}"])
+def test_an_entry_that_is_no_json_is_a_breach_and_is_not_shown(
+    parts: dict[str, Any], tmp_path: Path, raw: bytes
+) -> None:
+    forge = new_forge(parts)
+    place = forge.bundle([*forge.setup, raw])
+    assert {fault.check for fault in judge(forge, place).faults} == {"V8"}
+    for path, data in place.files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    result = CliRunner().invoke(main, ["show", str(tmp_path), str(len(forge.setup))])
+    assert result.exit_code == 1
+    assert "is no JSON" in result.output
