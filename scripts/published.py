@@ -19,6 +19,7 @@ from stembus.audit.errors import RecordInvalid
 from stembus.audit.formats.manifest import parse_referendum_id
 from stembus.audit.log.places import ADDRESSES, open_place
 from stembus.audit.log.snapshot import Snapshot
+from stembus.audit.log.source import Place
 from stembus.audit.verify import Report, Verdict, verify
 from stembus.audit.verify.outcome import EXIT_USAGE
 from stembus.audit.verify.verified_log import VerifiedLog
@@ -70,19 +71,24 @@ def _end(number: int, _: object) -> None:
 def verified(
     place: str, referendum: bytes | None, number: int | None = None, keep: Path | None = None
 ) -> Iterator[Report]:
-    """The report of a whole verification; its log can be read as long as the block lasts. Raises CannotRead."""
+    """The report of a whole verification; its log can be read as long as the block lasts. A breach at an address is
+    said only of files that were fetched twice, since a transfer or a kept copy may be at fault. Raises CannotRead."""
     if keep is not None and not place.startswith(ADDRESSES):
         fail("--keep is for an address; a folder or zip file is here already", status=EXIT_USAGE)
     with tidy_end(), open_place(place, keep) as source:
-        with workers(number or os.cpu_count() or 1) as executor, progress("verifying") as bar:
-            report = verify(source, referendum, executor, bar)
+        with workers(number or os.cpu_count() or 1) as executor:
+            report = _verify(source, referendum, executor, "verifying")
             if isinstance(source, Snapshot) and report.has(Verdict.BREACH):
-                # A transfer may have gone wrong: what accuses somebody is fetched twice.
-                source.forget()
-                report = verify(source, referendum, executor, bar)
+                source.renew()
+                report = _verify(source, referendum, executor, "fetching and verifying again")
             if isinstance(source, Snapshot) and not report.has(Verdict.UNCHECKED):
                 source.finish()
         yield report
+
+
+def _verify(source: Place, referendum: bytes | None, executor: Executor | None, label: str) -> Report:
+    with progress(label) as bar:
+        return verify(source, referendum, executor, bar)
 
 
 @contextmanager

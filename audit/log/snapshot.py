@@ -41,6 +41,8 @@ class Snapshot(Streamed):
         self._copy = FolderPlace(folder)
         self.folder = folder
         self.before: Sequence[Earlier] = before
+        #: the files that need not be fetched again, where what lies in the folder is not trusted
+        self._renewed: set[str] | None = None
 
     def read(self, path: str, limit: int) -> bytes:
         self._demand(path, limit)
@@ -65,14 +67,16 @@ class Snapshot(Streamed):
         """Says that all that is needed was fetched, so that the folder can be read as a bundle."""
         _incomplete(self.folder).unlink(missing_ok=True)
 
-    def forget(self) -> None:
-        """Drops all but the head, so that a transfer that went wrong cannot stand for the log."""
-        for path in [path for path in self.folder.rglob("*") if path.is_file() and path != self.folder / HEAD]:
-            path.unlink()
+    def renew(self) -> None:
+        """From now on each file is fetched once more, its head aside: a copy may hold what came wrong."""
+        self._renewed = {HEAD}
 
     def _demand(self, path: str, limit: int) -> None:
-        if not (self.folder / path).is_file():
+        stale = self._renewed is not None and path not in self._renewed
+        if stale or not (self.folder / path).is_file():
             self._fetch(path, limit)
+        if self._renewed is not None:
+            self._renewed.add(path)
 
     def _fetch(self, path: str, limit: int) -> None:
         try:

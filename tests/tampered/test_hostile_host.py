@@ -412,6 +412,50 @@ def test_a_tile_that_was_corrupted_once_is_read_again_and_always_is_a_breach(
 
 
 @pytest.mark.parametrize("path", ["credentials", "issuance/1", "log.vkey", "checkpoints/"])
+def test_a_file_that_was_corrupted_once_is_fetched_again_even_into_a_kept_copy(
+    run: Run, finished: Finished, tmp_path: Path, path: str
+) -> None:
+    with hosting(finished.public, on(path, flipped, first)) as host:
+        run("verify", host.url, *by_id(finished), status=Outcome.ESTABLISHED)
+        host.forget()
+        run("verify", host.url, *by_id(finished), "--keep", tmp_path / "once", status=Outcome.ESTABLISHED)
+        host.lie = on(path, flipped)
+        run("verify", host.url, *by_id(finished), "--keep", tmp_path / "always", status=Outcome.BREACH)
+        host.lie = on("checkpoint", lambda _: Answer(b"", 503), lambda asked: asked.path == "checkpoint")
+        assert_outage(run("verify", host.url, *by_id(finished), "--keep", tmp_path / "always"))
+        host.lie = None
+        run("verify", host.url, *by_id(finished), "--keep", tmp_path / "always", status=Outcome.ESTABLISHED)
+    for folder in [*(tmp_path / "once").iterdir(), *(tmp_path / "always").iterdir()]:
+        run("verify", folder, *by_id(finished), status=Outcome.ESTABLISHED)
+
+
+def test_a_lie_that_fits_together_does_not_stay_in_a_kept_copy(
+    run: Run, growing: Growing, forked: list[Path], tmp_path: Path
+) -> None:
+    keep = tmp_path / "kept"
+    with hosting(growing.moments[1]) as host:
+        # Files of another history below the honest head, for one visit.
+        host.lie = lambda asked, _: (
+            Answer((forked[1] / asked.path).read_bytes()) if asked.path.startswith("tile/") else None
+        )
+        run("verify", host.url, *growing.id, "--keep", keep, status=Outcome.BREACH)
+        host.lie, host.public = None, growing.moments[2]
+        run("verify", host.url, *growing.id, "--keep", keep, status=Outcome.UNFINISHED)
+        host.public = growing.moments[1]
+        assert_outage(run("verify", host.url, *growing.id, "--keep", keep))
+
+
+def test_a_breach_that_the_host_does_not_show_twice_could_not_be_checked(run: Run, finished: Finished) -> None:
+    def lie(asked: Asked, honest: Answer) -> Answer | None:
+        if asked.path == "credentials":
+            return flipped(honest) if asked.nth == 1 else Answer(b"", 503)
+        return None
+
+    with hosting(finished.public, lie) as host:
+        assert_outage(run("verify", host.url, *by_id(finished)))
+
+
+@pytest.mark.parametrize("path", ["credentials", "issuance/1", "log.vkey", "checkpoints/"])
 def test_another_file_beside_the_log_is_a_breach(run: Run, finished: Finished, path: str) -> None:
     with hosting(finished.public, on(path, flipped)) as host:
         run("verify", host.url, *by_id(finished), status=Outcome.BREACH)
