@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from stembus.audit.entry_rules import paper_problem
+from stembus.audit.entry_rules import paper_problem, reading_problem
 from stembus.audit.formats.entry_bodies import Cancel, Client, Incident, Open, PaperResult
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.bundle import copy_bundle
@@ -167,7 +167,11 @@ def _texts(manifest: Manifest, pairs: tuple[str, ...]) -> dict[str, str]:
     if len(texts) != len(pairs):
         raise click.UsageError("give --text LANG=TEXT, once for each language")
     if manifest.languages[0] not in texts or not set(texts) <= set(manifest.languages):
-        raise click.UsageError(f"give --text {manifest.languages[0]}=..., and other languages of the referendum")
+        known = ", ".join(manifest.languages)
+        raise click.UsageError(f"give --text {manifest.languages[0]}=...; the languages of the referendum are {known}")
+    for language, text in texts.items():
+        if problem := reading_problem(text):
+            raise click.UsageError(f"--text {language}=...: {problem}")
     return texts
 
 
