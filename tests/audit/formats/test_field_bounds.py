@@ -98,3 +98,25 @@ def test_a_blind_key_is_1_to_1024_bytes() -> None:
     for size, good in ((0, False), (1, True), (1024, True), (1025, False)):
         assert takes(canonical.SpkiHex, "a0" * size) == good
     assert not takes(canonical.SpkiHex, "a0b")
+
+
+@pytest.mark.parametrize(
+    ("key", "good"),
+    [
+        (2, True),
+        (2**255 - 21, True),
+        (0, False),
+        (1, False),
+        (2**255 - 20, False),
+        (2**255 - 19, False),
+        (2**255 - 18, False),
+        (2**255 - 1, False),
+        (2**255, False),
+        (2**255 + 2, False),
+        (325606250916557431795983626356110631294008115727848805560023387167927233504, False),
+        (39382357235489614581723060781553021112529911719440698176882885853963445705823, False),
+    ],
+)
+def test_a_receiving_key_is_below_the_field_and_of_large_order(key: int, good: bool) -> None:
+    """Little-endian; the last two are the points of order 8 on Curve25519."""
+    assert takes(canonical.ReceivingKey, key.to_bytes(32, "little").hex()) == good

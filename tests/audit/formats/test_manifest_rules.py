@@ -397,7 +397,7 @@ def test_no_witness_has_the_name_of_the_log(raw: bytes, place: int) -> None:
 
 
 PARTIES: dict[str, Callable[[Draft], Draft]] = {
-    "trustee": lambda draft: draft["trustees"]["members"][2],
+    "trustee": lambda draft: draft["trustees"]["members"][0],
     "registrar": lambda draft: draft["registrars"][0],
     "witness": lambda draft: draft["witnesses"]["members"][1],
     "officer": lambda draft: draft["officers"][1],
@@ -410,7 +410,7 @@ PARTIES: dict[str, Callable[[Draft], Draft]] = {
 @pytest.mark.parametrize("party", PARTIES)
 def test_each_party_has_a_key_of_its_own_that_is_one(raw: bytes, party: str) -> None:
     holder = PARTIES[party]
-    other = (lambda draft: draft["trustees"]["members"][0]) if party != "trustee" else PARTIES["box"]
+    other = (lambda draft: draft["trustees"]["members"][1]) if party != "trustee" else PARTIES["box"]
     refused(raw, lambda draft: holder(draft).update(key=other(draft)["key"]), "keys")
     refused(raw, lambda draft: holder(draft).update(key="01" + "00" * 31), "keys")
     accepted(raw, lambda draft: holder(draft).update(key=keys(77, 1)[0]))
@@ -458,6 +458,16 @@ def test_a_binding_referendum_may_stand_at_every_limit(raw: bytes) -> None:
         draft["trustees"]["threshold"] = 3
 
     accepted(raw, all_trustees)
+
+
+@pytest.mark.parametrize(("group", "number"), [("trustees", "threshold"), ("witnesses", "quorum")])
+def test_a_binding_referendum_needs_more_than_half(raw: bytes, group: str, number: str) -> None:
+    def change(draft: Draft, enough: int) -> None:
+        binding(draft)
+        draft[group] = {"members": members(80, 7, "m"), number: enough}
+
+    accepted(raw, lambda draft: change(draft, 4))
+    refused(raw, lambda draft: change(draft, 3), group)
 
 
 @pytest.mark.parametrize("name", STRICTER)
