@@ -73,7 +73,7 @@ class TileReader:
         while start % _WIDTH ** (level + 1) == 0 and end % _WIDTH ** (level + 1) == 0:
             level += 1
         unit = _WIDTH**level
-        if start % unit == 0 and end % unit == 0 and start // unit // _WIDTH == (end // unit - 1) // _WIDTH:
+        if start // unit // _WIDTH == (end // unit - 1) // _WIDTH:
             first = start // unit
             tile = self._tile(level, first // _WIDTH)
             return hash_root(tile[first % _WIDTH : first % _WIDTH + (end - start) // unit])

@@ -51,7 +51,10 @@ ROOMS = ("crypto", "audit", "tally")
 STORE = ROOT / ".mutants"
 ACCEPTED = ROOT / ".ci/accepted-mutants"
 MEMORY = 4 << 30
-VERIFIER = ("tests/audit/verify", *(f"tests/tampered/test_{name}.py" for name in ("forgeries", "hostile_host", "ties")))
+VERIFIER = (
+    "tests/audit/verify",
+    *(f"tests/tampered/test_{name}.py" for name in ("forgeries", "hostile_host", "resilience", "ties")),
+)
 # The tests of each part. The first line that fits is taken: a file with tests of its own is judged by these alone.
 TESTS: dict[str, tuple[str, ...]] = {
     "crypto/": ("tests/crypto",),

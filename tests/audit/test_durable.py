@@ -200,3 +200,10 @@ def test_a_system_without_locks_says_so(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(LockUnavailable, match="no file locks"), locked(tmp_path / "lock"):
         pass
     assert names(tmp_path) == []
+
+
+def test_a_leftover_that_another_process_has_removed_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: [folder / ".codes.csv.01234567.new"])
+    remove_leftovers(tmp_path / "codes.csv")
