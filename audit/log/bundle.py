@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stembus.audit import bounds
-from stembus.audit.durable import STAGED
+from stembus.audit.durable import is_staged
 from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace
-from stembus.audit.log.tiles import beyond, outgrown, parse_tile_path
-
-HEAD, COSIGNED = "checkpoint", "checkpoints/"
+from stembus.audit.log.tiles import HEAD, beyond, outgrown, parse_checkpoint_path, parse_tile_path
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,9 @@ def _belongs(path: str, size: int) -> bool:
 
 def being_written(path: str, size: int) -> bool:
     """Whether a folder whose head has `size` entries may hold this file because somebody is writing the next head."""
-    folder, _, name = path.rpartition("/")
-    if name.startswith(".") and name.endswith(STAGED):
+    if is_staged(path.rpartition("/")[2]):
         return True
-    if f"{folder}/" == COSIGNED:
-        return name.isascii() and name.isdigit() and not name.startswith("0") and int(name[:20]) > size
+    newer = parse_checkpoint_path(path)
+    if newer is not None:
+        return newer > size
     return parse_tile_path(path) is not None and beyond(path, size)

@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from stembus.audit import bounds
-from stembus.audit.bounds import TILE_WIDTH
 from stembus.audit.durable import staged, write_durably
 from stembus.audit.errors import CannotRead, FileMissing, NoteInvalid, PlaceError, RecordInvalid
 from stembus.audit.log.address import Address
@@ -25,9 +24,8 @@ from stembus.audit.log.merkle import check_consistency, consistency_proof
 from stembus.audit.log.note import Checkpoint, is_note, parse_checkpoint
 from stembus.audit.log.source import Earlier, FolderPlace, Streamed
 from stembus.audit.log.tile_reader import TileReader
-from stembus.audit.log.tiles import parse_tile_path
+from stembus.audit.log.tiles import CHECKPOINTS, HEAD, parse_tile_path
 
-HEAD = "checkpoint"
 INCOMPLETE = ".incomplete"  # how the name of a mark ends, beside a kept copy of which files are still to come
 _PIECE = 1024 * 1024
 
@@ -181,8 +179,8 @@ def _take_over(earlier: Path, folder: Path) -> None:
         path = source.relative_to(earlier).as_posix()
         target = folder / path
         tile = parse_tile_path(path)
-        full = tile is not None and tile[2] == TILE_WIDTH
-        if target.exists() or not (full or path.startswith("checkpoints/")):
+        full = tile is not None and tile[2] == bounds.TILE_WIDTH
+        if target.exists() or not (full or path.startswith(CHECKPOINTS)):
             continue
         with staged(target) as file, source.open("rb") as data:
             _pour(data, file)

@@ -17,10 +17,15 @@ from typing import IO, Protocol
 from stembus.audit import bounds
 from stembus.audit.errors import CannotRead, FileMissing, FileTooLong
 from stembus.audit.log.note import Checkpoint
+from stembus.audit.log.tiles import HEAD
 
 LINE_BYTES = 1024
-# What file managers leave in folders and zip files; it is named, and changes nothing.
-LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
+_LITTER_FOLDER, _LITTER = "__MACOSX/", (".DS_Store", "Thumbs.db", "desktop.ini")
+
+
+def is_litter(path: str) -> bool:
+    """What file managers leave in folders and zip files; it is named, and changes nothing."""
+    return path.startswith(_LITTER_FOLDER) or path.rpartition("/")[2] in _LITTER
 
 
 class Place(Protocol):
@@ -79,7 +84,7 @@ class Streamed:
         return self.read(path, limit)
 
     def head_now(self) -> bytes:
-        return self.read("checkpoint", bounds.CHECKPOINT_BYTES)
+        return self.read(HEAD, bounds.CHECKPOINT_BYTES)
 
     def lines(self, path: str, limit: int) -> Iterator[bytes]:
         total = 0

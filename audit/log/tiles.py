@@ -1,7 +1,7 @@
-"""C2SP tlog-tiles: paths, tiles and entry bundles.
+"""C2SP tlog-tiles: the paths of a log's files, tiles and entry bundles.
 
-Decides which files a log of a given size consists of and how entries are framed. Leaves reading and
-writing to `source` and `ballot.log_operator`.
+Decides which files a log of a given size consists of, what they are called and how entries are framed. Leaves
+reading and writing to `source` and `ballot.log_operator`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,23 @@ from collections.abc import Iterator, Sequence
 from stembus.audit.bounds import ENTRY_BYTES, HASH_BYTES, TILE_WIDTH
 from stembus.audit.errors import RecordInvalid
 
+HEAD = "checkpoint"
+CHECKPOINTS = "checkpoints/"
 TILES = "tile/"
+_CHECKPOINT = re.compile(r"checkpoints/([1-9][0-9]{0,17})", re.ASCII)
 _NUMBER_CHARACTERS = 32
 _PATH = re.compile(r"tile/(0|[1-9]|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
+
+
+def checkpoint_path(size: int) -> str:
+    """Of the checkpoint of a log of `size` entries, kept beside the head."""
+    return f"{CHECKPOINTS}{size}"
+
+
+def parse_checkpoint_path(path: str) -> int | None:
+    """The size that `path` names; None when it names none."""
+    match = _CHECKPOINT.fullmatch(path)
+    return int(match[1]) if match else None
 
 
 def number_path(number: int) -> str:
@@ -78,26 +92,17 @@ def log_paths(size: int) -> Iterator[str]:
         yield tile_path("entries", number, width)
 
 
-def _excess(path: str, size: int) -> int | None:
-    """By how many hashes or entries this tile ends beyond those of a log of `size` entries; None for another file."""
-    tile = parse_tile_path(path)
-    if tile is None:
-        return None
-    level, number, width = tile
-    return number * TILE_WIDTH + width - (size >> 8 * level if isinstance(level, int) else size)
-
-
 def outgrown(path: str, size: int) -> bool:
     """Whether this is a partial tile or bundle of a smaller log, which has grown to `size` entries since. It holds the
     beginning of the tile or bundle that has taken its place."""
-    tile, excess = parse_tile_path(path), _excess(path, size)
-    return tile is not None and excess is not None and tile[2] < TILE_WIDTH and excess < 0
+    tile = parse_tile_path(path)
+    return tile is not None and tile[2] < tile_width(tile[0], tile[1], size)
 
 
 def beyond(path: str, size: int) -> bool:
     """Whether this file lies among the tiles, and is of no log of up to `size` entries."""
-    excess = _excess(path, size)
-    return path.startswith(TILES) and (excess is None or excess > 0)
+    tile = parse_tile_path(path)
+    return path.startswith(TILES) and (tile is None or tile[2] > tile_width(tile[0], tile[1], size))
 
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:

@@ -13,7 +13,8 @@ from typing import IO
 
 from stembus.audit import bounds
 from stembus.audit.errors import CannotRead
-from stembus.audit.log.source import LITTER, Streamed
+from stembus.audit.log.source import Streamed, is_litter
+from stembus.audit.log.tiles import HEAD
 
 _ENCRYPTED = 0x1
 
@@ -86,9 +87,9 @@ def _check_member(member: zipfile.ZipInfo) -> None:
 
 def _top_folder(names: list[str]) -> str:
     """`name/` when everything, litter aside, lies below one folder that holds a head; otherwise nothing."""
-    tops = {name.partition("/")[0] + "/" for name in names if not name.startswith(LITTER)}
-    if "checkpoint" not in names and len(tops) == 1:
+    tops = {name.partition("/")[0] + "/" for name in names if not is_litter(name)}
+    if HEAD not in names and len(tops) == 1:
         top = next(iter(tops))
-        if top + "checkpoint" in names:
+        if top + HEAD in names:
             return top
     return ""

@@ -12,11 +12,18 @@ from stembus.audit.durable import is_staged
 from stembus.audit.entry_rules import DOCUMENTS
 from stembus.audit.errors import PlaceError, RecordInvalid
 from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path
-from stembus.audit.log.source import LITTER
-from stembus.audit.log.tiles import log_paths, parse_bundle, parse_tile, parse_tile_path, tile_width
+from stembus.audit.log.source import is_litter
+from stembus.audit.log.tiles import (
+    HEAD,
+    log_paths,
+    parse_bundle,
+    parse_checkpoint_path,
+    parse_tile,
+    parse_tile_path,
+    tile_width,
+)
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.checked_log import CheckedLog
-from stembus.audit.verify.checkpoints import FOLDER
 from stembus.audit.verify.walk import Walk
 
 _SHOWN = 200
@@ -29,21 +36,22 @@ def check_files(walk: Walk, tree: CheckedLog) -> None:
         return
     expected = _expected(walk, tree.size)
     for path in listed:
-        if path in expected or _is_checkpoint(path):
+        # What was to be said of a checkpoint, also of one beyond the head, was said with the series.
+        if path in expected or parse_checkpoint_path(path) is not None:
             continue
         tile = parse_tile_path(path)
         if tile is not None:
             _compare(walk, tree, path, *tile)
         elif is_staged(path.rpartition("/")[2]):
             continue  # being written, or its writing was cut off
-        elif path.startswith(LITTER[0]) or path.rpartition("/")[2] in LITTER:
+        elif is_litter(path):
             walk.report.passed_over("V1", path[:_SHOWN], "left behind by a file manager; delete it")
         else:
             walk.report.stands("V1", path[:_SHOWN], "a file that does not belong to the bundle")
 
 
 def _expected(walk: Walk, size: int) -> set[str]:
-    expected = {"checkpoint", "log.vkey", *log_paths(size), *(DOCUMENTS + name for name in walk.documents)}
+    expected = {HEAD, "log.vkey", *log_paths(size), *(DOCUMENTS + name for name in walk.documents)}
     if walk.order.phase not in _BEFORE_THE_ROLL:
         expected |= {CREDENTIALS, SPARES}
     if walk.closed is not None:
@@ -51,13 +59,6 @@ def _expected(walk: Walk, size: int) -> set[str]:
     if walk.order.paper_roll:
         expected.add(PAPER)
     return expected
-
-
-def _is_checkpoint(path: str) -> bool:
-    """One of the series, also beyond the head; what was to be said of it was said there."""
-    name = path.removeprefix(FOLDER)
-    number = name.isascii() and name.isdigit() and not name.startswith("0") and len(name) < _SHOWN
-    return name != path and number
 
 
 def _compare(walk: Walk, tree: CheckedLog, path: str, level: int | str, number: int, width: int) -> None:

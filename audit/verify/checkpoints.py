@@ -6,7 +6,6 @@ with the verifier's own clock.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 
 from stembus.audit import bounds
@@ -23,15 +22,9 @@ from stembus.audit.log.note import (
 )
 from stembus.audit.log.source import Earlier, Place
 from stembus.audit.log.tile_reader import Read, TileReader
+from stembus.audit.log.tiles import CHECKPOINTS, HEAD, checkpoint_path, parse_checkpoint_path
 from stembus.audit.verify.checked_log import SignedRoots
 from stembus.audit.verify.report import Report
-
-FOLDER = "checkpoints/"
-_NAME = re.compile(r"\Acheckpoints/([1-9][0-9]{0,17})\Z")
-
-
-def checkpoint_path(size: int) -> str:
-    return f"{FOLDER}{size}"
 
 
 def check_log_signed(head: Checkpoint, manifest: Manifest, report: Report) -> bool:
@@ -39,7 +32,7 @@ def check_log_signed(head: Checkpoint, manifest: Manifest, report: Report) -> bo
     try:
         check_log_signature(head, manifest.log.origin, bytes.fromhex(manifest.log.key))
     except NoteInvalid as error:
-        report.breach("V4", "checkpoint", str(error))
+        report.breach("V4", HEAD, str(error))
         return False
     return True
 
@@ -68,7 +61,7 @@ class CheckpointCheck:
     def check_head(self, head: Checkpoint) -> int | None:
         """The file `checkpoint`, whose log signature was checked before, is cosigned by a quorum. Returns its time. Its
         size is in the series as well."""
-        return self._quorum("checkpoint", head, required=True)
+        return self._quorum(HEAD, head, required=True)
 
     def check_before(self, kept: Sequence[Earlier], now: int) -> None:
         """Copies that somebody kept earlier: this log of `now` entries must continue each head that it signed. Raises
@@ -84,7 +77,7 @@ class CheckpointCheck:
                     f"a kept head of {earlier.head.size} entries ({earlier.copy.root}) is signed and contradicts this "
                     "log: keep both heads"
                 )
-                self._report.breach("V6", "checkpoint", message)
+                self._report.breach("V6", HEAD, message)
             larger = max(larger, earlier.head.size)
         if larger > now:
             raise CannotRead(
@@ -114,15 +107,16 @@ class CheckpointCheck:
         the times by size."""
         sizes = {*required, *named}
         for path in listed or []:
-            if match := _NAME.match(path):
-                sizes.add(int(match[1]))
+            size = parse_checkpoint_path(path)
+            if size is not None:
+                sizes.add(size)
         for size in [size for size in sizes if size > head and self._is_signed(size)]:
             # The log is being written, or its head was put back. What is verified up to the head stays true.
             self._report.passed_over("V6", checkpoint_path(size), "newer than the head, and not looked at")
             sizes.remove(size)
         optional = set(named) - set(required)
         if len(sizes) > bounds.CHECKPOINTS:
-            self._report.breach("V6", FOLDER, f"more than {bounds.CHECKPOINTS} checkpoints")
+            self._report.breach("V6", CHECKPOINTS, f"more than {bounds.CHECKPOINTS} checkpoints")
         times: dict[int, int] = {}
         for size in sorted(sizes)[: bounds.CHECKPOINTS]:
             time = self._check_one(size, required.get(size), size in optional)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from stembus.audit.errors import CannotRead
+from stembus.audit.log.tiles import HEAD
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.ballots import BallotChecker
 from stembus.audit.verify.bundle_files import check_files
@@ -25,7 +26,7 @@ _FROM_THE_PASS = ("V1", "V2", "V3", "V4", "V5", "V8", "V9", "V10", "V12", "V13",
 def conclude(walk: Walk) -> None:
     report, order, size = walk.report, walk.order, walk.stream.checkpoint.size
     if order.awaiting:
-        report.breach("V9", "checkpoint", f"the log ends in the middle of batch {order.batches}")
+        report.breach("V9", HEAD, f"the log ends in the middle of batch {order.batches}")
     walk.required.setdefault(size, "the head")
     report.done.update(_FROM_THE_PASS)
     tree = walk.stream.checked()

@@ -20,10 +20,10 @@ from stembus.audit.log.merkle import Frontier, leaf_hash
 from stembus.audit.log.note import check_log_signature, cosignatures, parse_checkpoint, quorum_time
 from stembus.audit.log.source import Place
 from stembus.audit.log.tile_reader import TileReader
+from stembus.audit.log.tiles import HEAD, checkpoint_path
 from stembus.audit.state_machine import Order
 from stembus.audit.verify.ballots import context_of
 from stembus.audit.verify.ceremony import CeremonyCheck
-from stembus.audit.verify.checkpoints import checkpoint_path
 from stembus.audit.verify.report import Report
 from stembus.crypto.errors import CryptoError
 
@@ -54,7 +54,7 @@ def load_setup(place: Place, referendum: bytes, need_open: bool = True) -> Setup
 
 def _load(place: Place, referendum: bytes, need_open: bool) -> Setup:
     try:
-        head = parse_checkpoint(place.read("checkpoint", bounds.CHECKPOINT_BYTES))
+        head = parse_checkpoint(place.read(HEAD, bounds.CHECKPOINT_BYTES))
     except FileMissing as error:
         raise CannotRead(f"no log is published there: {error}") from None
     reader = TileReader(place, head.size)

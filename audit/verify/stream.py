@@ -15,11 +15,10 @@ from stembus.audit.log.merkle import Frontier, hash_root, leaf_hash
 from stembus.audit.log.note import Checkpoint, is_note, parse_checkpoint
 from stembus.audit.log.source import Place
 from stembus.audit.log.tile_reader import read_bundle, read_tile
-from stembus.audit.log.tiles import bundle_widths, tile_path
+from stembus.audit.log.tiles import HEAD, bundle_widths, tile_path
 from stembus.audit.verify.checked_log import CheckedLog
 from stembus.audit.verify.report import Report
 
-HEAD = "checkpoint"
 _Reading = Callable[[Callable[[str, int], bytes]], list[bytes]]
 
 

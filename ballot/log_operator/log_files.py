@@ -14,16 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from stembus.audit import bounds
-from stembus.audit.durable import STAGED, write_durably
+from stembus.audit.durable import is_staged, write_durably
 from stembus.audit.errors import PlaceError, RecordInvalid
-from stembus.audit.log.bundle import HEAD
 from stembus.audit.log.merkle import Frontier, hash_root, leaf_hash
 from stembus.audit.log.note import Checkpoint, parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import (
+    CHECKPOINTS,
+    HEAD,
     beyond,
     bundle_widths,
+    checkpoint_path,
     encode_bundle,
     log_paths,
     parse_bundle,
@@ -33,7 +35,6 @@ from stembus.audit.log.tiles import (
 )
 from stembus.ballot.log_operator.pending import Pending
 
-COSIGNED = "checkpoints"
 Sign = Callable[[int, bytes], Checkpoint]
 
 
@@ -41,7 +42,8 @@ def has_grown(folder: Path) -> bool:
     """Whether there are files that a log has only after its first entry, whatever its head says."""
     begun = set(log_paths(1))
     tiles = (path.relative_to(folder).as_posix() for path in (folder / "tile").rglob("*") if path.is_file())
-    return (folder / COSIGNED).exists() or any(path not in begun and not path.endswith(STAGED) for path in tiles)
+    written = (path for path in tiles if not is_staged(path.rpartition("/")[2]))
+    return (folder / CHECKPOINTS).exists() or any(path not in begun for path in written)
 
 
 class _WithPending(FolderPlace):
@@ -141,7 +143,7 @@ class LogFiles:
 
     def cosigned(self, size: int) -> Checkpoint | None:
         """The checkpoint of `size` entries that a quorum cosigned while it was the head, if there is one."""
-        path = self.folder / COSIGNED / str(size)
+        path = self.folder / checkpoint_path(size)
         return parse_checkpoint(path.read_bytes()) if path.exists() else None
 
     def reader(self) -> TileReader:
@@ -198,7 +200,7 @@ class LogFiles:
         """The waiting head has its quorum: everybody may see it. Cut off anywhere, it is done again."""
         for path, data in self._unpublished.items():
             write_durably(self.folder / path, data)
-        write_durably(self.folder / COSIGNED / str(checkpoint.size), checkpoint.to_bytes())
+        write_durably(self.folder / checkpoint_path(checkpoint.size), checkpoint.to_bytes())
         self.write_head(checkpoint)
         self.pending.remove()
         self._unpublished = {}
@@ -223,8 +225,7 @@ class LogFiles:
         """Removes what a write that was cut off left behind: staged files, and tiles that no head explains."""
         self.pending.remove_leftovers()
         for path in (path for path in self.folder.rglob("*") if path.is_file()):
-            staged = path.name.startswith(".") and path.name.endswith(STAGED)
-            if staged or beyond(self._relative(path), self.size):
+            if is_staged(path.name) or beyond(self._relative(path), self.size):
                 path.unlink()
 
     def _relative(self, path: Path) -> str:

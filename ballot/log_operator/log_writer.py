@@ -18,10 +18,10 @@ from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.entries import Entry, entry_type, parse_entry
 from stembus.audit.formats.manifest import Manifest, referendum_id
 from stembus.audit.formats.manifest_rules import parse_manifest
-from stembus.audit.log.bundle import HEAD
 from stembus.audit.log.note import Checkpoint, check_log_signature, sign_checkpoint, verifier_key
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
+from stembus.audit.log.tiles import HEAD
 from stembus.audit.log.witness import WitnessService
 from stembus.audit.state_machine import Order
 from stembus.ballot.errors import HeadMoved, LogDamaged, WitnessesMissing

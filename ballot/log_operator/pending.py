@@ -13,7 +13,7 @@ from pathlib import Path
 from stembus.audit.durable import remove_leftovers, write_durably
 from stembus.audit.errors import AuditError
 from stembus.audit.log.note import Checkpoint, parse_checkpoint
-from stembus.audit.log.tiles import encode_bundle, parse_bundle
+from stembus.audit.log.tiles import HEAD, encode_bundle, parse_bundle
 from stembus.ballot.errors import LogDamaged
 
 
@@ -22,7 +22,7 @@ class Pending:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._head, self._entries = folder / "checkpoint", folder / "entries"
+        self._head, self._entries = folder / HEAD, folder / "entries"
 
     @classmethod
     def beside(cls, lock: Path) -> Pending:

@@ -19,8 +19,8 @@ from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import ElectionKey
 from stembus.audit.formats.manifest import Manifest, parse_time, referendum_id
 from stembus.audit.formats.manifest_rules import encode_manifest, parse_manifest
-from stembus.audit.log.bundle import HEAD
 from stembus.audit.log.source import FolderPlace
+from stembus.audit.log.tiles import HEAD
 from stembus.audit.log.witness import Witness
 from stembus.audit.verify.ballots import context_of
 from stembus.ballot.errors import BallotError, DefinitionInvalid

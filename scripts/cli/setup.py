@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from stembus.audit.durable import write_durably
+from stembus.audit.log.tiles import HEAD
 from stembus.ballot.office.definition import DRAFT
 from stembus.ballot.office.key_ring import ROLES
 from stembus.ballot.office.office import NotReady, Office, check_draft
@@ -131,7 +132,7 @@ def define(directory: Path) -> None:
     Example:  stembus define kortrijk
     """
     office = open_office(directory)
-    done = (directory / "public" / "checkpoint").exists()
+    done = (directory / "public" / HEAD).exists()
     manifest, _ = office.define()
     office.log()
     click.echo(office.referendum.hex())

@@ -96,6 +96,12 @@ def outgrown_partial_tile_cut_short(forge: Forge) -> None:
     forge.files_hook = lambda files: files.update({"tile/0/000.p/3": files[_tile(files)][:95]})
 
 
+@forgery(15, "V1", STANDS)
+def checkpoint_of_a_size_that_no_log_has(forge: Forge) -> None:
+    """One digit more than a size may have: not one of the series, so nobody looks into it there."""
+    forge.files_hook = lambda files: files.update({"checkpoints/1" + "0" * 18: b"anything"})
+
+
 @forgery(15, "V1", PASSED)
 def what_file_managers_leave_behind(forge: Forge) -> None:
     forge.files_hook = lambda files: files.update({"__MACOSX/._tile": b"", "tile/.DS_Store": b"", "Thumbs.db": b""})

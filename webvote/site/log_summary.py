@@ -19,6 +19,7 @@ from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
+from stembus.audit.log.tiles import HEAD
 
 _TRIES = 3
 
@@ -63,7 +64,7 @@ class SummaryReader:
     def _read(self) -> LogSummary:
         # The head is read under the lock: a thread with an older one would take the log for one that went back.
         with self._lock:
-            head = parse_checkpoint(self._place.read("checkpoint", bounds.CHECKPOINT_BYTES))
+            head = parse_checkpoint(self._place.read(HEAD, bounds.CHECKPOINT_BYTES))
             last = self._last
             if last is None or (head.size, head.root) != (last.size, last.root):
                 # A log only grows; whatever else this is, it is read from its beginning.

@@ -14,7 +14,7 @@ from stembus.audit import bounds
 from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
-from stembus.audit.log.tiles import bundle_widths, encode_bundle, tile_path
+from stembus.audit.log.tiles import HEAD, bundle_widths, checkpoint_path, encode_bundle, tile_path
 from stembus.webvote.static_files import STATIC
 
 
@@ -40,10 +40,10 @@ def offline_parts(public: Path, opening: int) -> dict[str, object]:
 def beginning(public: Path, size: int) -> dict[str, bytes]:
     """The published files of the log when it had `size` entries, as far as a voter's client reads them."""
     place = FolderPlace(public)
-    head = place.read(f"checkpoints/{size}", bounds.CHECKPOINT_BYTES)
-    files = {"checkpoint": head, f"checkpoints/{size}": head}
+    head = place.read(checkpoint_path(size), bounds.CHECKPOINT_BYTES)
+    files = {HEAD: head, checkpoint_path(size): head}
     # The log has grown since, and its partial bundles with it.
-    reader = TileReader(place, parse_checkpoint(place.read("checkpoint", bounds.CHECKPOINT_BYTES)).size)
+    reader = TileReader(place, parse_checkpoint(place.read(HEAD, bounds.CHECKPOINT_BYTES)).size)
     for number, width in bundle_widths(size):
         first = number * bounds.TILE_WIDTH
         entries = [reader.entry(index) for index in range(first, first + width)]

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from stembus.audit.log.bundle import HEAD, bundle_of
+from stembus.audit.log.bundle import bundle_of
 from stembus.audit.log.source import FolderPlace
+from stembus.audit.log.tiles import HEAD
 
 _UNDATED = (1980, 1, 1, 0, 0, 0)  # the earliest date that the format knows
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stembus.audit.log.bundle import HEAD, being_written, bundle_of, copy_bundle
+from stembus.audit.log.bundle import being_written, bundle_of, copy_bundle
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tiles import (
+    HEAD,
     beyond,
     bundle_widths,
     level_tiles,

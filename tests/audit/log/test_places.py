@@ -12,7 +12,7 @@ from stembus.audit import bounds
 from stembus.audit.errors import CannotRead, FileMissing, FileTooLong
 from stembus.audit.log.merkle import hash_root, leaf_hash
 from stembus.audit.log.places import open_place
-from stembus.audit.log.source import LITTER, FolderPlace, MemoryPlace, Place
+from stembus.audit.log.source import FolderPlace, MemoryPlace, Place, is_litter
 from stembus.audit.log.tile_reader import TileReader, read_bundle, read_tile
 from stembus.audit.log.tiles import encode_bundle, parse_tile_path, tile_path
 from stembus.audit.log.zip_file import ZipPlace
@@ -121,7 +121,10 @@ def test_a_place_is_a_folder_or_a_zip_file(folder: Path) -> None:
 
 
 def test_what_file_managers_leave_is_what_the_protocol_lists() -> None:
-    assert LITTER == ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
+    for path in ("__MACOSX/", "__MACOSX/a/b", ".DS_Store", "a/.DS_Store", "Thumbs.db", "a/b/Thumbs.db", "desktop.ini"):
+        assert is_litter(path), path
+    for path in ("__MACOSX", "a/__MACOSX/b", "x.DS_Store", ".DS_Store/x", "Thumbs.db2", "thumbs.db", "desktop.ini.txt"):
+        assert not is_litter(path), path
 
 
 # Tiles

@@ -7,8 +7,9 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from stembus.audit.log.bundle import HEAD, bundle_of, copy_bundle
+from stembus.audit.log.bundle import bundle_of, copy_bundle
 from stembus.audit.log.source import FolderPlace
+from stembus.audit.log.tiles import HEAD
 from stembus.audit.log.zip_file import ZipPlace
 from stembus.audit.verify import verify
 from tests.conftest import Finished
