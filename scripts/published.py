@@ -48,7 +48,14 @@ def workers(number: int) -> Iterator[Executor | None]:
 
 
 @contextmanager
-def tidy_end() -> Iterator[None]:
+def opened(place: str, keep: Path | None = None) -> Iterator[Place]:
+    """What somebody typed, to read from. Raises CannotRead."""
+    with _tidy_end(), open_place(place, keep) as source:
+        yield source
+
+
+@contextmanager
+def _tidy_end() -> Iterator[None]:
     """Whoever ends the command, or closes its terminal, leaves no copy of a log in the temporary folder."""
     if current_thread() is not main_thread():
         yield
@@ -75,15 +82,21 @@ def verified(
     said only of files that were fetched twice, since a transfer or a kept copy may be at fault. Raises CannotRead."""
     if keep is not None and not place.startswith(ADDRESSES):
         fail("--keep is for an address; a folder or zip file is here already", status=EXIT_USAGE)
-    with tidy_end(), open_place(place, keep) as source:
+    with opened(place, keep) as source:
         with workers(number or os.cpu_count() or 1) as executor:
             report = _verify(source, referendum, executor, "verifying")
-            if isinstance(source, Snapshot) and report.has(Verdict.BREACH):
-                source.renew()
-                report = _verify(source, referendum, executor, "fetching and verifying again")
-            if isinstance(source, Snapshot) and not report.has(Verdict.UNCHECKED):
-                source.finish()
+            if isinstance(source, Snapshot):
+                report = _verify_copy(source, report, referendum, executor)
         yield report
+
+
+def _verify_copy(source: Snapshot, report: Report, referendum: bytes | None, executor: Executor | None) -> Report:
+    if report.has(Verdict.BREACH):
+        source.renew()
+        report = _verify(source, referendum, executor, "fetching and verifying again")
+    if not report.has(Verdict.UNCHECKED):
+        source.finish()
+    return report
 
 
 def _verify(source: Place, referendum: bytes | None, executor: Executor | None, label: str) -> Report:

@@ -73,8 +73,6 @@ class Snapshot(Streamed):
         stale = self._renewed is not None and path not in self._renewed
         if stale or not (self.folder / path).is_file():
             self._fetch(path, limit)
-        if self._renewed is not None:
-            self._renewed.add(path)
 
     def _fetch(self, path: str, limit: int) -> None:
         try:
@@ -87,6 +85,8 @@ class Snapshot(Streamed):
         except FileMissing:
             self._demand_published()
             raise
+        if self._renewed is not None:
+            self._renewed.add(path)
 
     def _demand_published(self) -> None:
         """That one file is missing says something; that all are gone does not."""

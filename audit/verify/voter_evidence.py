@@ -15,6 +15,7 @@ from stembus.audit.formats.entry_bodies import ElectionKey
 from stembus.audit.formats.receipt import Promise, check_promise, check_receipt, parse_promise, parse_receipt
 from stembus.audit.log.note import Checkpoint, check_log_signature
 from stembus.audit.state_machine import Phase
+from stembus.audit.verify.ballots import context_of
 from stembus.audit.verify.report import Report
 from stembus.audit.verify.verified_log import VerifiedLog
 
@@ -59,7 +60,7 @@ def _find(log: VerifiedLog, promise: Promise, report: Report) -> str:
     context: BallotContext | None = None
     for index, raw, entry in log.entries():
         if isinstance(entry.body, ElectionKey):
-            context = BallotContext.of(log.manifest, log.referendum, raw, entry.body)
+            context = context_of(log.manifest_raw, raw)
         if entry.type != "batch" or getattr(entry.body, "number", 0) != promise.batch:
             continue
         for position in range(index + 1, index + 1 + int(getattr(entry.body, "size", 0))):

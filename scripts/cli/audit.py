@@ -11,18 +11,16 @@ from typing import Any
 import click
 
 from stembus.audit.errors import CannotRead, RecordInvalid
-from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
+from stembus.audit.formats.cast_ballot import parse_ballot
 from stembus.audit.formats.entries import parse_entry
 from stembus.audit.formats.entry_bodies import ElectionKey
-from stembus.audit.formats.manifest import referendum_id as identify
-from stembus.audit.formats.manifest_rules import parse_manifest
-from stembus.audit.log.places import open_place
 from stembus.audit.verify import Report
+from stembus.audit.verify.ballots import context_of
 from stembus.audit.verify.checked_log import CheckedLog
 from stembus.audit.verify.tree import check_tree
 from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.scripts.escape import shown
-from stembus.scripts.published import referendum_id, tidy_end, verified
+from stembus.scripts.published import opened, referendum_id, verified
 from stembus.scripts.report_text import print_report, report_data
 from stembus.scripts.shell import say
 
@@ -84,7 +82,7 @@ def show(place: str, index: int, referendum: str | None) -> None:
     is for stembus verify to say.
     Example:  stembus show public 0
     """
-    with tidy_end(), open_place(place) as source:
+    with opened(place) as source:
         tree = check_tree(source, None if referendum is None else referendum_id(referendum))
         raw = tree.entry(index)
         if raw[:1] == b"{":
@@ -104,16 +102,13 @@ def _parsed(raw: bytes, index: int) -> Any:
 
 
 def _ballot(tree: CheckedLog, raw: bytes) -> dict[str, Any]:
-    manifest_raw = tree.entry(0)
     for index, entry_raw in tree.all():
         if entry_raw[:1] != b"{":
             break
         if not index:
             continue
-        body = parse_entry(entry_raw).body
-        if isinstance(body, ElectionKey):
-            context = BallotContext.of(parse_manifest(manifest_raw), identify(manifest_raw), entry_raw, body)
-            ballot = parse_ballot(context, raw)
+        if isinstance(parse_entry(entry_raw).body, ElectionKey):
+            ballot = parse_ballot(context_of(tree.entry(0), entry_raw), raw)
             return {
                 "ballot_id": ballot.ballot_id.hex(),
                 "bytes": len(raw),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from stembus.audit.log.places import ADDRESSES, open_place
+from stembus.audit.log.places import ADDRESSES
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify.setup import Setup, load_setup
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
@@ -21,7 +21,7 @@ from stembus.ballot.errors import RequestInvalid
 from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, PreparedBallot, check_choice, rebuild_id
 from stembus.ballot.voter.remote import RemoteBox, RemoteRegistrar
 from stembus.ballot.voter.session import BoxService, RegistrarService, VotingSession
-from stembus.scripts.published import referendum_id
+from stembus.scripts.published import opened, referendum_id
 from stembus.scripts.shell import next_step, say, serve_office
 
 
@@ -46,7 +46,7 @@ def _reach(place: str, referendum: str | None) -> Referendum:
     if referendum is None:
         raise RequestInvalid("say which referendum it should be: --referendum and the id on the letter")
     published = place.rstrip("/") + "/log"
-    with open_place(published) as source:
+    with opened(published) as source:
         setup = load_setup(source, referendum_id(referendum))
     remote: list[RegistrarService] = [RemoteRegistrar(registrar.url) for registrar in setup.manifest.registrars]
     return Referendum(setup, remote, RemoteBox(setup.manifest.box.url), published, Path("stembus-voters"))
@@ -186,7 +186,7 @@ def rebuild(place: str, referendum: str, commitment: str, seed: str, choice: tup
         raise ChoiceInvalid("id, commitment and seed are hexadecimal, as the device shows them") from None
     if {len(identity), len(committed), len(secret)} != {32}:
         raise ChoiceInvalid("id, commitment and seed are 64 hexadecimal digits each")
-    with open_place(place) as source:
+    with opened(place) as source:
         setup = load_setup(source, identity)
     chosen = _choice(setup, choice, None)
     click.echo(f"ballot {_grouped(rebuild_id(setup.context, committed, chosen, secret).hex())}")
