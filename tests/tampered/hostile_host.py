@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,9 +48,9 @@ Lie = Callable[[Asked, Answer], Answer | None]
 
 @dataclass
 class HostileHost:
-    """The folder, and what was asked for so far."""
+    """The folder or the files, and what was asked for so far."""
 
-    public: Path
+    public: Path | Mapping[str, bytes]
     lie: Lie | None = None
     log: list[Asked] = field(default_factory=list)
     reads: Counter[str] = field(default_factory=Counter)
@@ -62,9 +62,15 @@ class HostileHost:
             self.reads[path] += 1
             asked = Asked(path, self.reads[path], self.reads["checkpoint"])
             self.log.append(asked)
-            file = self.public / path
-            honest = Answer(file.read_bytes()) if file.is_file() else Answer(b"nothing here", 404)
+            data = self._published(path)
+            honest = Answer(b"nothing here", 404) if data is None else Answer(data)
             return (self.lie and self.lie(asked, honest)) or honest
+
+    def _published(self, path: str) -> bytes | None:
+        if isinstance(self.public, Path):
+            file = self.public / path
+            return file.read_bytes() if file.is_file() else None
+        return self.public.get(path)
 
     def forget(self) -> None:
         """Counting starts anew."""
@@ -127,7 +133,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def hosting(public: Path, lie: Lie | None = None) -> Iterator[HostileHost]:
+def hosting(public: Path | Mapping[str, bytes], lie: Lie | None = None) -> Iterator[HostileHost]:
     host = HostileHost(public, lie)
     with _Server(("127.0.0.1", 0), _handler(host)) as server:
         host.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -26,8 +26,8 @@ from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.scripts.published import verified
 from tests.conftest import Finished
 from tests.tampered.forge import Forge, load_parts, new_forge
+from tests.tampered.hostile_host import Answer, Lie, first, hosting, on
 from tests.tampered.log import promise
-from tests.tampered.lying_host import Answer, Host, Lie
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +45,8 @@ def forge(parts: dict[str, Any]) -> Forge:
     return new_forge(parts)
 
 
-def look(forge: Forge, files: dict[str, bytes], lie: Lie, keep: Path | None = None) -> Report:
-    with Host(files, lie) as host, verified(host.url, forge.referendum, 1, keep) as report:
+def look(forge: Forge, files: dict[str, bytes], lie: Lie | None = None, keep: Path | None = None) -> Report:
+    with hosting(files, lie) as host, verified(host.url, forge.referendum, 1, keep) as report:
         return report
 
 
@@ -64,16 +64,12 @@ def twisted(data: bytes) -> bytes:
     return encode_bundle([*entries[:-1], entries[-1][:-1] + b" "])
 
 
-def later(change: Callable[[bytes], bytes]) -> Lie:
-    """Honest at the first reading of each path, changed at every later one."""
-    return lambda path, honest, reading: change(honest) if honest and reading > 1 else honest
+def changed(change: Callable[[bytes], bytes]) -> Callable[[Answer], Answer]:
+    return lambda honest: replace(honest, body=change(honest.body))
 
 
-def once(change: Callable[[bytes], bytes]) -> Lie:
-    """Tiles are spoilt at their first reading."""
-    return lambda path, honest, reading: (
-        change(honest) if honest and path.startswith("tile/") and reading == 1 else honest
-    )
+def at(path: str, answer: Answer) -> Lie:
+    return lambda asked, _: answer if asked.path == path else None
 
 
 # The second reading
@@ -84,14 +80,14 @@ def test_a_host_that_lies_on_every_second_reading_changes_nothing(forge: Forge) 
     forge.batches[0].append(forge.ballot(0, 1, seq=1))
     forge.batches[0] = forge.batches[0][1:]
     honest = forge.build().files
-    report = look(forge, honest, later(lambda data: data[::-1]))
+    report = look(forge, honest, on("", changed(lambda data: data[::-1]), lambda asked: asked.nth > 1))
     assert report.outcome is Outcome.ESTABLISHED
 
 
 def test_each_file_is_fetched_once(forge: Forge) -> None:
-    with Host(forge.build().files) as host, open_place(host.url) as place:
+    with hosting(forge.build().files) as host, open_place(host.url) as place:
         assert verify(place, forge.referendum).outcome is Outcome.ESTABLISHED
-        assert set(host.asked.values()) == {1}, host.asked
+        assert set(host.reads.values()) == {1}, host.reads
 
 
 class Rereading(MemoryPlace):
@@ -156,16 +152,12 @@ def test_a_promise_is_never_kept_by_a_second_reading(forge: Forge) -> None:
 # Answers that are none
 
 
-def at(path: str, answer: Answer | bytes | None) -> Lie:
-    return lambda asked, honest, _: answer if asked == path else honest
-
-
 OUTAGES: dict[str, Answer] = {
     "an error of the server": Answer(b"oops", 500),
     "a proxy without its server": Answer(b"", 502),
     "too many requests": Answer(b"", 429),
     "forbidden": Answer(b"", 403),
-    "a transfer that ends short": Answer(b"abc", length=500),
+    "a transfer that ends short": Answer(b"abc" * 100, cut=3),
     "a redirect to another host": Answer(status=302, headers=(("Location", "http://localhost.example:1/x"),)),
 }
 
@@ -185,7 +177,7 @@ def test_an_outage_accuses_nobody(forge: Forge, outage: str, kind: str) -> None:
 
 
 def test_where_nothing_answers_nothing_is_said_of_a_log() -> None:
-    with Host({}) as host:
+    with hosting({}) as host:
         url = host.url
     with pytest.raises(CannotRead, match="nothing answers"), open_place(url):
         pass
@@ -194,7 +186,7 @@ def test_where_nothing_answers_nothing_is_said_of_a_log() -> None:
 @pytest.mark.parametrize("page", [b"<html>Sign in to the network</html>", b"", b"\xff" * 40])
 def test_a_page_that_stands_for_every_file_is_no_log(forge: Forge, page: bytes) -> None:
     with pytest.raises(CannotRead, match=r"no log is published there|a web page answers"):
-        look(forge, {}, lambda path, honest, reading: page)
+        look(forge, {}, on("", Answer(page)))
 
 
 @pytest.mark.parametrize(
@@ -225,23 +217,22 @@ def test_an_outage_after_a_breach_does_not_hide_it(forge: Forge) -> None:
 def test_a_transfer_that_went_wrong_once_is_made_again(forge: Forge) -> None:
     files = forge.build().files
     for spoilt in (twisted, lambda data: data[:-1], lambda data: data[::-1]):
-        lie = once(spoilt)
-        assert look(forge, files, lie).outcome is Outcome.ESTABLISHED
+        assert look(forge, files, on("tile/", changed(spoilt), first)).outcome is Outcome.ESTABLISHED
 
 
 @pytest.mark.parametrize("kind", ["credentials", "issuance/1", "log.vkey", "checkpoints/"])
 def test_what_accuses_somebody_is_fetched_twice(forge: Forge, tmp_path: Path, kind: str) -> None:
     files = forge.build().files
     path = max((name for name in files if name.startswith(kind)), key=lambda name: (len(name), name))
-    wrong: Lie = lambda asked, honest, n: honest[::-1] if honest and asked == path and n == 1 else honest  # noqa: E731
-    assert look(forge, files, wrong, tmp_path).outcome is Outcome.ESTABLISHED
-    always = at(path, files[path][::-1])
+    reversed_once = on(path, changed(lambda data: data[::-1]), first)
+    assert look(forge, files, reversed_once, tmp_path).outcome is Outcome.ESTABLISHED
+    always = at(path, Answer(files[path][::-1]))
     assert look(forge, files, always).outcome is Outcome.BREACH
 
 
 def test_a_wrong_file_of_full_length_is_a_breach_of_this_place(forge: Forge) -> None:
     files = forge.build().files
-    report = look(forge, files, at(bundle_path(files), twisted(files[bundle_path(files)])))
+    report = look(forge, files, at(bundle_path(files), Answer(twisted(files[bundle_path(files)]))))
     assert report.outcome is Outcome.BREACH
 
 
@@ -253,7 +244,7 @@ def test_a_redirect_within_the_host_is_followed(forge: Forge) -> None:
 
 
 def test_a_file_without_end_is_cut_at_its_bound(forge: Forge) -> None:
-    endless = Answer(b"x" * 2_000_000, stated=False)
+    endless = Answer(b"x" * 2_000_000, framing="nothing")
     files = forge.build().files
     report = look(forge, files, at("log.vkey", endless))
     assert report.outcome is Outcome.UNCHECKED
@@ -276,10 +267,11 @@ def grown(forge: Forge) -> tuple[dict[str, bytes], dict[str, bytes]]:
 def test_a_log_that_outgrew_its_head_is_no_breach(forge: Forge) -> None:
     before, after = grown(forge)
 
-    def lie(path: str, honest: bytes | None, reading: int) -> bytes | None:
-        return before["checkpoint"] if path == "checkpoint" and reading == 1 else after.get(path)
-
-    report = look(forge, after, lie)
+    report = look(
+        forge,
+        after,
+        on("checkpoint", Answer(before["checkpoint"]), lambda asked: asked.path == "checkpoint" and asked.nth == 1),
+    )
     assert report.outcome is Outcome.UNCHECKED
     assert not report.has(Verdict.BREACH)
 
@@ -287,7 +279,7 @@ def test_a_log_that_outgrew_its_head_is_no_breach(forge: Forge) -> None:
 def test_the_head_of_the_beginning_is_verified_while_the_log_grows(forge: Forge) -> None:
     before, after = grown(forge)
     both = {**before, **{path: data for path, data in after.items() if path != "checkpoint"}}
-    report = look(forge, both, later(lambda data: after["checkpoint"]))
+    report = look(forge, both, on("", Answer(after["checkpoint"]), lambda asked: asked.nth > 1))
     assert report.outcome is Outcome.UNFINISHED
     assert report.figures.phase == "closed"
 
@@ -301,28 +293,28 @@ def kept_folders(keep: Path) -> list[Path]:
 
 def test_a_kept_copy_is_itself_a_bundle_and_is_not_fetched_again(forge: Forge, tmp_path: Path) -> None:
     files = forge.build().files
-    assert look(forge, files, lambda p, honest, n: honest, tmp_path).outcome is Outcome.ESTABLISHED
+    assert look(forge, files, keep=tmp_path).outcome is Outcome.ESTABLISHED
     (folder,) = kept_folders(tmp_path)
     assert verify(FolderPlace(folder), forge.referendum).outcome is Outcome.ESTABLISHED
-    only_head: Lie = lambda path, honest, _: honest if path == "checkpoint" else Answer(status=500)  # noqa: E731
+    only_head = on("", Answer(status=500), lambda asked: asked.path != "checkpoint")
     assert look(forge, files, only_head, tmp_path).outcome is Outcome.ESTABLISHED
 
 
 def test_a_copy_that_was_cut_off_goes_on(forge: Forge, tmp_path: Path) -> None:
     files = forge.build().files
     assert look(forge, files, at("issuance/1", Answer(b"", 500)), tmp_path).outcome is Outcome.UNCHECKED
-    with Host(files) as host, open_place(host.url, tmp_path) as place:
+    with hosting(files) as host, open_place(host.url, tmp_path) as place:
         assert verify(place, forge.referendum).outcome is Outcome.ESTABLISHED
-        assert host.asked["issuance/1"] == 1
-        assert not host.asked["credentials"]
+        assert host.reads["issuance/1"] == 1
+        assert not host.reads["credentials"]
 
 
 def test_the_next_copy_continues_the_one_before(forge: Forge, tmp_path: Path) -> None:
     before, after = grown(forge)
-    assert look(forge, before, lambda p, honest, n: honest, tmp_path).outcome is Outcome.UNFINISHED
-    with Host(after) as host, open_place(host.url, tmp_path) as place:
+    assert look(forge, before, keep=tmp_path).outcome is Outcome.UNFINISHED
+    with hosting(after) as host, open_place(host.url, tmp_path) as place:
         assert verify(place, forge.referendum).outcome is Outcome.ESTABLISHED
-        assert not [path for path in host.asked if path.startswith("checkpoints/") and path in before]
+        assert not [path for path in host.reads if path.startswith("checkpoints/") and path in before]
     assert len(kept_folders(tmp_path)) == 2
 
 
@@ -334,8 +326,8 @@ def fork(forge: Forge) -> dict[str, bytes]:
 
 def test_two_heads_that_contradict_each_other_are_evidence_and_both_stay(forge: Forge, tmp_path: Path) -> None:
     before, _ = grown(forge)
-    look(forge, before, lambda p, honest, n: honest, tmp_path)
-    report = look(forge, fork(forge), lambda p, honest, n: honest, tmp_path)
+    look(forge, before, keep=tmp_path)
+    report = look(forge, fork(forge), keep=tmp_path)
     assert report.outcome is Outcome.BREACH
     assert {fault.check for fault in report.faults} == {"V6"}
     heads = {(folder / "checkpoint").read_bytes() for folder in kept_folders(tmp_path)}
@@ -344,30 +336,30 @@ def test_two_heads_that_contradict_each_other_are_evidence_and_both_stay(forge: 
 
 def test_a_smaller_head_of_another_history_is_evidence_too(forge: Forge, tmp_path: Path) -> None:
     _, after = grown(forge)
-    look(forge, after, lambda p, honest, n: honest, tmp_path)
+    look(forge, after, keep=tmp_path)
     forge.with_tally = False
-    report = look(forge, fork(forge), lambda p, honest, n: honest, tmp_path)
+    report = look(forge, fork(forge), keep=tmp_path)
     assert report.outcome is Outcome.BREACH
     assert "contradicts this log" in report.faults[0].message
 
 
 def test_an_older_head_than_the_kept_one_is_told_and_is_no_breach(forge: Forge, tmp_path: Path) -> None:
     before, after = grown(forge)
-    look(forge, after, lambda p, honest, n: honest, tmp_path)
-    report = look(forge, before, lambda p, honest, n: honest, tmp_path)
+    look(forge, after, keep=tmp_path)
+    report = look(forge, before, keep=tmp_path)
     assert report.outcome is Outcome.UNCHECKED
     assert "an old copy answers" in report.faults[0].message
     shutil.rmtree(tmp_path)
     tmp_path.mkdir()
-    assert look(forge, before, lambda p, honest, n: honest, tmp_path).outcome is Outcome.UNFINISHED
+    assert look(forge, before, keep=tmp_path).outcome is Outcome.UNFINISHED
 
 
 def test_a_smaller_head_that_the_log_did_not_sign_is_no_evidence(forge: Forge, tmp_path: Path) -> None:
     before, after = grown(forge)
-    look(forge, after, lambda p, honest, n: honest, tmp_path)
+    look(forge, after, keep=tmp_path)
     root = before["checkpoint"].split(b"\n")[2]
     unsigned = {**before, "checkpoint": before["checkpoint"].replace(root, b"A" * 43 + b"=")}
-    report = look(forge, unsigned, lambda p, honest, n: honest, tmp_path)
+    report = look(forge, unsigned, keep=tmp_path)
     assert [fault.check for fault in report.faults] == ["V4"], (
         "the host's own word, and nothing against the log's kept head"
     )
@@ -377,24 +369,24 @@ def test_a_huge_head_that_nobody_signed_stands_in_no_later_copys_way(forge: Forg
     before, after = grown(forge)
     lines = before["checkpoint"].split(b"\n")
     huge = {**before, "checkpoint": b"\n".join([lines[0], b"99999999", *lines[2:]])}
-    assert look(forge, huge, lambda p, honest, n: honest, tmp_path).outcome is not Outcome.ESTABLISHED
-    assert look(forge, after, lambda p, honest, n: honest, tmp_path).outcome is Outcome.ESTABLISHED
+    assert look(forge, huge, keep=tmp_path).outcome is not Outcome.ESTABLISHED
+    assert look(forge, after, keep=tmp_path).outcome is Outcome.ESTABLISHED
 
 
 def test_a_head_that_others_signed_is_no_evidence_against_the_log(forge: Forge, tmp_path: Path) -> None:
     """Whoever writes into the folder of copies cannot make an honest log look forked."""
     before, after = grown(forge)
-    look(forge, before, lambda p, honest, n: honest, tmp_path)
+    look(forge, before, keep=tmp_path)
     (folder,) = kept_folders(tmp_path)
     text = (folder / "checkpoint").read_text()
     root = text.split("\n")[2]
     (folder / "checkpoint").write_text(text.replace(root, "A" * 43 + "="))
-    assert look(forge, after, lambda p, honest, n: honest, tmp_path).outcome is Outcome.ESTABLISHED
+    assert look(forge, after, keep=tmp_path).outcome is Outcome.ESTABLISHED
 
 
 def test_what_is_shown_at_the_end_is_what_was_asked_for(forge: Forge) -> None:
     """The host shows another referendum than the one on the letter."""
-    with Host(forge.build().files) as host, open_place(host.url) as place:
+    with hosting(forge.build().files) as host, open_place(host.url) as place:
         report = verify(place, bytes(32))
     assert report.outcome is Outcome.BREACH
     assert [fault.check for fault in report.faults] == ["V2"]
