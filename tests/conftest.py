@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,9 @@ import stembus.crypto.sealed
 from stembus.ballot.log_operator.admission import Admission
 from stembus.scripts.rehearsal.made_up_register import write_register
 from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
+
+if TYPE_CHECKING:
+    from tests.tampered.forge import Forge
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -73,6 +77,22 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     root = tmp_path_factory.mktemp("opened")
     rehearsal, letters = prepare(root)
     return Finished(root, rehearsal.office.referendum, letters)
+
+
+@pytest.fixture(scope="session")
+def parts(opened: Finished) -> dict[str, Any]:
+    """What forged logs start from: every key of that referendum, and voters with tokens."""
+    from tests.tampered.forge import load_parts
+
+    return load_parts(opened.root)
+
+
+@pytest.fixture
+def forge(parts: dict[str, Any]) -> Forge:
+    """Two batches of six ballots, counted; nothing is wrong with it yet."""
+    from tests.tampered.forge import new_forge
+
+    return new_forge(parts)
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,10 @@ ACCEPTED = ROOT / ".ci/accepted-mutants"
 MEMORY = 4 << 30
 VERIFIER = (
     "tests/audit/verify",
-    *(f"tests/tampered/test_{name}.py" for name in ("forgeries", "hostile_host", "places_that_change", "resilience", "ties")),
+    *(
+        f"tests/tampered/test_{name}.py"
+        for name in ("forgeries", "hostile_host", "places_that_change", "resilience", "ties")
+    ),
 )
 # The tests of each part. The first line that fits is taken: a file with tests of its own is judged by these alone.
 TESTS: dict[str, tuple[str, ...]] = {

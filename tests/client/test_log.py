@@ -23,12 +23,7 @@ from tests.client.conftest import Client, Published, Refused
 from tests.conftest import Finished
 from tests.log_view import read_log
 from tests.tampered.ceremony import RECEIVING_KEYS
-from tests.tampered.forge import Forge, load_parts, new_forge
-
-
-@pytest.fixture(scope="session")
-def parts(opened: Finished) -> dict[str, Any]:
-    return load_parts(opened.root)
+from tests.tampered.forge import Forge, new_forge
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from stembus.audit.log.source import FolderPlace
 from tests.client.conftest import Client, Refused
 from tests.conftest import Finished
 from tests.log_view import read_log
-from tests.tampered.forge import dump, load_parts, new_forge
+from tests.tampered.forge import dump, new_forge
 from tests.tampered.log import MANIFESTS, binding
 from tests.tampered.witnesses import CASES, cosign, with_mldsa
 
@@ -89,11 +89,6 @@ def test_a_definition_at_the_edge_of_a_rule_is_taken_by_both(
     raw = changed(manifest, GOOD[name])
     parse_manifest(raw)
     assert client.ask("checkManifest", raw=raw) is True
-
-
-@pytest.fixture(scope="module")
-def parts(opened: Finished) -> dict[str, Any]:
-    return load_parts(opened.root)
 
 
 def test_a_cosignature_of_an_mldsa_witness_counts_for_both(client: Client, parts: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from tests.client.conftest import Client, Published, Refused
 from tests.conftest import Finished
 from tests.tampered import ballots as forged
 from tests.tampered.catalogue import FORGERIES, Forgery
-from tests.tampered.forge import load_parts, new_forge
+from tests.tampered.forge import new_forge
 
 SINGLE = [
     f for f in FORGERIES if f.maker.__module__ == forged.__name__ and f.expect in ("V16", "V17", "V18", "V19", "V20")
@@ -31,11 +31,6 @@ def poll(opened: Finished, tmp_path: Path) -> Iterator[Poll]:
     copy = copy_of(opened, tmp_path / "copy")
     yield copy
     copy.end()
-
-
-@pytest.fixture(scope="session")
-def parts(opened: Finished) -> dict[str, Any]:
-    return load_parts(opened.root)
 
 
 def browser_request(log: Published, poll: Poll, voting_pass: str, voter: int = 0) -> TokenRequest:

@@ -28,12 +28,7 @@ from stembus.tally.errors import OtherRootSigned, StepDone, StepOutOfTurn
 from stembus.tally.key_file import AnnouncedTree, TrusteeKey, parse_trustee_key
 from stembus.tally.trustee import Trustee
 from tests.conftest import Finished
-from tests.tampered.forge import Forge, load_parts, new_forge
-
-
-@pytest.fixture(scope="module")
-def parts(opened: Finished) -> dict[str, Any]:
-    return load_parts(opened.root)
+from tests.tampered.forge import Forge, new_forge
 
 
 @pytest.fixture

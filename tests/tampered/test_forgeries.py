@@ -7,18 +7,12 @@ from typing import Any
 import pytest
 
 from stembus.audit.verify.report import CHECKS, Verdict
-from tests.conftest import Finished
 from tests.tampered import all_forgeries
 from tests.tampered.catalogue import FORGERIES, Forgery
-from tests.tampered.forge import judge, load_parts, new_forge
+from tests.tampered.forge import judge, new_forge
 from tests.tampered.witnesses import cosign, judge_mldsa
 
 assert all_forgeries
-
-
-@pytest.fixture(scope="session")
-def parts(opened: Finished) -> dict[str, Any]:
-    return load_parts(opened.root)
 
 
 def test_the_workshop_itself_makes_a_referendum_that_holds(parts: dict[str, Any]) -> None:

@@ -16,16 +16,10 @@ from stembus.audit.verify import Report
 from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.ballot.issuance.token import new_pass, take_answer
 from stembus.scripts.report_text import print_report, report_data
-from tests.conftest import Finished
-from tests.tampered.forge import Forge, Voter, judge, load_parts, make_voter, new_forge
+from tests.tampered.forge import Forge, Voter, judge, make_voter, new_forge
 from tests.tampered.roll import forged_line
 
 YES = 1
-
-
-@pytest.fixture(scope="module")
-def parts(opened: Finished) -> dict[str, Any]:
-    return load_parts(opened.root)
 
 
 def own_ballot(forge: Forge) -> bytes:

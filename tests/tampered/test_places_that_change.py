@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,8 +23,7 @@ from stembus.audit.verify.checked_log import CheckedLog
 from stembus.audit.verify.outcome import Outcome
 from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.scripts.published import verified
-from tests.conftest import Finished
-from tests.tampered.forge import Forge, load_parts, new_forge
+from tests.tampered.forge import Forge
 from tests.tampered.hostile_host import Answer, Lie, first, hosting, on
 from tests.tampered.log import promise
 
@@ -33,16 +31,6 @@ from tests.tampered.log import promise
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "WAITS", (0.01, 0.01))
-
-
-@pytest.fixture(scope="module")
-def parts(opened: Finished) -> dict[str, Any]:
-    return load_parts(opened.root)
-
-
-@pytest.fixture
-def forge(parts: dict[str, Any]) -> Forge:
-    return new_forge(parts)
 
 
 def look(forge: Forge, files: dict[str, bytes], lie: Lie | None = None, keep: Path | None = None) -> Report:

@@ -24,14 +24,8 @@ from stembus.crypto.elgamal import add_ciphertexts, encrypt
 from stembus.crypto.group import ORDER, random_scalar
 from stembus.crypto.proofs import commit_range, respond_range
 from stembus.scripts.cli.main import main
-from tests.conftest import Finished
 from tests.tampered.ballots import simulated, with_body
-from tests.tampered.forge import Forge, judge, load_parts, new_forge
-
-
-@pytest.fixture(scope="module")
-def parts(opened: Finished) -> dict[str, Any]:
-    return load_parts(opened.root)
+from tests.tampered.forge import Forge, judge, new_forge
 
 
 def _ballot_with(forge: Forge, voter: int, choice: tuple[int, int], randomness: tuple[int, int], seq: int) -> bytes:
