@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
+import socket
 import ssl
 import tempfile
 import time
@@ -35,6 +37,10 @@ class _Again(Exception):
     """This attempt failed; another one may not."""
 
 
+class _TooSlow(TimeoutError):
+    """What came, framing included, came too slowly on the whole."""
+
+
 class _SameHost(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
@@ -47,6 +53,61 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
+class _Hurried(io.RawIOBase):
+    """What a socket receives, headers and framing included, as long as it comes fast enough on the whole: a single
+    byte now and then would satisfy the time-out of each reading, and hold a reader up for ever."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._begun, self._got = time.monotonic(), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        left = self._begun + _GRACE_SECONDS + self._got / _BYTES_PER_SECOND - time.monotonic()
+        if left <= 0:
+            raise _TooSlow
+        self._connection.settimeout(min(left, _TIMEOUT_SECONDS))
+        try:
+            got = self._connection.recv_into(buffer)
+        except TimeoutError:
+            raise _TooSlow if left < _TIMEOUT_SECONDS else TimeoutError from None
+        self._got += got
+        return got
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self._connection = self.fp  # as long as this is open, the socket is
+        self.fp = io.BufferedReader(_Hurried(sock))
+
+    def close(self) -> None:
+        super().close()
+        self._connection.close()
+
+
+class _Plain(http.client.HTTPConnection):
+    response_class = _Response
+
+
+class _Secured(http.client.HTTPSConnection):
+    response_class = _Response
+
+
+class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    def __init__(self) -> None:
+        super().__init__()
+        self._trusted = ssl.create_default_context()
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Plain, req)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Secured, req, context=self._trusted)
+
+
 class Address:
     """Static files below one http(s) address, read straight. `snapshot` makes a place of them."""
 
@@ -57,9 +118,7 @@ class Address:
             urlsplit(self.base)
         except ValueError as error:
             raise CannotRead(f"{base} is no web address: {error}") from None
-        self._opener = urllib.request.build_opener(
-            _SameHost, urllib.request.HTTPSHandler(context=ssl.create_default_context())
-        )
+        self._opener = urllib.request.build_opener(_SameHost, _Handler)
         self._lost = 0.0
 
     def read(self, path: str, limit: int) -> bytes:
@@ -100,6 +159,8 @@ class Address:
             raise self._meaning(path, error) from None
         except urllib.error.URLError as error:
             raise _Again(f"nothing answers at {self.base}: {error.reason}") from None
+        except _TooSlow:
+            raise _Again(f"{path} comes too slowly") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _Again(f"{path} came from {self.base} in part only: {type(error).__name__}") from None
 
