@@ -30,7 +30,7 @@ def check_voter_evidence(report: Report, promise: bytes | None, receipt: bytes |
         parsed, found = None, []
         if promise is not None:
             parsed = _parse(report, report.log, promise)
-            found.append(_find(report.log, parsed, report) if parsed else "proves nothing")
+            found.append(_find(report.log, parsed, report) if parsed else "the promise proves nothing")
         if receipt is not None:
             found.append(_check_receipt(report, report.log, receipt, parsed))
     except CannotRead as error:

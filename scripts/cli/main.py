@@ -7,16 +7,15 @@ import click
 from stembus.scripts.cli.audit import show, verify_command
 from stembus.scripts.cli.client import client
 from stembus.scripts.cli.desk import desk
+from stembus.scripts.cli.exchange import publish, submit
 from stembus.scripts.cli.office import (
     cancel,
     close,
     incident,
     open_command,
     paper,
-    publish,
     seal,
     status,
-    submit,
     tally,
 )
 from stembus.scripts.cli.records import minutes, purge

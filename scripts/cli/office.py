@@ -1,10 +1,7 @@
-"""Commands of officials: opening, status, closing, tally, publication."""
+"""Commands of officials: opening, status, closing, tally."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import tempfile
 from pathlib import Path
 
 import click
@@ -12,13 +9,10 @@ import click
 from stembus.audit.entry_rules import paper_problem, reading_problem
 from stembus.audit.formats.entry_bodies import Cancel, Client, Incident, Open, PaperResult
 from stembus.audit.formats.manifest import Manifest
-from stembus.audit.log.bundle import copy_bundle
-from stembus.audit.verify import Verdict
 from stembus.ballot.errors import TooEarly
-from stembus.ballot.office.office import NotReady, Office
-from stembus.scripts.cli.log_steps import elect, settle
-from stembus.scripts.escape import shown
-from stembus.scripts.published import verified, verified_log
+from stembus.ballot.office.office import NotReady
+from stembus.scripts.cli.log_steps import settle
+from stembus.scripts.published import verified_log
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say, serve_office
 from stembus.tally.combine import make_result_body
 
@@ -235,66 +229,3 @@ def tally(directory: Path) -> None:
     settle(log)
     say("the result stands in the log")
     next_step(f"stembus publish {directory}")
-
-
-@click.command()
-@DIRECTORY
-@click.option("--to", "target", type=click.Path(path_type=Path), help="Copy the bundle here: a folder, or a .zip.")
-def publish(directory: Path, target: Path | None) -> None:
-    """Tidy the published folder, verify it, and copy it.
-
-    \b
-    Example:  stembus publish kortrijk --to kortrijk-2019.zip
-    """
-    office = open_office(directory)
-    log = office.log()
-    log.tidy()
-    settle(log)
-    with verified(str(office.public), office.referendum, number=1) as report:
-        for fault in report.faults:
-            say(shown(f"{fault.check} {fault.where}: {fault.message}"))
-        report.demand_log()
-    if target is not None:
-        _copy_bundle(office, target)
-        say(f"copied to {target}")
-    word = "with faults, on which no result depends" if report.has(Verdict.STANDS) else "sound"
-    click.echo(f"{office.public}: {report.figures.entries} log entries, {word}")
-    next_step(f"anyone can run: stembus verify {target or office.public} --referendum {office.referendum.hex()}")
-
-
-def _copy_bundle(office: Office, target: Path) -> None:
-    if target.exists():
-        raise NotReady(f"{target} exists; choose a new name")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as beside:
-        copy = Path(beside) / "copy"
-        copy_bundle(office.public, copy)
-        if target.suffix == ".zip":
-            shutil.make_archive(str(target.with_suffix("")), "zip", copy)
-        else:
-            copy.rename(target)
-
-
-@click.command()
-@DIRECTORY
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True))
-def submit(directory: Path, files: tuple[Path, ...]) -> None:
-    """Append signed entries that others sent, such as a trustee's.
-
-    \b
-    Example:  stembus submit kortrijk trustee-2-commit.json
-    """
-    office = open_office(directory)
-    log = office.log()
-    known = {hashlib.sha256(raw).digest() for raw in (log.reader().entry(i) for i in range(log.size))}
-    for path in files:
-        entry = path.read_bytes()
-        if hashlib.sha256(entry).digest() in known:
-            say(f"already done: {path} stands in the log")
-            continue
-        log.append([entry])
-        say(f"logged: {path}")
-    if log.order.phase.value == "ceremony":
-        elect(office)
-    else:
-        settle(log)

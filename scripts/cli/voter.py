@@ -175,7 +175,7 @@ def _explain_test(public: str, setup: Setup, prepared: PreparedBallot, chosen: C
 @click.option("--seed", required=True, metavar="HEX", help="The seed that the device shows.")
 @click.option("--choice", multiple=True, required=True, metavar="N[,N]", help="What you chose, for each question.")
 def rebuild(place: str, referendum: str, commitment: str, seed: str, choice: tuple[str, ...]) -> None:
-    """Rebuild a tested ballot from its seed and say what it contains; on a second device.
+    """Compute the number of a tested ballot from its seed and what was chosen; on a second device.
 
     \b
     Example:  stembus rebuild public --referendum ID --commitment HEX --seed HEX --choice 1
@@ -190,6 +190,7 @@ def rebuild(place: str, referendum: str, commitment: str, seed: str, choice: tup
         setup = load_setup(source, identity)
     chosen = _choice(setup, choice, None)
     click.echo(f"ballot {_grouped(rebuild_id(setup.context, committed, chosen, secret).hex())}")
+    say("if this is the number that you noted, the ballot says:")
     counts = setup.manifest.languages[0]
     for question, part in zip(setup.manifest.questions, chosen, strict=True):
         names = ", ".join(question.options[k].text[counts] for k in part)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import Client
+from stembus.audit.log.bundle import copy_bundle
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.verify import verify
 from stembus.ballot.office.services import ServedOffice
+from stembus.scripts.cli import exchange
 from stembus.scripts.rehearsal.referendum import demo_draft
 from tests.scripts.cli.test_commands import CLOSED, OPENS, Run, _letters, _set_up, run
 
@@ -128,3 +134,43 @@ def test_an_incident_is_refused_when_nobody_could_read_it(run: Run, tmp_path: Pa
     assert "once for each language" in said
     assert "incident 1 stands" in run("incident", folder, "--text", "nl=a", at=OPENS).output
     assert "already done: incident 1 has this text" in run("incident", folder, "--text", "nl=a", at=OPENS).output
+
+
+def test_what_is_no_entry_is_not_submitted(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    before = (folder / "public" / "checkpoint").read_bytes()
+    for junk in (b"junk", b"", b"\x01" * 900, b"[1]"):
+        (tmp_path / "junk.json").write_bytes(junk)
+        assert "is no signed entry" in run("submit", folder, tmp_path / "junk.json", at=OPENS, status=1).output
+    (tmp_path / "junk.json").write_bytes(b"{}")
+    run("submit", folder, tmp_path / "junk.json", at=OPENS, status=1)
+    assert (folder / "public" / "checkpoint").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["bundle", "bundle.zip"])
+def test_a_bundle_that_does_not_verify_is_not_handed_out(run: Run, tmp_path: Path, name: str) -> None:
+    folder, target = tmp_path / "kortrijk", tmp_path / "out" / name
+    _set_up(run, folder)
+    (folder / "public" / "spares").write_bytes(b"")
+    assert "V13" in run("publish", folder, "--to", target, at=OPENS, status=1).output
+    assert not target.exists()
+    assert list(target.parent.iterdir()) == []
+
+
+def test_what_is_handed_out_is_what_was_verified_though_the_log_grew(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The published folder is no longer sound once the copy is made."""
+    folder, target = tmp_path / "kortrijk", tmp_path / "bundle"
+    _set_up(run, folder)
+
+    def copy_and_spoil(public: Path, made: Path) -> None:
+        copy_bundle(public, made)
+        (public / "spares").write_bytes(b"")
+
+    monkeypatch.setattr(exchange, "copy_bundle", copy_and_spoil)
+    run("publish", folder, "--to", target, at=OPENS)
+    referendum = bytes.fromhex((folder / "referendum.id").read_text())
+    assert verify(FolderPlace(target), referendum).exit_status == 4
+    assert verify(FolderPlace(folder / "public"), referendum).exit_status == 1
