@@ -71,14 +71,26 @@ def locked(path: Path, where_possible: bool = False, waiting: Callable[[], None]
         return
     if fcntl is None:
         raise LockUnavailable("this system has no file locks; a log is written on Linux or another Unix")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with _lock_file(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waiting()
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _lock_file(path: Path) -> BinaryIO:
+    """Made if it is missing. Who may only read it can hold it as well; network file systems want it writable."""
+    try:
+        return path.open("r+b")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab")
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        return path.open("rb")
 
 
 def remove_leftovers(path: Path) -> None:

@@ -15,6 +15,30 @@ class DefinitionInvalid(BallotError):
     """The draft of a referendum cannot be frozen."""
 
 
+class DatabaseMissing(BallotError):
+    """A database is not where it was made, or was never made. Nothing was created."""
+
+
+class DatabaseForeign(BallotError):
+    """A database belongs to another referendum, or to another folder of this one."""
+
+
+class DatabaseUnreachable(BallotError):
+    """A database does not answer now."""
+
+
+class DatabaseBehindLog(BallotError):
+    """A database is older than the log: it came back from a backup, or a replica. Nothing was changed."""
+
+
+class LogBehindDatabase(BallotError):
+    """The log is older than the database, or another one. Nothing was changed."""
+
+
+class CountsContradict(BallotError):
+    """Registrars, ballot box and log state counts that cannot all be true."""
+
+
 class RollInvalid(BallotError):
     """A register or list of voters cannot be used."""
 
@@ -61,6 +85,10 @@ class NotOpenYet(NotOpen):
 
 class Closed(NotOpen):
     """After the voting."""
+
+
+class Cancelled(NotOpen):
+    """The referendum is cancelled; nothing is taken or given out any more."""
 
 
 class BallotRejected(BallotError):

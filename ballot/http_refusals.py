@@ -9,12 +9,15 @@ from __future__ import annotations
 from stembus.ballot.errors import (
     BallotError,
     BallotRejected,
+    Cancelled,
     CastOutOfTurn,
     Closed,
     CredentialUnknown,
+    DatabaseBehindLog,
     FactorLocked,
     FactorWrong,
     LetterStruck,
+    LogBehindDatabase,
     NotOpenYet,
     RequestInvalid,
     TokenAlreadyIssued,
@@ -22,6 +25,7 @@ from stembus.ballot.errors import (
 
 REFUSALS: tuple[tuple[type[BallotError], str, int], ...] = (
     (NotOpenYet, "not-open-yet", 403),
+    (Cancelled, "cancelled", 403),
     (Closed, "closed", 403),
     (CredentialUnknown, "credential-unknown", 404),
     (FactorWrong, "factor-wrong", 403),
@@ -31,4 +35,6 @@ REFUSALS: tuple[tuple[type[BallotError], str, int], ...] = (
     (CastOutOfTurn, "out-of-turn", 409),
     (BallotRejected, "ballot-rejected", 422),
     (RequestInvalid, "request-invalid", 400),
+    (DatabaseBehindLog, "database-behind", 503),
+    (LogBehindDatabase, "log-behind", 503),
 )

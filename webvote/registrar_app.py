@@ -76,11 +76,14 @@ class _Views:
         asking = parse_asking(request.get_data(), registrar.referendum, registrar.number, self._box_key)
         answer: object
         if asking.what == "count":
-            answer = registrar.count_statement(asking.batch)
+            answer = registrar.count_statement(asking.batch, asking.at_least)
         elif asking.what == "struck":
             answer = [key.hex() for key in registrar.struck()]
+        elif asking.what == "cancel":
+            registrar.cancel()
+            answer = True
         else:
-            issuance, issued = registrar.close()
+            issuance, issued = registrar.close(asking.at_least)
             answer = Closing(issuance, [line.line() for line in issued])
         return Response(msgspec.json.encode(answer), mimetype="application/json")
 

@@ -20,9 +20,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from stembus.ballot.database import reading
 from stembus.ballot.errors import AccountInvalid, BallotError, CredentialUnknown, SignInRefused
 from stembus.ballot.issuance.letter_state import Letters, Standing
-from stembus.ballot.storage import desk_actions, officers, reading
+from stembus.ballot.storage import desk_actions, officers
 
 NAME = re.compile(r"[a-z][a-z0-9.-]{1,31}\Z")
 VOTER = re.compile(r"[0-9]{1,20}\Z")

@@ -10,8 +10,17 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from stembus.ballot.errors import Closed, CredentialUnknown, LetterStruck, RollInvalid, TokenAlreadyIssued
-from stembus.ballot.storage import reading, registrar_state, voters
+from stembus.ballot.database import reading
+from stembus.ballot.errors import (
+    Cancelled,
+    Closed,
+    CredentialUnknown,
+    DatabaseBehindLog,
+    LetterStruck,
+    RollInvalid,
+    TokenAlreadyIssued,
+)
+from stembus.ballot.storage import registrar_state, voters
 
 MAXIMUM_TRIES = 10
 
@@ -32,16 +41,29 @@ def refuse_unready(state: str) -> None:
         raise LetterStruck("this letter was reported lost and replaced by another")
 
 
+def refuse_halted(halted: str) -> None:
+    """Raises Closed, Cancelled or DatabaseBehindLog unless tokens are given out; `halted` is the registrar's state."""
+    if halted == "closed":
+        raise Closed("voting is closed; no more tokens are given out")
+    if halted == "cancelled":
+        raise Cancelled("this referendum is cancelled; nothing is given out any more")
+    if halted == "behind":
+        raise DatabaseBehindLog(
+            "this registrar's database is older than the log, so a voter could get a second token; nothing is given "
+            "out until it is recovered"
+        )
+
+
 class Letters:
     """The letters of one registrar's database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def closed(self) -> bool:
-        """Whether voting is closed for good."""
+    def halted(self) -> str:
+        """Empty while tokens are given out; else closed, cancelled or behind."""
         with reading(self._engine) as db:
-            return bool(db.execute(select(registrar_state.c.closed)).scalar_one())
+            return str(db.execute(select(registrar_state.c.halted)).scalar_one())
 
     def standing(self, number: str) -> Standing:
         """Raises CredentialUnknown."""
@@ -59,8 +81,7 @@ class Letters:
 
     def strike(self, number: str) -> bytes:
         """Strikes a voter for paper; returns the credential. Striking twice changes nothing."""
-        if self.closed():
-            raise Closed("voting is closed; nobody can be struck any more")
+        refuse_halted(self.halted())
         with self._engine.begin() as db:
             db.execute(
                 update(voters).where(voters.c.number == number, voters.c.state == "ready").values(state="struck")

@@ -18,9 +18,9 @@ from stembus.audit.formats.entries import issuance_digest, issued_digest
 from stembus.audit.formats.entry_bodies import Issuance, IssuedCount
 from stembus.audit.formats.lists import Issued, list_root, request_digest
 from stembus.audit.formats.manifest import Manifest
+from stembus.ballot.database import reading
 from stembus.ballot.eligibility.second_factor import FactorHasher
 from stembus.ballot.errors import (
-    Closed,
     CredentialUnknown,
     FactorLocked,
     FactorWrong,
@@ -30,9 +30,9 @@ from stembus.ballot.errors import (
     RollInvalid,
     TokenAlreadyIssued,
 )
-from stembus.ballot.issuance.letter_state import MAXIMUM_TRIES, Letters, refuse_unready
+from stembus.ballot.issuance.letter_state import MAXIMUM_TRIES, Letters, refuse_halted, refuse_unready
 from stembus.ballot.issuance.token import TokenRequest
-from stembus.ballot.storage import bind_database, reading, registrar_state, voters
+from stembus.ballot.storage import registrar_state, voters
 from stembus.crypto.blind_signer import BlindSigner
 from stembus.crypto.errors import CryptoError
 from stembus.crypto.signing import SigningKey, verify_schnorr
@@ -69,24 +69,28 @@ class Registrar(Letters):
         self._key = key
         self._hasher = FactorHasher(manifest.second_factor, pepper)
         self._clock = clock
-        # Keys and databases serve one referendum and are refused in a second one.
-        start: dict[str, object] = {"id": 1, "referendum": referendum, "closed": 0}
-        if bind_database(engine, registrar_state, start) != referendum:
-            raise RollInvalid("this registrar's database belongs to another referendum; make a new one")
 
     def enrol(self, letters: Iterable[Enrolment]) -> int:
-        """Takes all letters or none. Raises RollInvalid."""
+        """Takes all letters or none, once. Raises RollInvalid."""
         rows = [
             {"credential": e.credential, "number": e.number, "factor": e.factor, "state": "ready", "tries": 0}
             for e in letters
         ]
         try:
             with self._engine.begin() as db:
+                done = db.execute(update(registrar_state).where(~registrar_state.c.enrolled).values(enrolled=True))
+                if done.rowcount != 1:
+                    raise RollInvalid("this registrar has its letters already; nothing was changed")
                 if rows:
                     db.execute(insert(voters), rows)
         except IntegrityError:
             raise RollInvalid("a letter or voter number is enrolled twice; nothing was changed") from None
         return len(rows)
+
+    def is_enrolled(self) -> bool:
+        """Whether it was given its letters, however few they were."""
+        with reading(self._engine) as db:
+            return bool(db.execute(select(registrar_state.c.enrolled)).scalar_one())
 
     def enrolled(self) -> int:
         with reading(self._engine) as db:
@@ -106,8 +110,7 @@ class Registrar(Letters):
         answer = self._signer.sign(request.blinded)
         with self._engine.begin() as db:
             # Shared with other issues, exclusive against the close: no answer leaves after the final list.
-            if db.execute(select(registrar_state.c.closed).with_for_update(read=True)).scalar_one():
-                raise Closed("voting is closed; no more tokens are given out")
+            refuse_halted(db.execute(select(registrar_state.c.halted).with_for_update(read=True)).scalar_one())
             done = db.execute(
                 update(voters)
                 .where(voters.c.credential == request.credential, voters.c.state == "ready")
@@ -124,6 +127,8 @@ class Registrar(Letters):
     def _admit(self, request: TokenRequest) -> bool:
         """Whether this very request had its answer before; otherwise it may have its first one, and has spent a try."""
         self._check_request(request)
+        if (halted := self.halted()) == "cancelled":
+            refuse_halted(halted)
         # What was issued before is answered at any time: a lost answer must not cost the vote. Read without a lock,
         # so that who signs for letters that do not exist keeps nobody waiting.
         if not self._answered(request):
@@ -153,8 +158,7 @@ class Registrar(Letters):
         now = self._clock.now()
         if now < self._manifest.opens_at:
             raise NotOpenYet(f"voting opens at {self._manifest.opens}")
-        if now >= self._manifest.closes_at or self.closed():
-            raise Closed("voting is closed; no more tokens are given out")
+        refuse_halted("closed" if now >= self._manifest.closes_at else self.halted())
 
     def _check_request(self, request: TokenRequest) -> None:
         digest = request_digest(self.referendum, self.number, request.request_hash)
@@ -187,18 +191,37 @@ class Registrar(Letters):
         with reading(self._engine) as db:
             return db.execute(select(func.count()).where(voters.c.state == "issued")).scalar_one()
 
-    def count_statement(self, batch: int) -> IssuedCount:
-        """The signed number of tokens so far, for the header of batch `batch`."""
+    def count_statement(self, batch: int, at_least: int) -> IssuedCount:
+        """The signed number of tokens so far, for the header of batch `batch`. Raises DatabaseBehindLog where this
+        database knows of fewer than the `at_least` that the log says were given out: then it is an old copy, a token
+        of it could be a voter's second one, and none is given out until the database is recovered."""
         count = self.issued_count()
+        if count < at_least:
+            self._halt("behind")
+            refuse_halted("behind")
         signature = self._key.sign(issued_digest(self.referendum, self.number, batch, count))
         return IssuedCount(count=count, signature=signature.hex())
 
-    def close(self) -> tuple[Issuance, list[Issued]]:
-        """Stops issuing for good; returns the signed final statement and the list to publish."""
+    def cancel(self) -> None:
+        """Stops issuing for good: the referendum is cancelled."""
+        self._halt("cancelled")
+
+    def _halt(self, why: str) -> None:
+        with self._engine.begin() as db:
+            db.execute(update(registrar_state).where(registrar_state.c.halted.in_(("", "behind"))).values(halted=why))
+
+    def close(self, at_least: int) -> tuple[Issuance, list[Issued]]:
+        """Stops issuing for good; returns the signed final statement and the list to publish. Raises NotOpen before
+        the closing time, Cancelled, and DatabaseBehindLog as `count_statement` does."""
         if self._clock.now() < self._manifest.closes_at:
             raise NotOpen(f"voting runs until {self._manifest.closes}")
+        if self.issued_count() < at_least:
+            self._halt("behind")
         with self._engine.begin() as db:
-            db.execute(update(registrar_state).values(closed=1))
+            halted = db.execute(select(registrar_state.c.halted).with_for_update()).scalar_one()
+            if halted in ("behind", "cancelled"):
+                refuse_halted(halted)
+            db.execute(update(registrar_state).values(halted="closed"))
             rows = db.execute(
                 select(voters.c.credential, voters.c.request_hash, voters.c.signature)
                 .where(voters.c.state == "issued")

@@ -33,18 +33,21 @@ class RemoteStatements:
         self._referendum, self._number, self._key = referendum, number, box_key
         self._limit = _STATEMENT_BYTES + _LINE_BYTES * voters
 
-    def count_statement(self, batch: int) -> IssuedCount:
-        return self._ask("count", batch, IssuedCount)
+    def count_statement(self, batch: int, at_least: int) -> IssuedCount:
+        return self._ask("count", IssuedCount, batch, at_least)
 
-    def close(self) -> tuple[Issuance, list[Issued]]:
-        answer = self._ask("close", 0, Closing)
+    def close(self, at_least: int) -> tuple[Issuance, list[Issued]]:
+        answer = self._ask("close", Closing, at_least=at_least)
         return answer.issuance, list(parse_issued(line.encode("ascii") for line in answer.lines))
 
     def struck(self) -> list[bytes]:
-        return sorted(bytes.fromhex(key) for key in self._ask("struck", 0, list[Hash]))
+        return sorted(bytes.fromhex(key) for key in self._ask("struck", list[Hash]))
 
-    def _ask(self, what: What, batch: int, kind: type[Answer]) -> Answer:
-        asked = ask(self._referendum, self._number, what, batch, self._key)
+    def cancel(self) -> None:
+        self._ask("cancel", bool)
+
+    def _ask(self, what: What, kind: type[Answer], batch: int = 0, at_least: int = 0) -> Answer:
+        asked = ask(self._referendum, self._number, what, batch, at_least, self._key)
         answer = post(self._url, asked, "application/json", self._limit)
         try:
             return msgspec.json.decode(answer, type=kind)

@@ -1,4 +1,5 @@
-"""What a ballot box asks of a registrar elsewhere: the signed count for a batch, the final list, who was struck.
+"""What a ballot box asks of a registrar elsewhere: the signed count for a batch, the final list, who was struck; and
+that the referendum is cancelled.
 
 Decides who may ask: only the box of this referendum, by its key. A count that anybody could ask for at any moment would
 tell when tokens are issued.
@@ -18,42 +19,47 @@ from stembus.crypto.errors import CryptoError
 from stembus.crypto.signing import SigningKey, verify_ed25519
 from stembus.crypto.transcript import Transcript
 
-What = Literal["count", "close", "struck"]
+What = Literal["count", "close", "struck", "cancel"]
 
 
 class Statements(Protocol):
     """A registrar as the box's side sees it, on this machine or elsewhere."""
 
-    def count_statement(self, batch: int) -> IssuedCount: ...
+    def count_statement(self, batch: int, at_least: int) -> IssuedCount: ...
 
-    def close(self) -> tuple[Issuance, list[Issued]]: ...
+    def close(self, at_least: int) -> tuple[Issuance, list[Issued]]: ...
 
     def struck(self) -> Sequence[bytes]: ...
 
+    def cancel(self) -> None: ...
+
 
 class Asking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`batch` and `at_least` are 0 where they say nothing: at_least is how many tokens the log says were given out."""
+
     what: What
     batch: Annotated[int, msgspec.Meta(ge=0)]
+    at_least: Annotated[int, msgspec.Meta(ge=0)]
     signature: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{128}\Z")]
 
 
-def _digest(referendum: bytes, registrar: int, what: What, batch: int) -> bytes:
+def _digest(referendum: bytes, registrar: int, what: What, batch: int, at_least: int) -> bytes:
     transcript = Transcript("box-asks").add("referendum", referendum).add_int("registrar", registrar)
-    return transcript.add("what", what.encode("ascii")).add_int("batch", batch).digest()
+    transcript.add("what", what.encode("ascii")).add_int("batch", batch).add_int("at-least", at_least)
+    return transcript.digest()
 
 
-def ask(referendum: bytes, registrar: int, what: What, batch: int, box_key: SigningKey) -> bytes:
-    signature = box_key.sign(_digest(referendum, registrar, what, batch)).hex()
-    return msgspec.json.encode(Asking(what, batch, signature))
+def ask(referendum: bytes, registrar: int, what: What, batch: int, at_least: int, box_key: SigningKey) -> bytes:
+    signature = box_key.sign(_digest(referendum, registrar, what, batch, at_least)).hex()
+    return msgspec.json.encode(Asking(what, batch, at_least, signature))
 
 
 def parse_asking(data: bytes, referendum: bytes, registrar: int, box_key: bytes) -> Asking:
     """Raises RequestInvalid unless this referendum's box asks this registrar."""
     try:
         asking = msgspec.json.decode(data, type=Asking)
-        verify_ed25519(
-            box_key, _digest(referendum, registrar, asking.what, asking.batch), bytes.fromhex(asking.signature)
-        )
+        digest = _digest(referendum, registrar, asking.what, asking.batch, asking.at_least)
+        verify_ed25519(box_key, digest, bytes.fromhex(asking.signature))
     except (msgspec.MsgspecError, UnicodeError, RecursionError, CryptoError):
         raise RequestInvalid("only the ballot box of this referendum may ask for this") from None
     return asking

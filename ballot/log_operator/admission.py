@@ -53,7 +53,8 @@ Now = Callable[[], int]
 
 
 class Admission:
-    """What the log holds so far: `order`, and in `batches` (index of the first ballot, number of ballots) of each."""
+    """What the log holds so far: `order`, in `batches` (index of the first ballot, number of ballots) of each, and in
+    `issued` how many tokens each registrar last stated."""
 
     def __init__(self, folder: Path, manifest: Manifest, referendum: bytes, now: Now) -> None:
         self.order = Order()
@@ -65,7 +66,7 @@ class Admission:
         self._now = now
         self._attempt = Attempt(0)
         self._election_key: bytes | None = None
-        self._counts = [0] * len(manifest.registrars)
+        self.issued = [0] * len(manifest.registrars)
         self._struck = 0
         self._last_incident: Texts | None = None
         self._documents: set[str] = set()
@@ -105,7 +106,7 @@ class Admission:
             case Open():
                 return open_problem(self._election_key, body)
             case Batch():
-                return batch_problem(body) or counts_problem(self._manifest, self._referendum, body, self._counts)
+                return batch_problem(body) or counts_problem(self._manifest, self._referendum, body, self.issued)
             case Incident():
                 return texts_problem(self._manifest, body.text, self._last_incident)
             case Cancel():
@@ -151,8 +152,8 @@ class Admission:
             self._election_key = raw
         elif isinstance(body, Batch):
             self.batches.append((index + 1, body.size))
-            if not counts_problem(self._manifest, self._referendum, body, self._counts):
-                self._counts = [statement.count for statement in body.issued]
+            if not counts_problem(self._manifest, self._referendum, body, self.issued):
+                self.issued = [statement.count for statement in body.issued]
         elif isinstance(body, PaperRoll):
             self._struck = body.count
         elif isinstance(body, Incident):

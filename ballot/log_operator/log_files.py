@@ -33,6 +33,7 @@ from stembus.audit.log.tiles import (
     parse_tile_path,
     tile_path,
 )
+from stembus.ballot.errors import LogDamaged
 from stembus.ballot.log_operator.pending import Pending
 
 Sign = Callable[[int, bytes], Checkpoint]
@@ -89,8 +90,7 @@ class LogFiles:
         if waiting is None:
             return files
         if waiting.size <= files.size:
-            pending.remove()  # it was published, and its writer died before it tidied
-            return files
+            return files  # it was published, and its writer died before it tidied
         files._grow(pending.entries(waiting.size - files.size))
         files._demand(waiting)
         return files
@@ -221,12 +221,22 @@ class LogFiles:
             if tile is not None and not beyond(tile_path(tile[0], tile[1] + 1), size):
                 shutil.rmtree(folder)
 
-    def remove_unfinished(self) -> None:
-        """Removes what a write that was cut off left behind: staged files, and tiles that no head explains."""
+    def remove_leftovers(self) -> None:
+        """Removes what a write that was cut off left behind."""
         self.pending.remove_leftovers()
-        for path in (path for path in self.folder.rglob("*") if path.is_file()):
-            if is_staged(path.name) or beyond(self._relative(path), self.size):
-                path.unlink()
+        for path in (path for path in self.folder.rglob("*") if path.is_file() and is_staged(path.name)):
+            path.unlink()
+
+    def demand_newest(self) -> None:
+        """Called under the lock. Raises LogDamaged where files of a longer log lie: then the head, or what waits for
+        its quorum, came back from an older copy than the files, and what they hold was signed."""
+        for path in sorted((self.folder / "tile").rglob("*")):
+            relative = self._relative(path)
+            if parse_tile_path(relative) is not None and beyond(relative, self.size):
+                raise LogDamaged(
+                    f"{path} belongs to a longer log than the {self.size} entries of {self.folder / HEAD}; bring back "
+                    f"the newest copy of {self.folder} and of what lies beside the log's lock; nothing was changed"
+                )
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()

@@ -18,13 +18,12 @@ from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.entries import Entry, entry_type, parse_entry
 from stembus.audit.formats.manifest import Manifest, referendum_id
 from stembus.audit.formats.manifest_rules import parse_manifest
-from stembus.audit.log.note import Checkpoint, check_log_signature, sign_checkpoint, verifier_key
+from stembus.audit.log.note import Checkpoint, check_log_signature, sign_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
-from stembus.audit.log.tiles import HEAD
 from stembus.audit.log.witness import WitnessService
 from stembus.audit.state_machine import Order
-from stembus.ballot.errors import HeadMoved, LogDamaged, WitnessesMissing
+from stembus.ballot.errors import HeadMoved, WitnessesMissing
 from stembus.ballot.log_operator.admission import Admission, Now
 from stembus.ballot.log_operator.cosigning import (
     add_signatures,
@@ -35,28 +34,13 @@ from stembus.ballot.log_operator.cosigning import (
     time_of,
     timely,
 )
-from stembus.ballot.log_operator.log_files import LogFiles, has_grown
+from stembus.ballot.log_operator.log_files import LogFiles
+from stembus.ballot.log_operator.log_start import demand_head
 from stembus.ballot.log_operator.pending import Pending
 from stembus.crypto.signing import SigningKey
 
 _TRIES = 50
 _WAITS, _WAIT_SECONDS = 50, 0.02
-
-
-def start_log(folder: Path, manifest: bytes, key: SigningKey, lock: Path) -> None:
-    """Signs a log of one entry, the manifest; it is published with its quorum. Done again, it changes nothing. Raises
-    LogDamaged where a longer log stands whose head is missing."""
-    origin = parse_manifest(manifest).log.origin
-    pending = Pending.beside(lock)
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(lock):
-        if (folder / HEAD).exists() or pending.checkpoint() is not None:
-            return
-        if has_grown(folder):
-            raise LogDamaged(f"{folder / HEAD} is missing although its log is there; restore it; nothing was changed")
-        write_durably(folder / "log.vkey", (verifier_key(origin, key.public) + "\n").encode())
-        files = LogFiles.empty(folder, pending)
-        files.stage([manifest], lambda size, root: sign_checkpoint(origin, size, root, key))
 
 
 class LogWriter:
@@ -77,10 +61,11 @@ class LogWriter:
         self._lock = lock
         self._pending = Pending.beside(lock)
         self.witnesses = list(witnesses)
-        # Under the lock: what another writer has written and not yet signed is not litter.
+        # Under the lock, so that what another writer is publishing right now is not taken for a longer log.
         with locked(lock):
+            demand_head(folder, self._pending)
             self._load()
-            self._files.remove_unfinished()
+            self._files.demand_newest()
 
     def _load(self, known: int = 0) -> None:
         """Reads the log as it stands on disk; its first `known` entries went through `order` already."""
@@ -110,6 +95,11 @@ class LogWriter:
     def batches(self) -> list[tuple[int, int]]:
         """(index of the first ballot, number of ballots) of each batch."""
         return self._admission.batches
+
+    @property
+    def issued(self) -> Sequence[int]:
+        """How many tokens each registrar stated in the last batch; 0 before the first."""
+        return self._admission.issued
 
     @property
     def batch_end(self) -> int:
@@ -231,14 +221,21 @@ class LogWriter:
             raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was changed, try again")
         demand_newest(sizes_seen(self.witnesses, self.manifest.log.origin), self.size, self.manifest)
 
+    def is_published(self) -> bool:
+        """Whether a quorum has seen all that this writer knows of. Asks nobody."""
+        return self._is_published(self.size)
+
+    def _is_published(self, size: int) -> bool:
+        head = self._files.head()
+        return head is not None and head.size >= size and self._files.cosigned(head.size) is not None
+
     def cosign(self) -> bool:
         """Asks witnesses for the present head; True when a quorum has seen all that this writer knows of, so that it is
         published. A witness that was late is added while the head is the head."""
         known = self.size
         if self._cosign() is None:
             self._add_late()
-        head = self._files.head()
-        return head is not None and head.size >= known and self._files.cosigned(head.size) is not None
+        return self._is_published(known)
 
     def _cosign(self) -> int | None:
         """Waits for witnesses without the lock, and takes it only to write their answers beside those that others
@@ -295,4 +292,4 @@ class LogWriter:
         """Removes what a write that was cut off left behind."""
         with locked(self._lock):
             self._catch_up()
-            self._files.remove_unfinished()
+            self._files.remove_leftovers()

@@ -13,6 +13,7 @@ from pathlib import Path
 from stembus.audit.durable import write_durably
 from stembus.ballot.errors import SecretFileError
 from stembus.ballot.office.layout import Layout
+from stembus.ballot.office.own_secret import create_own_secret
 from stembus.ballot.office.party_key import demand_role, signing_key_of
 from stembus.ballot.office.secret_file import create_secret_file, read_secret_file, replace_secret_file
 from stembus.crypto.signing import SigningKey
@@ -30,9 +31,12 @@ class KeyRing(Layout):
         self._secrets: dict[str, bytes] = {}
 
     def make_key(self, party: str, content: bytes, public: dict[str, str]) -> Path:
-        """Writes the secret file, unless there is one, then the public one. Returns the secret file's path."""
+        """Writes the secret file, unless there is one, then the public one. Returns the secret file's path. With the
+        first registrar's key comes the pepper of the second factors; lost later, it is not made anew."""
         path = self.key_path(party)
         if not path.exists():
+            if party == "registrar-1":
+                create_own_secret(self.pepper_file)
             create_secret_file(path, content, self._passphrase(party))
             self._secrets[party] = content
         published = json.dumps(public, indent=1) + "\n"

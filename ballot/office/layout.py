@@ -2,6 +2,7 @@
 
     DIR/referendum.toml  draft            DIR/keys/*.json      public keys of all parties
     DIR/manifest.json    frozen           DIR/public/          the published bundle
+    DIR/settings.toml    databases
     DIR/trustee-1/ officer-1/ registrar-1/ witness-1/ box/ log/ client/ importer/ authority/ desk/   secrets
 
 In a binding referendum these folders lie on different machines; every piece works on one folder alone. Decides
@@ -44,7 +45,15 @@ class Layout:
         return self.root / party / f"{party.partition('-')[0]}.key"
 
     def folder(self, party: str) -> Path:
-        """A party's own folder, made if it is missing, for its owner only."""
-        path = self.root / party
+        """A party's own folder. It may be missing."""
+        return self.root / party
+
+    def make_folder(self, party: str) -> Path:
+        """The same, made if it is missing, for its owner only."""
+        path = self.folder(party)
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path
+
+    @property
+    def pepper_file(self) -> Path:
+        return self.folder("registrar-1") / "pepper"

@@ -19,12 +19,11 @@ from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import ElectionKey
 from stembus.audit.formats.manifest import Manifest, parse_time, referendum_id
 from stembus.audit.formats.manifest_rules import encode_manifest, parse_manifest
-from stembus.audit.log.source import FolderPlace
-from stembus.audit.log.tiles import HEAD
 from stembus.audit.log.witness import Witness
 from stembus.audit.verify.ballots import context_of
 from stembus.ballot.errors import BallotError, DefinitionInvalid
-from stembus.ballot.log_operator.log_writer import LogWriter, start_log
+from stembus.ballot.log_operator.log_start import start_log, was_started
+from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.office.definition import make_manifest, read_draft, read_keys
 from stembus.ballot.office.key_ring import KeyRing, Passphrase
 from stembus.ballot.office.layout import Layout
@@ -96,21 +95,26 @@ class Office(KeyRing):
                 found.append(Witness(member.name, self.signing_key(party), logs, state, self.clock))
         return found
 
+    @property
+    def _log_lock(self) -> Path:
+        return self.folder("log") / "lock"
+
+    def start_log(self) -> LogWriter:
+        """Makes the log, once, with the manifest as its first entry. Done again, it changes nothing."""
+        _ = self.manifest
+        start_log(self.public, self.manifest_raw, self.signing_key("log"), self._log_lock)
+        self.log().cosign()
+        return self.log()
+
     def log(self) -> LogWriter:
+        """The log of this folder, opened. Raises NotReady before it was made, LogDamaged where it is gone."""
         if self._log is None:
             _ = self.manifest  # a folder without a referendum is named as that, and not as one without a key
-            key, lock = self.signing_key("log"), self.folder("log") / "lock"
-            begun = (self.public / HEAD).exists()
-            if not begun:
-                start_log(self.public, self.manifest_raw, key, lock)
-            self._log = LogWriter(self.public, key, lock, self.witnesses(), lambda: self.clock.now())
-            if not begun:
-                self._log.cosign()
+            if not was_started(self._log_lock):
+                raise NotReady(f"the log of {self.root} was not begun yet; run: stembus define {self.root}")
+            key = self.signing_key("log")
+            self._log = LogWriter(self.public, key, self._log_lock, self.witnesses(), lambda: self.clock.now())
         return self._log
-
-    def place(self) -> FolderPlace:
-        self.log()
-        return FolderPlace(self.public)
 
     def context(self) -> BallotContext:
         """Raises NotReady before the key ceremony is complete."""

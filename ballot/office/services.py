@@ -1,57 +1,65 @@
 """Registrars and ballot box of an office: what needs the `server` extra.
 
-Decides which database each service gets: the URL that the settings give it, or SQLite in its party's folder.
+Decides how each service is put together from its key, its database and its secrets; it opens them, and makes none.
+What one organisation makes once, before the first letter, is in `create` and `enrol_all`.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
-from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Engine
 
-from stembus.audit.clock import Clock
-from stembus.audit.durable import create_durably
 from stembus.audit.formats.entry_bodies import Close, IssuedCount, PaperRoll
 from stembus.audit.formats.lists import PAPER, encode_keys, issuance_path, list_root
 from stembus.ballot.box.ballot_box import BallotBox
+from stembus.ballot.box.position import Bond
+from stembus.ballot.box.recovery import Recovered, recover
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS
 from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
-from stembus.ballot.errors import SecretFileError
+from stembus.ballot.errors import CountsContradict, DatabaseBehindLog, RollInvalid, SecretFileError
 from stembus.ballot.issuance.help_desk import HelpDesk
 from stembus.ballot.issuance.letter_state import Letters
 from stembus.ballot.issuance.registrar import Enrolment, Registrar
 from stembus.ballot.issuance.remote_statements import RemoteStatements
 from stembus.ballot.issuance.statements import Statements
-from stembus.ballot.office.key_ring import Passphrase
+from stembus.ballot.office.databases import Databases
 from stembus.ballot.office.office import Office
+from stembus.ballot.office.own_secret import create_own_secret, read_own_secret
 from stembus.ballot.office.party_key import parse_party_key
-from stembus.ballot.office.settings import Settings, load_settings
-from stembus.ballot.storage import box_tables, desk_tables, open_database, registrar_tables
 from stembus.crypto.blind_signer import BlindSigner
 
-_SECRET_BYTES = 32
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What was counted at the close: tokens of each registrar, tokens with a ballot, ballots and batches of the log."""
+
+    issued: list[int]
+    used: int
+    ballots: int
+    batches: int
 
 
 class ServedOffice(Office):
-    """An office that runs its own services. Settings that are not given are loaded when a database is opened."""
-
-    def __init__(
-        self, root: Path, passphrase: Passphrase, clock: Clock | None = None, settings: Settings | None = None
-    ) -> None:
-        super().__init__(root, passphrase, clock)
-        if settings is not None:
-            self.settings = settings
+    """An office that runs its own services."""
 
     @cached_property
-    def settings(self) -> Settings:
-        return load_settings()
+    def databases(self) -> Databases:
+        return Databases(self, self.referendum)
+
+    def create(self, party: str) -> bool:
+        """Makes the database of box, desk or a registrar, and what else that service keeps to itself, once; False when
+        it was there. Raises what `Databases.create` raises."""
+        if party == "desk":
+            create_own_secret(self._sessions_key)
+        return self.databases.create(party)
 
     def pepper(self) -> bytes:
-        return _own_secret(self.folder("registrar-1") / "pepper")
+        """Raises SecretFileError."""
+        return read_own_secret(self.pepper_file)
 
     def statements(self, number: int = 1) -> Statements:
         """Registrar `number`: here, if its key lies in this folder; else at the manifest's address."""
@@ -61,27 +69,23 @@ class ServedOffice(Office):
         voters = self.manifest.eligibility.official_count
         return RemoteStatements(url, self.referendum, number, self.signing_key("box"), voters)
 
-    def count_statements(self, batch: int) -> Sequence[IssuedCount]:
-        return [self.statements(k).count_statement(batch) for k in range(1, len(self.manifest.registrars) + 1)]
+    def count_statements(self, batch: int, at_least: Sequence[int]) -> Sequence[IssuedCount]:
+        """Every registrar's signed count. `at_least` is what the log says of each."""
+        return [self.statements(k).count_statement(batch, least) for k, least in enumerate(at_least, 1)]
 
     @cached_property
     def _registrars(self) -> dict[int, Registrar]:
         return {}
 
-    def _registrar_database(self, number: int) -> Engine:
-        sqlite = f"sqlite:///{self.folder(f'registrar-{number}')}/registrar.db"
-        return self._database(self.settings.get(f"REGISTRAR_{number}_DATABASE", sqlite), registrar_tables)
-
     @cached_property
     def _engines(self) -> dict[str, Engine]:
         return {}
 
-    def _database(self, url: str, tables: MetaData) -> Engine:
+    def _database(self, party: str) -> Engine:
         """One engine for each database; services of one office share it."""
-        name = f"{url} {id(tables)}"
-        if name not in self._engines:
-            self._engines[name] = open_database(url, tables)
-        return self._engines[name]
+        if party not in self._engines:
+            self._engines[party] = self.databases.open(party)
+        return self._engines[party]
 
     def dispose(self) -> None:
         """Closes every database connection, as the end of the process would."""
@@ -90,22 +94,25 @@ class ServedOffice(Office):
 
     def letters(self, number: int = 1) -> Letters:
         """What needs no key and no passphrase of the registrar."""
-        return Letters(self._registrar_database(number))
+        return Letters(self._database(f"registrar-{number}"))
 
     def desk(self) -> HelpDesk:
         """The help desk of the first registrar."""
-        sqlite = f"sqlite:///{self.folder('desk')}/desk.db"
-        return HelpDesk(self._database(self.settings.get("DESK_DATABASE", sqlite), desk_tables), self.letters())
+        return HelpDesk(self._database("desk"), self.letters())
+
+    @property
+    def _sessions_key(self) -> Path:
+        return self.folder("desk") / "sessions.key"
 
     def desk_secret(self) -> bytes:
-        """Signs the desk's sessions; 32 bytes."""
-        return _own_secret(self.folder("desk") / "sessions.key")
+        """Signs the desk's sessions; 32 bytes. Raises SecretFileError."""
+        return read_own_secret(self._sessions_key)
 
     def registrar(self, number: int = 1) -> Registrar:
         if number not in self._registrars:
             party = f"registrar-{number}"
             self._registrars[number] = Registrar(
-                self._registrar_database(number),
+                self._database(party),
                 self.manifest,
                 self.referendum,
                 number,
@@ -125,34 +132,68 @@ class ServedOffice(Office):
 
     @cached_property
     def box(self) -> BallotBox:
-        sqlite = f"sqlite:///{self.folder('box')}/box.db"
-        engine = self._database(self.settings.get("BOX_DATABASE", sqlite), box_tables)
+        engine = self._database("box")
         return BallotBox(engine, self.manifest, self.context(), self.signing_key("box"), self.log(), self.clock)
 
+    def recover_box(self) -> Recovered | None:
+        """Rebuilds the box's database from the log; None when it is there and belongs to the log. Raises
+        LogBehindDatabase when it is the log that is older."""
+        lost = self.databases.remake("box")
+        engine = self._database("box")
+        if not lost:
+            try:
+                Bond(self.log()).position(engine)
+                return None
+            except DatabaseBehindLog:
+                pass
+        return recover(engine, self.context(), self.log())
+
     def enrol_all(self) -> None:
-        """Gives each registrar the letters' public keys and hashed factors, once."""
+        """Gives each registrar the letters' public keys and hashed factors, once and before the opening: letters that
+        were issued, struck or replaced never come back. Raises RollInvalid after it."""
         factors = dict(read_csv(self.folder("importer") / "factors.csv", FACTOR_COLUMNS))
         letters = list(read_csv(self.folder("authority") / "enrolment.csv", ENROLMENT_COLUMNS))
         for number in range(1, len(self.manifest.registrars) + 1):
             registrar = self.registrar(number)
-            if not registrar.enrolled():
-                registrar.enrol(Enrolment(voter, bytes.fromhex(key), factors[voter]) for voter, key in letters)
+            if registrar.is_enrolled():
+                continue
+            if self.log().order.phase.value not in ("keyed", "rolled"):
+                raise RollInvalid(
+                    f"registrar {number} holds no letters although the voting was opened; its database is not the one "
+                    "that it had: bring that back; nothing was changed"
+                )
+            registrar.enrol(Enrolment(voter, bytes.fromhex(key), factors[voter]) for voter, key in letters)
 
-    def close_voting(self) -> None:
-        """Registrars stop and sign, the box seals its last batch, two officers close the log. Killed
-        anywhere, it can be run again."""
+    def close_voting(self) -> Closing:
+        """Registrars stop and sign, the box takes no more ballots and seals its last batch, two officers close the
+        log. Killed anywhere, it can be run again. Raises CountsContradict or DatabaseBehindLog when registrars, box and
+        log cannot all be right."""
         order = self.log().order
         self.log().check(Close(batches=order.batches, ballots=order.ballots, issuance=[]))
         statements = []
-        for number in range(1, len(self.manifest.registrars) + 1):
-            statement, issued = self.statements(number).close()
+        for number, least in enumerate(self.log().issued, 1):
+            statement, issued = self.statements(number).close(least)
             lines = "".join(line.line() for line in issued)
             self.log().publish(issuance_path(number), lines.encode("ascii"))
             statements.append(statement)
         self.box.finish(self.count_statements)
         order = self.log().order
+        counts = Closing([statement.count for statement in statements], self.box.tokens(), order.ballots, order.batches)
+        if self.box.accepted() != order.ballots or min(counts.issued) < counts.used:
+            raise CountsContradict(
+                f"registrars gave out {counts.issued} tokens, the box holds {self.box.accepted()} ballots of "
+                f"{counts.used} tokens, and the log {order.ballots} ballots; nothing was closed"
+            )
         body = Close(batches=order.batches, ballots=order.ballots, issuance=statements)
         self.log().append([self.officers_sign(body)])
+        return counts
+
+    def stop_registrars(self) -> None:
+        """Once the referendum is cancelled: no registrar gives out anything any more. Raises ServiceUnreachable."""
+        for number in range(1, len(self.manifest.registrars) + 1):
+            here = self.key_path(f"registrar-{number}").exists()
+            if not here or self.databases.made(f"registrar-{number}"):
+                self.statements(number).cancel()
 
     def log_paper_roll(self) -> None:
         """Publishes who was struck for paper, and logs the list's root."""
@@ -162,14 +203,3 @@ class ServedOffice(Office):
         self.log().check(body)
         self.log().publish(PAPER, encode_keys(struck).encode("ascii"))
         self.log().append([self.officers_sign(body)])
-
-
-def _own_secret(path: Path) -> bytes:
-    """32 random bytes that one service keeps to itself, made when they are first asked for."""
-    if not path.exists():
-        with suppress(FileExistsError):  # another worker was first
-            create_durably(path, secrets.token_bytes(_SECRET_BYTES))
-    secret = path.read_bytes()
-    if len(secret) != _SECRET_BYTES:
-        raise SecretFileError(f"{path} is damaged: it holds {len(secret)} bytes, not {_SECRET_BYTES}; restore it")
-    return secret

@@ -1,7 +1,13 @@
-"""The settings of services and commands: from the environment, or from one TOML file; the environment wins.
+"""The settings of services and commands.
 
-Decides their names and where they come from. STEMBUS_SETTINGS names the file, in which `box_database = "..."` is what
-the environment calls STEMBUS_BOX_DATABASE. Passphrases of single parties come from the environment only.
+Two kinds, each with one home, so that no two processes can differ about them:
+
+- what belongs to the referendum, such as the addresses of its databases, stands in DIR/settings.toml and nowhere else;
+- what belongs to one process, such as the folder it works on, comes from the environment, or from the TOML file that
+  STEMBUS_SETTINGS names; the environment wins. `public = "..."` in the file is STEMBUS_PUBLIC in the environment.
+
+Decides the names of the second kind and where they come from; a name that nobody knows is refused. Passphrases of
+single parties come from the environment only. Leaves the first kind to `folder_settings`.
 """
 
 from __future__ import annotations
@@ -9,17 +15,18 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from stembus.ballot.errors import BallotError
 
+FOLDER_FILE = "settings.toml"
 _PREFIX = "STEMBUS_"
-NAMES = (
-    "DIR", "PUBLIC", "REGISTRAR", "REGISTRAR_1_DATABASE", "BOX_DATABASE", "DESK_DATABASE", "PASSPHRASE", "HELP_LINE",
-)  # fmt: skip
-_ANY_REGISTRAR = re.compile(r"REGISTRAR_[1-9][0-9]*_DATABASE")
+_PROCESS = ("DIR", "PUBLIC", "REGISTRAR", "PASSPHRASE", "HELP_LINE")
+FOLDER_NAMES = re.compile(r"(REGISTRAR_[1-9][0-9]*|BOX|DESK)_DATABASE")
+# What other parts of the program, and its tests, read for themselves.
+_ELSEWHERE = re.compile(r"SETTINGS|CLOCK|DESK_PASSWORD|PASSPHRASE_[A-Z]+(_[1-9][0-9]*)?|CHROMIUM|POSTGRES_BIN")
 
 
 class SettingsInvalid(BallotError):
@@ -28,9 +35,11 @@ class SettingsInvalid(BallotError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
-    """Values by name, without the prefix. They may hold a passphrase, so they are not shown."""
+    """Values by name, without the prefix. They may hold a passphrase, so they are not shown. `source` says where they
+    stand, for people."""
 
     values: Mapping[str, str]
+    source: str = "the environment"
 
     def get(self, name: str, otherwise: str) -> str:
         return self.values.get(name, otherwise)
@@ -50,29 +59,50 @@ class Settings:
 
 
 def load_settings() -> Settings:
-    """Raises SettingsInvalid for a file that cannot be read or has an unknown name."""
+    """Of this process. Raises SettingsInvalid for what cannot be read or is unknown."""
     environment = {
-        name.removeprefix(_PREFIX): value
-        for name, value in os.environ.items()
-        if value and name.startswith(_PREFIX) and _known(name.removeprefix(_PREFIX))
+        name.removeprefix(_PREFIX): value for name, value in os.environ.items() if value and name.startswith(_PREFIX)
     }
-    path = os.environ.get(f"{_PREFIX}SETTINGS")
-    return Settings((_read(Path(path)) if path else {}) | environment)
+    _refuse_databases((_PREFIX + name for name in environment if FOLDER_NAMES.fullmatch(name)), "the environment")
+    unknown = sorted(_PREFIX + name for name in environment if name not in _PROCESS and not _ELSEWHERE.fullmatch(name))
+    if unknown:
+        raise SettingsInvalid(f"the environment sets {', '.join(unknown)}; known are {_known(_PREFIX, _PROCESS)}")
+    own = {name: value for name, value in environment.items() if name in _PROCESS}
+    path = environment.get("SETTINGS")
+    if not path:
+        return Settings(own)
+    found = read_settings(Path(path))
+    _refuse_databases((name for name in found if FOLDER_NAMES.fullmatch(name.upper())), path)
+    refuse_unknown(path, found, {name.lower() for name in _PROCESS}, _known("", _PROCESS).lower())
+    return Settings({name.upper(): value for name, value in found.items()} | own, path)
 
 
-def _read(path: Path) -> dict[str, str]:
+def read_settings(path: Path) -> dict[str, str]:
+    """Names and values of a TOML file. Raises SettingsInvalid."""
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsInvalid(f"the settings file {path} cannot be read: {error}") from None
-    if unknown := sorted(name for name in found if name != name.lower() or not _known(name.upper())):
-        known = ", ".join(name.lower() for name in NAMES)
-        raise SettingsInvalid(f"{path} sets {', '.join(unknown)}; known are {known}")
     for name, value in found.items():
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise SettingsInvalid(f"{path}: {name} is neither a text nor a number; write it between quotation marks")
-    return {name.upper(): str(value) for name, value in found.items()}
+    return {name: str(value) for name, value in found.items()}
 
 
-def _known(name: str) -> bool:
-    return name.isascii() and (name in NAMES or _ANY_REGISTRAR.fullmatch(name) is not None)
+def refuse_unknown(path: str, found: Iterable[str], known: set[str], told: str) -> None:
+    """Raises SettingsInvalid, with what is `told` of the names that are known."""
+    if unknown := sorted(name for name in found if name not in known or name != name.lower()):
+        raise SettingsInvalid(f"{path} sets {', '.join(unknown)}; known are {told}")
+
+
+def _refuse_databases(names: Iterable[str], where: str) -> None:
+    """A shell that lacks one address would quietly work on another database than the service."""
+    for name in names:
+        raise SettingsInvalid(
+            f"{where} sets {name}; the address of a database stands in DIR/{FOLDER_FILE}, so that services and "
+            "commands cannot use different ones"
+        )
+
+
+def _known(prefix: str, names: Iterable[str]) -> str:
+    return ", ".join(prefix + name for name in names)

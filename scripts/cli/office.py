@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +14,11 @@ from stembus.ballot.errors import TooEarly
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.published import verified_log
-from stembus.scripts.shell import DIRECTORY, next_step, open_office, say, serve_office
+from stembus.scripts.shell import DIRECTORY, fail, next_step, open_office, say, serve_office
 from stembus.tally.combine import make_result_body
+
+if TYPE_CHECKING:
+    from stembus.ballot.office.services import ServedOffice
 
 TEXT = click.option("--text", multiple=True, required=True, metavar="LANG=TEXT", help="Once for each language.")
 
@@ -54,7 +58,7 @@ def open_command(directory: Path, without_pages: bool) -> None:
 @click.command()
 @DIRECTORY
 def status(directory: Path) -> None:
-    """Say where the referendum stands; never a count for an option before the result.
+    """Say where the referendum stands; never a count for an option before the result. Writes nothing.
 
     \b
     Example:  stembus status kortrijk
@@ -65,7 +69,8 @@ def status(directory: Path) -> None:
     click.echo(f"referendum  {office.referendum.hex()}{'' if office.manifest.binding else '  (rehearsal)'}")
     click.echo(f"phase       {order.phase.value}")
     click.echo(f"log         {log.size} entries, {order.batches} batches, {order.ballots} ballots")
-    settle(log)
+    if not log.is_published():
+        click.echo("            the newest step waits for a quorum of witnesses; run its command again")
     if order.phase.value == "ceremony":
         done = f"{len(order.committed)} committed, {len(order.revealed)} revealed, {len(order.confirmed)} confirmed"
         click.echo(f"ceremony    attempt {order.attempt}: {done} of {order.trustees}")
@@ -103,16 +108,23 @@ def close(directory: Path) -> None:
     office = serve_office(directory)
     if office.log().order.phase.value in ("closed", "tallied"):
         say("already done: voting is closed")
-        settle(office.log())
+        _forget(office)
         return
     manifest = office.manifest
     if office.clock.now() < manifest.closes_at + manifest.grace_seconds:
         raise TooEarly(f"ballots are accepted until {manifest.closes} and {manifest.grace_seconds} seconds more")
-    office.close_voting()
-    order = office.log().order
-    say(f"voting is closed: {order.ballots} ballots, {order.batches} batches")
-    settle(office.log())
+    counts = office.close_voting()
+    issued = " and ".join(map(str, counts.issued))
+    say(f"tokens given out: {issued}; tokens with a ballot: {counts.used}; ballots in the log: {counts.ballots}")
+    say(f"voting is closed: {counts.ballots} ballots, {counts.batches} batches")
+    _forget(office)
     next_step(f"paper votes, if any: stembus paper {directory} --help; then: stembus trustee intent {directory}")
+
+
+def _forget(office: ServedOffice) -> None:
+    """Until the close is published, the box keeps every ballot."""
+    if settle(office.log()) and (missing := office.box.forget()):
+        fail(f"{missing} promised ballots are not in the log; the box keeps them: they are evidence")
 
 
 @click.command()
@@ -202,13 +214,19 @@ def cancel(directory: Path, text: tuple[str, ...]) -> None:
     Example:  stembus cancel kortrijk --text nl="..." --yes
     """
     office = open_office(directory)
-    if office.log().order.phase.value == "cancelled":
+    log = office.log()
+    if log.order.phase.value == "cancelled":
+        stands = next(entry.body for _, entry in log.entries() if isinstance(entry.body, Cancel))
         say("already done: this referendum is cancelled")
-        settle(office.log())
-        return
-    office.log().append([office.officers_sign(Cancel(text=_texts(office.manifest, text)))])
-    settle(office.log())
-    say("the referendum is cancelled")
+        if stands.text != _texts(office.manifest, text):
+            say("note: another reason stands in the log for good; to add to it, run stembus incident")
+    else:
+        log.append([office.officers_sign(Cancel(text=_texts(office.manifest, text)))])
+        say("the referendum is cancelled")
+    settle(log)
+    if any(isinstance(entry.body, Open) for _, entry in log.entries()):
+        serve_office(directory).stop_registrars()
+        say("the registrars give out nothing any more")
 
 
 @click.command()

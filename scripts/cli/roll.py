@@ -51,7 +51,7 @@ def roll_import(directory: Path, register: Path, dry_run: bool) -> None:
                 manifest.languages,
                 manifest.second_factor,
                 office.pepper(),
-                office.folder("importer"),
+                office.make_folder("importer"),
                 bar,
             )
     for refusal in reading.refused:
@@ -108,7 +108,7 @@ def credentials_make(directory: Path) -> None:
     phase = office.log().order.phase.value
     if phase == "ceremony":
         raise NotReady("the key ceremony is not complete; no letter may be made before the election key")
-    authority = office.folder("authority")
+    authority = office.make_folder("authority")
     with progress("codes") as bar:
         made = make_credentials(office.folder("importer") / "letters.csv", authority, office.referendum, bar)
     if phase == "keyed":

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from stembus.audit.durable import write_durably
-from stembus.audit.log.tiles import HEAD
 from stembus.ballot.office.definition import DRAFT
 from stembus.ballot.office.key_ring import ROLES
 from stembus.ballot.office.office import NotReady, Office, check_draft
@@ -132,11 +131,11 @@ def define(directory: Path) -> None:
     Example:  stembus define kortrijk
     """
     office = open_office(directory)
-    done = (directory / "public" / HEAD).exists()
+    done = office.manifest_file.exists()
     manifest, _ = office.define()
-    office.log()
+    office.start_log()
     click.echo(office.referendum.hex())
     say("already done: this referendum is frozen" if done else "frozen; this id goes on every letter")
     if not manifest.binding:
         say("this is a rehearsal; every report will say so")
-    next_step(f"each trustee runs: stembus trustee commit {directory} --number 1")
+    next_step(f"stembus services create {directory}; then each trustee: stembus trustee commit {directory} --number 1")

@@ -226,7 +226,8 @@ def enlarge(material: Material, root: Path, ballots: int) -> Path:
             break
     for party in ("witness-1", "witness-2"):
         (root / party / "state.json").unlink(missing_ok=True)
-    log = office.log()
+    (root / "log" / "lock.started").unlink()
+    log = office.start_log()
     log.append(setup[1:])
     for name in ("credentials", "spares", issuance_path(1)):
         write_durably(office.public / name, (material.root / "public" / name).read_bytes())
@@ -236,10 +237,10 @@ def enlarge(material: Material, root: Path, ballots: int) -> Path:
     while log.order.ballots < ballots:
         number += 1
         part = ordered[: ballots - log.order.ballots]
-        body = Batch(number=number, size=len(part), issued=list(office.count_statements(number)))
+        body = Batch(number=number, size=len(part), issued=list(office.count_statements(number, log.issued)))
         log.append([encode_entry(body, [sign_entry(office.referendum, body, "box", office.signing_key("box"))]), *part])
     rehearsal.clock.move_to(office.manifest.closes_at + 600)
-    statement, _ = office.registrar().close()
+    statement, _ = office.registrar().close(0)
     log.append([office.officers_sign(Close(batches=number, ballots=ballots, issuance=[statement]))])
     return office.public
 

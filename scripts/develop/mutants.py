@@ -122,7 +122,7 @@ class Tree:
                 os._exit(self._run_here(list(tests), int(seconds), keep_bytecode))
             os._exit(1)
         handle = os.pidfd_open(process)
-        ended, _, _ = select.select([handle], [], [], 60 + 20 * seconds)
+        ended, _, _ = select.select([handle], [], [], 60 + 5 * seconds)
         os.close(handle)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process, signal.SIGKILL)

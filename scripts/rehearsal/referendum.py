@@ -95,11 +95,18 @@ class Rehearsal:
             make_party(self.office, party)
 
     def define(self, draft: str) -> bytes:
-        """Freezes the manifest and starts the log; returns the referendum id."""
+        """Freezes the manifest, starts the log, makes the services' databases; returns the referendum id."""
         write_durably(self.office.draft, draft.encode("utf-8"))
         self.office.define()
-        self.office.log()
+        self.office.start_log()
+        self.create_services()
         return self.office.referendum
+
+    def create_services(self) -> None:
+        for number in range(1, len(self.office.manifest.registrars) + 1):
+            self.office.create(f"registrar-{number}")
+        self.office.create("box")
+        self.office.create("desk")
 
     def trustee(self, number: int) -> Trustee:
         party = f"trustee-{number}"
@@ -137,13 +144,13 @@ class Rehearsal:
             manifest.languages,
             manifest.second_factor,
             self.office.pepper(),
-            self.office.folder("importer"),
+            self.office.make_folder("importer"),
             progress,
         )
 
     def credentials(self, progress: Progress | None = None) -> Made:
         """Codes for the print house, lists for everybody, enrolment for the registrars, the roll in the log."""
-        office, authority = self.office, self.office.folder("authority")
+        office, authority = self.office, self.office.make_folder("authority")
         made = make_credentials(office.folder("importer") / "letters.csv", authority, office.referendum, progress)
         if office.log().order.phase.value == "keyed":
             office.log().append([office.officers_sign(publish_lists(authority, office.log().publish))])

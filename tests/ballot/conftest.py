@@ -9,9 +9,13 @@ import pytest
 
 import stembus.ballot.log_operator.log_files
 import stembus.ballot.log_operator.pending
+from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
+from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
+from stembus.ballot.issuance.registrar import Enrolment
 from stembus.ballot.issuance.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
 from stembus.ballot.office.services import ServedOffice
+from stembus.ballot.office.settings import FOLDER_FILE
 from stembus.ballot.voter.encrypt import Choice, prepare, sign_ballot
 from stembus.crypto.signing import SchnorrKey
 from stembus.scripts.rehearsal.referendum import Rehearsal
@@ -96,6 +100,19 @@ def copy_of(opened: Finished, root: Path) -> Poll:
     return Poll(rehearsal, opened.letters)
 
 
+def move_to_postgres(office: ServedOffice, url: str) -> None:
+    """An open referendum's services get databases there, as if they had always been there."""
+    settings = office.root / FOLDER_FILE
+    settings.write_text("".join(f'{name}_database = "{url}"\n' for name in ("registrar_1", "box", "desk")))
+    settings.chmod(0o600)
+    for party in ("registrar-1", "box", "desk"):
+        (office.folder(party) / "database").unlink()
+        office.create(party)
+    factors = dict(read_csv(office.folder("importer") / "factors.csv", FACTOR_COLUMNS))
+    letters = read_csv(office.folder("authority") / "enrolment.csv", ENROLMENT_COLUMNS)
+    office.registrar().enrol(Enrolment(number, bytes.fromhex(key), factors[number]) for number, key in letters)
+
+
 @pytest.fixture
 def lite(opened: Finished, tmp_path: Path) -> Iterator[Poll]:
     """An open referendum on SQLite only."""
@@ -105,16 +122,10 @@ def lite(opened: Finished, tmp_path: Path) -> Iterator[Poll]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def poll(
-    request: pytest.FixtureRequest, opened: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Poll]:
+def poll(request: pytest.FixtureRequest, opened: Finished, tmp_path: Path) -> Iterator[Poll]:
     """An open referendum, once on each kind of database."""
     copy = copy_of(opened, tmp_path / "copy")
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-        monkeypatch.setenv("STEMBUS_REGISTRAR_1_DATABASE", url)
-        monkeypatch.setenv("STEMBUS_BOX_DATABASE", url)
-        monkeypatch.setenv("STEMBUS_DESK_DATABASE", url)
-        copy.office.enrol_all()
+        move_to_postgres(copy.office, request.getfixturevalue("postgres_url"))
     yield copy
     copy.end()

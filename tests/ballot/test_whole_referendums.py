@@ -48,6 +48,7 @@ class Referendum(RuleBasedStateMachine):
         self.answers: dict[int, tuple[TokenRequest, bytes]] = {}
         self.passes: dict[int, VotingPass] = {}
         self.casts: dict[int, list[tuple[bytes, Promise, list[int]]]] = {}
+        self.turns: dict[int, int] = {}
         self.batch = 1
         self.last_seal: int | None = None
         self.closed = False
@@ -124,22 +125,23 @@ class Referendum(RuleBasedStateMachine):
     # At the ballot box
 
     @precondition(lambda self: self.passes)
-    @rule(data=st.data(), choice=st.sampled_from([[0], [1], [1], []]))
-    def vote(self, data: st.DataObject, choice: list[int]) -> None:
-        """The first vote or the next one."""
+    @rule(data=st.data(), choice=st.sampled_from([[0], [1], [1], []]), lost=st.sampled_from([0, 0, 0, 1]))
+    def vote(self, data: st.DataObject, choice: list[int], lost: int) -> None:
+        """The first vote or the next one; or the one after a vote that was `lost` on its way."""
         voter = data.draw(st.sampled_from(sorted(self.passes)))
-        cast = self.casts.setdefault(voter, [])
-        raw = self.poll.ballot(self.passes[voter], [choice], len(cast))
+        cast, turn = self.casts.setdefault(voter, []), self.turns.get(voter, 0) + lost
+        raw = self.poll.ballot(self.passes[voter], [choice], turn)
         if self.now >= self.manifest.closes_at + self.manifest.grace_seconds:
             with pytest.raises(NotOpen):
                 self.poll.office.box.cast(raw)
-        elif len(cast) == self.manifest.max_casts:
+        elif turn >= self.manifest.max_casts:
             with pytest.raises(BallotRejected):
                 self.poll.office.box.cast(raw)
         else:
             promise = self.poll.office.box.cast(raw)
             assert promise.batch == self.batch
             cast.append((raw, promise, choice))
+            self.turns[voter] = turn + 1
 
     @precondition(lambda self: any(self.casts.values()))
     @rule(data=st.data())
@@ -149,14 +151,13 @@ class Referendum(RuleBasedStateMachine):
         raw, promise, _ = data.draw(st.sampled_from(self.casts[voter]))
         assert self.poll.office.box.cast(raw) == promise
 
-    @precondition(lambda self: self.passes and self.now < self.manifest.closes_at)
-    @rule(data=st.data(), step=st.sampled_from([-1, 1]))
-    def vote_out_of_turn(self, data: st.DataObject, step: int) -> None:
-        voter = data.draw(st.sampled_from(sorted(self.passes)))
-        seq = len(self.casts.get(voter, [])) + step
-        if 0 <= seq < self.manifest.max_casts:
-            with pytest.raises(CastOutOfTurn):
-                self.poll.office.box.cast(self.poll.ballot(self.passes[voter], [[1]], seq))
+    @precondition(lambda self: self.turns and self.now < self.manifest.closes_at)
+    @rule(data=st.data())
+    def vote_out_of_turn(self, data: st.DataObject) -> None:
+        voter = data.draw(st.sampled_from(sorted(self.turns)))
+        turn = data.draw(st.integers(0, self.turns[voter] - 1))
+        with pytest.raises(CastOutOfTurn):
+            self.poll.office.box.cast(self.poll.ballot(self.passes[voter], [[1]], turn))
 
     def pending(self) -> list[int]:
         """Voters with a ballot for the open batch."""

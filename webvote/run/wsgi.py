@@ -1,11 +1,12 @@
 """The apps apart, for gunicorn: each on its own machine or account, with what it needs and no more.
 
-    gunicorn 'stembus.webvote.run.wsgi:registrar()'  STEMBUS_DIR with registrar-1/, its database URL, its passphrase
+    gunicorn 'stembus.webvote.run.wsgi:registrar()'  STEMBUS_DIR with registrar-1/, its passphrase
     gunicorn 'stembus.webvote.run.wsgi:box()'        STEMBUS_DIR with box/, log/ and public/
     gunicorn 'stembus.webvote.run.wsgi:site()'       STEMBUS_PUBLIC, the published folder; no key, no database
     gunicorn 'stembus.webvote.run.wsgi:desk()'       STEMBUS_DIR with desk/ and the registrar's database; no passphrase
 
-Settings come from the environment, or from the TOML file that STEMBUS_SETTINGS names; the environment wins.
+Settings come from the environment, or from the TOML file that STEMBUS_SETTINGS names; the environment wins. The
+addresses of databases stand in settings.toml of STEMBUS_DIR. Nothing is made here: stembus services create did that.
 Batches go into the log by `stembus seal`, run every minute.
 """
 
@@ -34,9 +35,9 @@ APP_LOAD_ERROR = 4  # gunicorn's own status for an app that does not load: it st
 
 
 def _office(settings: Settings) -> ServedOffice:
-    office = ServedOffice(Path(settings.need("DIR")), lambda _: settings.need("PASSPHRASE"), settings=settings)
-    # Before a service makes its database: is this a referendum's folder?
-    _ = office.manifest
+    office = ServedOffice(Path(settings.need("DIR")), lambda _: settings.need("PASSPHRASE"))
+    _ = office.manifest  # is this a referendum's folder?
+    print(f"stembus: settings of this service: {settings.source}; {office.databases.settings.source}", file=sys.stderr)
     return office
 
 

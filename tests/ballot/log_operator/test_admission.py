@@ -136,7 +136,7 @@ def test_voting_opens_and_closes_at_its_times_only(opened: Finished, tmp_path: P
     rehearsal = opened.rehearsal(tmp_path / "copy")
     office, manifest = rehearsal.office, rehearsal.office.manifest
     rehearsal.clock.move_to(manifest.closes_at + manifest.grace_seconds - 1)
-    close = office.officers_sign(Close(batches=0, ballots=0, issuance=[office.registrar().close()[0]]))
+    close = office.officers_sign(Close(batches=0, ballots=0, issuance=[office.registrar().close(0)[0]]))
     with pytest.raises(TooEarly, match="grace"):
         office.log().append([close])
     rehearsal.clock.move_to(manifest.closes_at + manifest.grace_seconds)

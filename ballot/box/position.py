@@ -1,0 +1,121 @@
+"""Whether the box's database and the log belong together.
+
+The database remembers how far it knows the log: how many batches it has sealed, how many of them it saw published, the
+header of the last of these, and the log's size and root then. Decides what that says: the log may be further by the one
+batch that was sealed and not noted yet; any other difference means that one of the two came back from an older copy, or
+is another one, and then nothing is taken, promised or sealed. How a database is rebuilt is in `recovery`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from stembus.ballot.database import reading
+from stembus.ballot.errors import DatabaseBehindLog, LogBehindDatabase
+from stembus.ballot.log_operator.log_writer import LogWriter
+from stembus.ballot.storage import box_state
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The box's state. `batch` is the number of the open one."""
+
+    batch: int
+    header: bytes | None
+    logged: int
+    header_hash: bytes | None
+    log_size: int
+    log_root: bytes | None
+    closed: bool
+
+    @property
+    def sealed(self) -> int:
+        return self.batch - 1
+
+
+def position(db: Connection, lock: str = "") -> Position:
+    """`lock` is shared, against sealing; exclusive, against casts and other sealers; or none."""
+    statement = select(box_state)
+    if lock:
+        statement = statement.with_for_update(read=lock == "shared")
+    return _parse(db.execute(statement).one())
+
+
+def _parse(row: Any) -> Position:
+    return Position(
+        batch=int(row.batch),
+        header=_bytes(row.header),
+        logged=int(row.logged),
+        header_hash=_bytes(row.header_hash),
+        log_size=int(row.log_size),
+        log_root=_bytes(row.log_root),
+        closed=bool(row.closed),
+    )
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
+def header_hash(log: LogWriter, batch: int) -> bytes | None:
+    """Of the header of batch `batch` in the log; None for batch 0."""
+    if not batch:
+        return None
+    first, _ = log.batches[batch - 1]
+    return hashlib.sha256(log.reader().entry(first - 1)).digest()
+
+
+class Bond:
+    """Looks again only at what has changed since it last looked."""
+
+    def __init__(self, log: LogWriter) -> None:
+        self._log = log
+        self._seen: tuple[object, ...] | None = None
+
+    def demand(self, found: Position) -> None:
+        """`found` was read after the log was refreshed. Raises DatabaseBehindLog or LogBehindDatabase."""
+        log = self._log
+        if log.order.batches < found.logged or log.size < found.log_size:
+            log.refresh()  # another process was faster
+        known = (found.sealed, found.logged, found.header_hash, found.log_size, found.log_root, log.order.batches)
+        if known == self._seen:
+            return
+        batches = log.order.batches
+        if batches > found.sealed:
+            raise DatabaseBehindLog(
+                f"the log holds {batches} batches and the ballot box's database knows of {found.sealed}: the database "
+                "came back from an older copy; bring back the newest one, or run: stembus box recover DIR"
+            )
+        if batches < found.logged or log.size < found.log_size:
+            raise LogBehindDatabase(
+                f"the ballot box saw {found.logged} batches in a log of {found.log_size} entries, and this log has "
+                f"{batches} in {log.size}: its folder came back from an older copy; bring back the newest one"
+            )
+        if header_hash(log, found.logged) != found.header_hash or self._root(found.log_size) != found.log_root:
+            raise LogBehindDatabase(
+                "the ballot box's database belongs to another log than this one; bring back the one that belongs here"
+            )
+        self._seen = known
+
+    def position(self, engine: Engine) -> Position:
+        """The database's, now; the log is refreshed before. Raises as `demand` does."""
+        try:
+            return self._read(engine)
+        except DatabaseBehindLog:
+            # The log is looked at last, and may have got the next batch in between.
+            return self._read(engine)
+
+    def _read(self, engine: Engine) -> Position:
+        self._log.refresh()
+        with reading(engine) as db:
+            found = position(db)
+        self.demand(found)
+        return found
+
+    def _root(self, size: int) -> bytes | None:
+        """Of the log's first `size` entries; None for none."""
+        return self._log.reader().subtree(0, size) if size else None

@@ -1,0 +1,89 @@
+"""A ballot box whose database came back from an older copy, or was lost: rebuilt from the log.
+
+Decides that every ballot of the log takes its turn again, and that one which only the database has waits for the open
+batch, unless a later cast of its token stands in the log. What was promised after the copy was made, for a batch that
+is not in the log yet, is in neither: only the voters' devices still have it, and hand it in again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, delete, insert, select, update
+
+from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
+from stembus.ballot.box.position import header_hash
+from stembus.ballot.log_operator.log_writer import LogWriter
+from stembus.ballot.storage import ballots, box_state
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """`batches` and `ballots` of the log; how many other ballots wait for the next batch; the ids of those that a later
+    cast of the same token had replaced. Ballots promised for batch `batches` + 1 may be missing."""
+
+    batches: int
+    ballots: int
+    waiting: int
+    superseded: tuple[bytes, ...]
+
+
+def recover(engine: Engine, context: BallotContext, log: LogWriter) -> Recovered:
+    """In one transaction; done again, it changes nothing. No service may run meanwhile."""
+    log.refresh()
+    batches = log.order.batches
+    rows, turns = _logged(context, log)
+    with engine.begin() as db:
+        kept = select(ballots).where(ballots.c.cast_ballot.is_not(None)).order_by(ballots.c.ballot_id)
+        superseded, waiting = [], 0
+        for row in db.execute(kept).all():
+            ballot_id, token = bytes(row.ballot_id), bytes(row.token)
+            if ballot_id in rows:
+                continue
+            if row.seq <= turns.get(token, -1):
+                superseded.append(ballot_id)
+                continue
+            rows[ballot_id] = {**row._mapping, "batch": batches + 1}
+            waiting += 1
+        db.execute(delete(ballots))
+        if rows:
+            db.execute(insert(ballots), [rows[ballot_id] for ballot_id in sorted(rows)])
+        end = log.batch_end
+        db.execute(
+            update(box_state).values(
+                batch=batches + 1,
+                header=None,
+                logged=batches,
+                header_hash=header_hash(log, batches),
+                log_size=end,
+                log_root=log.reader().subtree(0, end) if end else None,
+                closed=log.order.phase.value not in ("keyed", "rolled", "open"),
+            )
+        )
+    return Recovered(batches, log.order.ballots, waiting, tuple(superseded))
+
+
+def _logged(context: BallotContext, log: LogWriter) -> tuple[dict[bytes, dict[str, object]], dict[bytes, int]]:
+    """A row for each ballot of the log, by its id, and the last turn of each token."""
+    rows: dict[bytes, dict[str, object]] = {}
+    turns: dict[bytes, int] = {}
+    taken = set()
+    reader = log.reader()
+    for batch, (first, size) in enumerate(log.batches, 1):
+        for index in range(first, first + size):
+            raw = reader.entry(index)
+            ballot = parse_ballot(context, raw)
+            turns[ballot.token_key] = max(ballot.seq, turns.get(ballot.token_key, -1))
+            if ballot.ballot_id in rows or (ballot.token_key, ballot.seq) in taken:
+                continue  # what the log holds twice counts once
+            taken.add((ballot.token_key, ballot.seq))
+            rows[ballot.ballot_id] = {
+                "ballot_id": ballot.ballot_id,
+                "token": ballot.token_key,
+                "seq": ballot.seq,
+                "cast_hash": hashlib.sha256(raw).digest(),
+                "batch": batch,
+                "cast_ballot": raw,
+            }
+    return rows, turns

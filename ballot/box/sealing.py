@@ -1,0 +1,189 @@
+"""Batches: how stored ballots come into the log.
+
+A batch is sealed first, in the database alone: from then on casts go into the next one. Then the registrars are asked
+for their counts, the header is written beside it, the batch is appended, and it is noted that the log has it. Killed or
+refused between any two of these, the next `seal` goes on there; casts never wait for a registrar or a witness.
+
+Decides when a batch may be sealed, that it is sorted, and that its counts can be true. Leaves to `ballot_box` what is
+accepted, and to the log what may be appended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Engine, func, select, update
+
+from stembus.audit.clock import Clock
+from stembus.audit.formats.cast_ballot import BallotContext
+from stembus.audit.formats.entries import encode_entry, sign_entry
+from stembus.audit.formats.entry_bodies import Batch, IssuedCount
+from stembus.audit.formats.manifest import Manifest
+from stembus.ballot.box.position import Bond, position
+from stembus.ballot.database import reading
+from stembus.ballot.errors import CountsContradict, TooEarly, WitnessesMissing
+from stembus.ballot.log_operator.log_writer import LogWriter
+from stembus.ballot.storage import ballots, box_state
+from stembus.crypto.signing import SigningKey
+
+# Every registrar's signed count for a batch; beside its number, what the log says of each registrar so far.
+Statements = Callable[[int, Sequence[int]], Sequence[IssuedCount]]
+
+
+class Sealing:
+    """Of one box's database, for its log."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        manifest: Manifest,
+        context: BallotContext,
+        key: SigningKey,
+        log: LogWriter,
+        clock: Clock,
+        bond: Bond,
+    ) -> None:
+        self._engine = engine
+        self._manifest = manifest
+        self._context = context
+        self._key = key
+        self._log = log
+        self._clock = clock
+        self._bond = bond
+
+    def seal(self, statements: Statements) -> int | None:
+        """The number of the batch that was brought into the log now, or None. Raises CountsContradict for counts that
+        cannot be true, DatabaseBehindLog or LogBehindDatabase, what `statements` and `LogWriter.append` raise."""
+        number = self._go_on(statements)
+        if number is not None:
+            return number
+        if not (self._due() and self._freeze()):
+            return None
+        return self._go_on(statements)
+
+    def finish(self, statements: Statements) -> None:
+        """Raises TooEarly, and what `seal` raises."""
+        if self._clock.now() < self._manifest.closes_at + self._manifest.grace_seconds:
+            raise TooEarly(f"ballots are accepted until {self._manifest.closes} and the grace after it")
+        while not self._is_done():
+            self._go_on(statements)
+            self._freeze(closing=True)
+
+    def _is_done(self) -> bool:
+        """Whether no cast is taken any more and every ballot stands in the log."""
+        self._log.refresh()
+        with reading(self._engine) as db:
+            state = position(db)
+            waiting = db.execute(select(func.count()).where(ballots.c.batch > state.logged)).scalar_one()
+        return state.closed and not waiting and state.logged == state.sealed
+
+    def _freeze(self, closing: bool = False) -> bool:
+        """Seals the open batch unless it is empty, or another sealed one is not in the log yet: that goes first.
+        `closing` ends the casts in the same step: none is promised after it, and none before it is left out."""
+        with self._engine.begin() as db:
+            state = position(db, "exclusive")
+            size = db.execute(select(func.count()).where(ballots.c.batch == state.batch)).scalar_one()
+            sealing = bool(size) and state.logged == state.sealed
+            if sealing:
+                db.execute(update(box_state).values(batch=state.batch + 1, header=None))
+            if closing:
+                db.execute(update(box_state).values(closed=True))
+        return sealing
+
+    def _due(self) -> bool:
+        now, rules, closes = self._clock.now(), self._manifest.batching, self._manifest.closes_at
+        if now >= closes + self._manifest.grace_seconds:
+            return True
+        with reading(self._engine) as db:
+            open_batch = ballots.c.batch == position(db).batch
+            tokens = db.execute(select(func.count(func.distinct(ballots.c.token))).where(open_batch)).scalar_one()
+        end = self._log.batch_end
+        if end and self._log.time_at(end) is None:
+            self._log.cosign()
+        last = self._log.time_at(end) if end else 0
+        if last is None or now >= closes - rules.quiet_seconds:
+            return False
+        return bool(tokens >= rules.minimum_tokens and now - last >= rules.minimum_seconds)
+
+    def _go_on(self, statements: Statements) -> int | None:
+        """Brings a sealed batch into the log, unless it is there, and notes it."""
+        state = self._bond.position(self._engine)
+        if state.logged == state.sealed:
+            return None
+        number = state.sealed
+        if self._log.order.batches < number:
+            header = state.header or self._header(number, statements)
+            with reading(self._engine) as db:
+                of_batch = select(ballots.c.cast_ballot).where(ballots.c.batch == number)
+                rows = db.execute(of_batch.order_by(ballots.c.ballot_id)).scalars().all()
+            self._append(number, [header, *(bytes(raw) for raw in rows)])
+        self._note(number)
+        return number
+
+    def _append(self, number: int, entries: Sequence[bytes]) -> None:
+        self._log.refresh()  # it may have grown while the registrars were asked
+        if self._log.order.batches < number:
+            self._log.append(entries, expected_size=self._log.size)
+
+    def _header(self, number: int, statements: Statements) -> bytes:
+        """Signed and kept: whoever goes on with this batch appends the same one."""
+        counts = list(statements(number, self._log.issued))
+        with reading(self._engine) as db:
+            sealed = ballots.c.batch <= number
+            used = db.execute(select(func.count(func.distinct(ballots.c.token))).where(sealed)).scalar_one()
+            size = db.execute(select(func.count()).where(ballots.c.batch == number)).scalar_one()
+        for registrar, (stated, logged) in enumerate(zip(counts, self._log.issued, strict=True), 1):
+            if stated.count < max(used, logged):
+                raise CountsContradict(
+                    f"registrar {registrar} states {stated.count} tokens, but {used} are used in the ballot box and "
+                    f"the log says {logged}; batch {number} waits until this is explained; nothing is lost"
+                )
+        body = Batch(number=number, size=size, issued=counts)
+        header = encode_entry(body, [sign_entry(self._context.referendum, body, "box", self._key)])
+        with self._engine.begin() as db:
+            # Another sealer may have been faster: the first header stays.
+            mine = (box_state.c.batch == number + 1) & box_state.c.header.is_(None)
+            db.execute(update(box_state).where(mine).values(header=header))
+            kept = position(db).header
+        return header if kept is None else kept
+
+    def _note(self, number: int) -> None:
+        """That batch `number` is published. Raises WitnessesMissing while it is not: the next `seal` goes on."""
+        if not self._log.cosign():
+            raise WitnessesMissing(f"batch {number} is kept and waits for a quorum of witnesses; try again")
+        first, size = self._log.batches[number - 1]
+        header = hashlib.sha256(self._log.reader().entry(first - 1)).digest()
+        end = first + size
+        with self._engine.begin() as db:
+            state = position(db, "exclusive")
+            if state.logged >= number:
+                return
+            root = self._log.reader().subtree(0, end)
+            noted = {"logged": number, "header": None, "header_hash": header, "log_size": end, "log_root": root}
+            db.execute(update(box_state).values(noted))
+
+    def forget(self) -> int:
+        """Empties each ballot that was read back, whole, from the published log after the close; the rest stay. Returns
+        how many promised ballots stay. Before the close is published, nothing happens."""
+        self._log.refresh()
+        if self._log.order.phase.value not in ("closed", "tallied") or not self._log.cosign():
+            return 0
+        reader = self._log.published()
+        logged = {
+            hashlib.sha256(reader.entry(index)).digest()
+            for first, size in self._log.batches
+            for index in range(first, first + size)
+        }
+        kept = ballots.c.cast_ballot.is_not(None)
+        with self._engine.begin() as db:
+            rows = db.execute(
+                select(ballots.c.ballot_id, ballots.c.cast_hash).where(kept).order_by(ballots.c.ballot_id)
+            )
+            missing = 0
+            for row in rows.all():
+                if bytes(row.cast_hash) in logged:
+                    db.execute(update(ballots).where(ballots.c.ballot_id == row.ballot_id).values(cast_ballot=None))
+                else:
+                    missing += 1
+        return missing

@@ -1,0 +1,115 @@
+"""Where the databases of a folder lie, and that each is made once.
+
+    DIR/settings.toml         their addresses; without one, SQLite in the party's own folder
+    DIR/box/database          that the ballot box's database was made, and its random number; also registrar-1/, desk/
+
+Decides that a service and a command never work on different databases, and that a lost one is named and not made anew:
+an empty database in its place would forget who has a token and which ballots were promised.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Engine, Table
+
+from stembus.audit.durable import create_durably, sync_folder
+from stembus.ballot.database import create_database, open_database
+from stembus.ballot.errors import BallotError, DatabaseMissing
+from stembus.ballot.office.folder_settings import folder_settings
+from stembus.ballot.office.layout import Layout
+from stembus.ballot.office.settings import Settings
+from stembus.ballot.storage import INSTANCE_BYTES, box_state, desk_state, registrar_state
+
+_STARTS: dict[str, tuple[Table, dict[str, object]]] = {
+    "registrar": (registrar_state, {"enrolled": False, "halted": ""}),
+    "box": (box_state, {"batch": 1, "logged": 0, "log_size": 0, "closed": False}),
+    "desk": (desk_state, {}),
+}
+
+
+class DatabaseLost(DatabaseMissing):
+    """A database was made for this folder, and is not there any more."""
+
+
+@dataclass(frozen=True)
+class Databases:
+    """`party` is box, desk or registrar-1 and so on."""
+
+    layout: Layout
+    referendum: bytes
+
+    @cached_property
+    def settings(self) -> Settings:
+        return folder_settings(self.layout.root)
+
+    def url(self, party: str) -> str:
+        role = party.partition("-")[0]
+        own = f"sqlite:///{self.layout.folder(party).absolute() / role}.db"
+        return self.settings.get(f"{party.upper().replace('-', '_')}_DATABASE", own)
+
+    def made(self, party: str) -> bool:
+        """Whether this folder's database was ever made, be it lost or not."""
+        return self._mark(party).exists()
+
+    def create(self, party: str) -> bool:
+        """Makes the database, once; False when it was made before, and is there. Killed anywhere, it is done again.
+        Raises DatabaseLost, DatabaseForeign or DatabaseUnreachable."""
+        mark = self._mark(party)
+        if mark.exists():
+            self.open(party).dispose()
+            return False
+        begun = mark.with_name(f"{mark.name}.begun")
+        if not begun.exists():
+            self.layout.make_folder(party)
+            create_durably(begun, secrets.token_hex(INSTANCE_BYTES).encode("ascii"))
+        self._make(party, _instance(begun))
+        begun.rename(mark)
+        sync_folder(mark.parent)
+        return True
+
+    def remake(self, party: str) -> bool:
+        """Puts an empty database in the place of a lost one, to be filled from elsewhere at once; False when it is
+        there. Raises DatabaseForeign or DatabaseUnreachable."""
+        try:
+            self.open(party).dispose()
+        except DatabaseLost:
+            self._make(party, _instance(self._mark(party)))
+            return True
+        return False
+
+    def open(self, party: str) -> Engine:
+        """Raises DatabaseMissing where none was made, DatabaseLost where it is gone, DatabaseForeign or
+        DatabaseUnreachable."""
+        mark = self._mark(party)
+        if not mark.exists():
+            root = self.layout.root
+            raise DatabaseMissing(f"the database of {party} was not made yet; run: stembus services create {root}")
+        state, _ = _STARTS[party.partition("-")[0]]
+        try:
+            return open_database(self.url(party), state, self.referendum, _instance(mark))
+        except DatabaseMissing as error:
+            raise DatabaseLost(
+                f"{error}, and one was made for this folder ({self.settings.source}); bring back its newest copy, or "
+                f"see in the official's guide how {party} is recovered; nothing was changed"
+            ) from None
+
+    def _mark(self, party: str) -> Path:
+        return self.layout.folder(party) / "database"
+
+    def _make(self, party: str, instance: bytes) -> None:
+        state, start = _STARTS[party.partition("-")[0]]
+        create_database(self.url(party), state, {**start, "referendum": self.referendum, "instance": instance})
+
+
+def _instance(mark: Path) -> bytes:
+    try:
+        found = bytes.fromhex(mark.read_text(encoding="ascii"))
+    except (ValueError, UnicodeError):
+        found = b""
+    if len(found) != INSTANCE_BYTES:
+        raise BallotError(f"{mark} is damaged; restore it from a backup of the folder")
+    return found

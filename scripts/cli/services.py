@@ -1,0 +1,94 @@
+"""Commands about the services' databases: made once, and rebuilt when one was lost.
+
+Decides words, and which services a folder has: those whose keys lie in it, and the help desk beside the first
+registrar.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stembus.audit.formats.entry_bodies import Incident
+from stembus.ballot.office.office import NotReady
+from stembus.scripts.cli.log_steps import settle
+from stembus.scripts.shell import DIRECTORY, next_step, say, serve_office
+
+# What everybody reads in the log after a recovery, by the manifest's languages; English where one is missing here.
+_RECOVERED = {
+    "nl": "De databank van de stembus is hersteld uit het logboek. Stembiljetten die voor partij {next} beloofd waren, "
+    "kunnen ontbreken; het toestel van de kiezer biedt ze opnieuw aan.",
+    "fr": "La base de données de l'urne a été reconstituée à partir du journal. Des bulletins promis pour le lot "
+    "{next} peuvent manquer; l'appareil de l'électeur les présente à nouveau.",
+    "de": "Die Datenbank der Wahlurne wurde aus dem Protokoll wiederhergestellt. Stimmzettel, die für Stapel {next} "
+    "zugesagt waren, können fehlen; das Gerät der Wählenden reicht sie erneut ein.",
+    "en": "The ballot box's database was rebuilt from the log. Ballots promised for batch {next} may be missing; the "
+    "voter's device hands them in again.",
+}
+
+
+@click.group()
+def services() -> None:
+    """The services' databases."""
+
+
+@services.command("create")
+@DIRECTORY
+def services_create(directory: Path) -> None:
+    """Make the databases of the services whose keys lie in DIR, once.
+
+    \b
+    Their addresses stand in DIR/settings.toml; without one, they are SQLite files in DIR.
+    Example:  stembus services create kortrijk
+    """
+    office = serve_office(directory)
+    registrars = range(1, len(office.manifest.registrars) + 1)
+    parties = [party for party in (*(f"registrar-{k}" for k in registrars), "box") if office.key_path(party).exists()]
+    if not parties:
+        raise NotReady(f"no key of a registrar or ballot box lies in {directory}: this folder serves nothing")
+    if "registrar-1" in parties:
+        parties.append("desk")
+    for party in parties:
+        say(f"{party}: database made" if office.create(party) else f"{party}: already done")
+    next_step(f"stembus roll import {directory} REGISTER, once the key ceremony is done")
+
+
+@click.group()
+def box() -> None:
+    """The ballot box."""
+
+
+@box.command("recover")
+@DIRECTORY
+def box_recover(directory: Path) -> None:
+    """Rebuild the ballot box's database from the log, after it was lost or came back from an older copy.
+
+    \b
+    Stop the box's service and the timer of seal before.
+    Example:  stembus box recover kortrijk
+    """
+    office = serve_office(directory)
+    found = office.recover_box()
+    if found is None:
+        say("already done: the ballot box's database and the log belong together; nothing was changed")
+        return
+    click.echo(f"{found.ballots} ballots in {found.batches} batches were taken over from the log")
+    click.echo(f"{found.waiting} ballots of the database wait for batch {found.batches + 1}")
+    for ballot_id in found.superseded:
+        click.echo(f"replaced by a later cast of the same voter: {ballot_id.hex()}")
+    say(
+        f"every ballot promised for batch {found.batches} or before is in the log; one promised for batch "
+        f"{found.batches + 1} may be missing, if it came after the copy was made: the voter's device hands it in again"
+    )
+    log = office.log()
+    text = {
+        language: _RECOVERED.get(language, _RECOVERED["en"]).format(next=found.batches + 1)
+        for language in office.manifest.languages
+    }
+    told = [entry.body for _, entry in log.entries() if isinstance(entry.body, Incident)]
+    if not told or told[-1].text != text:
+        log.append([office.officers_sign(Incident(number=log.order.incidents + 1, text=text), 1)])
+    if settle(log):
+        say("the incident stands in the log")
+    next_step("start the box's service again")
