@@ -148,6 +148,11 @@ class ServedOffice(Office):
                 pass
         return recover(engine, self.context(), self.log())
 
+    def demand_registrars(self) -> None:
+        """Raises what opening each registrar raises, such as DatabaseMissing."""
+        for number in range(1, len(self.manifest.registrars) + 1):
+            self.registrar(number)
+
     def enrol_all(self) -> None:
         """Gives each registrar the letters' public keys and hashed factors, once and before the opening: letters that
         were issued, struck or replaced never come back. Raises RollInvalid after it."""

@@ -108,6 +108,7 @@ def credentials_make(directory: Path) -> None:
     phase = office.log().order.phase.value
     if phase == "ceremony":
         raise NotReady("the key ceremony is not complete; no letter may be made before the election key")
+    office.demand_registrars()  # before a code is made that no registrar could be given
     authority = office.make_folder("authority")
     with progress("codes") as bar:
         made = make_credentials(office.folder("importer") / "letters.csv", authority, office.referendum, bar)

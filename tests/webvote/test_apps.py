@@ -69,8 +69,8 @@ def test_a_token_and_a_ballot_go_over_the_wire(front: Front) -> None:
     first, again = (front.box.post("/cast", data=raw, headers={"Origin": front.origin}) for _ in range(2))
     assert first.status_code == 200
     assert first.data == again.data
-    later = sign_ballot(context, voting_pass, prepare(context, voting_pass, [[0]]), 3)
-    refused = front.box.post("/cast", data=later)
+    other = sign_ballot(context, voting_pass, prepare(context, voting_pass, [[0]]), 0)
+    refused = front.box.post("/cast", data=other)
     assert (refused.status_code, refused.json["error"], refused.json["next"]) == (409, "out-of-turn", 1)
 
 

@@ -102,17 +102,18 @@ def test_only_the_box_of_this_referendum_is_answered(apart: Apart) -> None:
     office = apart.registrar.office
     url, referendum = office.manifest.registrars[0].url, office.referendum
     key = apart.box.office.signing_key("box")
-    assert RemoteStatements(url, referendum, 1, key, 40).count_statement(3).count == 0
+    assert RemoteStatements(url, referendum, 1, key, 40).count_statement(3, 0).count == 0
     for asked in (
         RemoteStatements(url, referendum, 1, SigningKey.generate(), 40),
         RemoteStatements(url, bytes(32), 1, key, 40),
         RemoteStatements(url, referendum, 2, key, 40),
     ):
         with pytest.raises(RequestInvalid):
-            asked.count_statement(3)
-    right = ask(referendum, 1, "count", 3, key)
-    assert parse_asking(right, referendum, 1, key.public).batch == 3
-    for wrong in (right.replace(b'"batch":3', b'"batch":4'), right.replace(b"count", b"close"), b"", b"[]", right[:-2]):
+            asked.count_statement(3, 0)
+    right = ask(referendum, 1, "count", 3, 7, key)
+    assert (asking := parse_asking(right, referendum, 1, key.public)).batch == 3
+    assert asking.at_least == 7
+    for wrong in (right.replace(b'"batch":3', b'"batch":4'), right.replace(b":7", b":6"), right.replace(b"count", b"close"), b"", b"[]", right[:-2]):
         with pytest.raises(RequestInvalid):
             parse_asking(wrong, referendum, 1, key.public)
 
@@ -123,7 +124,7 @@ def test_a_registrar_closes_for_nobody_before_its_time(apart: Apart) -> None:
         office.manifest.registrars[0].url, office.referendum, 1, apart.box.office.signing_key("box"), 40
     )
     with pytest.raises(BallotError, match="voting runs until"):
-        asked.close()
+        asked.close(0)
     apart.vote(apart.letters[0], 1)
 
 

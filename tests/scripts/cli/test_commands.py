@@ -47,6 +47,7 @@ def _set_up(run: Run, folder: Path) -> None:
     (folder / "referendum.toml").write_text(demo_draft(12, 3, floor=1, batch_tokens=2, quorum=1))
     run("check", folder)
     run("define", folder)
+    run("services", "create", folder)
     for step in ("commit", "reveal", "share", "confirm"):
         for number in (1, 2):
             run("trustee", step, folder, "--number", number)

@@ -95,7 +95,8 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ports = {name: free_port() for name in ("site", "registrar", "box", "desk")}
     services = [f"http://127.0.0.1:{ports[name]}" for name in ("registrar", "box")]
     make_rehearsal(root, 60, ports["site"], 6, *services)
-    shutil.move(root / "registrar-1", elsewhere / "registrar-1")
+    for party in ("registrar-1", "desk"):
+        shutil.move(root / party, elsewhere / party)
     shutil.copy(root / "manifest.json", elsewhere)
     common = {"STEMBUS_PUBLIC": str(root / "public"), "STEMBUS_PASSPHRASE": "rehearsal"}
     folders = {"site": root, "box": root, "registrar": elsewhere, "desk": elsewhere}
