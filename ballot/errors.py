@@ -115,3 +115,15 @@ class AccountInvalid(BallotError):
 
 class SignInRefused(BallotError):
     """Nobody is signed in at the help desk."""
+
+
+class IssuanceRecordUnusable(BallotError):
+    """A registrar's issuance record is missing, cannot be read or written, or is not the one of this database."""
+
+
+class IssuanceUnknown(BallotError):
+    """Slot `slot` (from 0) of the issuance record does not say whether its letter had a token: it gets none."""
+
+    def __init__(self, slot: int, message: str) -> None:
+        super().__init__(f"slot {slot} of the issuance record {message}")
+        self.slot = slot
