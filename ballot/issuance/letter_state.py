@@ -1,6 +1,8 @@
 """The letters by voter number: what a help desk may see and do, without any key of the registrar.
 
-Decides what state a letter can go to. A state says *that* a token was issued, never which; no vote is known here.
+Decides what state a letter can go to. A state says *that* a token was issued, never which; no vote is known here. Each
+change stands in the issuance record, on the disk, before the database commits it: so the record is never behind, and
+refuses what an older database would allow again.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stembus.ballot.errors import Closed, CredentialUnknown, LetterStruck, RollInvalid, TokenAlreadyIssued
+from stembus.ballot.issuance.issuance_record import IssuanceRecord
+from stembus.ballot.issuance.issuance_slot import READY, STRUCK, Slot
 from stembus.ballot.storage import reading, registrar_state, voters
 
 MAXIMUM_TRIES = 10
@@ -24,6 +28,11 @@ class Standing:
     tries_left: int
 
 
+def replaced_number(number: str) -> str:
+    """What the number of a letter becomes when its voter moves to a spare one."""
+    return f"{number} (replaced)"
+
+
 def refuse_unready(state: str) -> None:
     """Raises LetterStruck for a letter that was struck or replaced."""
     if state == "struck":
@@ -32,11 +41,27 @@ def refuse_unready(state: str) -> None:
         raise LetterStruck("this letter was reported lost and replaced by another")
 
 
-class Letters:
-    """The letters of one registrar's database."""
+def enrolled_credentials(engine: Engine) -> list[bytes]:
+    """Of every letter in a registrar's database: what `open_record` is asked for."""
+    with reading(engine) as db:
+        return [bytes(credential) for credential in db.execute(select(voters.c.credential)).scalars()]
 
-    def __init__(self, engine: Engine) -> None:
+
+class Letters:
+    """The letters of one registrar's database, with its issuance record."""
+
+    def __init__(self, engine: Engine, record: IssuanceRecord | None = None) -> None:
         self._engine = engine
+        self._record = record
+
+    def _recorded(self, credential: bytes) -> Slot:
+        """Raises IssuanceUnknown or IssuanceRecordUnusable."""
+        return self._record.slot(credential) if self._record else READY
+
+    def _write_record(self, credential: bytes, slot: Slot) -> None:
+        """The last step before a commit. Raises as `IssuanceRecord.write` does."""
+        if self._record:
+            self._record.write(credential, slot)
 
     def closed(self) -> bool:
         """Whether voting is closed for good."""
@@ -66,6 +91,8 @@ class Letters:
                 update(voters).where(voters.c.number == number, voters.c.state == "ready").values(state="struck")
             )
             row = db.execute(select(voters).where(voters.c.number == number)).one_or_none()
+            if row is not None and row.state == "struck":
+                self._write_record(bytes(row.credential), STRUCK)
         if row is None:
             raise CredentialUnknown(f"there is no voter number {number}")
         if row.state == "issued":
@@ -80,13 +107,16 @@ class Letters:
             row = db.execute(select(voters).where(voters.c.number == number).with_for_update()).one_or_none()
             if row is None:
                 raise CredentialUnknown(f"there is no voter number {number}")
-            old = f"{number} (replaced)"
+            old = replaced_number(number)
             if row.credential == spare:
-                previous = db.execute(select(voters.c.credential).where(voters.c.number == old)).scalar_one()
-                return bytes(previous)
+                previous = bytes(db.execute(select(voters.c.credential).where(voters.c.number == old)).scalar_one())
+                self._write_record(previous, Slot.replaced(spare))
+                return previous
             if row.state == "issued":
                 raise TokenAlreadyIssued(f"voter {number} has a token already; the letter cannot be replaced")
             refuse_unready(row.state)
+            if self._recorded(spare) != READY:
+                raise RollInvalid("by the issuance record, this spare letter was given out already; take another")
             try:
                 db.execute(
                     update(voters).where(voters.c.credential == row.credential).values(state="replaced", number=old)
@@ -98,6 +128,7 @@ class Letters:
                 raise RollInvalid(
                     "this spare letter was given out already, or the letter was replaced before"
                 ) from None
+            self._write_record(bytes(row.credential), Slot.replaced(spare))
         return bytes(row.credential)
 
     def struck(self) -> list[bytes]:
