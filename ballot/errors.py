@@ -121,6 +121,10 @@ class IssuanceRecordUnusable(BallotError):
     """A registrar's issuance record is missing, cannot be read or written, or is not the one of this database."""
 
 
+class DatabaseBehind(BallotError):
+    """A registrar's database lacks tokens that its issuance record knows: an old backup."""
+
+
 class IssuanceUnknown(BallotError):
     """Slot `slot` (from 0) of the issuance record does not say whether its letter had a token: it gets none."""
 

@@ -1,7 +1,8 @@
 """The registrar: one blind signature for each credential, ever.
 
 Decides who gets a token. Checks in this order: the credential's signature (so nobody else costs Argon2
-time), the letter's state, the second factor; commits the issuance, and only then lets the signature out.
+time), the letter's state in the database and in the issuance record, the second factor; writes the record, commits the
+issuance, and only then lets the signature out.
 Never learns which token it signed. Knows no names. Does not know the box.
 """
 
@@ -22,6 +23,7 @@ from stembus.ballot.eligibility.second_factor import FactorHasher
 from stembus.ballot.errors import (
     Closed,
     CredentialUnknown,
+    DatabaseBehind,
     FactorLocked,
     FactorWrong,
     NotOpen,
@@ -30,7 +32,10 @@ from stembus.ballot.errors import (
     RollInvalid,
     TokenAlreadyIssued,
 )
+from stembus.ballot.issuance.issuance_record import IssuanceRecord
+from stembus.ballot.issuance.issuance_slot import Slot, State
 from stembus.ballot.issuance.letter_state import MAXIMUM_TRIES, Letters, refuse_unready
+from stembus.ballot.issuance.record_comparison import differences
 from stembus.ballot.issuance.token import TokenRequest
 from stembus.ballot.storage import bind_database, reading, registrar_state, voters
 from stembus.crypto.blind_signer import BlindSigner
@@ -60,8 +65,9 @@ class Registrar(Letters):
         key: SigningKey,
         pepper: bytes,
         clock: Clock,
+        record: IssuanceRecord | None = None,
     ) -> None:
-        super().__init__(engine)
+        super().__init__(engine, record)
         self._manifest = manifest
         self.referendum = referendum
         self.number = number
@@ -119,6 +125,9 @@ class Registrar(Letters):
                     refuse_unready(row.state)
                 if row.request_hash != request.request_hash:
                     raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
+            # Here, and not after the commit: a process that dies between the two leaves a letter that only the same
+            # request can use, and never one that a second request could.
+            self._write_record(request.credential, Slot.issued(request.request_hash, request.signature))
         return answer
 
     def _admit(self, request: TokenRequest) -> bool:
@@ -135,12 +144,20 @@ class Registrar(Letters):
                     raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
                 return True
             refuse_unready(row.state)
+            self._refuse_recorded(request)
             left = self._take_try(db, request.credential)
             factor = row.factor
         # Argon2 runs outside the transaction, so a slow check locks nobody out.
         if not self._hasher.matches(factor, request.factor):
             raise FactorWrong(left)
         return False
+
+    def _refuse_recorded(self, request: TokenRequest) -> None:
+        """Refuses what an older database would allow again. The same request is no second one."""
+        slot = self._recorded(request.credential)
+        refuse_unready(slot.state)
+        if slot.state is State.ISSUED and slot.digest != request.request_hash:
+            raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
 
     def _answered(self, request: TokenRequest) -> bool:
         with reading(self._engine) as db:
@@ -194,7 +211,8 @@ class Registrar(Letters):
         return IssuedCount(count=count, signature=signature.hex())
 
     def close(self) -> tuple[Issuance, list[Issued]]:
-        """Stops issuing for good; returns the signed final statement and the list to publish."""
+        """Stops issuing for good; returns the signed final statement and the list to publish. Raises NotOpen, or
+        DatabaseBehind, which changes nothing."""
         if self._clock.now() < self._manifest.closes_at:
             raise NotOpen(f"voting runs until {self._manifest.closes}")
         with self._engine.begin() as db:
@@ -204,7 +222,19 @@ class Registrar(Letters):
                 .where(voters.c.state == "issued")
                 .order_by(voters.c.credential)
             ).all()
-        issued = [Issued(bytes(row.credential), bytes(row.request_hash), bytes(row.signature)) for row in rows]
+            issued = [Issued(bytes(row.credential), bytes(row.request_hash), bytes(row.signature)) for row in rows]
+            self._refuse_behind(issued)
         count, root = list_root(line.leaf() for line in issued)
         signature = self._key.sign(issuance_digest(self.referendum, self.number, count, root))
         return Issuance(count=count, root=root.hex(), signature=signature.hex()), issued
+
+    def _refuse_behind(self, issued: list[Issued]) -> None:
+        """A list that lacks a token which was used would void the result (V22)."""
+        if self._record is None:
+            return
+        rows = [(line.credential, Slot.issued(line.request_hash, line.signature)) for line in issued]
+        lacking = [found for found in differences(rows, self._record) if found.record.state is State.ISSUED]
+        if lacking:
+            raise DatabaseBehind(
+                f"the database lacks {len(lacking)} tokens of the issuance record; recover it from there, then close"
+            )
