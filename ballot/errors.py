@@ -27,8 +27,8 @@ class DatabaseUnreachable(BallotError):
     """A database does not answer now."""
 
 
-class DatabaseBehindLog(BallotError):
-    """A database is older than the log: it came back from a backup, or a replica. Nothing was changed."""
+class DatabaseBehind(BallotError):
+    """A database is older than the log, or than the issuance record: it came back from a backup, or is a replica."""
 
 
 class LogBehindDatabase(BallotError):
@@ -143,3 +143,15 @@ class AccountInvalid(BallotError):
 
 class SignInRefused(BallotError):
     """Nobody is signed in at the help desk."""
+
+
+class IssuanceRecordUnusable(BallotError):
+    """A registrar's issuance record is missing, cannot be read or written, or is not the one of this database."""
+
+
+class IssuanceUnknown(BallotError):
+    """Slot `slot` (from 0) of the issuance record does not say whether its letter had a token: it gets none."""
+
+    def __init__(self, slot: int, message: str) -> None:
+        super().__init__(f"slot {slot} of the issuance record {message}")
+        self.slot = slot

@@ -13,7 +13,7 @@ from stembus.ballot.errors import (
     CastOutOfTurn,
     Closed,
     CredentialUnknown,
-    DatabaseBehindLog,
+    DatabaseBehind,
     FactorLocked,
     FactorWrong,
     LetterStruck,
@@ -35,6 +35,6 @@ REFUSALS: tuple[tuple[type[BallotError], str, int], ...] = (
     (CastOutOfTurn, "out-of-turn", 409),
     (BallotRejected, "ballot-rejected", 422),
     (RequestInvalid, "request-invalid", 400),
-    (DatabaseBehindLog, "database-behind", 503),
+    (DatabaseBehind, "database-behind", 503),
     (LogBehindDatabase, "log-behind", 503),
 )

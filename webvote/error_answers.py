@@ -12,7 +12,14 @@ from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
 from stembus.audit.errors import AuditError
-from stembus.ballot.errors import BallotError, BallotRejected, CastOutOfTurn, FactorWrong
+from stembus.ballot.errors import (
+    BallotError,
+    BallotRejected,
+    CastOutOfTurn,
+    FactorWrong,
+    IssuanceRecordUnusable,
+    IssuanceUnknown,
+)
 from stembus.ballot.http_refusals import REFUSALS
 from stembus.crypto.errors import CryptoError
 
@@ -32,6 +39,8 @@ def answer_errors(app: Flask) -> None:
     @app.errorhandler(AuditError)
     @app.errorhandler(CryptoError)
     def refused(error: Exception) -> tuple[Response, int]:
+        if isinstance(error, IssuanceRecordUnusable | IssuanceUnknown):
+            return broken(error)
         name, status = _named(error)
         body: dict[str, object] = {"error": name, "message": str(error)}
         if isinstance(error, FactorWrong):

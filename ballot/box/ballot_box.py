@@ -29,7 +29,7 @@ from stembus.crypto.signing import SigningKey
 
 
 class BallotBox:
-    """One referendum's box: database, promise key, and the log it feeds. Raises DatabaseBehindLog or LogBehindDatabase
+    """One referendum's box: database, promise key, and the log it feeds. Raises DatabaseBehind or LogBehindDatabase
     when these two do not belong together."""
 
     def __init__(
@@ -47,7 +47,7 @@ class BallotBox:
 
     def cast(self, raw: bytes) -> Promise:
         """Checks, stores, promises. The same ballot again gets the same promise, as long as that can be kept. Raises
-        NotOpen, BallotRejected or CastOutOfTurn; then nothing was stored. Raises DatabaseBehindLog or
+        NotOpen, BallotRejected or CastOutOfTurn; then nothing was stored. Raises DatabaseBehind or
         LogBehindDatabase while the box can promise nothing."""
         if len(raw) != self.context.size:
             raise BallotRejected("V16", f"a ballot of this referendum is {self.context.size} bytes, not {len(raw)}")

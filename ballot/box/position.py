@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from stembus.ballot.database import reading
-from stembus.ballot.errors import DatabaseBehindLog, LogBehindDatabase
+from stembus.ballot.errors import DatabaseBehind, LogBehindDatabase
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.storage import box_state
 
@@ -77,7 +77,7 @@ class Bond:
         self._seen: tuple[object, ...] | None = None
 
     def demand(self, found: Position) -> None:
-        """`found` was read after the log was refreshed. Raises DatabaseBehindLog or LogBehindDatabase."""
+        """`found` was read after the log was refreshed. Raises DatabaseBehind or LogBehindDatabase."""
         log = self._log
         if log.order.batches < found.logged or log.size < found.log_size:
             log.refresh()  # another process was faster
@@ -86,7 +86,7 @@ class Bond:
             return
         batches = log.order.batches
         if batches > found.sealed:
-            raise DatabaseBehindLog(
+            raise DatabaseBehind(
                 f"the log holds {batches} batches and the ballot box's database knows of {found.sealed}: the database "
                 "came back from an older copy; bring back the newest one, or run: stembus box recover DIR"
             )
@@ -105,7 +105,7 @@ class Bond:
         """The database's, now; the log is refreshed before. Raises as `demand` does."""
         try:
             return self._read(engine)
-        except DatabaseBehindLog:
+        except DatabaseBehind:
             # The log is looked at last, and may have got the next batch in between.
             return self._read(engine)
 

@@ -54,7 +54,7 @@ class Sealing:
 
     def seal(self, statements: Statements) -> int | None:
         """The number of the batch that was brought into the log now, or None. Raises CountsContradict for counts that
-        cannot be true, DatabaseBehindLog or LogBehindDatabase, what `statements` and `LogWriter.append` raise."""
+        cannot be true, DatabaseBehind or LogBehindDatabase, what `statements` and `LogWriter.append` raise."""
         number = self._go_on(statements)
         if number is not None:
             return number

@@ -1,13 +1,15 @@
 """The letters by voter number: what a help desk may see and do, without any key of the registrar.
 
-Decides what state a letter can go to. A state says *that* a token was issued, never which; no vote is known here.
+Decides what state a letter can go to. A state says *that* a token was issued, never which; no vote is known here. Each
+change stands in the issuance record, on the disk, before the database commits it: so the record is never behind, and
+refuses what an older database would allow again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stembus.ballot.database import reading
@@ -15,11 +17,13 @@ from stembus.ballot.errors import (
     Cancelled,
     Closed,
     CredentialUnknown,
-    DatabaseBehindLog,
+    DatabaseBehind,
     LetterStruck,
     RollInvalid,
     TokenAlreadyIssued,
 )
+from stembus.ballot.issuance.issuance_record import IssuanceRecord
+from stembus.ballot.issuance.issuance_slot import READY, STRUCK, Slot
 from stembus.ballot.storage import registrar_state, voters
 
 MAXIMUM_TRIES = 10
@@ -33,6 +37,11 @@ class Standing:
     tries_left: int
 
 
+def replaced_number(number: str) -> str:
+    """What the number of a letter becomes when its voter moves to a spare one."""
+    return f"{number} (replaced)"
+
+
 def refuse_unready(state: str) -> None:
     """Raises LetterStruck for a letter that was struck or replaced."""
     if state == "struck":
@@ -42,28 +51,48 @@ def refuse_unready(state: str) -> None:
 
 
 def refuse_halted(halted: str) -> None:
-    """Raises Closed, Cancelled or DatabaseBehindLog unless tokens are given out; `halted` is the registrar's state."""
+    """Raises Closed, Cancelled or DatabaseBehind unless tokens are given out; `halted` is the registrar's state."""
     if halted == "closed":
         raise Closed("voting is closed; no more tokens are given out")
     if halted == "cancelled":
         raise Cancelled("this referendum is cancelled; nothing is given out any more")
     if halted == "behind":
-        raise DatabaseBehindLog(
+        raise DatabaseBehind(
             "this registrar's database is older than the log, so a voter could get a second token; nothing is given "
             "out until it is recovered"
         )
 
 
-class Letters:
-    """The letters of one registrar's database."""
+def enrolled_credentials(engine: Engine) -> list[bytes]:
+    """Of every letter in a registrar's database: what `open_record` is asked for."""
+    with reading(engine) as db:
+        return [bytes(credential) for credential in db.execute(select(voters.c.credential)).scalars()]
 
-    def __init__(self, engine: Engine) -> None:
+
+class Letters:
+    """The letters of one registrar's database, with its issuance record."""
+
+    def __init__(self, engine: Engine, record: IssuanceRecord) -> None:
         self._engine = engine
+        self._record = record
+
+    def _recorded(self, credential: bytes) -> Slot:
+        """Raises IssuanceUnknown or IssuanceRecordUnusable."""
+        return self._record.slot(credential)
+
+    def _write_record(self, credential: bytes, slot: Slot) -> None:
+        """The last step before a commit. Raises as `IssuanceRecord.write` does."""
+        self._record.write(credential, slot)
 
     def halted(self) -> str:
         """Empty while tokens are given out; else closed, cancelled or behind."""
         with reading(self._engine) as db:
             return str(db.execute(select(registrar_state.c.halted)).scalar_one())
+
+    def enrolled(self) -> int:
+        """How many letters there are, replaced ones included."""
+        with reading(self._engine) as db:
+            return db.execute(select(func.count()).select_from(voters)).scalar_one()
 
     def standing(self, number: str) -> Standing:
         """Raises CredentialUnknown."""
@@ -87,6 +116,8 @@ class Letters:
                 update(voters).where(voters.c.number == number, voters.c.state == "ready").values(state="struck")
             )
             row = db.execute(select(voters).where(voters.c.number == number)).one_or_none()
+            if row is not None and row.state == "struck":
+                self._write_record(bytes(row.credential), STRUCK)
         if row is None:
             raise CredentialUnknown(f"there is no voter number {number}")
         if row.state == "issued":
@@ -101,13 +132,16 @@ class Letters:
             row = db.execute(select(voters).where(voters.c.number == number).with_for_update()).one_or_none()
             if row is None:
                 raise CredentialUnknown(f"there is no voter number {number}")
-            old = f"{number} (replaced)"
+            old = replaced_number(number)
             if row.credential == spare:
-                previous = db.execute(select(voters.c.credential).where(voters.c.number == old)).scalar_one()
-                return bytes(previous)
+                previous = bytes(db.execute(select(voters.c.credential).where(voters.c.number == old)).scalar_one())
+                self._write_record(previous, Slot.replaced(spare))
+                return previous
             if row.state == "issued":
                 raise TokenAlreadyIssued(f"voter {number} has a token already; the letter cannot be replaced")
             refuse_unready(row.state)
+            if self._recorded(spare) != READY:
+                raise RollInvalid("by the issuance record, this spare letter was given out already; take another")
             try:
                 db.execute(
                     update(voters).where(voters.c.credential == row.credential).values(state="replaced", number=old)
@@ -119,6 +153,7 @@ class Letters:
                 raise RollInvalid(
                     "this spare letter was given out already, or the letter was replaced before"
                 ) from None
+            self._write_record(bytes(row.credential), Slot.replaced(spare))
         return bytes(row.credential)
 
     def struck(self) -> list[bytes]:

@@ -1,17 +1,14 @@
 """The registrar: one blind signature for each credential, ever.
 
 Decides who gets a token. Checks in this order: the credential's signature (so nobody else costs Argon2
-time), the letter's state, the second factor; commits the issuance, and only then lets the signature out.
+time), the letter's state in the database and in the issuance record, the second factor; writes the record, commits the
+issuance, and only then lets the signature out.
 Never learns which token it signed. Knows no names. Does not know the box.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-from sqlalchemy import Connection, Engine, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Engine, func, select, update
 
 from stembus.audit.clock import Clock
 from stembus.audit.formats.entries import issuance_digest, issued_digest
@@ -22,29 +19,23 @@ from stembus.ballot.database import reading
 from stembus.ballot.eligibility.second_factor import FactorHasher
 from stembus.ballot.errors import (
     CredentialUnknown,
+    DatabaseBehind,
     FactorLocked,
     FactorWrong,
     NotOpen,
     NotOpenYet,
     RequestInvalid,
-    RollInvalid,
     TokenAlreadyIssued,
 )
+from stembus.ballot.issuance.issuance_record import IssuanceRecord
+from stembus.ballot.issuance.issuance_slot import Slot, State
 from stembus.ballot.issuance.letter_state import MAXIMUM_TRIES, Letters, refuse_halted, refuse_unready
+from stembus.ballot.issuance.record_comparison import differences
 from stembus.ballot.issuance.token import TokenRequest
 from stembus.ballot.storage import registrar_state, voters
 from stembus.crypto.blind_signer import BlindSigner
 from stembus.crypto.errors import CryptoError
 from stembus.crypto.signing import SigningKey, verify_schnorr
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolment:
-    """One letter as the registrar knows it: no name, no address, no code."""
-
-    number: str
-    credential: bytes
-    factor: str
 
 
 class Registrar(Letters):
@@ -60,8 +51,9 @@ class Registrar(Letters):
         key: SigningKey,
         pepper: bytes,
         clock: Clock,
+        record: IssuanceRecord,
     ) -> None:
-        super().__init__(engine)
+        super().__init__(engine, record)
         self._manifest = manifest
         self.referendum = referendum
         self.number = number
@@ -69,32 +61,6 @@ class Registrar(Letters):
         self._key = key
         self._hasher = FactorHasher(manifest.second_factor, pepper)
         self._clock = clock
-
-    def enrol(self, letters: Iterable[Enrolment]) -> int:
-        """Takes all letters or none, once. Raises RollInvalid."""
-        rows = [
-            {"credential": e.credential, "number": e.number, "factor": e.factor, "state": "ready", "tries": 0}
-            for e in letters
-        ]
-        try:
-            with self._engine.begin() as db:
-                done = db.execute(update(registrar_state).where(~registrar_state.c.enrolled).values(enrolled=True))
-                if done.rowcount != 1:
-                    raise RollInvalid("this registrar has its letters already; nothing was changed")
-                if rows:
-                    db.execute(insert(voters), rows)
-        except IntegrityError:
-            raise RollInvalid("a letter or voter number is enrolled twice; nothing was changed") from None
-        return len(rows)
-
-    def is_enrolled(self) -> bool:
-        """Whether it was given its letters, however few they were."""
-        with reading(self._engine) as db:
-            return bool(db.execute(select(registrar_state.c.enrolled)).scalar_one())
-
-    def enrolled(self) -> int:
-        with reading(self._engine) as db:
-            return db.execute(select(func.count()).select_from(voters)).scalar_one()
 
     def check(self, request: TokenRequest) -> None:
         """Raises what `issue` would raise now, and gives nothing out. A wrong factor costs a try; a right one none."""
@@ -122,6 +88,9 @@ class Registrar(Letters):
                     refuse_unready(row.state)
                 if row.request_hash != request.request_hash:
                     raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
+            # Here, and not after the commit: a process that dies between the two leaves a letter that only the same
+            # request can use, and never one that a second request could.
+            self._write_record(request.credential, Slot.issued(request.request_hash, request.signature))
         return answer
 
     def _admit(self, request: TokenRequest) -> bool:
@@ -140,12 +109,20 @@ class Registrar(Letters):
                     raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
                 return True
             refuse_unready(row.state)
+            self._refuse_recorded(request)
             left = self._take_try(db, request.credential)
             factor = row.factor
         # Argon2 runs outside the transaction, so a slow check locks nobody out.
         if not self._hasher.matches(factor, request.factor):
             raise FactorWrong(left)
         return False
+
+    def _refuse_recorded(self, request: TokenRequest) -> None:
+        """Refuses what an older database would allow again. The same request is no second one."""
+        slot = self._recorded(request.credential)
+        refuse_unready(slot.state)
+        if slot.state is State.ISSUED and slot.digest != request.request_hash:
+            raise TokenAlreadyIssued("this letter has had its token, on another device or for another request")
 
     def _answered(self, request: TokenRequest) -> bool:
         with reading(self._engine) as db:
@@ -192,7 +169,7 @@ class Registrar(Letters):
             return db.execute(select(func.count()).where(voters.c.state == "issued")).scalar_one()
 
     def count_statement(self, batch: int, at_least: int) -> IssuedCount:
-        """The signed number of tokens so far, for the header of batch `batch`. Raises DatabaseBehindLog where this
+        """The signed number of tokens so far, for the header of batch `batch`. Raises DatabaseBehind where this
         database knows of fewer than the `at_least` that the log says were given out: then it is an old copy, a token
         of it could be a voter's second one, and none is given out until the database is recovered."""
         count = self.issued_count()
@@ -212,7 +189,7 @@ class Registrar(Letters):
 
     def close(self, at_least: int) -> tuple[Issuance, list[Issued]]:
         """Stops issuing for good; returns the signed final statement and the list to publish. Raises NotOpen before
-        the closing time, Cancelled, and DatabaseBehindLog as `count_statement` does."""
+        the closing time, Cancelled, and DatabaseBehind as `count_statement` does."""
         if self._clock.now() < self._manifest.closes_at:
             raise NotOpen(f"voting runs until {self._manifest.closes}")
         if self.issued_count() < at_least:
@@ -227,7 +204,17 @@ class Registrar(Letters):
                 .where(voters.c.state == "issued")
                 .order_by(voters.c.credential)
             ).all()
-        issued = [Issued(bytes(row.credential), bytes(row.request_hash), bytes(row.signature)) for row in rows]
+            issued = [Issued(bytes(row.credential), bytes(row.request_hash), bytes(row.signature)) for row in rows]
+            self._refuse_behind(issued)
         count, root = list_root(line.leaf() for line in issued)
         signature = self._key.sign(issuance_digest(self.referendum, self.number, count, root))
         return Issuance(count=count, root=root.hex(), signature=signature.hex()), issued
+
+    def _refuse_behind(self, issued: list[Issued]) -> None:
+        """A list that lacks a token which was used would void the result (V22)."""
+        rows = [(line.credential, Slot.issued(line.request_hash, line.signature)) for line in issued]
+        lacking = [found for found in differences(rows, self._record) if found.record.state is State.ISSUED]
+        if lacking:
+            raise DatabaseBehind(
+                f"the database lacks {len(lacking)} tokens of the issuance record; recover it from there, then close"
+            )

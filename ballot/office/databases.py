@@ -1,6 +1,7 @@
 """Where the databases of a folder lie, and that each is made once.
 
     DIR/settings.toml         their addresses; without one, SQLite in the party's own folder
+    DIR/registrar-1/issuance.record   the registrar's second record, unless settings.toml names another place for it
     DIR/box/database          that the ballot box's database was made, and its random number; also registrar-1/, desk/
 
 Decides that a service and a command never work on different databases, and that a lost one is named and not made anew:
@@ -50,6 +51,11 @@ class Databases:
         role = party.partition("-")[0]
         own = f"sqlite:///{self.layout.folder(party).absolute() / role}.db"
         return self.settings.get(f"{party.upper().replace('-', '_')}_DATABASE", own)
+
+    def record_path(self, number: int) -> Path:
+        """Of registrar `number`'s issuance record, which belongs on another disk than its database."""
+        own = self.layout.folder(f"registrar-{number}") / "issuance.record"
+        return Path(self.settings.get(f"REGISTRAR_{number}_RECORD", str(own)))
 
     def made(self, party: str) -> bool:
         """Whether this folder's database was ever made, be it lost or not."""

@@ -1,4 +1,4 @@
-"""The settings of a referendum, in DIR/settings.toml: the addresses of its databases.
+"""The settings of a referendum, in DIR/settings.toml: where its databases and issuance records lie.
 
 Decides which names it has and which addresses can be meant. There is no other place for them: every service and every
 command that works on the folder uses the same databases.
@@ -35,9 +35,13 @@ def folder_settings(root: Path) -> Settings:
         )
     found = read_settings(path)
     known = {name for name in found if FOLDER_NAMES.fullmatch(name.upper())}
-    refuse_unknown(str(path), found, known, "box_database, registrar_1_database and so on, and desk_database")
+    told = "box_database, desk_database, registrar_1_database, registrar_1_record and so on"
+    refuse_unknown(str(path), found, known, told)
     for name, value in found.items():
-        _demand_address(f"{path}: {name}", value)
+        if name.endswith("_database"):
+            _demand_address(f"{path}: {name}", value)
+        elif not Path(value).is_absolute():
+            raise SettingsInvalid(f"{path}: {name}: write the whole path of a file, such as /mnt/b/registrar.record")
     return Settings({name.upper(): value for name, value in found.items()}, str(path))
 
 

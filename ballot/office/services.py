@@ -18,12 +18,16 @@ from stembus.audit.formats.lists import PAPER, encode_keys, issuance_path, list_
 from stembus.ballot.box.ballot_box import BallotBox
 from stembus.ballot.box.position import Bond
 from stembus.ballot.box.recovery import Recovered, recover
-from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS
+from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS, spare_keys
 from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
-from stembus.ballot.errors import CountsContradict, DatabaseBehindLog, RollInvalid, SecretFileError
+from stembus.ballot.errors import CountsContradict, DatabaseBehind, IssuanceRecordUnusable, RollInvalid, SecretFileError
+from stembus.ballot.issuance.enrolment import Enrolment, enrol, is_enrolled
 from stembus.ballot.issuance.help_desk import HelpDesk
-from stembus.ballot.issuance.letter_state import Letters
-from stembus.ballot.issuance.registrar import Enrolment, Registrar
+from stembus.ballot.issuance.issuance_record import IssuanceRecord, create_record, open_record, read_record
+from stembus.ballot.issuance.letter_state import Letters, enrolled_credentials
+from stembus.ballot.issuance.record_comparison import slots_from_another_registrar
+from stembus.ballot.issuance.registrar import Registrar
+from stembus.ballot.issuance.registrar_recovery import known_slots, recover_database, recover_record
 from stembus.ballot.issuance.remote_statements import RemoteStatements
 from stembus.ballot.issuance.statements import Statements
 from stembus.ballot.office.databases import Databases
@@ -94,7 +98,12 @@ class ServedOffice(Office):
 
     def letters(self, number: int = 1) -> Letters:
         """What needs no key and no passphrase of the registrar."""
-        return Letters(self._database(f"registrar-{number}"))
+        return Letters(self._database(f"registrar-{number}"), self.issuance_record(number))
+
+    def issuance_record(self, number: int) -> IssuanceRecord:
+        """Raises IssuanceRecordUnusable."""
+        enrolled = enrolled_credentials(self._database(f"registrar-{number}"))
+        return open_record(self.databases.record_path(number), self.referendum, number, enrolled)
 
     def desk(self) -> HelpDesk:
         """The help desk of the first registrar."""
@@ -120,6 +129,7 @@ class ServedOffice(Office):
                 self.signing_key(party),
                 self.pepper(),
                 self.clock,
+                self.issuance_record(number),
             )
         return self._registrars[number]
 
@@ -144,34 +154,68 @@ class ServedOffice(Office):
             try:
                 Bond(self.log()).position(engine)
                 return None
-            except DatabaseBehindLog:
+            except DatabaseBehind:
                 pass
         return recover(engine, self.context(), self.log())
 
     def demand_registrars(self) -> None:
-        """Raises what opening each registrar raises, such as DatabaseMissing."""
+        """Raises DatabaseMissing for one that cannot be given its letters."""
         for number in range(1, len(self.manifest.registrars) + 1):
-            self.registrar(number)
+            self._database(f"registrar-{number}")
 
     def enrol_all(self) -> None:
         """Gives each registrar the letters' public keys and hashed factors, once and before the opening: letters that
         were issued, struck or replaced never come back. Raises RollInvalid after it."""
-        factors = dict(read_csv(self.folder("importer") / "factors.csv", FACTOR_COLUMNS))
-        letters = list(read_csv(self.folder("authority") / "enrolment.csv", ENROLMENT_COLUMNS))
         for number in range(1, len(self.manifest.registrars) + 1):
-            registrar = self.registrar(number)
-            if registrar.is_enrolled():
+            engine = self._database(f"registrar-{number}")
+            if is_enrolled(engine):
                 continue
             if self.log().order.phase.value not in ("keyed", "rolled"):
                 raise RollInvalid(
-                    f"registrar {number} holds no letters although the voting was opened; its database is not the one "
-                    "that it had: bring that back; nothing was changed"
+                    f"registrar {number} holds no letters although the voting was opened: its database is not the one "
+                    f"that it had; bring that back, or run: stembus registrar recover {self.root}; nothing was changed"
                 )
-            registrar.enrol(Enrolment(voter, bytes.fromhex(key), factors[voter]) for voter, key in letters)
+            path, letters = self.databases.record_path(number), self.enrolment()
+            if not path.exists():
+                create_record(path, self.referendum, number, self.roll())
+            enrol(engine, letters)
+
+    def recover_registrar(self, number: int, other: Path | None = None) -> tuple[int, int]:
+        """Brings database and issuance record of registrar `number` up to each other, whichever was lost or is older.
+        If both are lost, `other` is another registrar's record. Returns how many letters changed in the database, and
+        in the record. Raises RollInvalid where the letters' files are needed and not here, IssuanceRecordUnusable where
+        the two exclude each other."""
+        party, path = f"registrar-{number}", self.databases.record_path(number)
+        lost = self.databases.remake(party)
+        engine = self._database(party)
+        fresh = self.enrolment() if lost or not is_enrolled(engine) else []
+        if not path.exists():
+            if fresh and other is None:
+                raise IssuanceRecordUnusable(
+                    "the database and the issuance record are both gone: nobody can say who has a token; bring one of "
+                    "them back, or give another registrar's record with --other"
+                )
+            slots = known_slots(engine) if other is None else slots_from_another_registrar(read_record(other))
+            create_record(path, self.referendum, number, self.roll(), slots)
+        record = open_record(path, self.referendum, number, enrolled_credentials(engine))
+        changed = recover_database(engine, record, fresh)
+        return changed, recover_record(engine, record)
+
+    def enrolment(self) -> list[Enrolment]:
+        """The letters, as the registrars get them. Raises RollInvalid where the files are not in this folder."""
+        factors = dict(read_csv(self.folder("importer") / "factors.csv", FACTOR_COLUMNS))
+        letters = read_csv(self.folder("authority") / "enrolment.csv", ENROLMENT_COLUMNS)
+        return [Enrolment(voter, bytes.fromhex(key), factors[voter]) for voter, key in letters]
+
+    def roll(self) -> list[bytes]:
+        """The credentials of all letters and spare ones. Raises RollInvalid as `enrolment` does."""
+        authority = self.folder("authority")
+        letters = read_csv(authority / "enrolment.csv", ENROLMENT_COLUMNS)
+        return [*(bytes.fromhex(key) for _, key in letters), *spare_keys(authority).values()]
 
     def close_voting(self) -> Closing:
         """Registrars stop and sign, the box takes no more ballots and seals its last batch, two officers close the
-        log. Killed anywhere, it can be run again. Raises CountsContradict or DatabaseBehindLog when registrars, box and
+        log. Killed anywhere, it can be run again. Raises CountsContradict or DatabaseBehind when registrars, box and
         log cannot all be right."""
         order = self.log().order
         self.log().check(Close(batches=order.batches, ballots=order.ballots, issuance=[]))

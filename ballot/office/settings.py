@@ -24,7 +24,7 @@ from stembus.ballot.errors import BallotError
 FOLDER_FILE = "settings.toml"
 _PREFIX = "STEMBUS_"
 _PROCESS = ("DIR", "PUBLIC", "REGISTRAR", "PASSPHRASE", "HELP_LINE")
-FOLDER_NAMES = re.compile(r"(REGISTRAR_[1-9][0-9]*|BOX|DESK)_DATABASE")
+FOLDER_NAMES = re.compile(r"(REGISTRAR_[1-9][0-9]*|BOX|DESK)_DATABASE|REGISTRAR_[1-9][0-9]*_RECORD")
 # What other parts of the program, and its tests, read for themselves.
 _ELSEWHERE = re.compile(r"SETTINGS|CLOCK|DESK_PASSWORD|PASSPHRASE_[A-Z]+(_[1-9][0-9]*)?|CHROMIUM|POSTGRES_BIN")
 
@@ -99,7 +99,7 @@ def _refuse_databases(names: Iterable[str], where: str) -> None:
     """A shell that lacks one address would quietly work on another database than the service."""
     for name in names:
         raise SettingsInvalid(
-            f"{where} sets {name}; the address of a database stands in DIR/{FOLDER_FILE}, so that services and "
+            f"{where} sets {name}; where a database or record lies stands in DIR/{FOLDER_FILE}, so that services and "
             "commands cannot use different ones"
         )
 

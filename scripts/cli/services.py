@@ -92,3 +92,32 @@ def box_recover(directory: Path) -> None:
     if settle(log):
         say("the incident stands in the log")
     next_step("start the box's service again")
+
+
+@click.group()
+def registrar() -> None:
+    """The registrar."""
+
+
+@registrar.command("recover")
+@DIRECTORY
+@click.option("--number", type=click.IntRange(1), default=1, show_default=True, help="Which registrar.")
+@click.option(
+    "--other", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Another registrar's issuance record."
+)
+def registrar_recover(directory: Path, number: int, other: Path | None) -> None:
+    """Rebuild a registrar's database from its issuance record, or the record from the database.
+
+    \b
+    Stop the registrar's service and the help desk before.
+    Example:  stembus registrar recover kortrijk
+    """
+    office = serve_office(directory)
+    database, record = office.recover_registrar(number, other)
+    if not database and not record:
+        say("database and issuance record say the same of every letter")
+    if database:
+        click.echo(f"{database} letters of the database were brought up to the issuance record")
+    if record:
+        click.echo(f"{record} letters of the issuance record were brought up to the database")
+    next_step("start the registrar's service and the help desk again")

@@ -22,35 +22,22 @@ import hashlib
 import json
 import os
 import re
-import resource
-import select
 import shutil
-import signal
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
-# Loaded here once, so that the processes that run the tests, which are forks of this one, need not load them again.
-import coincurve  # noqa: F401
-import cryptography.hazmat.primitives.serialization  # noqa: F401
-import hypothesis.strategies
-import msgspec  # noqa: F401
-import nacl.pwhash  # noqa: F401
-import pytest
-import sqlalchemy.orm  # noqa: F401
-
 from stembus.scripts.develop.mutant_kinds import Mutant, mutants, sample
+from stembus.scripts.develop.mutant_tree import Seconds, Tree
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("crypto", "audit", "tally")
 STORE = ROOT / ".mutants"
 ACCEPTED = ROOT / ".ci/accepted-mutants"
-MEMORY = 4 << 30
 VERIFIER = (
     "tests/audit/verify",
     *(
@@ -97,71 +84,6 @@ def digest(*paths: str) -> str:
         for file in files:
             found.update(file.read_bytes())
     return found.hexdigest()[:16]
-
-
-class Tree:
-    """A copy of the tree in which mutants are planted and judged."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        shutil.rmtree(folder, ignore_errors=True)
-        listed = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        for name in listed.stdout.splitlines():
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(ROOT / name, folder / name)
-
-    def run(self, tests: Iterable[str], seconds: float, keep_bytecode: bool = False) -> tuple[str, float]:
-        """`survived` when every test passes, else `killed` or, after `seconds` of the processor, `timed out`; and the
-        seconds used."""
-        process = os.fork()
-        if not process:
-            with contextlib.suppress(BaseException):
-                os._exit(self._run_here(list(tests), int(seconds), keep_bytecode))
-            os._exit(1)
-        handle = os.pidfd_open(process)
-        ended, _, _ = select.select([handle], [], [], 60 + 5 * seconds)
-        os.close(handle)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process, signal.SIGKILL)
-        _, status, used = os.wait4(process, 0)
-        if not ended or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
-            return "timed out", used.ru_utime
-        return "killed" if status else "survived", used.ru_utime
-
-    def _run_here(self, tests: list[str], seconds: int, keep_bytecode: bool) -> int:
-        """In a process of its own, which may use so much of the processor, however busy that is, and of memory."""
-        os.setsid()
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in range(3):
-            os.dup2(nowhere, stream)
-        os.chdir(self.folder)
-        os.environ["PYTHONPATH"] = str(self.folder)
-        sys.path.insert(0, str(self.folder))
-        sys.dont_write_bytecode = not keep_bytecode
-        for name in [name for name in sys.modules if re.match(r"(stembus|tests)\b", name)]:
-            del sys.modules[name]
-        # A failing example is enough; the smallest one would take minutes to find.
-        phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
-        hypothesis.settings.register_profile("one", derandomize=True, database=None, deadline=None, phases=phases)
-        hypothesis.settings.load_profile("one")
-        quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-        return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *quiet, *tests]))
-
-    def judge(self, mutant: Mutant, seconds: float) -> str:
-        file = self.folder / mutant.path
-        for old in file.parent.glob(f"__pycache__/{file.stem}.*.pyc"):
-            old.unlink()
-        sound = file.read_bytes()
-        file.write_text(mutant.source, encoding="utf-8")
-        try:
-            return self.run(tests_of(mutant.path), seconds)[0]
-        finally:
-            file.write_bytes(sound)
 
 
 class Results:
@@ -268,7 +190,7 @@ def judge_all(todo: list[Mutant], results: Results, workers: int) -> str | None:
             if result != "survived":
                 return f"stembus: error: {file} fails without any mutant; mend it first"
             used[file] = seconds
-        limits = [10 + 2 * sum(used[file] for file in tests_of(mutant.path)) for mutant in todo]
+        limits = [_limit([used[file] for file in tests_of(mutant.path)]) for mutant in todo]
         for number, (mutant, result) in enumerate(zip(todo, pool.map(_judge, todo, limits), strict=True), 1):
             results.add(mutant, result)
             print(f"stembus: {number}/{len(todo)} {result}: {mutant.name}", file=sys.stderr, flush=True)
@@ -279,15 +201,21 @@ _trees: list[Tree] = []
 
 
 def _start_worker() -> None:
-    _trees.append(Tree(STORE / f"tree-{os.getpid()}"))
+    _trees.append(Tree(ROOT, STORE / f"tree-{os.getpid()}"))
 
 
-def _try(file: str) -> tuple[str, float]:
-    return _trees[0].run([file], 900, keep_bytecode=True)
+def _try(file: str) -> tuple[str, Seconds]:
+    return _trees[0].run([file], Seconds(900, 3600), keep_bytecode=True)
 
 
-def _judge(mutant: Mutant, seconds: float) -> str:
-    return _trees[0].judge(mutant, seconds)
+def _limit(used: list[Seconds]) -> Seconds:
+    """Tests that wait for a host which never answers use no processor; so both are bounded, with room for other work
+    on the machine."""
+    return Seconds(10 + 2 * sum(file.processor for file in used), 60 + 4 * sum(file.wall for file in used))
+
+
+def _judge(mutant: Mutant, limit: Seconds) -> str:
+    return _trees[0].judge(mutant, tests_of(mutant.path), limit)
 
 
 if __name__ == "__main__":

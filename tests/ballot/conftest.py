@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import stembus.ballot.log_operator.log_files
 import stembus.ballot.log_operator.pending
-from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
-from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
-from stembus.ballot.issuance.registrar import Enrolment
+from stembus.ballot.issuance.enrolment import enrol
+from stembus.ballot.issuance.issuance_record import create_record
 from stembus.ballot.issuance.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
 from stembus.ballot.office.services import ServedOffice
 from stembus.ballot.office.settings import FOLDER_FILE
@@ -34,9 +33,10 @@ def patch_log_writes(monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, byt
 class Poll:
     """A rehearsal and its letters, with what a voter does one step at a time."""
 
-    def __init__(self, rehearsal: Rehearsal, letters: list[tuple[str, str]]) -> None:
+    def __init__(self, rehearsal: Rehearsal, letters: list[tuple[str, str]], spares: Sequence[SchnorrKey] = ()) -> None:
         self.rehearsal = rehearsal
         self.letters = letters
+        self.spares = spares
         self._offices = [rehearsal.office]
 
     @property
@@ -48,7 +48,7 @@ class Poll:
         rehearsal = Rehearsal(self.office.root)
         rehearsal.clock.move_to(self.rehearsal.clock.now() if moment is None else moment)
         self._offices.append(rehearsal.office)
-        other = Poll(rehearsal, self.letters)
+        other = Poll(rehearsal, self.letters, self.spares)
         other._offices = self._offices
         return other
 
@@ -97,7 +97,15 @@ def copy_of(opened: Finished, root: Path) -> Poll:
     """A private copy of an open referendum at its opening time, on SQLite."""
     rehearsal = opened.rehearsal(root)
     rehearsal.clock.move_to(rehearsal.office.manifest.opens_at)
-    return Poll(rehearsal, opened.letters)
+    return Poll(rehearsal, opened.letters, more_spares(rehearsal.office))
+
+
+def more_spares(office: ServedOffice, count: int = 12) -> list[SchnorrKey]:
+    """Spare letters that the registrar's record knows, besides those on the roll."""
+    spares, path = [SchnorrKey.generate() for _ in range(count)], office.databases.record_path(1)
+    path.unlink()
+    create_record(path, office.referendum, 1, [*office.roll(), *(spare.public for spare in spares)])
+    return spares
 
 
 def move_to_postgres(office: ServedOffice, url: str) -> None:
@@ -105,12 +113,11 @@ def move_to_postgres(office: ServedOffice, url: str) -> None:
     settings = office.root / FOLDER_FILE
     settings.write_text("".join(f'{name}_database = "{url}"\n' for name in ("registrar_1", "box", "desk")))
     settings.chmod(0o600)
+    del office.databases  # which has read the settings
     for party in ("registrar-1", "box", "desk"):
         (office.folder(party) / "database").unlink()
         office.create(party)
-    factors = dict(read_csv(office.folder("importer") / "factors.csv", FACTOR_COLUMNS))
-    letters = read_csv(office.folder("authority") / "enrolment.csv", ENROLMENT_COLUMNS)
-    office.registrar().enrol(Enrolment(number, bytes.fromhex(key), factors[number]) for number, key in letters)
+    enrol(office._database("registrar-1"), office.enrolment())
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,10 +23,11 @@ from stembus.ballot.issuance.token import VotingPass, make_request, new_pass, ta
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.scripts.rehearsal.referendum import Rehearsal
 
-WATCHED = ("/ballot/box/", "/ballot/issuance/registrar.py", "/ballot/log_operator/", "/audit/log/witness.py")
+RECORD = ("/ballot/issuance/issuance_record.py", "/ballot/issuance/issuance_slot.py")
+WATCHED = ("/ballot/box/", "/ballot/issuance/registrar.py", "/ballot/log_operator/", "/audit/log/witness.py", *RECORD)
 
 
-def die_after(lines: int) -> None:
+def die_after(lines: int, watched: Sequence[str] = WATCHED) -> None:
     """Counts lines of the services' code and dies without any last word."""
     left = lines
 
@@ -39,7 +40,7 @@ def die_after(lines: int) -> None:
         return local
 
     def trace(frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
-        return local if any(part in frame.f_code.co_filename for part in WATCHED) else None
+        return local if any(part in frame.f_code.co_filename for part in watched) else None
 
     sys.settrace(trace)
 

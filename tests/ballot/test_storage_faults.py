@@ -133,7 +133,7 @@ def test_a_failed_commit_of_a_wrong_factor_is_never_free_of_charge(poll: Poll, s
 @pytest.mark.parametrize("change", ["strike", "replace"])
 def test_a_failed_commit_at_the_help_desk_is_made_good_by_doing_it_again(poll: Poll, stored: bool, change: str) -> None:
     registrar, number = poll.office.registrar(), poll.numbers()[0]
-    spare = b"\x05" * 32
+    spare = poll.spares[0].public
     call = partial(registrar.strike, number) if change == "strike" else partial(registrar.replace, number, spare)
     with commits_fail(registrar._engine, 1, stored), pytest.raises(Fault):
         call()

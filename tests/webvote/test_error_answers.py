@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from stembus.ballot.errors import BallotError, BallotRejected, CastOutOfTurn, FactorWrong, NotOpen
+from stembus.ballot.errors import (
+    BallotError,
+    BallotRejected,
+    CastOutOfTurn,
+    FactorWrong,
+    IssuanceRecordUnusable,
+    IssuanceUnknown,
+    NotOpen,
+)
 from stembus.ballot.http_client import ServiceUnreachable, _refusal
 from stembus.ballot.http_refusals import REFUSALS
 from stembus.webvote.error_answers import answer_errors
@@ -59,3 +67,14 @@ def test_a_general_refusal_comes_after_its_special_ones() -> None:
     for at, kind in enumerate(kinds):
         assert not any(issubclass(later, kind) for later in kinds[at + 1 :])
     assert NotOpen not in kinds
+
+
+@pytest.mark.parametrize("error", [IssuanceRecordUnusable("no disk /srv/second"), IssuanceUnknown(17, "is damaged")])
+def test_a_registrars_trouble_with_its_record_is_no_verdict_and_tells_no_detail(
+    error: BallotError, caplog: pytest.LogCaptureFixture
+) -> None:
+    status, body = answer(error)
+    assert status == 500
+    assert b'"broken"' in body
+    assert [record.getMessage() for record in caplog.records] == [f"a request failed: {type(error).__name__}"]
+    assert not any(detail in body for detail in (b"/srv", b"17", b"disk"))
