@@ -265,10 +265,17 @@ class City:
         self.psql("stembus-registrar", "stembus-registrar", letters)
         self.psql("stembus", "stembus-registrar", DEPLOY / "registrar" / "desk-rights.sql")
         shutil.move(self.office / "registrar-1", registrar / "registrar-1")
+        desk = self.root / "srv" / "desk"
+        (desk / "registrar-1").mkdir()
+        shutil.copy(registrar / "registrar-1" / "database", desk / "registrar-1")
         for name in ("registrar", "desk"):
             shutil.copy(self.office / "manifest.json", self.root / "srv" / name)
             for path in (self.root / "srv" / name).rglob("*"):
                 self.own(path, f"stembus-{name}")
+        program = str(Path(sys.executable).with_name("stembus"))
+        create = [program, "services", "create", str(desk), "--desk"]
+        status, said = self.finish(self.unit("stembus-desk.service"), create)
+        assert status == 0, said
 
     def start(self) -> None:
         for name in SERVICES:

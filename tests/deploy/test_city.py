@@ -67,7 +67,7 @@ def test_the_help_desk_strikes_a_voter_with_few_rights_in_the_registrars_databas
             "UPDATE voter SET factor = 'x'",
             "DELETE FROM voter",
             "INSERT INTO voter SELECT * FROM voter",
-            "UPDATE registrar_state SET closed = 1",
+            "UPDATE registrar_state SET halted = ''",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 database.execute(forbidden.encode())
