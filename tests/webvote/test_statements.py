@@ -113,7 +113,14 @@ def test_only_the_box_of_this_referendum_is_answered(apart: Apart) -> None:
     right = ask(referendum, 1, "count", 3, 7, key)
     assert (asking := parse_asking(right, referendum, 1, key.public)).batch == 3
     assert asking.at_least == 7
-    for wrong in (right.replace(b'"batch":3', b'"batch":4'), right.replace(b":7", b":6"), right.replace(b"count", b"close"), b"", b"[]", right[:-2]):
+    for wrong in (
+        right.replace(b'"batch":3', b'"batch":4'),
+        right.replace(b":7", b":6"),
+        right.replace(b"count", b"close"),
+        b"",
+        b"[]",
+        right[:-2],
+    ):
         with pytest.raises(RequestInvalid):
             parse_asking(wrong, referendum, 1, key.public)
 
