@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -40,7 +40,7 @@ WHOLE = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r
 
 
 class Served:
-    def __init__(self, folder: Path, seconds: float, threads: int = 2) -> None:
+    def __init__(self, folder: Path, seconds: float, threads: int) -> None:
         self.port = free_port()
         (folder / "settings.py").write_text(SETTINGS.format(seconds=seconds, threads=threads))
         (folder / "small.py").write_text(APP)
@@ -67,10 +67,21 @@ class Served:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    found = Served(tmp_path, 1)
-    yield found
-    assert found.stop() == ""
+def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts one, and stops it whatever happens; its log must stay empty."""
+    started: list[Served] = []
+
+    def start(seconds: float, threads: int = 2) -> Served:
+        started.append(Served(tmp_path, seconds, threads))
+        return started[-1]
+
+    yield start
+    assert [served.stop() for served in started] == [""] * len(started)
+
+
+@pytest.fixture
+def served(serve: Callable[..., Served]) -> Served:
+    return serve(1)
 
 
 @pytest.mark.parametrize("half", [b"POST / HT", WHOLE[:30], WHOLE[:-1]])
@@ -113,20 +124,19 @@ def test_a_request_that_is_in_whole_is_worked_on_for_longer(served: Served) -> N
     assert [answer[-5:] for answer in answers] == [b"whole"] * 3
 
 
-def test_refused_clients_that_stay_are_waited_for_beside_the_main_loop(tmp_path: Path) -> None:
+def test_refused_clients_that_stay_are_waited_for_beside_the_main_loop(serve: Callable[..., Served]) -> None:
     """The app answers before it has read; gunicorn alone would wait for each of them in turn, and accept nobody."""
-    served = Served(tmp_path, 1, threads=16)
+    served = serve(1, threads=16)
     with ExitStack() as stack:
         for _ in range(32):
             refused = WHOLE[:-1].replace(b"POST /", b"POST /unread")
             stack.enter_context(served.connect()).sendall(refused)
         assert served.ask(WHOLE).endswith(b"whole")
-    assert served.stop() == ""
 
 
-def test_without_the_deadline_such_clients_stop_the_service(tmp_path: Path) -> None:
+def test_without_the_deadline_such_clients_stop_the_service(serve: Callable[..., Served]) -> None:
     """Why there is a worker of our own: gunicorn itself waits without end."""
-    served = Served(tmp_path, 3600)
+    served = serve(3600)
     with ExitStack() as stack:
         for _ in range(2):
             stack.enter_context(served.connect()).sendall(WHOLE[:-1])
@@ -135,4 +145,3 @@ def test_without_the_deadline_such_clients_stop_the_service(tmp_path: Path) -> N
             connection.sendall(WHOLE)
             with pytest.raises(TimeoutError):
                 connection.recv(1)
-    served.stop()
