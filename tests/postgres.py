@@ -27,6 +27,7 @@ def postgres_server() -> Iterator[Path]:
     if programs is None:
         pytest.fail("there is no PostgreSQL here; make test says how to get it", pytrace=False)
     folder = Path(tempfile.mkdtemp(prefix="stembus-pg-"))
+    folder.chmod(0o711)  # users of other services reach the socket; the data have a folder of their own
     options: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL}
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")

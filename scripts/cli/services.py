@@ -35,7 +35,8 @@ def services() -> None:
 
 @services.command("create")
 @DIRECTORY
-def services_create(directory: Path) -> None:
+@click.option("--desk", "desk_alone", is_flag=True, help="The help desk's alone, in a folder that has no key.")
+def services_create(directory: Path, desk_alone: bool) -> None:
     """Make the databases of the services whose keys lie in DIR, once.
 
     \b
@@ -45,13 +46,16 @@ def services_create(directory: Path) -> None:
     office = serve_office(directory)
     registrars = range(1, len(office.manifest.registrars) + 1)
     parties = [party for party in (*(f"registrar-{k}" for k in registrars), "box") if office.key_path(party).exists()]
-    if not parties:
+    if desk_alone:
+        parties = []
+    elif not parties:
         raise NotReady(f"no key of a registrar or ballot box lies in {directory}: this folder serves nothing")
-    if "registrar-1" in parties:
+    if desk_alone or "registrar-1" in parties:
         parties.append("desk")
     for party in parties:
         say(f"{party}: database made" if office.create(party) else f"{party}: already done")
-    next_step(f"stembus roll import {directory} REGISTER, once the key ceremony is done")
+    if not desk_alone:
+        next_step(f"stembus roll import {directory} REGISTER, once the key ceremony is done")
 
 
 @click.group()

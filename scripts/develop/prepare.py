@@ -23,6 +23,7 @@ CHROMIUM, POSTGRES = "STEMBUS_CHROMIUM", "STEMBUS_POSTGRES_BIN"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER_PLACES = ("/usr/bin/chromium", "/usr/lib/chromium/chromium", "/snap/bin/chromium", "/opt/google/chrome/chrome")
 SERVER_PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")
+NGINX_PLACES = ("/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/nginx/sbin/nginx")
 GO_LIBRARIES = Path("/usr/share/gocode/src")
 FONT_PLACES = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
 
@@ -54,6 +55,12 @@ def find_postgres() -> Path | None:
     for place in SERVER_PLACES:
         folders += sorted(Path("/").glob(place[1:]), key=_version, reverse=True)
     return next((folder for folder in folders if _serves(folder)), None)
+
+
+def find_nginx() -> Path | None:
+    """The proxy of `deploy/`. It is often beside the path of those who are not root."""
+    found = shutil.which("nginx") or next((place for place in NGINX_PLACES if os.access(place, os.X_OK)), None)
+    return Path(found) if found else None
 
 
 def _serves(folder: Path) -> bool:
@@ -102,6 +109,14 @@ TESTS = (
     Need(
         "Chromium", "whole votes are cast in a real browser", "chromium",
         f"install Chromium, or let {CHROMIUM} name the program", lambda: find_chromium() is not None,
+    ),
+    Need(
+        "nginx", "votes are cast through the proxy of deploy/; Debian starts it, too", "nginx",
+        "install nginx", lambda: find_nginx() is not None,
+    ),
+    Need(
+        "systemd-analyze", "it checks the units of deploy/", "systemd",
+        "use a system with systemd", lambda: shutil.which("systemd-analyze") is not None,
     ),
     Need("a font", "the browser draws letters", "fonts-dejavu-core", "install a TrueType font", _font),
     Need(

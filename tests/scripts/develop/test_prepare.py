@@ -15,6 +15,7 @@ from stembus.scripts.develop.prepare import (
     Need,
     Unprepared,
     find_chromium,
+    find_nginx,
     find_postgres,
     main,
     prepare,
@@ -137,6 +138,7 @@ def nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setattr(module, "BROWSER_PLACES", (str(tmp_path / "usual" / "chromium"),))
+    monkeypatch.setattr(module, "NGINX_PLACES", (str(tmp_path / "usual" / "sbin" / "nginx"),))
     monkeypatch.setattr(module, "SERVER_PLACES", (str(tmp_path / "usual" / "postgresql" / "*" / "bin"),))
     return tmp_path / "path"
 
@@ -178,6 +180,14 @@ def test_a_server_is_found_with_initdb_beside_it_the_newest_first(
         find_postgres()
 
 
+def test_a_proxy_is_found_on_the_path_then_in_usual_places(nothing: Path, tmp_path: Path) -> None:
+    assert find_nginx() is None
+    usual = program(tmp_path / "usual" / "sbin" / "nginx")
+    assert find_nginx() == usual
+    on_path = program(nothing / "nginx")
+    assert find_nginx() == on_path
+
+
 def test_a_wrong_variable_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CHROMIUM, "/nowhere/chromium")
     assert main(["test"]) == f"stembus: error: {CHROMIUM} names /nowhere/chromium, which is not a program"
@@ -190,7 +200,8 @@ def test_a_python_that_is_too_old_is_told_first(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_environment_of_the_demo_needs_one_package_and_the_tests_more() -> None:
     assert [need.package for need in NEEDS["base"]] == ["python3-venv"]
-    assert {"postgresql", "chromium", "fonts-dejavu-core"} <= {need.package for need in NEEDS["test"]}
+    tested = {need.package for need in NEEDS["test"]}
+    assert {"postgresql", "chromium", "nginx", "systemd", "fonts-dejavu-core"} <= tested
     assert set(NEEDS["base"]) <= set(NEEDS["test"])
 
 
