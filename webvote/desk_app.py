@@ -148,7 +148,9 @@ def _too_often(error: RateLimitExceeded) -> tuple[str, int]:  # noqa: ARG001
 
 
 def _standard(error: HTTPException) -> tuple[str, int]:
-    return render_template("desk_error.html", code=error.code), error.code or 500
+    # It may only seem to come from elsewhere, behind a proxy that is set wrongly: whoever runs that must read why.
+    reason = error.description if error.code == 403 else None
+    return render_template("desk_error.html", code=error.code, reason=reason), error.code or 500
 
 
 def _broken(error: Exception) -> tuple[str, int]:

@@ -63,8 +63,12 @@ def same_origin(app: Flask) -> None:
 
     @app.before_request
     def check() -> None:
-        if request.method not in ("GET", "HEAD") and request.headers.get("Origin") != request.host_url.rstrip("/"):
-            abort(403, "this page answers its own forms only")
+        own, given = request.host_url.rstrip("/"), request.headers.get("Origin")
+        if request.method in ("GET", "HEAD") or given == own:
+            return
+        if given == own.replace("http:", "https:", 1):
+            abort(403, "the proxy in front of this service does not say X-Forwarded-Proto: https; tell whoever runs it")
+        abort(403, "this page answers its own forms only; if it is one, the proxy in front does not pass Host on")
 
     @app.after_request
     def name_origin(response: Response) -> Response:

@@ -49,6 +49,18 @@ def desk(opened: Finished, tmp_path: Path) -> Iterator[Desk]:
     rehearsal.office.dispose()
 
 
+def test_a_proxy_that_hides_https_is_named_and_a_stranger_is_not(desk: Desk) -> None:
+    """Nobody could sign in, and nobody would know why."""
+    https = desk.post("sign-in", ORIGIN.replace("http:", "https:"), name="an", password=PASSWORD)
+    assert https.status_code == 403
+    assert "X-Forwarded-Proto: https" in https.get_data(as_text=True)
+    for origin in ("https://evil.example", None):
+        stranger = desk.post("sign-in", origin, name="an", password=PASSWORD)
+        assert stranger.status_code == 403
+        assert "X-Forwarded-Proto" not in stranger.get_data(as_text=True)
+    desk.sign_in()
+
+
 def test_nobody_acts_without_signing_in(desk: Desk) -> None:
     for action in ("look", "unlock", "strike-confirmed"):
         answer = desk.post("voter", number=desk.numbers[0], action=action)
