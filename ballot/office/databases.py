@@ -77,15 +77,18 @@ class Databases:
         sync_folder(mark.parent)
         return True
 
-    def remake(self, party: str) -> bool:
-        """Puts an empty database in the place of a lost one, to be filled from elsewhere at once; False when it is
-        there. Raises DatabaseForeign or DatabaseUnreachable."""
+    def is_lost(self, party: str) -> bool:
+        """Whether a database was made and is not there. Raises as `open` does, but for DatabaseLost."""
         try:
             self.open(party).dispose()
         except DatabaseLost:
-            self._make(party, _instance(self._mark(party)))
             return True
         return False
+
+    def remake(self, party: str) -> None:
+        """Puts an empty database in the place of a lost one, to be filled from elsewhere at once. Raises
+        DatabaseForeign or DatabaseUnreachable."""
+        self._make(party, _instance(self._mark(party)))
 
     def open(self, party: str) -> Engine:
         """Raises DatabaseMissing where none was made, DatabaseLost where it is gone, DatabaseForeign or

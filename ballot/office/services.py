@@ -148,7 +148,8 @@ class ServedOffice(Office):
     def recover_box(self) -> Recovered | None:
         """Rebuilds the box's database from the log; None when it is there and belongs to the log. Raises
         LogBehindDatabase when it is the log that is older."""
-        lost = self.databases.remake("box")
+        if lost := self.databases.is_lost("box"):
+            self.databases.remake("box")
         engine = self._database("box")
         if not lost:
             try:
@@ -186,15 +187,17 @@ class ServedOffice(Office):
         in the record. Raises RollInvalid where the letters' files are needed and not here, IssuanceRecordUnusable where
         the two exclude each other."""
         party, path = f"registrar-{number}", self.databases.record_path(number)
-        lost = self.databases.remake(party)
+        lost = self.databases.is_lost(party)
+        if lost and not path.exists() and other is None:
+            raise IssuanceRecordUnusable(
+                "the database and the issuance record are both gone: nobody can say who has a token; bring one of them "
+                "back, or give another registrar's record with --other"
+            )
+        fresh = self.enrolment() if lost else []
+        if lost:
+            self.databases.remake(party)
         engine = self._database(party)
-        fresh = self.enrolment() if lost or not is_enrolled(engine) else []
         if not path.exists():
-            if fresh and other is None:
-                raise IssuanceRecordUnusable(
-                    "the database and the issuance record are both gone: nobody can say who has a token; bring one of "
-                    "them back, or give another registrar's record with --other"
-                )
             slots = known_slots(engine) if other is None else slots_from_another_registrar(read_record(other))
             create_record(path, self.referendum, number, self.roll(), slots)
         record = open_record(path, self.referendum, number, enrolled_credentials(engine))
