@@ -53,7 +53,7 @@ class Tree:
                 shutil.copyfile(root / name, folder / name)
 
     def run(self, tests: Iterable[str], limit: Seconds, keep_bytecode: bool = False) -> tuple[str, Seconds]:
-        """`survived` when every test passes, else `killed` or, beyond the limit, `timed out`; and what was used."""
+        """`survived` when every test passes, else `killed` or, beyond the limit, `late`; and what was used."""
         begun, process = time.monotonic(), os.fork()
         if not process:
             with contextlib.suppress(BaseException):
@@ -67,7 +67,7 @@ class Tree:
         _, status, used = os.wait4(process, 0)
         taken = Seconds(used.ru_utime, time.monotonic() - begun)
         if not ended or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
-            return "timed out", taken
+            return "late", taken
         return "killed" if status else "survived", taken
 
     def _run_here(self, tests: list[str], seconds: int, keep_bytecode: bool) -> int:

@@ -1,8 +1,8 @@
 """Plants small faults in the core, one at a time, and lists those that no test notices.
 
-Decides which tests judge which file, how long they may take, and what is kept: results in .mutants/, reasons for what
-cannot be noticed in .ci/accepted-mutants. Leaves the faults to `mutant_kinds`. The faults are planted in copies of the
-tree; the tree itself is only read.
+Decides which tests judge which file, how long they may take, and what is kept: results in .ci/judged-mutants, reasons
+for what cannot be noticed in .ci/accepted-mutants. Leaves the faults to `mutant_kinds`, and how they are planted, in
+copies of the tree, to `mutant_tree`.
 
 A mutant that was noticed is not judged again while its file stays as it is. One that was not is judged again after any
 change of its file or its tests.
@@ -19,7 +19,6 @@ import argparse
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -37,6 +36,7 @@ from stembus.scripts.develop.mutant_tree import Seconds, Tree
 ROOT = Path(__file__).parents[2]
 ROOMS = ("crypto", "audit", "tally")
 STORE = ROOT / ".mutants"
+JUDGED = ROOT / ".ci/judged-mutants"
 ACCEPTED = ROOT / ".ci/accepted-mutants"
 VERIFIER = (
     "tests/audit/verify",
@@ -87,25 +87,26 @@ def digest(*paths: str) -> str:
 
 
 class Results:
-    """What became of each mutant, written to disk after each one."""
+    """What became of each mutant, written to disk after each one: a line each, with what it was judged by."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._known: dict[str, dict[str, str]] = json.loads(file.read_text()) if file.exists() else {}
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        self._known: dict[str, tuple[str, str, str]] = {}
+        for result, source, tests, name in (line.split(" ", 3) for line in lines):
+            self._known[name] = (result, source, tests)
 
     def of(self, mutant: Mutant) -> str | None:
-        known = self._known.get(mutant.name)
-        if known is None or known["file"] != digest(mutant.path):
+        result, source, tests = self._known.get(mutant.name, ("", "", ""))
+        if source != digest(mutant.path) or (result == "survived" and tests != digest(*tests_of(mutant.path))):
             return None
-        if known["result"] == "survived" and known["tests"] != digest(*tests_of(mutant.path)):
-            return None
-        return known["result"]
+        return result
 
     def add(self, mutant: Mutant, result: str) -> None:
-        tests = digest(*tests_of(mutant.path))
-        self._known[mutant.name] = {"result": result, "file": digest(mutant.path), "tests": tests}
+        self._known[mutant.name] = (result, digest(mutant.path), digest(*tests_of(mutant.path)))
         waiting = self._file.with_suffix(".new")
-        waiting.write_text(json.dumps(self._known, indent=0))
+        rows = (f"{' '.join(known)} {name}\n" for name, known in self._known.items())
+        waiting.write_text("".join(sorted(rows, key=lambda row: row.split(" ", 3)[3])), encoding="utf-8")
         waiting.replace(self._file)
 
 
@@ -130,11 +131,11 @@ def report(chosen: list[Mutant], results: Results, reasons: set[str]) -> None:
             print(f"{mutant.path}:{mutant.line}: {mutant.name}")
         for row in (part(mutant.path), "in all"):
             rows.setdefault(row, Counter())[result] += 1
-    kinds = ("killed", "timed out", "survived", "accepted", "not run")
+    kinds = ("killed", "late", "survived", "accepted", "not run")
     print(f"\n{'part':24}{'mutants':>9}" + "".join(f"{kind:>11}" for kind in kinds) + f"{'noticed':>10}")
     for row, counts in sorted(rows.items(), key=lambda item: (item[0] == "in all", item[0])):
         judged = counts.total() - counts["not run"]
-        noticed = counts["killed"] + counts["timed out"]
+        noticed = counts["killed"] + counts["late"]
         share = f"{100 * noticed / judged:.1f} %" if judged else "-"
         print(f"{row:24}{counts.total():9}" + "".join(f"{counts[kind]:11}" for kind in kinds) + f"{share:>10}")
 
@@ -154,7 +155,7 @@ def main(arguments: list[str]) -> str | None:
     if gone := "\n".join(sorted(reasons - {mutant.name for mutant in found})):
         return f"stembus: error: .ci/accepted-mutants names what no longer exists; remove or renew it:\n{gone}"
     STORE.mkdir(exist_ok=True)
-    results = Results(STORE / "results.json")
+    results = Results(JUDGED)
     if not options.report:
         try:
             with _alone():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -88,8 +89,9 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     test = "from stembus.crypto.age import adult\ndef test_age():\n    assert adult(40) and not adult(17)\n"
     (root / "tests/crypto/test_age.py").write_text(test)
-    tool.subprocess.run(["git", "init", "-q"], cwd=root, check=True)
-    for name, value in {"ROOT": root, "STORE": root / ".mutants", "ACCEPTED": root / ".ci/accepted-mutants"}.items():
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    kept = {"JUDGED": root / ".ci/judged-mutants", "ACCEPTED": root / ".ci/accepted-mutants"}
+    for name, value in ({"ROOT": root, "STORE": root / ".mutants"} | kept).items():
         monkeypatch.setattr(tool, name, value)
     tool.digest.cache_clear()
     tool.tests_of.cache_clear()
