@@ -107,6 +107,8 @@ def test_a_blind_key_is_1_to_1024_bytes() -> None:
         (2**255 - 21, True),
         (0, False),
         (1, False),
+        (1 + 2**248, True),
+        (2**248, True),
         (2**255 - 20, False),
         (2**255 - 19, False),
         (2**255 - 18, False),

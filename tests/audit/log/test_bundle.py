@@ -119,3 +119,10 @@ def test_a_copy_made_while_the_log_grows_is_that_of_the_older_head(finished: Fin
     (tmp_path / "public" / "checkpoints" / str(size + 1)).write_bytes(b"next")
     (tmp_path / "public" / ".checkpoint.0123abcd.new").write_bytes(b"ne")
     assert bundle_of(FolderPlace(tmp_path / "public")) == before
+
+
+def test_a_bundle_is_every_file_but_the_head(finished: Finished) -> None:
+    files = {path.relative_to(finished.public).as_posix() for path in finished.public.rglob("*") if path.is_file()}
+    bundle = bundle_of(FolderPlace(finished.public))
+    assert {*bundle.paths, HEAD} == files
+    assert bundle.head == (finished.public / HEAD).read_bytes()

@@ -13,7 +13,7 @@ from stembus.audit.errors import CannotRead, FileMissing
 from stembus.audit.log import snapshot
 from stembus.audit.log.merkle import Frontier, leaf_hash
 from stembus.audit.log.note import sign_checkpoint
-from stembus.audit.log.snapshot import folder_name, snapshot_of
+from stembus.audit.log.snapshot import INCOMPLETE, folder_name, snapshot_of
 from stembus.audit.log.source import MemoryPlace
 from stembus.audit.log.tiles import tile_path
 from stembus.crypto.signing import SigningKey
@@ -108,6 +108,21 @@ def test_an_address_without_a_head_shows_no_log(remote: type[Remote], tmp_path: 
             look(remote, {}, keep)
         with pytest.raises(CannotRead, match="no signed note"):
             look(remote, {"checkpoint": b"hello"}, keep)
+
+
+def test_a_copy_that_is_kept_is_incomplete_until_it_was_verified_whole(remote: type[Remote], tmp_path: Path) -> None:
+    def marked() -> list[str]:
+        return [path.name for path in tmp_path.iterdir() if path.name.endswith(INCOMPLETE)]
+
+    remote.files = published(300)
+    with snapshot_of("https://example.org", tmp_path) as place:
+        assert marked() == [f"{place.folder.name}{INCOMPLETE}"]
+    assert len(marked()) == 1, "nobody has said that all of it is there"
+    with snapshot_of("https://example.org", tmp_path) as place:
+        place.finish()
+    assert marked() == []
+    look(remote, published(300), tmp_path)
+    assert marked() == [], "what is whole stays whole when it is read again"
 
 
 def test_a_longer_log_goes_on_from_the_copy_that_was_kept(remote: type[Remote], tmp_path: Path) -> None:
