@@ -34,6 +34,20 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Sought:
+    """The ballot that is looked for, its hashes in hexadecimal, and the batch for which it was promised: 0 for one that
+    was sent and never promised."""
+
+    cast_hash: str
+    ballot_id: str
+    batch: int
+
+    @classmethod
+    def of(cls, promise: Promise) -> Sought:
+        return cls(promise.cast_hash, promise.ballot_id, promise.batch)
+
+
+@dataclass(frozen=True, slots=True)
 class Fate:
     """`index` is the entry of the ballot (of the later cast, if superseded) and `batch` its batch; without a ballot
     `index` is the header of the promised batch, if that stands. `renamed`: the promise gives it another number."""
@@ -61,23 +75,23 @@ def ballot_context(log: VerifiedLog) -> BallotContext | None:
     return next((context_of(log.manifest_raw, raw) for raw in keys), None)
 
 
-def fate_of(log: VerifiedLog, promise: Promise, ballot: CastBallot | None = None) -> Fate:
-    """Looks through all batches. Only with the promised `ballot` itself can it tell that its token cast again later: a
-    promise names no token. Raises CannotRead."""
+def fate_of(log: VerifiedLog, sought: Sought, ballot: CastBallot | None = None) -> Fate:
+    """Looks through all batches. Only with the `ballot` itself can it tell that its token cast again later: a promise
+    names no token. Raises CannotRead."""
     seen = _Seen()
     for index, raw, entry in log.entries():
         body = entry.body
         if isinstance(body, ElectionKey):
             seen.context = context_of(log.manifest_raw, raw)
         elif isinstance(body, Batch):
-            if body.number == promise.batch:
+            if body.number == sought.batch:
                 seen.header = index
-            found = _in_batch(log, seen, index, body, promise, ballot)
+            found = _in_batch(log, seen, index, body, sought, ballot)
             if found is not None:
                 return found
         seen.closed |= entry.type == "close"
         seen.cancelled |= entry.type == "cancel"
-    if seen.header is None and not seen.closed:
+    if sought.batch and seen.header is None and not seen.closed:
         return Fate(Verdict.VOID if seen.cancelled else Verdict.NOT_DUE)
     if seen.later is not None:
         return Fate(Verdict.SUPERSEDED, *seen.later)
@@ -87,14 +101,14 @@ def fate_of(log: VerifiedLog, promise: Promise, ballot: CastBallot | None = None
 
 
 def _in_batch(
-    log: VerifiedLog, seen: _Seen, header: int, batch: Batch, promise: Promise, own: CastBallot | None
+    log: VerifiedLog, seen: _Seen, header: int, batch: Batch, sought: Sought, own: CastBallot | None
 ) -> Fate | None:
     for index in range(header + 1, header + 1 + batch.size):
         raw = log.tree.entry(index)
-        if hashlib.sha256(raw).hexdigest() == promise.cast_hash:
-            if seen.context is None or peek(seen.context, raw).hex() != promise.ballot_id:
+        if hashlib.sha256(raw).hexdigest() == sought.cast_hash:
+            if seen.context is None or peek(seen.context, raw).hex() != sought.ballot_id:
                 return Fate(Verdict.BROKEN, index, batch.number, renamed=True)
-            return Fate(Verdict.KEPT if batch.number <= promise.batch else Verdict.LATE, index, batch.number)
+            return Fate(Verdict.KEPT if batch.number <= sought.batch else Verdict.LATE, index, batch.number)
         if seen.later is None and own is not None and seen.context is not None and _replaces(seen.context, raw, own):
             seen.later = (index, batch.number)
     return None

@@ -14,7 +14,7 @@ from stembus.audit.errors import AuditError, CannotRead, ReceiptInvalid
 from stembus.audit.formats.cast_ballot import CastBallot
 from stembus.audit.formats.receipt import Promise, check_promise, check_receipt, parse_promise, parse_receipt
 from stembus.audit.log.note import Checkpoint, check_log_signature
-from stembus.audit.verify.promised_ballot import Fate, Verdict, ballot_context, fate_of, parse_promised
+from stembus.audit.verify.promised_ballot import Fate, Sought, Verdict, ballot_context, fate_of, parse_promised
 from stembus.audit.verify.report import Report
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.crypto.errors import CryptoError
@@ -62,7 +62,7 @@ def _look_for(report: Report, log: VerifiedLog, promise: Promise, raw: bytes | N
         own = _own(log, promise, raw)
         if own is None:
             report.no_evidence("ballot", "this is not the ballot of the promise")
-    return _judge(report, promise, fate_of(log, promise, own), own is not None)
+    return _judge(report, promise, fate_of(log, Sought.of(promise), own), own is not None)
 
 
 def _own(log: VerifiedLog, promise: Promise, raw: bytes) -> CastBallot | None:

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from stembus.audit.formats.receipt import encode_promise, make_promise, parse_promise
 from tests.browser.conftest import Site
-from tests.browser.fake_box import losing
 from tests.browser.steps import answer_once, cast, choose, enter, lose_once, noted, read_qr
 
 
@@ -81,7 +80,6 @@ def test_a_box_that_says_closed_while_casting_leaves_evidence(page: Page, site: 
 
 
 def test_after_a_refused_ballot_another_one_can_be_made(page: Page, site: Site) -> None:
-    losing(page, site, times=9)
     enter(page, site, site.letter(), "en")
     choose(page, "0")
     answer_once(page, "box/cast", 422, error="ballot-rejected", message="no", check="V19")
@@ -163,7 +161,6 @@ def test_a_discarded_ballot_is_no_proof_either(page: Page, site: Site) -> None:
             body = {"error": "out-of-turn", "message": "no", "next": 1, "current": sent[0].hex()}
         route.fulfill(status=422, body=json.dumps(body), content_type="application/json")
 
-    losing(page, site, times=9)
     page.route("**/box/cast", refuse, times=2)
     page.locator("#cast").click()
     page.locator("#another").click()

@@ -284,7 +284,6 @@ def test_a_refused_ballots_turn_is_never_signed_again(page: Page, site: Site) ->
     choose(page, "0")
     sent: list[bytes] = []
     page.on("request", lambda r: sent.append(r.post_data_buffer or b"") if r.url.endswith("/box/cast") else None)
-    losing(page, site, times=9)
     answer_once(page, "box/cast", 422, error="ballot-rejected", message="no", check="V19")
     page.locator("#cast").click()
     page.locator("#retry-refused").wait_for()
@@ -307,6 +306,17 @@ def test_a_refused_ballot_that_is_tried_again_is_the_same_one_of_the_same_turn(p
     assert sent[0] == sent[1]
 
 
+@pytest.mark.parametrize("name", ["database-behind", "log-behind"])
+def test_a_box_that_must_be_mended_is_asked_again_and_nobody_is_accused(page: Page, site: Site, name: str) -> None:
+    enter(page, site, site.letter(), "en")
+    choose(page, "0")
+    answer_once(page, "box/cast", 503, error=name, message="the box came back from a backup")
+    page.locator("#cast").click()
+    expect(page.locator("#step-unanswered")).to_be_visible()
+    page.locator("#retry").click()
+    expect(page.locator("#step-done")).to_be_visible()
+
+
 # A cancellation
 
 CANCELLED = {
@@ -321,7 +331,7 @@ CANCELLED = {
 def test_a_cancelled_vote_is_said_to_be_so_and_nothing_more_is_asked_of_the_voter(
     page: Page, site: Site, language: str, service: str
 ) -> None:
-    answer_once(page, service, 410, error="cancelled", message="the referendum was cancelled")
+    answer_once(page, service, 403, error="cancelled", message="the referendum was cancelled")
     code, born = site.letter()
     page.goto(f"{site.url}{language}/vote#code={code}")
     page.locator("#factor").fill(born)
@@ -339,7 +349,7 @@ def test_a_kiosk_says_so_too_and_is_free_for_the_next(page: Page, site: Site, se
     page.clock.install()
     at_kiosk(page, site, site.letter())
     choose(page, "1")
-    answer_once(page, service, 410, error="cancelled", message="the referendum was cancelled")
+    answer_once(page, service, 403, error="cancelled", message="the referendum was cancelled")
     page.locator("#cast").click()
     expect(page.locator("#stop-reason")).to_contain_text(CANCELLED["en"])
     page.clock.fast_forward(41_000)

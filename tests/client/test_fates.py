@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from stembus.audit.formats.cast_ballot import parse_ballot
-from stembus.audit.formats.receipt import check_receipt, make_promise, parse_receipt
+from stembus.audit.formats.receipt import check_receipt, parse_receipt
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
-from stembus.audit.verify.promised_ballot import Verdict, fate_of
+from stembus.audit.verify.promised_ballot import Sought, Verdict, fate_of
 from tests.client.conftest import Client, Published, Refused
 from tests.tampered.forge import Forge
 
@@ -47,8 +47,8 @@ def fate(forge: Forge, log: Published, raw: bytes, *batches: int) -> dict[str, A
     if batches:
         report = verify(FolderPlace(log.folder), log.referendum)
         assert report.log is not None
-        names = (log.referendum, hashlib.sha256(raw).digest(), forge.body_id(raw), batches[-1])
-        said = fate_of(report.log, make_promise(*names, forge.keys.parties["box"]), parse_ballot(forge.context, raw))
+        sought = Sought(hashlib.sha256(raw).hexdigest(), forge.body_id(raw).hex(), batches[-1])
+        said = fate_of(report.log, sought, parse_ballot(forge.context, raw))
         assert found["state"] == SAME[said.verdict]
         if found["state"] == "found":
             assert (found["index"], found["batch"]) == (said.index, said.batch)
@@ -129,7 +129,8 @@ def test_a_later_cast_of_the_same_token_takes_a_lost_ballots_place(
 
 
 def test_a_later_cast_that_is_not_valid_takes_nobodys_place(forge: Forge, publish: Callable[[], Published]) -> None:
-    forge.batches[1].append(forge.ballot(12, 1, 2)[:-1] + b"\0")
+    raw = forge.ballot(12, 1, 2)
+    forge.batches[1].append(raw[:-1] + bytes([raw[-1] ^ 1]))
     assert fate(forge, publish(), forge.ballot(12, 0, 1), 1)["state"] == "broken"
 
 
