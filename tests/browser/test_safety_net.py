@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
+from stembus.audit.formats.entry_bodies import Cancel
 from stembus.audit.formats.receipt import check_receipt, parse_receipt
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.browser.conftest import Site
@@ -18,6 +20,11 @@ from tests.browser.fake_box import losing, open_batch, seqs, show_log
 from tests.browser.steps import answer_once, at_kiosk, cast, choose, enter, kept
 
 SLOW = 40_000
+CANCELLED = {
+    "nl": "De stemming is afgelast. Niets van wat is uitgebracht, wordt geteld.",
+    "fr": "Le vote a été annulé. Rien de ce qui a été envoyé ne sera compté",
+    "en": "The vote was cancelled. Nothing that was cast will be counted",
+}
 MISSED = "came without your ballot. It was handed in again"
 
 
@@ -40,15 +47,22 @@ def ballots(page: Page) -> list[dict[str, Any]]:
     return [ballot for record in records for ballot in json.loads(record)["ballots"]]
 
 
-def closed_copy(site: Site, root: Path) -> Path:
-    """The published folder as it will be after the close."""
+def copy_of(site: Site, root: Path, end: Callable[[Rehearsal], object]) -> Path:
+    """The published folder as it will be after this end."""
     shutil.copytree(site.root, root)
     rehearsal = Rehearsal(root)
     manifest = rehearsal.office.manifest
     rehearsal.clock.move_to(manifest.closes_at + manifest.grace_seconds)
-    rehearsal.close()
+    end(rehearsal)
     rehearsal.office.dispose()
     return root / "public"
+
+
+def cancel(rehearsal: Rehearsal) -> None:
+    office = rehearsal.office
+    log = office.log()
+    log.append([office.officers_sign(Cancel(text=dict.fromkeys(office.manifest.languages, "geen stroom")))])
+    log.cosign()
 
 
 def test_a_ballot_that_its_batch_lacks_is_handed_in_again_until_it_is_found(
@@ -140,6 +154,53 @@ def test_the_old_promise_is_no_answer_to_a_ballot_that_is_handed_in_again(
     assert Path(download.value.path()).read_bytes().hex() == ballot["raw"]
 
 
+def pass_of(page: Page, casts: int) -> bytes:
+    """The voting pass of this device, as it was after so many turns."""
+    record = json.loads(page.evaluate("Object.values(localStorage)[0]"))
+    return json.dumps({**json.loads(record["pass"]), "casts": casts}).encode()
+
+
+def vote_with_pass(chromium: Browser, site: Site, voting_pass: bytes) -> None:
+    """On another device."""
+    context = chromium.new_context()
+    home = context.new_page()
+    home.goto(f"{site.url}en/vote")
+    home.locator("summary", has_text="voting pass from another device").click()
+    file = {"name": "pass.json", "mimeType": "application/json", "buffer": voting_pass}
+    home.locator("#pass-file").set_input_files(file)  # type: ignore[arg-type]
+    choose(home, "1")
+    cast(home)
+    context.close()
+
+
+def test_a_lost_ballot_that_a_later_one_replaced_is_not_handed_in_and_not_called_broken(
+    page: Page, site: Site, chromium: Browser
+) -> None:
+    box = losing(page, site, times=9)
+    enter(page, site, site.letter(), "en")
+    choose(page, "0")
+    cast(page)
+    vote_with_pass(chromium, site, pass_of(page, 1))
+    expect(page.locator("#batch-state")).to_contain_text("a later vote with the same voting pass is", timeout=SLOW)
+    expect(page.locator("#save-missing")).to_be_hidden()
+    [ballot] = ballots(page)
+    assert (ballot["state"], ballot["raw"]) == ("replaced", None)
+    assert len(box.sent) == 1
+
+
+def test_after_a_cancellation_the_page_says_so_of_a_ballot_that_was_promised(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    losing(page, site, times=9)
+    enter(page, site, site.letter(), "en")
+    choose(page, "0")
+    cast(page)
+    show_log(page, copy_of(site, tmp_path / "cancelled", cancel))
+    page.reload()
+    expect(page.locator("#batch-state")).to_contain_text(CANCELLED["en"], timeout=SLOW)
+    assert ballots(page)[0]["raw"] is None
+
+
 def test_a_missing_ballot_whose_turn_another_device_took_is_said_to_be_replaced(
     page: Page, site: Site, chromium: Browser
 ) -> None:
@@ -147,18 +208,8 @@ def test_a_missing_ballot_whose_turn_another_device_took_is_said_to_be_replaced(
     enter(page, site, site.letter(), "en")
     choose(page, "0")
     cast(page)
-    record = json.loads(page.evaluate("Object.values(localStorage)[0]"))
-    voting_pass = json.dumps({**json.loads(record["pass"]), "casts": 0})
-    home = chromium.new_context().new_page()
-    home.goto(f"{site.url}en/vote")
-    home.locator("summary", has_text="voting pass from another device").click()
-    home.locator("#pass-file").set_input_files(
-        {"name": "p", "mimeType": "application/json", "buffer": voting_pass.encode()}
-    )
-    choose(home, "1")
-    cast(home)
+    vote_with_pass(chromium, site, pass_of(page, 0))
     expect(page.locator("#batch-state")).to_contain_text("You have voted on another device", timeout=SLOW)
-    home.context.close()
     assert json.loads(json.loads(page.evaluate("Object.values(localStorage)[0]"))["pass"])["casts"] == 1
 
 
@@ -173,7 +224,7 @@ def test_a_promise_is_called_broken_only_when_voting_is_closed_without_the_ballo
     page.reload()
     expect(page.locator("#batch-state")).to_contain_text("has not taken it again yet", timeout=SLOW)
     expect(page.locator("#batch-state")).not_to_contain_text("Voting is over")
-    show_log(page, closed_copy(site, tmp_path / "closed"))
+    show_log(page, copy_of(site, tmp_path / "closed", Rehearsal.close))
     page.reload()
     expect(page.locator("#batch-state")).to_contain_text("Voting is over, and your ballot is NOT", timeout=SLOW)
     for name in ("#save-promise", "#save-missing"):
@@ -262,7 +313,7 @@ def test_a_kiosk_tells_its_staff_what_is_lost_for_good_and_nothing_before(
     with page.expect_response("**/box/cast"):
         page.goto(f"{site.url}en/kiosk")
     expect(page.locator("#shelf")).to_be_hidden()
-    show_log(page, closed_copy(site, tmp_path / "closed"))
+    show_log(page, copy_of(site, tmp_path / "closed", Rehearsal.close))
     page.goto(f"{site.url}en/kiosk")
     expect(page.locator("#shelf")).to_contain_text("missing in the public log (1)", timeout=SLOW)
     assert len(shelf(page)) == 1
@@ -318,12 +369,6 @@ def test_a_box_that_must_be_mended_is_asked_again_and_nobody_is_accused(page: Pa
 
 
 # A cancellation
-
-CANCELLED = {
-    "nl": "De stemming is afgelast. Niets van wat is uitgebracht, wordt geteld.",
-    "fr": "Le vote a été annulé. Rien de ce qui a été envoyé ne sera compté",
-    "en": "The vote was cancelled. Nothing that was cast will be counted",
-}
 
 
 @pytest.mark.parametrize("language", list(CANCELLED))

@@ -82,6 +82,39 @@ def test_a_ballot_is_found_in_whichever_batch_it_stands(
         assert fate(forge, log, forge.batches[number][3], *batches)["batch"] == number + 1
 
 
+def test_before_a_promise_is_called_broken_the_batches_before_it_are_looked_through(
+    forge: Forge, publish: Callable[[], Published]
+) -> None:
+    """A signpost leads past the batch in which the ballot stands."""
+    log = publish()
+    signposts = [[1, len(forge.setup)], [2, len(forge.setup) + 7]]
+    first, lost = forge.batches[0][3], forge.ballot(12)
+    sent = [{"raw": raw.hex(), "batches": [2]} for raw in (first, lost)]
+    fates = log.ask("findFates", sent=sent, signposts=signposts)["fates"]
+    assert [one["state"] for one in fates] == ["found", "broken"]
+    assert fates[0]["batch"] == 1
+
+
+def test_a_ballot_that_was_handed_in_again_is_looked_for_from_its_first_promise_on(
+    forge: Forge, publish: Callable[[], Published]
+) -> None:
+    still_open(forge)
+    log = publish()
+    signposts = [[1, len(forge.setup)], [2, len(forge.setup) + 7]]
+    sent = [{"raw": forge.batches[0][3].hex(), "batches": [1, 2]}]
+    assert log.ask("findFates", sent=sent, signposts=signposts)["fates"][0]["state"] == "found"
+
+
+def test_a_ballot_that_stands_twice_is_found_where_it_stood_first(
+    forge: Forge, publish: Callable[[], Published]
+) -> None:
+    raw = forge.batches[0][3]
+    forge.batches[1].append(raw)
+    log = publish()
+    for batches in ((1,), (2,), ()):
+        assert fate(forge, log, raw, *batches)["batch"] == 1
+
+
 def test_before_the_close_a_ballot_is_waited_for_until_its_batch_is_there_and_then_missing(
     forge: Forge, publish: Callable[[], Published]
 ) -> None:
@@ -108,9 +141,13 @@ def test_a_cancellation_before_the_close_is_not_a_broken_promise(
     forge: Forge, publish: Callable[[], Published], after_close: bool
 ) -> None:
     cancelled(forge, after_close)
+    forge.batches[1].append(forge.ballot(13, 1, 1))
     log, raw = publish(), forge.ballot(12)
     for batches in ((2,), (3,)):
         assert fate(forge, log, raw, *batches)["state"] == ("broken" if after_close else "cancelled")
+    replaced = forge.ballot(13, 0, 0)
+    assert fate(forge, log, replaced, 2)["state"] == "superseded"
+    assert fate(forge, log, replaced, 3)["state"] == ("superseded" if after_close else "cancelled")
 
 
 @pytest.mark.parametrize("closed", [False, True])
