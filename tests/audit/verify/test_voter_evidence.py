@@ -24,6 +24,7 @@ from stembus.audit.log.note import Checkpoint, parse_checkpoint, sign_checkpoint
 from stembus.audit.log.source import MemoryPlace
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.verify.voter_evidence import check_voter_evidence
+from stembus.ballot.voter.encrypt import PreparedBallot, build_body, sign_ballot
 from tests.tampered.forge import Forge, judge
 
 
@@ -159,13 +160,23 @@ def unsigned(raw: bytes) -> bytes:
     return raw[:-1] + bytes([raw[-1] ^ 1])
 
 
-@pytest.mark.parametrize("other", ["an earlier cast", "the same turn", "another token", "not signed"])
+def naming(forge: Forge, voter: int, other: int) -> bytes:
+    """A valid ballot whose nonce, which is free, is the token key of another voter."""
+    voting_pass, key = forge.voters[voter].voting_pass, forge.voters[other].voting_pass.token_key.public
+    commitment = forge.context.token_commitment(voting_pass.token_key.public, key)
+    body = build_body(forge.context, commitment, [[1]], bytes(32))
+    prepared = PreparedBallot(body, forge.context.ballot_id(body), commitment, key, bytes(32))
+    return sign_ballot(forge.context, voting_pass, prepared, 2)
+
+
+@pytest.mark.parametrize("other", ["an earlier cast", "the same turn", "another token", "only named", "not signed"])
 def test_nothing_but_a_valid_later_cast_of_the_same_token_replaces_a_ballot(forge: Forge, other: str) -> None:
     lost = forge.ballot(12, 0, 1)
     stands = {
         "an earlier cast": lambda: forge.ballot(12, 1, 0),
         "the same turn": lambda: forge.ballot(12, 1, 1),
         "another token": lambda: forge.ballot(13, 1, 2),
+        "only named": lambda: naming(forge, 13, 12),
         "not signed": lambda: unsigned(forge.ballot(12, 1, 2)),
     }[other]()
     forge.batches[1].append(stands)
