@@ -14,7 +14,7 @@ class Outcome(Enum):
     BREACH = (1, "BREACH", "What is published contradicts itself or the rules: no result may rest on it.")
     UNCHECKED = (8, "COULD NOT BE CHECKED", "The files could not be read, or not all of them; this says nothing about "
                  "the referendum. Try again, or elsewhere.")  # fmt: skip
-    NO_EVIDENCE = (2, "NO EVIDENCE", "The promise or receipt that was handed in proves nothing about this referendum.")
+    NO_EVIDENCE = (2, "NO EVIDENCE", "What was handed in proves nothing about this referendum.")
     UNANCHORED = (3, "UNANCHORED", "What is published is consistent, but nobody said which referendum it must be: "
                   "compare the id with a letter.")  # fmt: skip
     CANCELLED = (6, "CANCELLED", "The referendum was cancelled; it has no result.")

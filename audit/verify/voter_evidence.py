@@ -1,8 +1,9 @@
 """A voter's evidence, held against a verified log (V30): a promise, a receipt.
 
-A signed promise that the log does not keep, or that gives the ballot another number than it has, is evidence against
-the ballot box; a signed checkpoint that contradicts the log is evidence against the log. A file that is neither proves
-nothing, which is no fault of the referendum.
+A broken promise is evidence against the ballot box, and a signed checkpoint that contradicts the log is evidence
+against the log. A promise whose ballot came late, or was replaced by a later cast before it came, is a fault that cost
+no vote. A file that is neither proves nothing, which is no fault of the referendum. What became of a promised ballot is
+decided in `promised_ballot`.
 """
 
 from __future__ import annotations
@@ -10,27 +11,27 @@ from __future__ import annotations
 import hashlib
 
 from stembus.audit.errors import AuditError, CannotRead, ReceiptInvalid
-from stembus.audit.formats.cast_ballot import BallotContext, peek
-from stembus.audit.formats.entry_bodies import ElectionKey
+from stembus.audit.formats.cast_ballot import CastBallot
 from stembus.audit.formats.receipt import Promise, check_promise, check_receipt, parse_promise, parse_receipt
 from stembus.audit.log.note import Checkpoint, check_log_signature
-from stembus.audit.state_machine import Phase
-from stembus.audit.verify.ballots import context_of
+from stembus.audit.verify.promised_ballot import Fate, Sought, Verdict, ballot_context, fate_of, parse_promised
 from stembus.audit.verify.report import Report
 from stembus.audit.verify.verified_log import VerifiedLog
+from stembus.crypto.errors import CryptoError
 
-_ENDED = (Phase.CLOSED, Phase.TALLIED, Phase.CANCELLED)
 
-
-def check_voter_evidence(report: Report, promise: bytes | None, receipt: bytes | None) -> str:
-    """Adds what is found to the report (V30). Returns where the promised ballot stands, in words."""
+def check_voter_evidence(
+    report: Report, promise: bytes | None, receipt: bytes | None, ballot: bytes | None = None
+) -> str:
+    """Adds what is found to the report (V30). Returns what became of the promised ballot, in words that begin with the
+    verdict. `ballot` is the cast ballot of the promise, where the voter's device still has it."""
     if report.log is None:
         return "not looked for: the log did not verify, so nothing in it keeps a promise"
     try:
         parsed, found = None, []
         if promise is not None:
             parsed = _parse(report, report.log, promise)
-            found.append(_find(report.log, parsed, report) if parsed else "the promise proves nothing")
+            found.append(_look_for(report, report.log, parsed, ballot) if parsed else "the promise proves nothing")
         if receipt is not None:
             found.append(_check_receipt(report, report.log, receipt, parsed))
     except CannotRead as error:
@@ -55,27 +56,56 @@ def _parse(report: Report, log: VerifiedLog, data: bytes) -> Promise | None:
     return promise
 
 
-def _find(log: VerifiedLog, promise: Promise, report: Report) -> str:
-    """Looks through the promised batch only."""
-    context: BallotContext | None = None
-    for index, raw, entry in log.entries():
-        if isinstance(entry.body, ElectionKey):
-            context = context_of(log.manifest_raw, raw)
-        if entry.type != "batch" or getattr(entry.body, "number", 0) != promise.batch:
-            continue
-        for position in range(index + 1, index + 1 + int(getattr(entry.body, "size", 0))):
-            ballot = log.tree.entry(position)
-            if hashlib.sha256(ballot).hexdigest() == promise.cast_hash:
-                if context is None or peek(context, ballot).hex() != promise.ballot_id:
-                    report.breach("V30", "promise", f"it gives the ballot at entry {position} another number")
-                    return "broken"
-                return f"kept: the ballot is entry {position}, in batch {promise.batch}"
-        report.breach("V30", f"entry {index}", f"batch {promise.batch} lacks the ballot that was promised for it")
-        return "broken"
-    if log.phase in _ENDED:
-        report.breach("V30", "promise", f"the log closed without batch {promise.batch}, which was promised")
-        return "broken"
-    return f"not due yet: the ballot is promised for batch {promise.batch}"
+def _look_for(report: Report, log: VerifiedLog, promise: Promise, raw: bytes | None) -> str:
+    own = None
+    if raw is not None:
+        own = _own(log, promise, raw)
+        if own is None:
+            report.no_evidence("ballot", "this is not the ballot of the promise")
+    return _judge(report, promise, fate_of(log, Sought.of(promise), own), own is not None)
+
+
+def _own(log: VerifiedLog, promise: Promise, raw: bytes) -> CastBallot | None:
+    context = ballot_context(log)
+    try:
+        return None if context is None else parse_promised(context, raw, promise)
+    except CannotRead:
+        raise
+    except (AuditError, CryptoError):
+        return None
+
+
+def _judge(report: Report, promise: Promise, fate: Fate, with_ballot: bool) -> str:
+    verdict, batch = fate.verdict.value, promise.batch
+    where = "promise" if fate.index is None else f"entry {fate.index}"
+    lacks = f"batch {batch} lacks the ballot that was promised for it"
+    match fate.verdict:
+        case Verdict.KEPT:
+            return f"{verdict}: the ballot is entry {fate.index}, in batch {fate.batch}"
+        case Verdict.LATE:
+            report.stands("V30", where, f"the ballot stands in batch {fate.batch}, and was promised for batch {batch}")
+            return f"{verdict}: the ballot is entry {fate.index}, in batch {fate.batch}"
+        case Verdict.SUPERSEDED:
+            message = (
+                f"the ballot promised for batch {batch} is not in the log; a later cast of its token is, and counts"
+            )
+            report.stands("V30", "promise", message)
+            return f"{verdict}: its later cast is entry {fate.index}, in batch {fate.batch}"
+        case Verdict.MISSING:
+            report.stands("V30", where, f"{lacks}; voting is not closed, and it can still be handed in")
+            return f"{verdict}: hand the ballot in again"
+        case Verdict.NOT_DUE:
+            return f"{verdict}: the ballot is promised for batch {batch}"
+        case Verdict.VOID:
+            return f"{verdict}: the referendum was cancelled, and nothing is counted"
+    if fate.renamed:
+        report.breach("V30", "promise", f"it gives the ballot at entry {fate.index} another number")
+        return verdict
+    message = f"the log closed without batch {batch}, which was promised" if fate.index is None else lacks
+    report.breach("V30", where, message)
+    if with_ballot:
+        return f"{verdict}: neither the ballot nor a later cast of its token is in the log"
+    return f"{verdict}, unless the voter cast again with the same token: the ballot itself shows that"
 
 
 def _check_receipt(report: Report, log: VerifiedLog, data: bytes, promise: Promise | None) -> str:

@@ -17,12 +17,13 @@ from stembus.audit.formats.entry_bodies import ElectionKey
 from stembus.audit.verify import Report
 from stembus.audit.verify.ballots import context_of
 from stembus.audit.verify.checked_log import CheckedLog
+from stembus.audit.verify.outcome import EXIT_USAGE
 from stembus.audit.verify.tree import check_tree
 from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.scripts.escape import shown
 from stembus.scripts.published import opened, referendum_id, verified
 from stembus.scripts.report_text import print_report, report_data
-from stembus.scripts.shell import say
+from stembus.scripts.shell import fail, say
 
 EVIDENCE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
@@ -31,6 +32,7 @@ EVIDENCE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.argument("place")
 @click.option("--referendum", metavar="ID", help="The id on the letter; without it any invented bundle would pass.")
 @click.option("--promise", type=EVIDENCE, help="A promise that the ballot box gave to a voter.")
+@click.option("--ballot", type=EVIDENCE, help="The promised ballot itself: it tells a replaced vote from a lost one.")
 @click.option("--receipt", type=EVIDENCE, help="A voter's receipt (tlog-proof).")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the copy of an address here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -39,6 +41,7 @@ def verify_command(
     place: str,
     referendum: str | None,
     promise: Path | None,
+    ballot: Path | None,
     receipt: Path | None,
     keep: Path | None,
     as_json: bool,
@@ -52,14 +55,18 @@ def verify_command(
     Exit status: 0 holds, 1 breach, 2 usage or a file that is no evidence, 3 no id given,
     4 sound but not finished, 5 faults on which no result depends, 6 cancelled,
     7 not counted, 8 could not be checked.
+    A promise ends with its verdict: kept changes no status; late but counted, superseded
+    by the same token and missing so far are 5; broken is 1.
     Example:  stembus verify public --referendum $(cat referendum.id)
     """
+    if ballot is not None and promise is None:
+        fail("--ballot goes with --promise: it is the ballot that was promised", status=EXIT_USAGE)
     identity = None if referendum is None else referendum_id(referendum)
     report, found = Report(anchored=identity is not None), ""
     try:
         with verified(place, identity, workers, keep) as report:
             if promise is not None or receipt is not None:
-                evidence = [path.read_bytes() if path else None for path in (promise, receipt)]
+                evidence = [path.read_bytes() if path else None for path in (promise, receipt, ballot)]
                 found = check_voter_evidence(report, *evidence)
     except CannotRead as error:
         report.unchecked("place", str(error))

@@ -23,6 +23,7 @@ from stembus.scripts.cli.roll import credentials, roll
 from stembus.scripts.cli.serve import serve
 from stembus.scripts.cli.services import box, registrar, services
 from stembus.scripts.cli.setup import check, define, key, new
+from stembus.scripts.cli.track import track
 from stembus.scripts.cli.trustee import trustee
 from stembus.scripts.cli.voter import rebuild, vote
 from stembus.scripts.rehearsal.demo import demo
@@ -41,8 +42,8 @@ def main() -> None:
 
 
 for command in (
-    new, check, key, define, roll, credentials, trustee, open_command, status, vote, rebuild, seal, paper, incident,
-    close, cancel, tally, publish, submit, verify_command, show, demo, serve, client, minutes,
+    new, check, key, define, roll, credentials, trustee, open_command, status, vote, track, rebuild, seal, paper,
+    incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client, minutes,
     purge, desk, services, box, registrar,
 ):  # fmt: skip
     main.add_command(command)

@@ -6,50 +6,20 @@ not decide in the same way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import click
 
-from stembus.audit.log.places import ADDRESSES
-from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify.setup import Setup, load_setup
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.second_factor_form import normalise_factor
-from stembus.ballot.errors import RequestInvalid
 from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, PreparedBallot, check_choice, rebuild_id
-from stembus.ballot.voter.remote import RemoteBox, RemoteRegistrar
-from stembus.ballot.voter.session import BoxService, RegistrarService, VotingSession
-from stembus.scripts.published import opened, referendum_id
-from stembus.scripts.shell import next_step, say, serve_office
-
-
-@dataclass(frozen=True)
-class Referendum:
-    """Where a voter votes: the checked setup, the services, and how to verify."""
-
-    setup: Setup
-    registrars: list[RegistrarService]
-    box: BoxService
-    published: str
-    keep: Path
-
-
-def _reach(place: str, referendum: str | None) -> Referendum:
-    """A folder holds its own services; an address says in its manifest where they are."""
-    if not place.startswith(ADDRESSES):
-        office = serve_office(Path(place))
-        setup = load_setup(FolderPlace(office.public), office.referendum)
-        registrars: list[RegistrarService] = [office.registrar(k) for k in range(1, len(setup.manifest.registrars) + 1)]
-        return Referendum(setup, registrars, office.box, str(office.public), Path(place) / "voters")
-    if referendum is None:
-        raise RequestInvalid("say which referendum it should be: --referendum and the id on the letter")
-    published = place.rstrip("/") + "/log"
-    with opened(published) as source:
-        setup = load_setup(source, referendum_id(referendum))
-    remote: list[RegistrarService] = [RemoteRegistrar(registrar.url) for registrar in setup.manifest.registrars]
-    return Referendum(setup, remote, RemoteBox(setup.manifest.box.url), published, Path("stembus-voters"))
+from stembus.ballot.voter.session import VotingSession
+from stembus.scripts.cli.reach import reach
+from stembus.scripts.cli.track import grouped
+from stembus.scripts.published import opened
+from stembus.scripts.shell import next_step, say
 
 
 @click.command()
@@ -78,7 +48,7 @@ def vote(
     Example:  stembus vote https://vote.example.org --referendum ID --code 7K3M-... --choice 1
     """
     symbols = parse_code(code)
-    where = _reach(place, referendum)
+    where = reach(place, referendum)
     setup = where.setup
     chosen = _choice(setup, choice, language)
     check_choice(setup.context, chosen)
@@ -99,11 +69,12 @@ def vote(
         if session.send_unanswered():
             say("an earlier ballot that had not been answered is cast now")
         promise = session.cast(prepared)
-    click.echo(f"cast: ballot {_grouped(promise.ballot_id)}, promised for batch {promise.batch}")
+    click.echo(f"cast: ballot {grouped(promise.ballot_id)}, promised for batch {promise.batch}")
     say("this is the number that your ballot had before you cast it, and your tracking code")
-    say(f"voting pass and promise are in {folder}; the pass can replace this vote, so show it to nobody")
-    check = f"stembus verify {where.published} --referendum {setup.referendum.hex()} --promise {session.promise_file}"
-    next_step(check)
+    say(f"pass, promise and locked ballot are in {folder}; show the pass to nobody: it can replace this vote")
+    say("after the next publication the step below finds the ballot in the log, or hands it in again if it is missing")
+    kept = f" --keep {keep}" if keep else ""
+    next_step(f"stembus track {place} --referendum {setup.referendum.hex()}{kept}")
 
 
 def _choice(setup: Setup, given: tuple[str, ...], language: str | None) -> Choice:
@@ -147,15 +118,10 @@ def _parts(answer: str) -> list[str]:
 
 def _wants_test(prepared: PreparedBallot) -> bool:
     """The ballot is fixed and shown before the voter says whether it is a test: the device cannot know."""
-    click.echo(f"ballot {_grouped(prepared.ballot_id.hex())}")
+    click.echo(f"ballot {grouped(prepared.ballot_id.hex())}")
     say("this is its number; note it if you want to test the ballot, or look it up later")
     answer = click.prompt("cast it, or test it first", type=click.Choice(["cast", "test"]), err=True)
     return str(answer) == "test"
-
-
-def _grouped(ballot_id: str) -> str:
-    """A ballot's number in the groups in which the pages show it."""
-    return " ".join(ballot_id[k : k + 4] for k in range(0, len(ballot_id), 4))
 
 
 def _explain_test(public: str, setup: Setup, prepared: PreparedBallot, chosen: Choice) -> None:
@@ -189,7 +155,7 @@ def rebuild(place: str, referendum: str, commitment: str, seed: str, choice: tup
     with opened(place) as source:
         setup = load_setup(source, identity)
     chosen = _choice(setup, choice, None)
-    click.echo(f"ballot {_grouped(rebuild_id(setup.context, committed, chosen, secret).hex())}")
+    click.echo(f"ballot {grouped(rebuild_id(setup.context, committed, chosen, secret).hex())}")
     say("if this is the number that you noted, the ballot says:")
     counts = setup.manifest.languages[0]
     for question, part in zip(setup.manifest.questions, chosen, strict=True):

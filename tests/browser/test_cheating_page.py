@@ -51,7 +51,7 @@ REMEMBER: Change = (
     "const number = hex(prepared.ballotId);",
     "const number = globalThis.shown = hex(prepared.ballotId);",
 )
-REPEAT: Change = ("page/ballot-tracking.ts", "promise.ballot_id);\n  byId", "globalThis.shown);\n  byId")
+REPEAT: Change = ("page/ballot-tracking.ts", "ballot.ballot_id);\n  showBatch", "globalThis.shown);\n  showBatch")
 
 
 @pytest.fixture

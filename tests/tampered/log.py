@@ -795,8 +795,8 @@ def receipt(forge: Forge, place: MemoryPlace, index: int, cut: int = 0) -> bytes
 
 KEPT: dict[str, Callable[[Forge, MemoryPlace], tuple[bytes | None, bytes | None]]] = {
     "promise_for_a_ballot_that_is_not_in_the_log": lambda f, p: (promise(f, f.ballot(12)), None),
-    "promise_for_another_batch": lambda f, p: (promise(f, f.batches[0][0], 2), None),
-    "promise_for_a_batch_that_never_came": lambda f, p: (promise(f, f.batches[0][0], 9), None),
+    "promise_for_an_earlier_batch": lambda f, p: (promise(f, f.batches[1][0], 1), None),
+    "promise_for_a_batch_that_never_came": lambda f, p: (promise(f, f.ballot(12), 9), None),
     "promise_signed_by_another_key": lambda f, p: (promise(f, f.batches[0][0], 1, "log"), None),
     "promise_that_gives_the_ballot_another_number": lambda f, p: (renaming_promise(f, f.batches[0][0]), None),
     "promise_that_is_not_one": lambda f, p: (b"{}", None),
@@ -834,10 +834,11 @@ def _shortened(data: bytes) -> bytes:
 # A file that anybody can make is no evidence; what the box or the log signed is.
 SIGNED = (
     "promise_for_a_ballot_that_is_not_in_the_log",
-    "promise_for_another_batch",
     "promise_for_a_batch_that_never_came",
     "promise_that_gives_the_ballot_another_number",
     "receipt_of_another_history",
 )
+# The box broke its word, and the ballot counts all the same.
+LATE = ("promise_for_an_earlier_batch",)
 for name, keep in KEPT.items():
-    add(name, 10, "V30", kept(keep), BREACH if name in SIGNED else NO_EVIDENCE)
+    add(name, 10, "V30", kept(keep), BREACH if name in SIGNED else STANDS if name in LATE else NO_EVIDENCE)

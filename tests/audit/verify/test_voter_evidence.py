@@ -24,6 +24,7 @@ from stembus.audit.log.note import Checkpoint, parse_checkpoint, sign_checkpoint
 from stembus.audit.log.source import MemoryPlace
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.verify.voter_evidence import check_voter_evidence
+from stembus.ballot.voter.encrypt import PreparedBallot, build_body, sign_ballot
 from tests.tampered.forge import Forge, judge
 
 
@@ -48,13 +49,19 @@ def find(place: MemoryPlace, raw: bytes) -> int:
 
 
 def judged(
-    forge: Forge, place: MemoryPlace, promise: bytes | None = None, receipt: bytes | None = None
+    forge: Forge,
+    place: MemoryPlace,
+    promise: bytes | None = None,
+    receipt: bytes | None = None,
+    ballot: bytes | None = None,
+    status: int | None = None,
 ) -> tuple[str, list[tuple[str, str, str]]]:
     """What is said of the promise, and the faults."""
     report = judge(forge, place)
     assert report.faults == []
-    found = check_voter_evidence(report, promise, receipt)
+    found = check_voter_evidence(report, promise, receipt, ballot)
     assert report.exit_status != 0 or not report.faults
+    assert status is None or report.exit_status == status
     return found, [(fault.check, fault.where, fault.message) for fault in report.faults]
 
 
@@ -76,31 +83,140 @@ def test_a_receipt_is_enough_without_a_promise(forge: Forge) -> None:
     assert judged(forge, place, None, receipt_of(place, index).to_bytes()) == (found, [])
 
 
-def test_a_ballot_that_its_batch_lacks_is_a_broken_promise(forge: Forge) -> None:
+UNLESS = "broken, unless the voter cast again with the same token: the ballot itself shows that"
+
+
+def test_a_ballot_that_stands_before_its_promised_batch_is_kept_and_one_after_it_is_late_but_counted(
+    forge: Forge,
+) -> None:
+    place, header = forge.build(), len(forge.setup) + 7
+    early, late = forge.batches[0][0], forge.batches[1][0]
+    kept = f"kept: the ballot is entry {find(place, early)}, in batch 1"
+    for batch in (1, 2, 9):
+        assert judged(forge, place, promise_of(forge, early, batch), status=0) == (kept, [])
+    index = find(place, late)
+    assert index > header
+    found, faults = judged(forge, place, promise_of(forge, late, 1), status=5)
+    assert found == f"late but counted: the ballot is entry {index}, in batch 2"
+    said = "the ballot stands in batch 2, and was promised for batch 1"
+    assert faults == [("V30", f"entry {index}", said)]
+    assert judged(forge, place, promise_of(forge, late, 2), status=0)[1] == []
+
+
+def test_a_ballot_that_the_whole_log_lacks_is_a_broken_promise_once_voting_has_closed(forge: Forge) -> None:
+    raw, header = forge.ballot(12), len(forge.setup) + 7
+    lacks = ("V30", f"entry {header}", "batch 2 lacks the ballot that was promised for it")
     place = forge.build()
-    raw = forge.batches[0][0]
-    header = len(forge.setup) + 7
-    found, faults = judged(forge, place, promise_of(forge, raw, 2))
-    assert found == "broken"
-    assert faults == [("V30", f"entry {header}", "batch 2 lacks the ballot that was promised for it")]
+    assert judged(forge, place, promise_of(forge, raw, 2), status=1) == (UNLESS, [lacks])
+    told = "broken: neither the ballot nor a later cast of its token is in the log"
+    assert judged(forge, place, promise_of(forge, raw, 2), ballot=raw, status=1) == (told, [lacks])
+
+
+def _without_issuance(files: dict[str, bytes]) -> None:
+    del files["issuance/1"]
+
+
+def test_before_the_close_a_missing_ballot_can_still_be_handed_in(forge: Forge) -> None:
+    forge.with_tally = False
+    forge.entries_hook = lambda entries: entries.pop() and None
+    forge.files_hook = _without_issuance
+    place, raw, header = forge.build(), forge.ballot(12), len(forge.setup) + 7
+    said = "batch 2 lacks the ballot that was promised for it; voting is not closed, and it can still be handed in"
+    found, faults = judged(forge, place, promise_of(forge, raw, 2), ballot=raw, status=5)
+    assert found == "missing so far: hand the ballot in again"
+    assert faults == [("V30", f"entry {header}", said)]
+    assert judged(forge, place, promise_of(forge, raw, 3), ballot=raw, status=4) == (
+        "not due yet: the ballot is promised for batch 3",
+        [],
+    )
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_batch_that_never_came_breaks_the_promise_once_voting_has_closed(forge: Forge, finished: bool) -> None:
+    forge.with_tally = finished
+    raw = forge.ballot(12)
+    found, faults = judged(forge, forge.bundle(forge.setup), promise_of(forge, raw, 3), status=4)
+    assert found == "not due yet: the ballot is promised for batch 3"
+    assert faults == []
+    found, faults = judged(forge, forge.build(), promise_of(forge, raw, 3), status=1)
+    assert found == UNLESS
+    assert faults == [("V30", "promise", "the log closed without batch 3, which was promised")]
+
+
+def test_a_lost_ballot_whose_token_cast_again_later_is_superseded_and_only_the_ballot_shows_it(forge: Forge) -> None:
+    first, second = forge.ballot(12, 0, 0), forge.ballot(12, 1, 1)
+    forge.batches[1].append(second)
+    place = forge.build()
+    index = find(place, second)
+    promise = promise_of(forge, first, 1)
+    found, faults = judged(forge, place, promise, ballot=first, status=5)
+    assert found == f"superseded by the same token: its later cast is entry {index}, in batch 2"
+    said = "the ballot promised for batch 1 is not in the log; a later cast of its token is, and counts"
+    assert faults == [("V30", "promise", said)]
+    assert judged(forge, place, promise, status=1)[0] == UNLESS
+
+
+def unsigned(raw: bytes) -> bytes:
+    return raw[:-1] + bytes([raw[-1] ^ 1])
+
+
+def naming(forge: Forge, voter: int, other: int) -> bytes:
+    """A valid ballot whose nonce, which is free, is the token key of another voter."""
+    voting_pass, key = forge.voters[voter].voting_pass, forge.voters[other].voting_pass.token_key.public
+    commitment = forge.context.token_commitment(voting_pass.token_key.public, key)
+    body = build_body(forge.context, commitment, [[1]], bytes(32))
+    prepared = PreparedBallot(body, forge.context.ballot_id(body), commitment, key, bytes(32))
+    return sign_ballot(forge.context, voting_pass, prepared, 2)
+
+
+@pytest.mark.parametrize("other", ["an earlier cast", "the same turn", "another token", "only named", "not signed"])
+def test_nothing_but_a_valid_later_cast_of_the_same_token_replaces_a_ballot(forge: Forge, other: str) -> None:
+    lost = forge.ballot(12, 0, 1)
+    stands = {
+        "an earlier cast": lambda: forge.ballot(12, 1, 0),
+        "the same turn": lambda: forge.ballot(12, 1, 1),
+        "another token": lambda: forge.ballot(13, 1, 2),
+        "only named": lambda: naming(forge, 13, 12),
+        "not signed": lambda: unsigned(forge.ballot(12, 1, 2)),
+    }[other]()
+    forge.batches[1].append(stands)
+    report = judge(forge, forge.build())
+    found = check_voter_evidence(report, promise_of(forge, lost, 2), None, lost)
+    assert found == "broken: neither the ballot nor a later cast of its token is in the log"
+    assert report.exit_status == 1
+
+
+def test_another_ballot_than_the_promised_one_is_no_evidence_and_excuses_nobody(forge: Forge) -> None:
+    lost, other = forge.ballot(12, 0, 0), forge.ballot(13, 0, 0)
+    forge.batches[1].append(forge.ballot(13, 1, 1))
+    place = forge.build()
+    for handed in (other, lost[:-1], b""):
+        found, faults = judged(forge, place, promise_of(forge, lost, 1), ballot=handed, status=1)
+        assert found == UNLESS
+        assert ("V30", "ballot", "this is not the ballot of the promise") in faults
 
 
 @pytest.mark.parametrize("closed", [False, True])
-@pytest.mark.parametrize("finished", [False, True])
-def test_a_batch_that_never_came_breaks_the_promise_once_voting_has_closed(
-    forge: Forge, closed: bool, finished: bool
-) -> None:
-    if not closed and finished:
-        return
-    forge.with_tally = finished
-    place = forge.build() if closed else forge.bundle(forge.setup)
-    found, faults = judged(forge, place, promise_of(forge, forge.batches[0][0], 3))
-    if closed:
+def test_a_cancellation_before_the_close_voids_a_promise_and_one_after_it_does_not(forge: Forge, closed: bool) -> None:
+    forge.with_tally = False
+    cancel = forge.entry("cancel", {"text": dict.fromkeys(("nl", "en", "fr"), "geen stroom")})
+    forge.entries_hook = lambda entries: entries.append(cancel) if closed else entries.__setitem__(-1, cancel)
+    forge.files_hook = None if closed else _without_issuance
+    place, raw = forge.build(), forge.ballot(12)
+    for batch in (2, 3):
+        found, faults = judged(forge, place, promise_of(forge, raw, batch), status=1 if closed else 6)
+        assert found == (UNLESS if closed else "void: the referendum was cancelled, and nothing is counted")
+        assert bool(faults) is closed
+
+
+def test_a_promise_that_gives_the_ballot_another_number_is_broken_in_whichever_batch_it_stands(forge: Forge) -> None:
+    place, raw = forge.build(), forge.batches[1][0]
+    key = forge.keys.parties["box"]
+    for batch in (1, 2):
+        wrong = make_promise(forge.referendum, hashlib.sha256(raw).digest(), bytes(32), batch, key)
+        found, faults = judged(forge, place, encode_promise(wrong), ballot=raw, status=1)
         assert found == "broken"
-        assert faults == [("V30", "promise", "the log closed without batch 3, which was promised")]
-    else:
-        assert found == "not due yet: the ballot is promised for batch 3"
-        assert faults == []
+        assert faults == [("V30", "promise", f"it gives the ballot at entry {find(place, raw)} another number")]
 
 
 @pytest.mark.parametrize(("key", "other"), [("log", False), ("box", True)])

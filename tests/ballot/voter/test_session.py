@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import stembus.ballot.voter.sent_ballots
 import stembus.ballot.voter.session
 from stembus.audit.durable import write_durably
 from stembus.audit.errors import ReceiptInvalid
@@ -61,7 +62,8 @@ def stopping(call: int, stored: bool) -> Iterator[None]:
             raise Stopped
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stembus.ballot.voter.session, "write_durably", write)
+        for module in (stembus.ballot.voter.session, stembus.ballot.voter.sent_ballots):
+            patch.setattr(module, "write_durably", write)
         yield
 
 
@@ -118,15 +120,16 @@ def test_a_ballot_whose_answer_was_lost_is_sent_again_before_another_is_signed(l
 def test_a_stop_between_counting_a_ballot_and_forgetting_it_does_not_count_it_twice(
     lite: Poll, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(self: Path, missing_ok: bool = False) -> None:
+    def stop(self: Path, target: Path) -> None:
         raise Stopped
 
     def plainly(path: Path, data: bytes, private: bool = False) -> None:
         path.write_bytes(data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", stop)
-        patch.setattr(stembus.ballot.voter.session, "write_durably", plainly)
+        patch.setattr(Path, "replace", stop)
+        for module in (stembus.ballot.voter.session, stembus.ballot.voter.sent_ballots):
+            patch.setattr(module, "write_durably", plainly)
         with pytest.raises(Stopped):
             vote(lite, tmp_path / "pass", 0)
     assert casts(lite, tmp_path / "pass") == 1
@@ -193,7 +196,7 @@ def test_the_promise_of_another_ballot_is_no_answer_however_often_it_comes(lite:
     for _ in range(3):
         with pytest.raises(ReceiptInvalid, match="another ballot"):
             vote(lite, folder, 1, box)
-        assert casts(lite, folder) == 0
+        assert casts(lite, folder) == 1, "its turn is used"
         assert (folder / "ballot").exists()
     promise = vote(lite, folder, 1)
     assert casts(lite, folder) == 2, "the ballot that waited, and the new one"

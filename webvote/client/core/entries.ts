@@ -1,4 +1,5 @@
-// The log's entries up to the opening, and the headers of batches: their fields, and the envelope around them.
+// The log's entries up to the opening, headers of batches and what ends the voting: their fields, and the envelope around
+// them.
 //
 // Decides formats, and who must sign which entry (docs/protocol.md, 3.6 and 5). Leaves the order of entries to `setup`
 // and `ceremony`.
@@ -49,6 +50,11 @@ const bodies = {
   incident: record({ number: index, text: texts }),
   cancel: record({ text: texts }),
   batch: record({ issued: list(record({ count, signature: signatureHex }), 0, 8), number: index, size: count }),
+  close: record({
+    ballots: count,
+    batches: count,
+    issuance: list(record({ count, root: hash, signature: signatureHex }), 0, 8),
+  }),
 } as const satisfies Readonly<Record<string, Reader<object>>>;
 
 type Bodies = { readonly [K in keyof typeof bodies]: Read<(typeof bodies)[K]> };
@@ -72,7 +78,7 @@ export function entryType(raw: Uint8Array): string {
   return envelope(parseCanonical(raw)).type;
 }
 
-/** Throws `encoding`, also for types that may not stand before the opening. */
+/** Throws `encoding`, also for types that this client does not read. */
 export function parseEntry(raw: Uint8Array): Entry {
   const { type, body, signatures } = envelope(parseCanonical(raw));
   if (!Object.hasOwn(bodies, type)) throw new ClientError("encoding", `an entry of type ${type.slice(0, 40)}`);

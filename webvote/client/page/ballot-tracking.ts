@@ -1,57 +1,99 @@
-// After the cast: shows where the promised ballot stands, and saves its receipt.
+// After the cast: shows where the voter's ballot stands, and saves its receipt.
 //
-// Decides how often to look until the ballot's batch is in the log. Leaves finding the ballot, and checking its
-// receipt, to `core/receipt`.
+// Decides how often to look, and what each answer means to a voter. Leaves looking for the ballot, and handing it in
+// again, to `safety-net`.
 
-import { fromHex } from "../core/bytes.ts";
-import { findBallot, type PromiseRecord } from "../core/receipt.ts";
-import type { ReadLogFile } from "../core/log.ts";
-import type { Setup } from "../core/setup.ts";
+import { promisedBatches, type SentBallot } from "../core/sent-ballots.ts";
 import { byId, button, message, saveFile, showNumber } from "./dom.ts";
-import { fetchSignposts } from "./services.ts";
-import { errorCode } from "./messages.ts";
+import { lookAfter, remembered, type Published, type Standing } from "./safety-net.ts";
+import type { Session } from "./session.ts";
+import { errorCode, explain } from "./messages.ts";
 
+// Then every five minutes, as long as the page is open.
 const POLLS_MS = [1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
+export const LATER_MS = 300_000;
 
-/** Shows the number of the ballot in a checked promise, and looks for it in the log, as long as `isCurrent` says that
- * this is the voter's last promise. Returns what the promise says. */
+// Of these nothing more is to come.
+const FINAL = ["found", "superseded", "broken", "cancelled"];
+
+// Only the latest call goes on looking.
+let calls = 0;
+
+/** Shows the number of this ballot, and looks for it in the log, as long as `isCurrent` says that it is the voter's
+ * last one. */
 export function trackBallot(
-  text: string,
-  setup: Setup,
-  readLogFile: ReadLogFile,
-  signposts: string,
+  ballot: SentBallot,
+  session: Session,
+  published: Published,
   isCurrent: () => boolean,
-): PromiseRecord {
-  const promise = JSON.parse(text) as PromiseRecord;
-  showNumber(byId("tracking"), promise.ballot_id);
-  byId("publication").textContent = message("publication", { batch: promise.batch });
-  showState(message("waiting", { batch: promise.batch }));
+): void {
+  showNumber(byId("tracking"), ballot.ballot_id);
+  showBatch(ballot);
   button("save-receipt").hidden = true;
-  const wanted = { ballotId: fromHex(promise.ballot_id), castHash: fromHex(promise.cast_hash), batch: promise.batch };
-  const search = async (round: number): Promise<void> => {
-    if (!isCurrent()) return;
+  show(remembered(ballot), ballot);
+  if (FINAL.includes(remembered(ballot).state)) return;
+  const call = ++calls;
+  const look = async (round: number): Promise<void> => {
+    if (call !== calls || !isCurrent()) return;
     try {
-      const found = await findBallot(readLogFile, setup, wanted, await fetchSignposts(signposts, promise.batch));
+      const standing = await lookAfter(session, published);
       if (!isCurrent()) return;
-      if (found.state === "found") return showFound(found.index, found.receipt);
-      if (found.state === "missing") return showState(message("missing"));
+      const now = session.last ?? ballot;
+      if (standing !== null) show(standing, now);
+      showBatch(now);
+      if (standing !== null && FINAL.includes(standing.state)) return;
     } catch (error) {
       if (["receipt-invalid", "setup-log"].includes(errorCode(error))) showState(message("receipt-invalid"));
     }
-    const pause = POLLS_MS[round];
-    if (pause !== undefined) setTimeout(() => void search(round + 1), pause);
+    setTimeout(() => void look(round + 1), POLLS_MS[round] ?? LATER_MS);
   };
-  void search(0);
-  return promise;
+  void look(0);
+}
+
+/** The number of the publication in which the ballot stands, or for which it is promised. */
+export function batchOf(ballot: SentBallot): number | null {
+  return ballot.place?.batch ?? promisedBatches(ballot).at(-1) ?? null;
+}
+
+function showBatch(ballot: SentBallot): void {
+  const batch = batchOf(ballot);
+  byId("publication").textContent = batch === null ? "" : message("publication", { batch });
 }
 
 function showState(text: string): void {
   byId("batch-state").textContent = text;
 }
 
-function showFound(index: number, receipt: string): void {
-  showState(message("found", { index }));
+function show(standing: Standing, ballot: SentBallot): void {
+  showState(sentence(standing, ballot));
+  const evidence = document.getElementById("save-missing");
+  if (evidence !== null) evidence.hidden = !["again", "refused", "broken"].includes(standing.state);
+  if (standing.state !== "found") return;
   const keep = button("save-receipt");
   keep.hidden = false;
-  keep.onclick = () => saveFile("stembus-receipt.txt", receipt, "text/plain");
+  keep.onclick = () => saveFile("stembus-receipt.txt", standing.receipt, "text/plain");
+}
+
+function sentence(standing: Standing, ballot: SentBallot): string {
+  switch (standing.state) {
+    case "found":
+      return message(standing.late ? "found-late" : "found", { index: standing.index });
+    case "again":
+      return message("handed-in-again", { missed: standing.missed, batch: standing.batch });
+    case "refused":
+      return ["out-of-turn", "cancelled"].includes(errorCode(standing.error))
+        ? explain(standing.error)
+        : message("not-taken-again", { missed: standing.missed });
+    case "waiting":
+      return promisedBatches(ballot).length > 1
+        ? message("handed-in-again", {
+            missed: promisedBatches(ballot).at(-2) ?? 0,
+            batch: promisedBatches(ballot).at(-1) ?? 0,
+          })
+        : message("waiting", { batch: promisedBatches(ballot).at(-1) ?? 0 });
+    case "broken":
+      return message("promise-broken");
+    default:
+      return message(standing.state);
+  }
 }

@@ -89,7 +89,7 @@ export class Booth {
 
   showBallot(): void {
     for (const part of document.querySelectorAll<HTMLElement>("[data-earlier]"))
-      part.hidden = (this.session?.promise ?? null) === null;
+      part.hidden = (this.session?.last ?? null) === null;
     showStep("ballot", "ballot");
   }
 

@@ -1,4 +1,5 @@
-// The voting page in a library or town hall: nothing is stored, and nothing stays for the next voter.
+// The voting page in a library or town hall: nothing of a voter is stored, and nothing stays for the next one. What is
+// stored are the signed ballots (`kiosk-shelf`), until they are found in the log.
 //
 // Decides when the page is wiped: after each voter, and after silence, with a warning before; but never between the
 // request for a token and the promise, when the voter has something to lose. Then the screen shows no choice, and
@@ -6,17 +7,19 @@
 
 import { Booth } from "./booth.ts";
 import { byId, button, message, onClick, showStep, takeFragment } from "./dom.ts";
-import { trackBallot } from "./ballot-tracking.ts";
+import { LATER_MS, trackBallot } from "./ballot-tracking.ts";
 import { encodePass } from "./link-formats.ts";
 import { loadReferendum } from "./load-referendum.ts";
+import { KioskShelf } from "./kiosk-shelf.ts";
 import { drawQr } from "./qr.ts";
+import type { Published } from "./safety-net.ts";
 import { publishedLog } from "./services.ts";
 import type { Session } from "./session.ts";
 import { PageStorage } from "./storage.ts";
-import { errorCode, explain, isTransient } from "./messages.ts";
+import { errorCode, explain, isTransient, showStopped } from "./messages.ts";
 
 const data = byId("app").dataset;
-const readLogFile = publishedLog(data.log ?? "/log/");
+const published: Published = { readLogFile: publishedLog(data.log ?? "/log/"), signposts: data.signposts ?? "" };
 // WCAG 2.2, 2.2.1: a warning at least twenty seconds before, and any key goes on.
 const WARNING_SECONDS = 20;
 
@@ -57,9 +60,10 @@ function watchSilence(): void {
 
 async function start(): Promise<void> {
   takeFragment();
-  const setup = await loadReferendum(readLogFile, data.referendum ?? "");
+  const setup = await loadReferendum(published.readLogFile, data.referendum ?? "");
   if (setup === null) return;
   watchSilence();
+  const shelf = new KioskShelf(setup, published);
   addEventListener("beforeunload", (event) => guarded && event.preventDefault());
   // A page that the browser kept for its back button is not for the next voter.
   addEventListener("pageshow", (event) => event.persisted && wipe());
@@ -67,7 +71,7 @@ async function start(): Promise<void> {
   const booth = new Booth(
     setup,
     {
-      storageFor: () => new PageStorage(),
+      storageFor: () => new PageStorage((ballots) => shelf.put(ballots)),
       voterKnown: async () => booth.showBallot(),
       beforeCast: () => {
         guarded = true;
@@ -78,10 +82,10 @@ async function start(): Promise<void> {
       },
       done: (session) => {
         guarded = false;
-        const text = session.promise;
-        if (text !== null) {
-          trackBallot(text, setup, readLogFile, data.signposts ?? "", () => booth.session?.promise === text);
-          drawQr(byId("promise-qr"), text, message("qr-promise"));
+        const { last } = session;
+        if (last !== null) {
+          trackBallot(last, session, published, () => booth.session?.last?.cast_hash === last.cast_hash);
+          drawQr(byId("promise-qr"), last.promises.at(-1) ?? "", message("qr-promise"));
         }
         showStep("done", "done");
       },
@@ -92,6 +96,10 @@ async function start(): Promise<void> {
 
   /** What happened to the vote is not known yet: the voter tries again, or takes the pass home on paper. */
   function showUnanswered(session: Session, error: unknown): void {
+    if (errorCode(error) === "cancelled") {
+      guarded = false;
+      return showStopped(error);
+    }
     // A registrar that refused has given no token; after any other failure there may be one.
     guarded = session.waiting || session.hasToken || isTransient(error) || errorCode(error) === "signature-invalid";
     byId("unanswered-reason").textContent = isTransient(error) ? "" : explain(error);
@@ -101,6 +109,14 @@ async function start(): Promise<void> {
     byId("pass-part").hidden =
       !guarded ||
       !drawQr(byId("pass-qr"), `${location.origin}${pathname}${encodePass(session.pass)}`, message("qr-pass"));
+  }
+
+  /** Voters of before are looked after while others vote. What is lost for good is told to the staff. */
+  async function lookAfterShelf(): Promise<void> {
+    const lost = await shelf.lookAfter().catch(() => 0);
+    byId("shelf").textContent = lost > 0 ? message("kiosk-lost", { count: lost }) : "";
+    byId("shelf").hidden = lost === 0;
+    setTimeout(() => void lookAfterShelf(), LATER_MS);
   }
 
   onClick("retry", () => booth.castNow(button("retry")));
@@ -114,6 +130,7 @@ async function start(): Promise<void> {
   onClick("give-up", wipe);
   onClick("remove", wipe);
   booth.showCode();
+  void lookAfterShelf();
 }
 
 void start();

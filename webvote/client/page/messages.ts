@@ -7,8 +7,9 @@ import { ClientError } from "../core/errors.ts";
 import { byId, message, showStatus, showError, showStep } from "./dom.ts";
 
 // After these errors nothing can be done on this page until later.
-const BLOCKING = ["not-open-yet", "closed", "storage", "setup"];
-const TRANSIENT = ["network", "broken", "too-often"];
+const BLOCKING = ["not-open-yet", "closed", "cancelled", "storage", "setup"];
+// The last two: the box or the log came back from an older copy, and takes nothing until that is mended.
+const TRANSIENT = ["network", "broken", "too-often", "database-behind", "log-behind"];
 
 export const errorCode = (error: unknown): string => (error instanceof ClientError ? error.code : "broken");
 
@@ -32,12 +33,14 @@ export function explain(error: unknown): string {
   return message(code, typeof left === "number" ? { left } : {});
 }
 
-/** Says that nothing more can be done here now. A page that contradicts the letter offers no second try. */
+/** Says that nothing more can be done here now. A page that contradicts the letter, and a vote that was cancelled, offer no
+ * second try. */
 export function showStopped(error: unknown): void {
   const code = errorCode(error);
   byId("stop-reason").textContent = explain(error);
   showStatus("");
-  byId("again").hidden = code.startsWith("setup-") && code !== "setup-witnesses" && code !== "setup-not-open";
+  const final = code.startsWith("setup-") && code !== "setup-witnesses" && code !== "setup-not-open";
+  byId("again").hidden = final || code === "cancelled";
   showStep("stop");
 }
 

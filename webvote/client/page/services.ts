@@ -5,7 +5,7 @@
 
 import { ClientError } from "../core/errors.ts";
 import { fromHex } from "../core/bytes.ts";
-import type { Signposts } from "../core/receipt.ts";
+import type { Signposts } from "../core/find-ballot.ts";
 import type { TokenRequest } from "../core/token.ts";
 
 const TIMEOUT_MS = 30_000;

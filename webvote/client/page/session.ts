@@ -1,13 +1,13 @@
 // One voter on one device: has the letter checked, gets the token, casts, and keeps what must not be lost.
 //
-// Decides the order of storing and sending: the pass is stored before it is used, a signed ballot before it is sent, a
-// promise before the ballot is removed. The token is requested when the vote is cast, not earlier, so a voter who stops
-// before has used up nothing. After any interruption it goes on from what was stored. Leaves what is shown to the
-// booth and the pages.
+// Decides the order of storing and sending: the pass is stored before it is used, and a signed ballot, with its turn used
+// up, before it is sent. The token is requested when the vote is cast, not earlier, so a voter who stops before has used
+// up nothing. After any interruption it goes on from what was stored. Leaves what is kept of a ballot to
+// `core/sent-ballots`, looking for it in the log to `safety-net`, and what is shown to the booth and the pages.
 
 import { equal, fromHex, hex } from "../core/bytes.ts";
 import { credentialKey } from "../core/code.ts";
-import { checkPromise } from "../core/receipt.ts";
+import { checkAnswer, type PromiseRecord } from "../core/receipt.ts";
 import { prepareBallot, signBallot, turnOf, type Choice, type PreparedBallot } from "../core/ballot.ts";
 import type { Setup } from "../core/setup.ts";
 import {
@@ -23,6 +23,7 @@ import {
   type VotingPass,
 } from "../core/token.ts";
 import { sha256 } from "@noble/hashes/sha2.js";
+import { bounded, changed, newest, newlySent, unfound, withPromise, type SentBallot } from "../core/sent-ballots.ts";
 import { ServiceError, requestToken, castBallot, checkLetter } from "./services.ts";
 import { DeviceStorage, withVoterLock, newRecord, type VoterRecord, type VoterStorage } from "./storage.ts";
 
@@ -66,6 +67,14 @@ export class Session {
       );
     });
     return session;
+  }
+
+  /** The records of this device that still have a ballot to look for, without asking anybody for a code. */
+  static unfinished(setup: Setup): Session[] {
+    const referendum = hex(setup.referendum);
+    return DeviceStorage.voters(referendum)
+      .map((voter) => new Session(setup, voter, new DeviceStorage(referendum, voter)))
+      .filter(({ ballots }) => unfound(ballots).length > 0);
   }
 
   /** Goes on with a complete pass from another device. Throws pass-damaged unless every registrar signed its token. */
@@ -136,18 +145,27 @@ export class Session {
     return isComplete(this.pass);
   }
 
+  /** What left this device, in the order of turns. */
+  get ballots(): readonly SentBallot[] {
+    return this.storage.read()?.ballots ?? [];
+  }
+
+  private get unanswered(): SentBallot | null {
+    return this.ballots.find(({ state }) => state === "unanswered") ?? null;
+  }
+
   /** Whether a signed ballot has no promise yet. */
   get waiting(): boolean {
-    return (this.storage.read()?.waiting ?? null) !== null;
+    return this.unanswered !== null;
   }
 
   get waitingBallot(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(fromHex(this.record().waiting ?? ""));
+    return new Uint8Array(fromHex(this.unanswered?.raw ?? ""));
   }
 
-  /** The last promise, as the box sent it. */
-  get promise(): string | null {
-    return this.record().promises.at(-1) ?? null;
+  /** The newest ballot that the box has promised or the log holds. */
+  get last(): SentBallot | null {
+    return newest(this.ballots.filter(({ state }) => state !== "unanswered" && state !== "refused"));
   }
 
   get mayCast(): boolean {
@@ -177,11 +195,15 @@ export class Session {
     });
   }
 
-  /** Puts the ballot aside that the box refused, so that another one can be made. */
+  /** Puts the ballot aside that the box refused, so that another one can be made, for a later turn. */
   async setAside(): Promise<void> {
     await withVoterLock(this.voter, async () => {
-      this.update({ waiting: null, refused: withWaiting(this.record()) });
+      this.update({ ballots: this.withoutUnanswered() });
     });
+  }
+
+  private withoutUnanswered(): readonly SentBallot[] {
+    return changed(this.ballots, this.unanswered?.cast_hash ?? "", { state: "refused" });
   }
 
   private sign(prepared: PreparedBallot, pass: VotingPass): void {
@@ -189,7 +211,11 @@ export class Session {
     // From here on this ballot may be counted, so it must not be tested any more: the seed is erased first.
     prepared.seed.fill(0);
     const raw = signBallot(this.setup.context, pass, prepared, pass.casts);
-    this.update({ pass: passToJson(pass), waiting: hex(raw), refused: withWaiting(this.record()) });
+    // Its turn is used, whatever the box answers: no other ballot is ever signed for it.
+    this.update({
+      pass: passToJson({ ...pass, casts: pass.casts + 1 }),
+      ballots: bounded([...this.withoutUnanswered(), newlySent(this.setup.context, raw)]),
+    });
   }
 
   private async send(prepared: PreparedBallot | null): Promise<void> {
@@ -198,9 +224,8 @@ export class Session {
       this.keepPromise(raw, await castBallot(this.setup.manifest.box.url, raw));
     } catch (error) {
       if (!(error instanceof ServiceError) || error.code !== "out-of-turn") throw error;
-      // Another device with this pass has cast meanwhile. The newest ballot counts, so this one takes the next turn.
-      const pass = { ...this.pass, casts: this.nextTurn(error, raw) };
-      this.update({ pass: passToJson(pass) });
+      // Another device with this pass has cast meanwhile. The newest ballot counts, so this one takes a later turn.
+      const pass = this.afterShown(error, raw);
       if (prepared === null) throw error;
       this.sign(prepared, pass);
       const again = this.waitingBallot;
@@ -208,44 +233,53 @@ export class Session {
     }
   }
 
-  /** The turn after that of the ballot which the box shows. Throws turn-unproven unless another device made that ballot
-   * with this pass, and it took the turn of the ballot `sent`. A ballot that this device signed proves nothing. */
-  private nextTurn(refusal: ServiceError, sent: Uint8Array): number {
+  /** Hands a ballot in once more, as it is: the log lacks it. Throws what the box refuses with, and promise-old for a
+   * promise of a batch that stands without it. */
+  async handInAgain({ cast_hash, raw, promises }: SentBallot): Promise<PromiseRecord> {
+    const sent = new Uint8Array(fromHex(raw ?? ""));
+    return withVoterLock(this.voter, async () => {
+      try {
+        const answer = await castBallot(this.setup.manifest.box.url, sent);
+        const promise = checkAnswer(this.setup.manifest, this.setup.context, sent, answer);
+        const missed = promises.map((text) => (JSON.parse(text) as PromiseRecord).batch);
+        if (missed.some((batch) => promise.batch <= batch)) throw new ServiceError("promise-old");
+        this.keep(cast_hash, (ballot) => withPromise(ballot, new TextDecoder().decode(answer)));
+        return promise;
+      } catch (error) {
+        if (error instanceof ServiceError && error.code === "out-of-turn") this.afterShown(error, sent);
+        throw error;
+      }
+    });
+  }
+
+  /** Stores a change of one ballot; not of one whose record was removed meanwhile. */
+  keep(castHash: string, change: (ballot: SentBallot) => SentBallot): void {
+    if (this.storage.read() === null) return;
+    this.update({ ballots: this.ballots.map((one) => (one.cast_hash === castHash ? change(one) : one)) });
+  }
+
+  /** The pass, stored with the turn after that of the ballot which the box shows. Throws turn-unproven unless another
+   * device made that ballot with this pass, and it took the turn of the ballot `sent` or a later one. A ballot that this
+   * device signed proves nothing. */
+  private afterShown(refusal: ServiceError, sent: Uint8Array): VotingPass {
     const { context } = this.setup;
     const text = refusal.detail.current;
     const shown = typeof text === "string" && /^([0-9a-f]{2})+$/.test(text) ? fromHex(text) : new Uint8Array();
     const turn = turnOf(context, this.pass, shown);
-    if (turn < context.seqOf(sent) || this.isOwn(shown)) throw new ServiceError("turn-unproven");
-    return turn + 1;
+    const own = this.ballots.some(({ cast_hash }) => cast_hash === hex(sha256(shown)));
+    if (turn < context.seqOf(sent) || own) throw new ServiceError("turn-unproven");
+    const pass = { ...this.pass, casts: Math.max(turn + 1, this.pass.casts) };
+    this.update({ pass: passToJson(pass) });
+    return pass;
   }
 
-  private isOwn(raw: Uint8Array): boolean {
-    const { waiting, refused, promises } = this.record();
-    const promised = promises.map((text) => (JSON.parse(text) as { readonly cast_hash: string }).cast_hash);
-    return [waiting, ...refused].includes(hex(raw)) || promised.includes(hex(sha256(raw)));
-  }
-
-  /** Stores the promise, and removes the ballot, once the promise is checked against the bytes that were sent. */
+  /** Stores the promise, once it is checked against the bytes that were sent. */
   private keepPromise(raw: Uint8Array, answer: Uint8Array): void {
-    const promise = checkPromise(this.setup.manifest, this.setup.referendum, answer);
-    const { context } = this.setup;
-    const ballotId = context.ballotId(context.bodyOf(raw));
-    if (!equal(fromHex(promise.cast_hash), sha256(raw)) || !equal(fromHex(promise.ballot_id), ballotId))
-      throw new ServiceError("promise-invalid");
-    const { pass } = this;
-    this.update({
-      pass: passToJson({ ...pass, casts: pass.casts + 1 }),
-      waiting: null,
-      promises: [...this.record().promises, new TextDecoder().decode(answer)],
-    });
+    checkAnswer(this.setup.manifest, this.setup.context, raw, answer);
+    this.keep(hex(sha256(raw)), (ballot) => withPromise(ballot, new TextDecoder().decode(answer)));
   }
 
   remove(): void {
     this.storage.remove();
   }
-}
-
-/** The refused ballots, with the waiting one among them. */
-function withWaiting({ waiting, refused }: VoterRecord): readonly string[] {
-  return waiting === null || refused.includes(waiting) ? refused : [...refused, waiting];
 }

@@ -1,27 +1,25 @@
-// What this device remembers of a voter: the voting pass, a signed ballot that was not answered yet, and the promises.
+// What this device remembers of a voter: the voting pass, and of each ballot that it sent what `core/sent-ballots` says.
 //
-// Decides where it is kept: for a voter's own device in the browser's storage, at a kiosk in the page alone. A choice
-// is never kept. Requests for a token (with the second factor in them) stay in the tab that made them, until the token
+// Decides where it is kept: for a voter's own device in the browser's storage, at a kiosk in the page alone (the ballots
+// too: `kiosk-shelf`). A choice is never kept. Requests for a token (with the second factor in them) stay in the tab that made them, until the token
 // is there. Leaves to the session what is written, and when.
 
+import type { SentBallot } from "../core/sent-ballots.ts";
 import type { TokenRequest } from "../core/token.ts";
 
 export interface VoterRecord {
   readonly pass: string;
   /** A token was requested with this pass, and may have been given: the pass is never removed any more. */
   readonly asked: boolean;
-  /** A signed ballot without a promise. */
-  readonly waiting: string | null;
-  /** Signed ballots that the box refused, and that another ballot replaced. */
-  readonly refused: readonly string[];
-  readonly promises: readonly string[];
+  /** In the order of their turns. */
+  readonly ballots: readonly SentBallot[];
 }
 
 export function newRecord(pass: string): VoterRecord {
-  return { pass, asked: false, waiting: null, refused: [], promises: [] };
+  return { pass, asked: false, ballots: [] };
 }
 
-const PREFIX = "stembus";
+export const PREFIX = "stembus";
 
 /** Where the record of one voter is kept. */
 export interface VoterStorage {
@@ -36,10 +34,13 @@ export interface VoterStorage {
   setCurrentVoter(voter: string): void;
 }
 
-/** At a kiosk: nothing outlives the page. */
+/** At a kiosk: nothing of a voter outlives the page. */
 export class PageStorage implements VoterStorage {
   private record: VoterRecord | null = null;
   private asked: readonly TokenRequest[] = [];
+
+  /** `ballotsChanged` sees the ballots before they are sent. */
+  constructor(private readonly ballotsChanged: (ballots: readonly SentBallot[]) => void) {}
 
   read(): VoterRecord | null {
     return this.record;
@@ -47,6 +48,7 @@ export class PageStorage implements VoterStorage {
 
   write(record: VoterRecord): void {
     this.record = record;
+    this.ballotsChanged(record.ballots);
   }
 
   tokenRequests(): readonly TokenRequest[] {
@@ -75,9 +77,18 @@ export class DeviceStorage implements VoterStorage {
     this.key = `${PREFIX}/${referendum}/${voter}`;
   }
 
+  /** All voters of this referendum of whom this device remembers something. */
+  static voters(referendum: string): string[] {
+    const [beginning, voter] = [`${PREFIX}/${referendum}/`, /^[0-9a-f]{64}$/];
+    return Object.keys(localStorage)
+      .filter((key) => key.startsWith(beginning))
+      .map((key) => key.slice(beginning.length))
+      .filter((name) => voter.test(name));
+  }
+
   read(): VoterRecord | null {
     const text = localStorage.getItem(this.key);
-    return text === null ? null : (JSON.parse(text) as VoterRecord);
+    return text === null ? null : { ...newRecord(""), ...(JSON.parse(text) as VoterRecord) };
   }
 
   write(record: VoterRecord): void {

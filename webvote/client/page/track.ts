@@ -1,9 +1,9 @@
 // The page that finds a ballot in the public log.
 //
 // Decides what each answer means to a voter. All ballots of the promised batch (or, for a number alone, of all batches)
-// are fetched and searched here, so no request says which one is meant. Leaves the search to `core/receipt`.
+// are fetched and searched here, so no request says which one is meant. Leaves the search to `core/find-ballot`.
 
-import { findBallot } from "../core/receipt.ts";
+import { findBallot } from "../core/find-ballot.ts";
 import { fromHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import { loadSetup } from "../core/setup.ts";
@@ -28,12 +28,17 @@ async function track(): Promise<void> {
     field.value = formatTrackingCode(hex(wanted.ballotId), wanted.batch);
     const setup = await loadSetup(readLogFile, fromHex(app.dataset.referendum ?? ""));
     checked = true;
-    const found = await findBallot(
+    let found = await findBallot(
       readLogFile,
       setup,
       { ...wanted, castHash: null },
       wanted.batch === null ? [] : await fetchSignposts(app.dataset.signposts ?? "", wanted.batch),
     );
+    // It may have come in another batch than the promised one, and counts there as well.
+    if (found.state === "missing" && wanted.batch !== null) {
+      const anywhere = await findBallot(readLogFile, setup, { ...wanted, castHash: null, batch: null });
+      if (anywhere.state === "found") found = anywhere;
+    }
     if (found.state !== "found") {
       outcome.textContent = absence(found.state, wanted.batch);
       return;

@@ -3,7 +3,7 @@
 // Decides what follows a vote there (receipt, another vote, voting pass for another device), and what is shown when a
 // cast fails. Leaves the steps of voting to the booth.
 
-import { hex } from "../core/bytes.ts";
+import { fromHex, hex } from "../core/bytes.ts";
 import { codeFromFragment } from "../core/code.ts";
 import { drawQr } from "./qr.ts";
 import { ClientError } from "../core/errors.ts";
@@ -20,9 +20,10 @@ import {
   showStep,
   takeFragment,
 } from "./dom.ts";
-import { trackBallot } from "./ballot-tracking.ts";
+import { batchOf, LATER_MS, trackBallot } from "./ballot-tracking.ts";
 import { decodePass, encodePass, formatTrackingCode } from "./link-formats.ts";
 import { loadReferendum } from "./load-referendum.ts";
+import { lookAfter, type Published } from "./safety-net.ts";
 import { publishedLog } from "./services.ts";
 import { Session } from "./session.ts";
 import {
@@ -37,7 +38,7 @@ import {
 import { errorCode, explain, isTransient, showStopped } from "./messages.ts";
 
 const data = byId("app").dataset;
-const readLogFile = publishedLog(data.log ?? "/log/");
+const published: Published = { readLogFile: publishedLog(data.log ?? "/log/"), signposts: data.signposts ?? "" };
 
 async function start(): Promise<void> {
   const fragment = takeFragment();
@@ -45,7 +46,7 @@ async function start(): Promise<void> {
   const letter = fragment.startsWith("#pass=") ? {} : codeFromFragment(fragment);
   // The referendum id of the letter goes before that of the page, so a page of another referendum is noticed here.
   if (letter.referendum !== undefined) rememberLetter(hex(letter.referendum));
-  const setup = await loadReferendum(readLogFile, letterReferendum() ?? data.referendum ?? "");
+  const setup = await loadReferendum(published.readLogFile, letterReferendum() ?? data.referendum ?? "");
   if (setup === null) return;
 
   const booth = new Booth(
@@ -58,7 +59,7 @@ async function start(): Promise<void> {
         } catch (error) {
           return showUnanswered(session, error);
         }
-        if (session.promise === null) booth.showBallot();
+        if (session.last === null) booth.showBallot();
         else showDone(session);
       },
       beforeCast: () => undefined,
@@ -69,8 +70,10 @@ async function start(): Promise<void> {
     data,
   );
 
-  /** A ballot without an answer is sent again. One that was refused can be saved as evidence, or replaced. */
+  /** A ballot without an answer is sent again; or it is in the log, and only the answer was lost. One that was refused can
+   * be saved as evidence, or replaced. */
   function showUnanswered(session: Session, error: unknown): void {
+    if (errorCode(error) === "cancelled") return showStopped(error);
     if (!session.waiting) {
       booth.showUnsent();
       return showError(explain(error));
@@ -80,15 +83,26 @@ async function start(): Promise<void> {
     byId("another-part").hidden = !["ballot-rejected", "out-of-turn"].includes(errorCode(error)) || !session.mayCast;
     byId("another-turn").hidden = errorCode(error) !== "out-of-turn";
     byId("another-refused").hidden = errorCode(error) === "out-of-turn";
-    byId("earlier-part").hidden = session.promise === null;
+    byId("earlier-part").hidden = session.last === null;
     showStep("refused", "review");
+    void findUnanswered(session);
+  }
+
+  async function findUnanswered(session: Session): Promise<void> {
+    try {
+      const standing = await lookAfter(session, published, false);
+      if (standing?.state === "found" && !session.waiting && !byId("step-refused").hidden) showDone(session);
+    } catch {
+      // what was said of the ballot stays
+    }
   }
 
   function showDone(session: Session): void {
-    const text = session.promise;
-    if (text === null || setup === null) return;
-    const promise = trackBallot(text, setup, readLogFile, data.signposts ?? "", () => booth.session?.promise === text);
-    const tracking = formatTrackingCode(promise.ballot_id, promise.batch);
+    const { last } = session;
+    if (last === null) return;
+    trackBallot(last, session, published, () => booth.session?.last?.cast_hash === last.cast_hash);
+    const tracking = formatTrackingCode(last.ballot_id, batchOf(last));
+    button("save-promise").hidden = last.promises.length === 0;
     byId<HTMLAnchorElement>("track-link").href = `${data.track ?? ""}#${tracking.replace(/ /g, "")}`;
     const revote = document.getElementById("revote-part");
     if (revote !== null) revote.hidden = !session.mayCast;
@@ -164,7 +178,11 @@ async function start(): Promise<void> {
   );
   onClick(
     "save-promise",
-    withSession((session) => saveFile("stembus-promise.json", session.promise ?? "", "application/json")),
+    withSession(({ last }) => saveFile("stembus-promise.json", last?.promises.at(-1) ?? "", "application/json")),
+  );
+  onClick(
+    "save-missing",
+    withSession(({ last }) => saveFile("stembus-ballot.bin", fromHex(last?.raw ?? ""), "application/octet-stream")),
   );
   onClick(
     "save-pass",
@@ -182,6 +200,13 @@ async function start(): Promise<void> {
     }),
   );
 
+  /** Everybody's ballots on this device are looked after, whether or not their voters come back to this page. */
+  async function lookAfterAll(): Promise<void> {
+    for (const session of Session.unfinished(booth.setup))
+      if (session.voter !== booth.session?.voter) await lookAfter(session, published).catch(() => null);
+    setTimeout(() => void lookAfterAll(), LATER_MS);
+  }
+
   try {
     if (fragment.startsWith("#pass=") && confirm(message("pass-confirm")))
       await adopt(decodePass(fragment, setup.referendum));
@@ -195,6 +220,7 @@ async function start(): Promise<void> {
     showError(explain(error));
     booth.showCode();
   }
+  void lookAfterAll();
 }
 
 reloadOnNewFragment();

@@ -15,7 +15,10 @@ import { pointFrom } from "../core/group.ts";
 import type { ReadLogFile } from "../core/log.ts";
 import { parseManifest } from "../core/manifest.ts";
 import { countWitnesses, parseCheckpoint } from "../core/note.ts";
-import { checkPromise, checkReceipt, findBallot, type Signposts } from "../core/receipt.ts";
+import { findFates, type Fate } from "../core/ballot-fate.ts";
+import { findBallot, type Signposts } from "../core/find-ballot.ts";
+import { checkPromise, checkReceipt } from "../core/receipt.ts";
+import { bounded, settled, type SentBallot } from "../core/sent-ballots.ts";
 import { loadSetup, type Setup } from "../core/setup.ts";
 import { makeRequest, newPass, passFromJson, passToJson, takeAnswer } from "../core/token.ts";
 import { Transcript } from "../core/transcript.ts";
@@ -180,6 +183,19 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
     );
     return { ...found, asked };
   },
+  async findFates(request) {
+    const asked: string[] = [];
+    const sent = request.sent as readonly { readonly raw: string; readonly batches: readonly number[] }[];
+    const fates = await findFates(
+      folder(request, asked),
+      await setup(request),
+      sent.map(({ raw, batches }) => ({ raw: fromHex(raw), batches })),
+      async () => (request.signposts ?? []) as Signposts,
+    );
+    return { fates, asked };
+  },
+  bounded: (request) => bounded(request.ballots as readonly SentBallot[], Number(request.characters)),
+  settled: (request) => settled(request.ballot as SentBallot, request.fate as Fate),
 };
 
 async function answer(line: string): Promise<Fields> {
