@@ -23,6 +23,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from stembus.ballot.errors import DatabaseForeign, DatabaseMissing, DatabaseUnreachable
 
 _WAL_TRIES = 1000
+# Of libpq, unless the address says otherwise: a machine that vanished from the network is noticed before whoever asked
+# gives up.
+_LIMITS = {"connect_timeout": 5, "tcp_user_timeout": 10_000}  # seconds; milliseconds
 _ADVISORY_LOCK = 0x57E3_B05  # one creation at a time in a PostgreSQL database
 
 
@@ -117,9 +120,11 @@ def _reason(error: OperationalError) -> str:
 def _engine(url: str) -> Engine:
     # What a voter or officer sent never stands in an error's text. A server that was away is asked anew.
     path = _file(url)
-    engine = create_engine(url, hide_parameters=True, pool_pre_ping=path is None)
-    if path is not None:
-        _prepare_sqlite(engine, path)
+    if path is None:
+        limits = {name: value for name, value in _LIMITS.items() if name not in make_url(url).query}
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=limits)
+    engine = create_engine(url, hide_parameters=True)
+    _prepare_sqlite(engine, path)
     return engine
 
 
