@@ -1,5 +1,8 @@
 """The names under which a service's refusals travel over HTTP, with their status: one table for both ends.
 
+A service whose database is away refuses nothing: it says `unavailable`, and whoever reads that tries again as when it
+had not answered at all. So that name is no refusal, and stands beside the table.
+
 Decides names and statuses. How an answer is written is decided in `webvote.error_answers`, how it is read in
 `http_client`.
 """
@@ -22,6 +25,9 @@ from stembus.ballot.errors import (
     RequestInvalid,
     TokenAlreadyIssued,
 )
+
+UNAVAILABLE, UNAVAILABLE_STATUS = "unavailable", 503
+RETRY_SECONDS = 30  # what Retry-After says with it
 
 REFUSALS: tuple[tuple[type[BallotError], str, int], ...] = (
     (NotOpenYet, "not-open-yet", 403),

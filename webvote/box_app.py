@@ -1,7 +1,7 @@
 """The ballot box on the web: one POST, one promise. No cookie, no address, no time.
 
-Decides how a ballot travels; what is accepted is the box's matter. When batches go into the log is decided
-by whoever runs `stembus seal`.
+Decides how a ballot travels and what the box needs to be ready; what is accepted is the box's matter. When batches go
+into the log is decided by whoever runs `stembus seal`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,19 @@ from flask import Flask, Response, request
 from stembus.audit.formats.manifest import Manifest, cast_ballot_bytes
 from stembus.audit.formats.receipt import encode_promise
 from stembus.ballot.box.ballot_box import BallotBox
+from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.webvote.csp import NO_PAGE, origin_of
 from stembus.webvote.error_answers import answer_errors
+from stembus.webvote.health import Check, add_health
+from stembus.webvote.metrics import PHASES, LogFigures, add_metrics
 from stembus.webvote.security import allow_origin, harden
 
 
-def create_box_app(box: BallotBox, manifest: Manifest, accepted: Callable[[], None] = lambda: None) -> Flask:
-    """`accepted` is called after every stored ballot; a rehearsal seals its batches so."""
+def create_box_app(
+    box: BallotBox, manifest: Manifest, log: LogWriter, accepted: Callable[[], None] = lambda: None
+) -> Flask:
+    """`log` is the one that the box feeds. `accepted` is called after every stored ballot; a rehearsal seals its
+    batches so."""
     app = Flask("stembus-box", static_folder=None)
     harden(app, NO_PAGE, cast_ballot_bytes(manifest) + 1)
     allow_origin(app, origin_of(manifest.client.url))
@@ -31,4 +37,16 @@ def create_box_app(box: BallotBox, manifest: Manifest, accepted: Callable[[], No
         accepted()
         return Response(encode_promise(promise), mimetype="application/json")
 
+    checks = [Check("log", lambda: _figures(log)), Check("database", box.pending)]
+    add_health(app, checks)
+    add_metrics(app, manifest, checks, lambda: _figures(log))
     return app
+
+
+def _figures(log: LogWriter) -> LogFigures:
+    """With what waits for its quorum. Raises AuditError, OSError, or WitnessesMissing before the first head."""
+    log.refresh()
+    order, head = log.order, log.head()
+    phase = order.phase.value if order.phase.value in PHASES else "setup"
+    waits = log.size > head.size
+    return LogFigures(log.size, order.batches, order.ballots, phase, log.time_at(head.size), waits)

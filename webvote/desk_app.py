@@ -1,13 +1,12 @@
 """The help desk on the web: signed-in officers look a voter number up, unlock it, or strike it for paper.
 
-Decides how an officer stays signed in, and what a page shows. Actions and their record are the desk's matter
-(`ballot.issuance.help_desk`). Belongs into the town hall's own network; knows no code, no name of a voter, and no
-vote. Voter numbers travel in the body of a request, never in an address.
+Decides how an officer stays signed in, what a page shows, and what the desk needs to be ready. Actions and their record
+are the desk's matter (`ballot.issuance.help_desk`). Belongs into the town hall's own network; knows no code, no name of
+a voter, and no vote. Voter numbers travel in the body of a request, never in an address.
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -27,14 +26,17 @@ from stembus.ballot.errors import (
     SignInRefused,
     TokenAlreadyIssued,
 )
+from stembus.ballot.http_refusals import RETRY_SECONDS, UNAVAILABLE_STATUS
 from stembus.ballot.issuance.help_desk import Action, HelpDesk, Officer
-from stembus.ballot.issuance.letter_state import Standing
+from stembus.ballot.issuance.letter_state import Letters, Standing
+from stembus.webvote.error_answers import DATABASE_AWAY
+from stembus.webvote.health import Check, add_health
 from stembus.webvote.languages import choose_language
+from stembus.webvote.logs import report
 from stembus.webvote.security import harden, same_origin
 
 IDLE, LONGEST = timedelta(minutes=15), timedelta(hours=10)
 SIGN_INS, ALL_SIGN_INS = "10 per minute", "60 per minute"
-_log = logging.getLogger("stembus")
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -47,9 +49,11 @@ PROBLEMS: list[tuple[type[BallotError], str, int]] = [
 ]
 
 
-def create_desk_app(desk: HelpDesk, manifest: Manifest, secret: bytes, path: str = "/", secure: bool = True) -> Flask:
-    """`secret` signs the sessions. `path` is where the app is mounted: its cookie goes nowhere else. `secure` keeps the
-    cookie to HTTPS; only a rehearsal on this machine does without."""
+def create_desk_app(
+    desk: HelpDesk, letters: Letters, manifest: Manifest, secret: bytes, path: str = "/", secure: bool = True
+) -> Flask:
+    """`letters` are those that the desk works on. `secret` signs the sessions. `path` is where the app is mounted: its
+    cookie goes nowhere else. `secure` keeps the cookie to HTTPS; only a rehearsal on this machine does without."""
     app = Flask("stembus-desk", root_path=str(Path(__file__).parent), static_folder="static")
     app.config.update(
         SECRET_KEY=secret,
@@ -69,6 +73,9 @@ def create_desk_app(desk: HelpDesk, manifest: Manifest, secret: bytes, path: str
     app.register_error_handler(RateLimitExceeded, _too_often)
     app.register_error_handler(HTTPException, _standard)
     app.register_error_handler(Exception, _broken)
+    for kind in DATABASE_AWAY:
+        app.register_error_handler(kind, _away)
+    add_health(app, [Check("database", lambda: (desk.enlisted(), letters.halted()))])
     return app
 
 
@@ -154,9 +161,14 @@ def _standard(error: HTTPException) -> tuple[str, int]:
 
 
 def _broken(error: Exception) -> tuple[str, int]:
-    # The kind of the error only: its text may hold a voter number.
-    _log.error("the help desk failed: %s", type(error).__name__)
+    report("request-failed", error)
     return render_template("desk_error.html", code=500), 500
+
+
+def _away(error: Exception) -> tuple[str, int, dict[str, str]]:
+    report("database-away", error)
+    page = render_template("desk_error.html", code=UNAVAILABLE_STATUS)
+    return page, UNAVAILABLE_STATUS, {"Retry-After": str(RETRY_SECONDS)}
 
 
 def _field(name: str) -> str:

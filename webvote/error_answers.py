@@ -1,14 +1,15 @@
 """One handler that turns every refusal of a service into an answer the client can put in plain words.
 
 The body is JSON: `error`, a stable name from `ballot.http_refusals`, and `message`, a sentence in English. What is
-not in the table was not refused on purpose: it is answered with `error: broken`, without detail.
+not in the table was not refused on purpose: it is answered with `error: broken`, without detail; when a database is
+away, with `error: unavailable`, and nothing is lost by asking again.
 """
 
 from __future__ import annotations
 
-import logging
-
 from flask import Flask, Response, jsonify
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from stembus.audit.errors import AuditError
@@ -16,14 +17,19 @@ from stembus.ballot.errors import (
     BallotError,
     BallotRejected,
     CastOutOfTurn,
+    DatabaseMissing,
+    DatabaseUnreachable,
     FactorWrong,
     IssuanceRecordUnusable,
     IssuanceUnknown,
 )
-from stembus.ballot.http_refusals import REFUSALS
+from stembus.ballot.http_refusals import REFUSALS, RETRY_SECONDS, UNAVAILABLE, UNAVAILABLE_STATUS
 from stembus.crypto.errors import CryptoError
+from stembus.webvote.logs import report
 
-_log = logging.getLogger("stembus")
+# The server is gone, refuses connections, or is so busy that no connection became free; or SQLite's file is locked,
+# full or gone.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout, DatabaseMissing, DatabaseUnreachable)
 
 
 def _named(error: Exception) -> tuple[str, int]:
@@ -42,6 +48,8 @@ def answer_errors(app: Flask) -> None:
         if isinstance(error, IssuanceRecordUnusable | IssuanceUnknown):
             return broken(error)
         name, status = _named(error)
+        if status == 500:
+            report("request-failed", error)
         body: dict[str, object] = {"error": name, "message": str(error)}
         if isinstance(error, FactorWrong):
             body["left"] = error.left
@@ -52,6 +60,15 @@ def answer_errors(app: Flask) -> None:
             body["check"] = error.check
         return jsonify(body), status
 
+    def unavailable(error: Exception) -> tuple[Response, int, dict[str, str]]:
+        report("database-away", error)
+        message = "the service cannot use its database now; nothing is lost, try again"
+        body = jsonify({"error": UNAVAILABLE, "message": message})
+        return body, UNAVAILABLE_STATUS, {"Retry-After": str(RETRY_SECONDS)}
+
+    for kind in DATABASE_AWAY:
+        app.register_error_handler(kind, unavailable)
+
     @app.errorhandler(HTTPException)
     def standard(error: HTTPException) -> tuple[Response, int]:
         names = {413: "too-large", 429: "too-often"}
@@ -60,6 +77,5 @@ def answer_errors(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def broken(error: Exception) -> tuple[Response, int]:
-        # The kind of the error only: its text may hold what a voter sent.
-        _log.error("a request failed: %s", type(error).__name__)
+        report("request-failed", error)
         return jsonify({"error": "broken", "message": "the service could not answer; nothing is lost"}), 500

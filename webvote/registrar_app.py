@@ -1,7 +1,8 @@
 """The registrar on the web: one POST that says whether a letter may vote, one that gives its blind signature, and one
 for the ballot box, which needs signed counts.
 
-Decides how a request travels and how often one letter may try; who gets a token is the registrar's matter.
+Decides how a request travels, how often one letter may try, and what the registrar needs to be ready; who gets a token
+is the registrar's matter.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from flask import Flask, Response, jsonify, request
 from flask_limiter import Limiter
 
 from stembus.audit.formats.manifest import Manifest
-from stembus.ballot.errors import RequestInvalid
+from stembus.ballot.errors import NotOpen, RequestInvalid
+from stembus.ballot.issuance.letter_state import refuse_halted
 from stembus.ballot.issuance.registrar import Registrar
 from stembus.ballot.issuance.statements import Closing, parse_asking
 from stembus.ballot.issuance.token import TokenRequest
 from stembus.webvote.csp import NO_PAGE, origin_of
 from stembus.webvote.error_answers import answer_errors
+from stembus.webvote.health import Check, add_health
+from stembus.webvote.metrics import add_metrics
 from stembus.webvote.security import allow_origin, harden
 
 REQUEST_BYTES = 8 * 1024
@@ -55,6 +59,9 @@ def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
     app.add_url_rule("/check", "check", tries(views.check), methods=["POST"])
     app.add_url_rule("/token", "token", tries(views.token), methods=["POST"])
     app.add_url_rule("/statement", "statement", views.statement, methods=["POST"])
+    checks = [Check("database", lambda: _look(registrar))]
+    add_health(app, checks)
+    add_metrics(app, manifest, checks)
     return app
 
 
@@ -86,6 +93,14 @@ class _Views:
             issuance, issued = registrar.close(asking.at_least)
             answer = Closing(issuance, [line.line() for line in issued])
         return Response(msgspec.json.encode(answer), mimetype="application/json")
+
+
+def _look(registrar: Registrar) -> None:
+    """Raises what the database raises, and DatabaseBehindLog; a registrar that was closed for good still answers."""
+    try:
+        refuse_halted(registrar.halted())
+    except NotOpen:
+        return
 
 
 def _was_signed(response: Response) -> bool:

@@ -40,7 +40,7 @@ def front(opened: Finished, tmp_path: Path) -> Front:
     rehearsal.clock.move_to(office.manifest.opens_at)
     apps = (
         create_registrar_app(office.registrar(), office.manifest),
-        create_box_app(office.box, office.manifest),
+        create_box_app(office.box, office.manifest, office.log()),
         create_site_app(office.public, "056 11 22 33"),
     )
     return Front(rehearsal, *(app.test_client() for app in apps), letters=list(opened.letters))

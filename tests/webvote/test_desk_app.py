@@ -26,7 +26,9 @@ class Desk:
     def __init__(self, rehearsal: Rehearsal) -> None:
         self.office = rehearsal.office
         self.office.desk().enlist("an", PASSWORD)
-        self.app = create_desk_app(self.office.desk(), self.office.manifest, b"s" * 32, secure=False)
+        self.app = create_desk_app(
+            self.office.desk(), self.office.letters(), self.office.manifest, b"s" * 32, secure=False
+        )
         self.client: FlaskClient = self.app.test_client()
         self.numbers = [
             line.partition(",")[0]
@@ -108,7 +110,7 @@ def test_a_form_of_another_page_does_nothing(desk: Desk, origin: str | None) -> 
 
 
 def test_the_cookie_is_kept_to_the_desk_and_from_scripts(desk: Desk) -> None:
-    app = create_desk_app(desk.office.desk(), desk.office.manifest, b"s" * 32, "/desk")
+    app = create_desk_app(desk.office.desk(), desk.office.letters(), desk.office.manifest, b"s" * 32, "/desk")
     answer = app.test_client().post(
         "/en/sign-in", data={"name": "an", "password": PASSWORD}, headers={"Origin": ORIGIN}
     )
@@ -122,7 +124,9 @@ def test_signing_out_and_a_forged_session_end_at_the_door(desk: Desk) -> None:
     desk.sign_in()
     assert desk.post("sign-out").status_code == 303
     assert desk.client.get("/en/record").status_code == 403
-    forger = create_desk_app(desk.office.desk(), desk.office.manifest, b"t" * 32, secure=False).test_client()
+    forger = create_desk_app(
+        desk.office.desk(), desk.office.letters(), desk.office.manifest, b"t" * 32, secure=False
+    ).test_client()
     forger.post("/en/sign-in", data={"name": "an", "password": PASSWORD}, headers={"Origin": ORIGIN})
     stolen = forger.get_cookie("stembus_desk")
     assert stolen is not None
@@ -164,10 +168,26 @@ def test_what_breaks_says_no_more_than_that_it_broke(
     answer = desk.post("voter", number=number, action="strike-confirmed")
     monkeypatch.setattr(Letters, "standing", standing)
     assert calls == [number]
-    assert answer.status_code == 500
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
     assert "Look the number up again" in answer.get_data(as_text=True)
     assert desk.office.letters().standing(number).state == "struck"
     assert "OperationalError" in caplog.text
+    assert number not in caplog.text
+
+
+def test_what_breaks_otherwise_is_no_more_talkative(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.sign_in()
+    number = desk.numbers[0]
+
+    def fails(self: Letters, voter: str) -> Standing:
+        raise LookupError(f"nothing at {voter}")
+
+    monkeypatch.setattr(Letters, "standing", fails)
+    answer = desk.post("voter", number=number, action="look")
+    assert (answer.status_code, answer.headers.get("Retry-After")) == (500, None)
+    assert "request-failed: LookupError" in caplog.text
     assert number not in caplog.text
 
 

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from flask import Flask
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.test import TestResponse
 
+from stembus.audit.errors import CannotRead
 from stembus.ballot.errors import (
     BallotError,
     BallotRejected,
     CastOutOfTurn,
+    DatabaseMissing,
+    DatabaseUnreachable,
     FactorWrong,
     IssuanceRecordUnusable,
     IssuanceUnknown,
     NotOpen,
 )
 from stembus.ballot.http_client import ServiceUnreachable, _refusal
-from stembus.ballot.http_refusals import REFUSALS
+from stembus.ballot.http_refusals import REFUSALS, UNAVAILABLE
 from stembus.webvote.error_answers import answer_errors
+
+CLIENT = Path(__file__).parents[2] / "webvote" / "client" / "page" / "messages.ts"
 
 
 def answer(error: Exception) -> tuple[int, bytes]:
+    response = respond(error)
+    return response.status_code, response.get_data()
+
+
+def respond(error: Exception) -> TestResponse:
     app = Flask("test")
     answer_errors(app)
 
@@ -27,8 +43,7 @@ def answer(error: Exception) -> tuple[int, bytes]:
     def view() -> str:
         raise error
 
-    response = app.test_client().get("/")
-    return response.status_code, response.get_data()
+    return app.test_client().get("/")
 
 
 def made(kind: type[BallotError]) -> BallotError:
@@ -76,5 +91,47 @@ def test_a_registrars_trouble_with_its_record_is_no_verdict_and_tells_no_detail(
     status, body = answer(error)
     assert status == 500
     assert b'"broken"' in body
-    assert [record.getMessage() for record in caplog.records] == [f"a request failed: {type(error).__name__}"]
+    assert [record.getMessage() for record in caplog.records] == [f"request-failed: {type(error).__name__}"]
     assert not any(detail in body for detail in (b"/srv", b"17", b"disk"))
+
+
+AWAY = [
+    OperationalError("SELECT secret", {"number": "012345678"}, Exception("at 10.0.0.7")),
+    InterfaceError("SELECT secret", {}, Exception("at 10.0.0.7")),
+    PoolTimeout("pool of 10.0.0.7"),
+    DatabaseMissing("there is no database /srv/secret/box.db"),
+    DatabaseUnreachable("the database at 10.0.0.7 does not answer"),
+]
+
+
+@pytest.mark.parametrize("error", AWAY, ids=[type(error).__name__ for error in AWAY])
+def test_a_database_that_is_away_is_answered_with_try_again(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    response = respond(error)
+    assert (response.status_code, response.json["error"], response.headers["Retry-After"]) == (503, UNAVAILABLE, "30")
+    assert f"database-away: {type(error).__name__}" in caplog.text
+    for secret in ("10.0.0.7", "secret", "012345678"):
+        assert secret not in response.get_data(as_text=True) + caplog.text
+    received = _refusal("https://box.example.org", response.get_data())
+    assert type(received) is ServiceUnreachable, "as if it had not answered: the same may be sent again"
+    assert "try again" in str(received)
+
+
+def test_another_error_of_a_database_is_no_reason_to_try_again_and_as_silent() -> None:
+    response = respond(DataError("INSERT secret", {}, Exception("value too long")))
+    assert (response.status_code, response.json["error"]) == (500, "broken")
+    assert response.headers.get("Retry-After") is None
+    assert b"secret" not in response.get_data()
+
+
+@pytest.mark.parametrize(("error", "lines"), [(CannotRead("checkpoint"), 1), (NotOpen("not now"), 0)])
+def test_a_service_reports_its_own_trouble_and_no_refusal(
+    error: Exception, lines: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    respond(error)
+    assert caplog.text.count("request-failed") == len(caplog.records) == lines
+
+
+def test_the_browsers_client_tries_again_as_well() -> None:
+    transient = re.search(r"const TRANSIENT = \[(.*)\];", CLIENT.read_text(encoding="utf-8"))
+    assert transient is not None
+    assert f'"{UNAVAILABLE}"' in transient[1]

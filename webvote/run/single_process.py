@@ -19,10 +19,9 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from stembus.ballot.office.services import ServedOffice
 from stembus.webvote.box_app import create_box_app
 from stembus.webvote.desk_app import create_desk_app
+from stembus.webvote.logs import report
 from stembus.webvote.registrar_app import create_registrar_app
 from stembus.webvote.site.app import create_site_app
-
-_log = logging.getLogger("stembus")
 
 
 class _Silent(WSGIRequestHandler):
@@ -61,7 +60,7 @@ class Sealer:
                 else:
                     self._office.log().refresh()
             except Exception as error:  # a busy database, a witness away: promises must not be left alone
-                _log.warning("no batch was sealed (%s); it will be tried again", type(error).__name__)
+                report("batch-not-sealed", error, logging.WARNING)
             self._wake.wait(self._every)
             self._wake.clear()
 
@@ -78,9 +77,11 @@ class Together:
             f"/registrar/{k}": create_registrar_app(office.registrar(k), manifest)
             for k in range(1, len(manifest.registrars) + 1)
         }
-        mounts["/box"] = create_box_app(office.box, manifest, self.sealer.wake)
+        mounts["/box"] = create_box_app(office.box, manifest, office.log(), self.sealer.wake)
         secure = self.url.startswith("https:")
-        mounts["/desk"] = create_desk_app(office.desk(), manifest, office.desk_secret(), "/desk", secure)
+        mounts["/desk"] = create_desk_app(
+            office.desk(), office.letters(), manifest, office.desk_secret(), "/desk", secure
+        )
         self.app = DispatcherMiddleware(create_site_app(office.public, help_line), mounts)
         self._server: BaseWSGIServer | None = None
 

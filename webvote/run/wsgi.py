@@ -27,6 +27,7 @@ from stembus.ballot.office.settings import Settings, load_settings
 from stembus.crypto.errors import CryptoError
 from stembus.webvote.box_app import create_box_app
 from stembus.webvote.desk_app import create_desk_app
+from stembus.webvote.logs import log_as
 from stembus.webvote.registrar_app import create_registrar_app
 from stembus.webvote.site.app import create_site_app
 from stembus.webvote.static_files import demand_client
@@ -48,15 +49,17 @@ def _behind_proxy(app: Flask) -> Flask:
 
 
 def _calm(make: Callable[[], Flask]) -> Callable[[], Flask]:
-    """A setting that is missing or wrong ends the start in one sentence."""
+    """A setting that is missing or wrong ends the start in one sentence; what runs then logs as `logs` says."""
 
     @wraps(make)
     def app() -> Flask:
         try:
-            return make()
+            made = make()
         except (AuditError, BallotError, CryptoError, OSError) as error:
             print(f"stembus: error: {make.__name__}: {error}", file=sys.stderr)
             sys.exit(APP_LOAD_ERROR)
+        log_as(make.__name__)
+        return made
 
     return app
 
@@ -71,7 +74,7 @@ def registrar() -> Flask:
 @_calm
 def box() -> Flask:
     office = _office(load_settings())
-    return _behind_proxy(create_box_app(office.box, office.manifest))
+    return _behind_proxy(create_box_app(office.box, office.manifest, office.log()))
 
 
 @_calm
@@ -84,4 +87,4 @@ def site() -> Flask:
 @_calm
 def desk() -> Flask:
     office = _office(load_settings())
-    return _behind_proxy(create_desk_app(office.desk(), office.manifest, office.desk_secret()))
+    return _behind_proxy(create_desk_app(office.desk(), office.letters(), office.manifest, office.desk_secret()))

@@ -1,11 +1,13 @@
 """The public pages: start, vote, test a ballot, track, result; and the published log as static files.
 
 Knows the published folder and nothing else: no key, no database, no voter. Everything that touches a vote happens in
-the browser. Decides addresses and headers; what a page says comes from `log_summary` and `result`.
+the browser. Decides addresses, how long each is kept by caches, and what the site needs to be ready; what a page says
+comes from `log_summary` and `result`.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import datetime
 from functools import partial
@@ -20,17 +22,22 @@ from werkzeug.wrappers import Response as Answer
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.manifest import Manifest
 from stembus.webvote.csp import origin_of, voting_policy
+from stembus.webvote.health import Check, add_health
 from stembus.webvote.languages import choose_language
+from stembus.webvote.logs import report
+from stembus.webvote.metrics import LogFigures, add_metrics
 from stembus.webvote.security import harden
 from stembus.webvote.site.log_summary import SummaryReader
 from stembus.webvote.site.offline_page import offline_parts
 from stembus.webvote.site.result import WIDTH, charts
 from stembus.webvote.site.zip_download import stream_bundle
+from stembus.webvote.static_files import demand_client
 
 PAGES = {
     "start": "", "vote": "vote", "kiosk": "kiosk", "check": "check", "track": "track", "accessibility": "accessibility",
 }  # fmt: skip
 _TELEPHONE = re.compile(r"\+?[0-9][0-9 ./-]{5,18}[0-9]")
+_AGAIN_SECONDS = "5"  # a log that is being written is whole again a moment later
 _IMMUTABLE = re.compile(r"\Atile/(?:[0-9]|entries)/(?:x[0-9]{3}/)*[0-9]{3}\Z")
 
 
@@ -43,12 +50,17 @@ def create_site_app(public: Path, help_line: str = "") -> Flask:
     choose_language(app, manifest)
     app.context_processor(partial(_common, summaries, manifest, help_line))
     app.register_error_handler(AuditError, _unreadable)
+    app.register_error_handler(OSError, _unreadable)
     app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, _broken)
     app.after_request(_check_static_files_again)
     app.add_url_rule("/", "root", _to_start)
     for name, path in PAGES.items():
         app.add_url_rule(f"/<language>/{path}", name, partial(render_template, f"{name}.html"))
     _Pages(public, summaries).add_to(app)
+    checks = [Check("log", summaries.now), Check("scripts", demand_client)]
+    add_health(app, checks)
+    add_metrics(app, manifest, checks, partial(_figures, summaries))
     return app
 
 
@@ -143,12 +155,29 @@ def _to_start() -> Answer:
     return redirect(url_for("start"))
 
 
-def _unreadable(error: AuditError) -> tuple[str, int]:  # noqa: ARG001 - the next request finds the log whole
-    return "The public log is being written. Reload the page in a moment.", 503
+def _figures(summaries: SummaryReader) -> LogFigures:
+    """Raises AuditError."""
+    log = summaries.now()
+    return LogFigures(log.size, len(log.batches), log.ballots, log.phase, summaries.head_time())
 
 
-def _refused(error: HTTPException) -> tuple[str, int]:
-    return render_template("error.html", code=error.code), error.code or 500
+def _unreadable(error: Exception) -> tuple[str, int, dict[str, str]]:
+    report("log-unreadable", error, logging.WARNING)  # as a rule the next request finds it whole
+    return "The public log is being written. Reload the page in a moment.", 503, {"Retry-After": _AGAIN_SECONDS}
+
+
+def _refused(error: HTTPException) -> tuple[str, int] | tuple[str, int, dict[str, str]]:
+    try:
+        return render_template("error.html", code=error.code), error.code or 500
+    except (AuditError, OSError) as unreadable:  # the page shows the referendum's state
+        return _unreadable(unreadable)
+    except Exception as broken:
+        return _broken(broken)
+
+
+def _broken(error: Exception) -> tuple[str, int]:
+    report("request-failed", error)
+    return "That did not work. Nothing is lost: try again in a moment.", 500
 
 
 def _check_static_files_again(response: Response) -> Response:

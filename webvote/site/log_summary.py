@@ -16,7 +16,7 @@ from stembus.audit.formats.entries import parse_entry
 from stembus.audit.formats.entry_bodies import Batch, Cancel, Close, Incident, Minutes, Open, Result
 from stembus.audit.formats.manifest import Manifest, referendum_id
 from stembus.audit.formats.manifest_rules import parse_manifest
-from stembus.audit.log.note import parse_checkpoint
+from stembus.audit.log.note import cosignatures, parse_checkpoint, quorum_time
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import HEAD
@@ -60,6 +60,13 @@ class SummaryReader:
             except AuditError:
                 continue  # files of an outgrown head go while they are read
         return self._read()
+
+    def head_time(self) -> int | None:
+        """The head's quorum time, Unix seconds. Raises AuditError."""
+        witnesses = self.now().manifest.witnesses
+        head = parse_checkpoint(self._place.read(HEAD, bounds.CHECKPOINT_BYTES))
+        known = [(member.name, member.public) for member in witnesses.members]
+        return quorum_time(cosignatures(head, known)[0], witnesses.quorum)
 
     def _read(self) -> LogSummary:
         # The head is read under the lock: a thread with an older one would take the log for one that went back.
