@@ -7,6 +7,7 @@ comes from `log_summary` and `result`.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from datetime import datetime
@@ -21,6 +22,8 @@ from werkzeug.wrappers import Response as Answer
 
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.tiles import HEAD
+from stembus.webvote.caching import FILE, PAGE, TYPED, add_caching, log_type
 from stembus.webvote.csp import origin_of, voting_policy
 from stembus.webvote.health import Check, add_health
 from stembus.webvote.languages import choose_language
@@ -38,7 +41,11 @@ PAGES = {
 }  # fmt: skip
 _TELEPHONE = re.compile(r"\+?[0-9][0-9 ./-]{5,18}[0-9]")
 _AGAIN_SECONDS = "5"  # a log that is being written is whole again a moment later
-_IMMUTABLE = re.compile(r"\Atile/(?:[0-9]|entries)/(?:x[0-9]{3}/)*[0-9]{3}\Z")
+_LIFETIMES = {
+    **dict.fromkeys(("start", "result", "accessibility", "saved_check", "signpost", "static"), PAGE),
+    **dict.fromkeys(("vote", "kiosk", "check", "track"), TYPED),
+    "bundle": FILE,
+}
 
 
 def create_site_app(public: Path, help_line: str = "") -> Flask:
@@ -53,7 +60,7 @@ def create_site_app(public: Path, help_line: str = "") -> Flask:
     app.register_error_handler(OSError, _unreadable)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _broken)
-    app.after_request(_check_static_files_again)
+    add_caching(app, _LIFETIMES)
     app.add_url_rule("/", "root", _to_start)
     for name, path in PAGES.items():
         app.add_url_rule(f"/<language>/{path}", name, partial(render_template, f"{name}.html"))
@@ -95,8 +102,16 @@ class _Pages:
         summary = self._summaries.now()
         if summary.phase not in ("tallied", "cancelled"):
             abort(404)
-        headers = {"Content-Disposition": f"attachment; filename=stembus-{summary.referendum[:16]}.zip"}
-        return Response(stream_bundle(self._public), mimetype="application/zip", headers=headers)
+        # The head says what is in it; the zip itself is only made when somebody has not got it yet.
+        tag = hashlib.sha256((self._public / HEAD).read_bytes()).hexdigest()
+        if request.if_none_match.contains(tag):
+            response = Response(status=304)
+        else:
+            response = Response(stream_bundle(self._public), mimetype="application/zip")
+            name = f"stembus-{summary.referendum[:16]}.zip"
+            response.headers["Content-Disposition"] = f"attachment; filename={name}"
+        response.set_etag(tag)
+        return response
 
     def signpost(self, number: int) -> Response:
         """Where this batch, or the last one before it, stands: a help, which the client checks against the log."""
@@ -107,11 +122,7 @@ class _Pages:
         if path is None or not Path(path).is_file():
             abort(404)
         # Read whole: the files are small, and an open file would outlive a voter who walks away.
-        response = Response(Path(path).read_bytes(), mimetype="application/octet-stream")
-        response.add_etag()
-        response.make_conditional(request)
-        if _IMMUTABLE.match(name):
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        response = Response(Path(path).read_bytes(), mimetype=log_type(name))
         response.headers["Access-Control-Allow-Origin"] = "*"
         return response
 
@@ -178,9 +189,3 @@ def _refused(error: HTTPException) -> tuple[str, int] | tuple[str, int, dict[str
 def _broken(error: Exception) -> tuple[str, int]:
     report("request-failed", error)
     return "That did not work. Nothing is lost: try again in a moment.", 500
-
-
-def _check_static_files_again(response: Response) -> Response:
-    if request.endpoint == "static":
-        response.headers["Cache-Control"] = "no-cache"
-    return response
