@@ -1,8 +1,9 @@
 """Whether a service lives (`/healthz`) and can do its work (`/readyz`), for a load balancer or a watcher.
 
 Decides what is said: 200 with one word, or 503 with one word for the first thing that is missing (`log`, `database`,
-`scripts`). No detail and no number: whoever asks may be anybody, and needs no sign-in. Neither is counted by a limit on
-requests, since only views that say so are. What a service needs is decided by its app, which hands in `Check`s.
+`record`, `scripts`). No detail and no number: whoever asks may be anybody, and needs no sign-in. Neither is counted by
+a limit on requests, since only views that say so are. What a service needs is decided by its app, which hands in
+`Check`s.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ is the registrar's matter.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
@@ -14,7 +15,8 @@ from flask import Flask, Response, jsonify, request
 from flask_limiter import Limiter
 
 from stembus.audit.formats.manifest import Manifest
-from stembus.ballot.errors import NotOpen, RequestInvalid
+from stembus.ballot.errors import IssuanceUnknown, NotOpen, RequestInvalid
+from stembus.ballot.issuance.issuance_record import IssuanceRecord
 from stembus.ballot.issuance.letter_state import refuse_halted
 from stembus.ballot.issuance.registrar import Registrar
 from stembus.ballot.issuance.statements import Closing, parse_asking
@@ -46,8 +48,8 @@ def parse_request(data: bytes) -> TokenRequest:
     return TokenRequest(credential, blinded, signature, wire.factor)
 
 
-def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
-    """What voters ask, and what the box of this referendum asks."""
+def create_registrar_app(registrar: Registrar, record: IssuanceRecord, manifest: Manifest) -> Flask:
+    """What voters ask, and what the box of this referendum asks. `record` is the one that the registrar writes."""
     app = Flask("stembus-registrar", static_folder=None)
     harden(app, NO_PAGE, REQUEST_BYTES)
     allow_origin(app, origin_of(manifest.client.url))
@@ -59,7 +61,7 @@ def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
     app.add_url_rule("/check", "check", tries(views.check), methods=["POST"])
     app.add_url_rule("/token", "token", tries(views.token), methods=["POST"])
     app.add_url_rule("/statement", "statement", views.statement, methods=["POST"])
-    checks = [Check("database", lambda: _look(registrar))]
+    checks = [Check("database", lambda: _look(registrar)), Check("record", lambda: _read_one(record))]
     add_health(app, checks)
     add_metrics(app, manifest, checks)
     return app
@@ -101,6 +103,12 @@ def _look(registrar: Registrar) -> None:
         refuse_halted(registrar.halted())
     except NotOpen:
         return
+
+
+def _read_one(record: IssuanceRecord) -> None:
+    """Always the same slot, so that looking tells nothing. Raises IssuanceRecordUnusable."""
+    with suppress(IssuanceUnknown):  # damage of one slot is the trouble of one letter
+        record.slot(record.credential(0))
 
 
 def _was_signed(response: Response) -> bool:

@@ -100,6 +100,15 @@ def test_a_log_folder_that_cannot_be_read_is_named(served: Served, name: str) ->
     assert served.get(name, "/readyz") == (200, "ready\n")
 
 
+def test_an_issuance_record_whose_disk_is_gone_is_named(served: Served) -> None:
+    path = served.poll.office.databases.record_path(1)
+    away = path.rename(path.with_name("away"))
+    assert served.get("registrar", "/readyz") == (503, "record\n")
+    assert served.get("registrar", "/healthz") == (200, "alive\n")
+    away.rename(path)
+    assert served.get("registrar", "/readyz") == (200, "ready\n")
+
+
 def test_missing_scripts_of_the_pages_are_named(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

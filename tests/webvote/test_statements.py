@@ -65,7 +65,7 @@ def apart(tmp_path: Path) -> Iterator[Apart]:
     for side in sides:
         side.clock.move_to(side.office.manifest.opens_at)
     office = sides[1].office
-    app = create_registrar_app(office.registrar(), office.manifest)
+    app = create_registrar_app(office.registrar(), office.issuance_record(1), office.manifest)
     server = make_server("127.0.0.1", port, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield Apart(*sides, letters)

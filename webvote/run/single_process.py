@@ -74,7 +74,7 @@ class Together:
         self.url = manifest.client.url.rstrip("/") + "/"
         self.sealer = Sealer(open_office())
         mounts: dict[str, Any] = {
-            f"/registrar/{k}": create_registrar_app(office.registrar(k), manifest)
+            f"/registrar/{k}": create_registrar_app(office.registrar(k), office.issuance_record(k), manifest)
             for k in range(1, len(manifest.registrars) + 1)
         }
         mounts["/box"] = create_box_app(office.box, manifest, office.log(), self.sealer.wake)

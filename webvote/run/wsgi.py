@@ -68,7 +68,9 @@ def _calm(make: Callable[[], Flask]) -> Callable[[], Flask]:
 def registrar() -> Flask:
     settings = load_settings()
     office, number = _office(settings), settings.number("REGISTRAR", 1)
-    return _behind_proxy(create_registrar_app(office.registrar(number), office.manifest))
+    return _behind_proxy(
+        create_registrar_app(office.registrar(number), office.issuance_record(number), office.manifest)
+    )
 
 
 @_calm
