@@ -29,10 +29,12 @@ class Lifetime:
     shared: int | None = None
 
     def write(self, response: Response) -> None:
-        response.headers["Cache-Control"] = self.browser
+        response.headers.pop("Cache-Control", None)
         if self.shared is not None:
             response.headers["CDN-Cache-Control"] = f"public, max-age={self.shared}"  # RFC 9213
-            response.headers["X-Accel-Expires"] = str(self.shared)  # nginx, which does not hand it on
+            # nginx, which does not hand it on. Up to its version 1.22 it obeys whichever of these two comes first.
+            response.headers["X-Accel-Expires"] = str(self.shared)
+        response.headers["Cache-Control"] = self.browser
 
 
 # A browser asks each time, and a cache between answers it.

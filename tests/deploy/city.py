@@ -314,6 +314,15 @@ class City:
             with error:
                 return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()
 
+    def await_head(self) -> None:
+        """The proxy keeps a checkpoint for some seconds."""
+        head = (self.office / "public" / "checkpoint").read_bytes()
+        for _ in range(150):
+            if self.get("site", "/log/checkpoint")[2] == head:
+                return
+            time.sleep(0.2)
+        raise AssertionError("the proxy hands out an old checkpoint")
+
     def stop(self) -> None:
         for process in self.running:
             process.send_signal(signal.SIGTERM)

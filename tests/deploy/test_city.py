@@ -33,6 +33,7 @@ def test_a_vote_over_https_is_sealed_by_the_units_command_and_verifies(city: Cit
     status, said = city.finish(seal, seal.command())
     assert status == 0, said
     assert re.search(r"batch \d+ stands in the log", said), said
+    city.await_head()
     # Read by the site's user, through the group of the public folder.
     verified = city.stembus("verify", f"{city.url('site')}/log", "--referendum", city.referendum)
     assert verified.returncode == 4, verified.stdout + verified.stderr
@@ -173,7 +174,7 @@ def test_a_body_above_the_limit_does_not_reach_the_service(city: City, name: str
 
 def test_the_log_may_be_kept_by_the_proxy_only_where_the_pages_say_so(city: City) -> None:
     status, headers, _ = city.get("site", "/log/checkpoint")
-    assert (status, headers["cache-control"]) == (200, "no-store")
+    assert (status, headers["cache-control"]) == (200, "public, max-age=0, s-maxage=5")
     tile = city.office / "public" / "tile" / "0" / "000"
     assert not tile.exists()
     tile.write_bytes(b"first")
@@ -184,6 +185,21 @@ def test_the_log_may_be_kept_by_the_proxy_only_where_the_pages_say_so(city: City
         assert city.get("site", "/log/tile/0/000?again")[2] == b"first"
     finally:
         tile.unlink()
+
+
+def test_a_voting_page_is_kept_by_the_proxy_for_seconds_and_by_no_browser(city: City) -> None:
+    stored = city.root / "nginx" / "cache"
+    status, headers, page = city.get("site", "/nl/vote")
+    assert (status, headers["cache-control"]) == (200, "no-store")
+    assert "x-accel-expires" not in headers, "said to the proxy alone"
+    assert city.get("site", "/nl/vote", **{"If-None-Match": headers["etag"]})[:1] == (304,)
+    kept = [path.read_bytes() for path in stored.rglob("*") if path.is_file()]
+    assert [data for data in kept if page in data], "it takes the evening's peak"
+    for path in ("/readyz", "/metrics", "/nl/nowhere"):
+        city.get("site", path)
+        assert not [
+            data for data in map(Path.read_bytes, filter(Path.is_file, stored.rglob("*"))) if path.encode() in data
+        ]
 
 
 class _Listener(BaseHTTPRequestHandler):
