@@ -37,7 +37,7 @@ def create_box_app(
         accepted()
         return Response(encode_promise(promise), mimetype="application/json")
 
-    checks = [Check("log", lambda: _figures(log)), Check("database", box.pending)]
+    checks = [Check("log", lambda: _figures(log)), Check("database", box.demand_together)]
     add_health(app, checks)
     add_metrics(app, manifest, checks, lambda: _figures(log))
     return app

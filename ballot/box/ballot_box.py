@@ -43,7 +43,7 @@ class BallotBox:
         self._clock = clock
         self._bond = Bond(log)
         self._sealing = Sealing(engine, manifest, context, key, log, clock, self._bond)
-        self._bond.position(engine)
+        self.demand_together()
 
     def cast(self, raw: bytes) -> Promise:
         """Checks, stores, promises. The same ballot again gets the same promise, as long as that can be kept. Raises
@@ -160,6 +160,10 @@ class BallotBox:
             return None
         raw = reader.entry(first + found)
         return raw if self.context.ballot_id(raw[1 : 1 + width]) == ballot_id else None
+
+    def demand_together(self) -> None:
+        """Raises DatabaseBehind or LogBehindDatabase unless database and log belong together now."""
+        self._bond.position(self._engine)
 
     def pending(self) -> int:
         """Ballots that wait for a batch."""

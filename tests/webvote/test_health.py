@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.engine import make_url
 
-from stembus.ballot.storage import registrar_state
+from stembus.ballot.storage import box_state, registrar_state
 from stembus.webvote import static_files
 from tests.webvote.conftest import SERVICES, Served
 
@@ -130,6 +130,20 @@ def test_a_registrar_that_gives_nothing_out_until_it_is_recovered_is_not_ready(
         db.execute(update(registrar_state).values(halted=halted))
     engine.dispose()
     assert served.get("registrar", "/readyz") == answer
+
+
+def test_a_box_whose_database_is_older_than_the_log_is_not_ready(served: Served) -> None:
+    poll = served.poll
+    for voter in range(3):
+        poll.rehearsal.cast(poll.token(voter), [[1]])
+    poll.wait(600)
+    assert poll.rehearsal.seal() == 1
+    assert served.get("box", "/readyz") == (200, "ready\n")
+    engine = poll.office.databases.open("box")
+    with engine.begin() as db:
+        db.execute(update(box_state).values(batch=1, logged=0, header_hash=None, log_size=0, log_root=None))
+    engine.dispose()
+    assert served.get("box", "/readyz") == (503, "database\n")
 
 
 @pytest.mark.parametrize("name", SERVICES)
