@@ -54,19 +54,27 @@ registrar_state = Table(
     CheckConstraint("halted IN ('', 'closed', 'cancelled', 'behind')"),
 )
 
-# `cast_ballot` is emptied once the close is published and the ballot was read back from the log.
-ballots = Table(
-    "ballot",
-    box_tables,
-    Column("ballot_id", LargeBinary(32), primary_key=True),
-    Column("token", LargeBinary(32), nullable=False),
-    Column("seq", Integer, nullable=False),
-    Column("cast_hash", LargeBinary(32), nullable=False),
-    Column("batch", Integer, nullable=False, index=True),
-    Column("cast_ballot", LargeBinary),
-    UniqueConstraint("token", "seq"),
-    sqlite_with_rowid=False,
-)
+
+def _ballots(name: str) -> Table:
+    return Table(
+        name,
+        box_tables,
+        Column("ballot_id", LargeBinary(32), primary_key=True),
+        Column("token", LargeBinary(32), nullable=False),
+        Column("seq", Integer, nullable=False),
+        Column("cast_hash", LargeBinary(32), nullable=False),
+        Column("batch", Integer, nullable=False),
+        Column("cast_ballot", LargeBinary),
+        UniqueConstraint("token", "seq"),
+        sqlite_with_rowid=False,
+    )
+
+
+# Of the batches that were noted as published. `cast_ballot` is emptied once the close is published and the ballot was
+# read back from the log.
+ballots = _ballots("ballot")
+# Of the batches that were not: the open one in one table, a sealed one in the other, by whether their number is even.
+waiting_ballots = (_ballots("waiting_ballot_even"), _ballots("waiting_ballot_odd"))
 # `batch` is open for casts. Those before it are sealed; `logged` of them are known to stand in the log, which had
 # `log_size` entries and this root then. One may be sealed and not logged: `header` is its header, once the registrars'
 # counts are in it. `header_hash` is that of batch `logged`.

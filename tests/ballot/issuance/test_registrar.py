@@ -576,8 +576,9 @@ def test_no_table_holds_a_time_or_an_order_of_arrival(poll: Poll, registrar: Reg
                 assert "AUTOINCREMENT" not in sql.upper()
     columns = {c["name"] for c in inspect(registrar._engine).get_columns("voter")}
     assert columns == {"credential", "number", "factor", "state", "tries", "request_hash", "signature"}
-    columns = {c["name"] for c in inspect(poll.office.box._engine).get_columns("ballot")}
-    assert columns == {"ballot_id", "token", "seq", "cast_hash", "batch", "cast_ballot"}
+    for name in ("ballot", "waiting_ballot_even", "waiting_ballot_odd"):
+        columns = {c["name"] for c in inspect(poll.office.box._engine).get_columns(name)}
+        assert columns == {"ballot_id", "token", "seq", "cast_hash", "batch", "cast_ballot"}
 
 
 def test_rows_lie_in_the_order_of_their_credentials_whoever_came_first(lite: Poll) -> None:
