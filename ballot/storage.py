@@ -44,6 +44,19 @@ voters = Table(
     CheckConstraint("(state = 'issued') = (request_hash IS NOT NULL)"),
     sqlite_with_rowid=False,
 )
+# What has become of ready letters since the registrar's last statement; then it goes over to `voter`.
+letter_changes = Table(
+    "letter_change",
+    registrar_tables,
+    Column("credential", LargeBinary(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("request_hash", LargeBinary(32)),
+    Column("signature", LargeBinary(64)),
+    CheckConstraint("state IN ('ready', 'issued', 'struck', 'replaced')"),
+    CheckConstraint("(state = 'issued') = (request_hash IS NOT NULL)"),
+    sqlite_with_rowid=False,
+)
 # halted: "" while tokens are given out; "closed" or "cancelled" for good; "behind" until the database is recovered.
 registrar_state = Table(
     "registrar_state",

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from stembus.ballot.errors import FactorWrong
 from stembus.ballot.issuance.token import VotingPass
 from tests.ballot.conftest import Poll, copy_of, move_to_postgres
 from tests.ballot.order_at_rest import Keys, Reading, postgres_wal, readings, score, wal_position
@@ -49,14 +50,17 @@ class Came:
     ballots: list[tuple[bytes, ...]] = field(default_factory=list)
     letters: list[tuple[bytes, ...]] = field(default_factory=list)
 
+    def ask(self, poll: Poll, voter: int) -> VotingPass:
+        voting_pass, request = poll.ask(voter)
+        voting_pass = poll.take(voting_pass, poll.office.registrar().issue(request))
+        self.letters.append((request.credential, request.request_hash, request.signature))
+        return voting_pass
+
     def come(self, poll: Poll, voter: int, passes: dict[int, VotingPass]) -> None:
         """Asks for a token, unless there is one, and votes."""
         seq = 1
         if voter not in passes:
-            seq = 0
-            voting_pass, request = poll.ask(voter)
-            passes[voter] = poll.take(voting_pass, poll.office.registrar().issue(request))
-            self.letters.append((request.credential, request.request_hash, request.signature))
+            seq, passes[voter] = 0, self.ask(poll, voter)
         raw, promise = poll.rehearsal.cast(passes[voter], [[voter % 2]], seq)
         token = passes[voter].token_key.public
         self.ballots.append((hashlib.sha256(raw).digest(), bytes.fromhex(promise.ballot_id), token, raw[-64:]))
@@ -120,3 +124,41 @@ def test_ballots_of_a_sealed_batch_lie_in_no_order_of_their_coming(crowd: Poll) 
     assert office.box.forget() == 0
     for came in batches:
         assert look(engine, came.ballots) == []
+
+
+def test_letters_that_got_a_token_lie_in_no_order_after_a_count_statement_and_after_the_close(crowd: Poll) -> None:
+    chance = random.Random(3)
+    registrar, came = crowd.office.registrar(), [Came(), Came()]
+    engine = registrar._engine
+    start = wal_position(engine) if engine.dialect.name == "postgresql" else ""
+    order = list(range(VOTERS))
+    chance.shuffle(order)
+    for place, voter in enumerate(order):
+        half = came[place * 2 // VOTERS]
+        if place % 3 == 0:
+            with pytest.raises(FactorWrong):
+                registrar.issue(crowd.ask(voter, factor="1900-01-01")[1])
+        half.ask(crowd, voter)
+        if place == VOTERS // 2 - 1:
+            registrar.count_statement(1, 0)
+            assert look(engine, came[0].letters) == []
+    if start:
+        told = postgres_wal(engine, start, keys([row[1:] for row in came[0].letters]))
+        print(f"{told.name}: {told.rows} of {VOTERS // 2} letters with a token, score {score(told):.1f}")
+    crowd.until_close()
+    assert len(registrar.close(0)[1]) == VOTERS
+    for half in came:
+        assert look(engine, half.letters) == []
+
+
+def test_letters_with_a_wrong_second_factor_lie_in_no_order_after_a_count_statement(crowd: Poll) -> None:
+    """Whoever types it wrong is about to vote."""
+    registrar, credentials = crowd.office.registrar(), []
+    order = list(range(VOTERS))
+    random.Random(4).shuffle(order)
+    for voter in order:
+        with pytest.raises(FactorWrong):
+            registrar.issue(crowd.ask(voter, factor="1900-01-01")[1])
+        credentials.append((crowd.credential(voter),))
+    registrar.count_statement(1, 0)
+    assert look(registrar._engine, credentials) == []
