@@ -59,11 +59,9 @@ def readings(engine: Engine, keys: Keys) -> Iterator[Reading]:
         for table in inspect(engine).get_table_names():
             yield from _table(db, table, keys)
     if engine.dialect.name == "sqlite":
-        path = Path(str(engine.url.database))
-        yield from _file("file", path.read_bytes(), keys, _PAGE["sqlite"])
-        wal = path.with_name(f"{path.name}-wal")
-        if wal.exists():
-            yield from _file("write-ahead log", wal.read_bytes(), keys, _FRAME)
+        yield from _file("file", Path(str(engine.url.database)).read_bytes(), keys, _PAGE["sqlite"])
+        if sqlite_wal_bytes(engine):
+            yield from _file("write-ahead log", _sqlite_wal(engine).read_bytes(), keys, _FRAME)
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
         db.execute(text("CHECKPOINT"))
@@ -110,6 +108,16 @@ def _file(name: str, raw: bytes, keys: Keys, page: int) -> Iterator[Reading]:
         yield Reading(f"{name}, first place", (first,))
         yield Reading(f"{name}, last place", (last,))
         yield Reading(f"{name}, within pages", tuple(pages.values()))
+
+
+def _sqlite_wal(engine: Engine) -> Path:
+    return Path(f"{engine.url.database}-wal")
+
+
+def sqlite_wal_bytes(engine: Engine) -> int:
+    """The size of SQLite's write-ahead log; 0 on PostgreSQL."""
+    path = _sqlite_wal(engine)
+    return path.stat().st_size if engine.dialect.name == "sqlite" and path.exists() else 0
 
 
 def wal_position(engine: Engine) -> str:

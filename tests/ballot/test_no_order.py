@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from stembus.ballot.errors import FactorWrong
 from stembus.ballot.issuance.token import VotingPass
 from tests.ballot.conftest import Poll, copy_of, move_to_postgres
-from tests.ballot.order_at_rest import Keys, Reading, postgres_wal, readings, score, wal_position
+from tests.ballot.order_at_rest import Keys, Reading, postgres_wal, readings, score, sqlite_wal_bytes, wal_position
 from tests.conftest import Finished, prepare
 
 VOTERS = 128
@@ -66,8 +66,9 @@ class Came:
         self.ballots.append((hashlib.sha256(raw).digest(), bytes.fromhex(promise.ballot_id), token, raw[-64:]))
 
 
-def keys(rows: Sequence[tuple[bytes, ...]]) -> Keys:
-    return {key: place for place, row in enumerate(rows) for key in row}
+def keys(rows: Sequence[tuple[bytes, ...]]) -> list[Keys]:
+    """Each column by itself: a letter's credential was there before it got a token, its request was not."""
+    return [{key: place for place, key in enumerate(column)} for column in zip(*rows, strict=True)]
 
 
 def telling(found: Sequence[Reading]) -> list[str]:
@@ -82,9 +83,14 @@ def telling(found: Sequence[Reading]) -> list[str]:
 
 
 def look(engine: Engine, rows: Sequence[tuple[bytes, ...]]) -> list[str]:
-    found = list(readings(engine, keys(rows)))
-    assert any(reading.rows >= len(rows) for reading in found), "the readings miss the rows"
-    return telling(found)
+    lines = []
+    for column, places in enumerate(keys(rows)):
+        found = list(readings(engine, places))
+        assert column or any(reading.rows >= len(rows) for reading in found), "the readings miss the rows"
+        lines += telling(found)
+    # It holds whole pages as of each transaction: who compares these sees more than these readings do.
+    left = sqlite_wal_bytes(engine)
+    return [*lines, f"{left} bytes of SQLite's write-ahead log"] if left else lines
 
 
 def test_a_measure_finds_the_order_that_is_there_and_none_that_is_not() -> None:
@@ -116,7 +122,7 @@ def test_ballots_of_a_sealed_batch_lie_in_no_order_of_their_coming(crowd: Poll) 
             assert crowd.rehearsal.seal() == 1
             assert look(engine, batches[0].ballots) == []
     if start:
-        told = postgres_wal(engine, start, keys(batches[0].ballots))
+        told = postgres_wal(engine, start, keys(batches[0].ballots)[0])
         print(f"{told.name}: {told.rows} of {half} ballots of the sealed batch, score {score(told):.1f}")
     crowd.rehearsal.close()
     for came in batches:
@@ -143,7 +149,7 @@ def test_letters_that_got_a_token_lie_in_no_order_after_a_count_statement_and_af
             registrar.count_statement(1, 0)
             assert look(engine, came[0].letters) == []
     if start:
-        told = postgres_wal(engine, start, keys([row[1:] for row in came[0].letters]))
+        told = postgres_wal(engine, start, keys(came[0].letters)[1])
         print(f"{told.name}: {told.rows} of {VOTERS // 2} letters with a token, score {score(told):.1f}")
     crowd.until_close()
     assert len(registrar.close(0)[1]) == VOTERS

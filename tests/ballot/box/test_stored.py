@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import delete, select, text
 
@@ -15,6 +13,7 @@ from stembus.ballot.database import reading
 from stembus.ballot.errors import DatabaseBehind, TableInUse, WitnessesMissing
 from stembus.ballot.storage import ballots
 from tests.ballot.conftest import Poll
+from tests.ballot.order_at_rest import sqlite_wal_bytes
 
 
 def lying(box: BallotBox) -> list[int]:
@@ -66,18 +65,10 @@ def test_a_reader_that_stays_holds_off_postgresqls_batch_and_no_cast(poll: Poll)
             assert lying(box) == [0, 1, 3]
         else:
             assert seal(poll) == 1
-            assert wal(box) > 0
+            assert sqlite_wal_bytes(box._engine) > 0
     assert seal(poll) == (1 if box._engine.dialect.name == "postgresql" else None)
     assert lying(box)[2] == 0
-    assert wal(box) == 0
-
-
-def wal(box: BallotBox) -> int:
-    """Bytes of SQLite's write-ahead log."""
-    path = box._engine.url.database
-    if box._engine.dialect.name != "sqlite":
-        return 0
-    return Path(f"{path}-wal").stat().st_size
+    assert sqlite_wal_bytes(box._engine) == 0
 
 
 def test_a_writer_at_the_same_time_leaves_the_write_ahead_log_to_the_next_seal(lite: Poll) -> None:
@@ -86,9 +77,9 @@ def test_a_writer_at_the_same_time_leaves_the_write_ahead_log_to_the_next_seal(l
     with box._engine.begin() as db:
         position(db)
         sealing.shed_wal(box._engine)
-        assert wal(box) > 0
+        assert sqlite_wal_bytes(box._engine) > 0
     sealing.shed_wal(box._engine)
-    assert wal(box) == 0
+    assert sqlite_wal_bytes(box._engine) == 0
     with reading(box._engine) as db:
         assert db.execute(text("PRAGMA busy_timeout")).scalar_one() == 60000
 
