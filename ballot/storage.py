@@ -1,7 +1,12 @@
 """The tables of registrar, ballot box and help desk.
 
-No table holds a time, an address or an order of arrival: SQLite tables are WITHOUT ROWID, keyed by credential or ballot
-id. Uniqueness *is* the rule: a violated constraint becomes a named refusal in the services. The help desk has a
+No column holds a time, an address or an order of arrival. The rows do, as they come: PostgreSQL numbers row versions,
+and in a page of either database the newest row lies first. So ballots of a batch that is not published, and what became
+of letters since the last statement, have small tables of their own; from there they are written anew in key order and
+leave nothing behind (`resting_order`). Whoever takes the disk while a batch is open, or PostgreSQL's write-ahead log,
+has that batch's order: see the threat model. SQLite tables are WITHOUT ROWID, keyed by credential or ballot id.
+
+Uniqueness *is* the rule: a violated constraint becomes a named refusal in the services. The help desk has a
 database of its own, whose actions have an order and no time. Each has a state of one row, which says what the database
 belongs to: the referendum, and `instance`, a random number that the folder knows as well. How databases are made and
 opened is decided in `database`.
