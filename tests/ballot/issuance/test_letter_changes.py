@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import create_engine, func, insert, select
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from stembus.ballot.database import reading
 from stembus.ballot.errors import FactorLocked, FactorWrong, LetterStruck, TokenAlreadyIssued
 from stembus.ballot.issuance.letter_changes import fold
+from stembus.ballot.issuance.letter_state import Letters
 from stembus.ballot.issuance.registrar import Registrar
 from stembus.ballot.storage import letter_changes, voters
-from tests.ballot.conftest import Poll
+from tests.ballot.conftest import Poll, copy_of, move_to_postgres
+from tests.conftest import Finished
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -111,3 +118,47 @@ def test_statements_in_the_middle_of_issues_lose_and_double_nothing(poll: Poll, 
     assert [issued[k] + issued[k + 1] for k in range(0, len(issued), 2)] == [1] * 12
     assert registrar.count_statement(1, 0).count == 12
     assert states(registrar)["issued"] == 12
+
+
+def test_the_help_desks_role_strikes_and_unlocks_and_can_do_no_more(
+    opened: Finished, tmp_path: Path, postgres_url: str
+) -> None:
+    """With the rights that the administrator's guide gives it."""
+    poll = copy_of(opened, tmp_path / "copy")
+    move_to_postgres(poll.office, postgres_url)
+    registrar = poll.office.registrar()
+    url, role = registrar._engine.url, f"desk_{uuid.uuid4().hex}"
+    rights = (ROOT / "deploy" / "registrar" / "desk-rights.sql").read_text()
+    rights = rights.replace("stembus-registrar", str(url.database)).replace("stembus-desk", role)
+    with registrar._engine.begin() as db:
+        db.exec_driver_sql(f"CREATE ROLE {role} LOGIN")
+        db.exec_driver_sql(rights)
+    engine = create_engine(url.set(username=role))
+    try:
+        desk, numbers = Letters(engine, registrar._record), poll.numbers()
+        with pytest.raises(FactorWrong):
+            registrar.issue(poll.ask(1, factor="1900-01-01")[1])
+        desk.unlock(numbers[1])
+        assert desk.strike(numbers[0]) == poll.credential(0)
+        assert (desk.standing(numbers[0]).state, desk.standing(numbers[1]).tries_left) == ("struck", 10)
+        with pytest.raises(LetterStruck):
+            registrar.issue(poll.ask(0)[1])
+        registrar.issue(poll.ask(1)[1])
+        for forbidden in (
+            "UPDATE voter SET state = 'ready'",
+            "DELETE FROM letter_change",
+            "TRUNCATE letter_change",
+            "UPDATE letter_change SET request_hash = NULL",
+            "INSERT INTO letter_change SELECT credential, 'issued', 0, credential, credential FROM voter",
+        ):
+            with pytest.raises(ProgrammingError, match="permission denied"), engine.begin() as db:
+                db.exec_driver_sql(forbidden)
+        # An issued letter keeps its request's hash, so it cannot be made ready again.
+        with pytest.raises(IntegrityError), engine.begin() as db:
+            db.exec_driver_sql("UPDATE letter_change SET state = 'ready' WHERE state = 'issued'")
+    finally:
+        engine.dispose()
+        with registrar._engine.begin() as db:
+            db.exec_driver_sql(f"DROP OWNED BY {role}")
+            db.exec_driver_sql(f"DROP ROLE {role}")
+        poll.end()
