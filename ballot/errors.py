@@ -31,6 +31,10 @@ class DatabaseBehind(BallotError):
     """A database is older than the log, or than the issuance record: it came back from a backup, or is a replica."""
 
 
+class TableInUse(BallotError):
+    """A table cannot be written anew, because somebody else reads it. Nothing was changed."""
+
+
 class LogBehindDatabase(BallotError):
     """The log is older than the database, or another one. Nothing was changed."""
 

@@ -1,7 +1,12 @@
 """The tables of registrar, ballot box and help desk.
 
-No table holds a time, an address or an order of arrival: SQLite tables are WITHOUT ROWID, keyed by credential or ballot
-id. Uniqueness *is* the rule: a violated constraint becomes a named refusal in the services. The help desk has a
+No column holds a time, an address or an order of arrival. The rows do, as they come: PostgreSQL numbers row versions,
+and in a page of either database the newest row lies first. So ballots of a batch that is not published, and what became
+of letters since the last statement, have small tables of their own; from there they are written anew in key order and
+leave nothing behind (`resting_order`). Whoever takes the disk while a batch is open, or PostgreSQL's write-ahead log,
+has that batch's order: see the threat model. SQLite tables are WITHOUT ROWID, keyed by credential or ballot id.
+
+Uniqueness *is* the rule: a violated constraint becomes a named refusal in the services. The help desk has a
 database of its own, whose actions have an order and no time. Each has a state of one row, which says what the database
 belongs to: the referendum, and `instance`, a random number that the folder knows as well. How databases are made and
 opened is decided in `database`.
@@ -44,6 +49,19 @@ voters = Table(
     CheckConstraint("(state = 'issued') = (request_hash IS NOT NULL)"),
     sqlite_with_rowid=False,
 )
+# What has become of ready letters since the registrar's last statement; then it goes over to `voter`.
+letter_changes = Table(
+    "letter_change",
+    registrar_tables,
+    Column("credential", LargeBinary(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("request_hash", LargeBinary(32)),
+    Column("signature", LargeBinary(64)),
+    CheckConstraint("state IN ('ready', 'issued', 'struck', 'replaced')"),
+    CheckConstraint("(state = 'issued') = (request_hash IS NOT NULL)"),
+    sqlite_with_rowid=False,
+)
 # halted: "" while tokens are given out; "closed" or "cancelled" for good; "behind" until the database is recovered.
 registrar_state = Table(
     "registrar_state",
@@ -54,19 +72,27 @@ registrar_state = Table(
     CheckConstraint("halted IN ('', 'closed', 'cancelled', 'behind')"),
 )
 
-# `cast_ballot` is emptied once the close is published and the ballot was read back from the log.
-ballots = Table(
-    "ballot",
-    box_tables,
-    Column("ballot_id", LargeBinary(32), primary_key=True),
-    Column("token", LargeBinary(32), nullable=False),
-    Column("seq", Integer, nullable=False),
-    Column("cast_hash", LargeBinary(32), nullable=False),
-    Column("batch", Integer, nullable=False, index=True),
-    Column("cast_ballot", LargeBinary),
-    UniqueConstraint("token", "seq"),
-    sqlite_with_rowid=False,
-)
+
+def _ballots(name: str) -> Table:
+    return Table(
+        name,
+        box_tables,
+        Column("ballot_id", LargeBinary(32), primary_key=True),
+        Column("token", LargeBinary(32), nullable=False),
+        Column("seq", Integer, nullable=False),
+        Column("cast_hash", LargeBinary(32), nullable=False),
+        Column("batch", Integer, nullable=False),
+        Column("cast_ballot", LargeBinary),
+        UniqueConstraint("token", "seq"),
+        sqlite_with_rowid=False,
+    )
+
+
+# Of the batches that were noted as published. `cast_ballot` is emptied once the close is published and the ballot was
+# read back from the log.
+ballots = _ballots("ballot")
+# Of the batches that were not: the open one in one table, a sealed one in the other, by whether their number is even.
+waiting_ballots = (_ballots("waiting_ballot_even"), _ballots("waiting_ballot_odd"))
 # `batch` is open for casts. Those before it are sealed; `logged` of them are known to stand in the log, which had
 # `log_size` entries and this root then. One may be sealed and not logged: `header` is its header, once the registrars'
 # counts are in it. `header_hash` is that of batch `logged`.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from stembus.audit.clock import Clock
@@ -19,12 +19,12 @@ from stembus.audit.formats.cast_ballot import BallotContext, CastBallot
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.formats.receipt import Promise, Receipt, make_promise, make_receipt
 from stembus.audit.verify.ballots import BallotRefused, check_ballot
-from stembus.ballot.box.position import Bond, position
+from stembus.ballot.box.position import Bond, Position, position
 from stembus.ballot.box.sealing import Sealing, Statements
+from stembus.ballot.box.stored import ALL, count_ballots, count_tokens, every, table_of, waiting
 from stembus.ballot.database import reading
 from stembus.ballot.errors import BallotRejected, Cancelled, CastOutOfTurn, Closed, NotOpenYet
 from stembus.ballot.log_operator.log_writer import LogWriter
-from stembus.ballot.storage import ballots
 from stembus.crypto.signing import SigningKey
 
 
@@ -90,7 +90,7 @@ class BallotBox:
         with reading(self._engine) as db:
             cast_hash = hashlib.sha256(raw).digest()
             ballot_id = self.context.ballot_id(raw[1 : 1 + self.context.body_bytes])
-            row = db.execute(select(ballots).where(ballots.c.ballot_id == ballot_id)).one_or_none()
+            row = db.execute(every(lambda c: c.ballot_id == ballot_id)).one_or_none()
         if row is None or row.cast_hash != cast_hash or self._is_missing(row.ballot_id, row.cast_hash, row.batch):
             return None
         return self._promise(cast_hash, ballot_id, row.batch)
@@ -120,11 +120,12 @@ class BallotBox:
             self._bond.demand(state)
             if state.closed:
                 raise Closed("voting is closed")
-            of_token = ballots.c.token == ballot.token_key
-            last = db.execute(select(ballots).where(of_token).order_by(ballots.c.seq.desc()).limit(1)).one_or_none()
-            if last is None or ballot.seq > last.seq:
+            of_token = every(lambda c: c.token == ballot.token_key)
+            last = db.execute(of_token.order_by(of_token.selected_columns.seq.desc()).limit(1)).one_or_none()
+            again = last is not None and last.cast_hash == ballot.cast_hash
+            if last is None or ballot.seq > last.seq or (again and self._withdraw(db, ballot, last.batch, state)):
                 db.execute(
-                    insert(ballots).values(
+                    insert(waiting(state.batch)).values(
                         ballot_id=ballot.ballot_id,
                         token=ballot.token_key,
                         seq=ballot.seq,
@@ -134,18 +135,16 @@ class BallotBox:
                     )
                 )
                 return state.batch
-            if last.cast_hash == ballot.cast_hash and self._hand_in(db, ballot, last.batch, state.batch):
-                return state.batch
         current = bytes(last.cast_ballot) if last.cast_ballot else self._logged(bytes(last.ballot_id), last.batch)
         raise CastOutOfTurn(f"cast number {ballot.seq + 1} is not above {last.seq + 1}", current, last.seq + 1)
 
-    def _hand_in(self, db: Connection, ballot: CastBallot, old: int, batch: int) -> bool:
-        """A ballot that comes again after the batch it was promised for was published without it."""
+    def _withdraw(self, db: Connection, ballot: CastBallot, old: int, state: Position) -> bool:
+        """Takes a ballot out of the batch it was promised for, if that was published without it: it is handed in
+        again."""
         if not self._is_missing(ballot.ballot_id, ballot.cast_hash, old):
             return False
-        anew = update(ballots).where(ballots.c.ballot_id == ballot.ballot_id)
-        db.execute(anew.values(batch=batch, cast_ballot=ballot.raw))
-        return True
+        table = table_of(old, state.logged)
+        return db.execute(delete(table).where(table.c.ballot_id == ballot.ballot_id)).rowcount == 1
 
     def _logged(self, ballot_id: bytes, batch: int) -> bytes | None:
         """The ballot of that id in the log's batch. Batches are sorted by ballot id, so few entries are read."""
@@ -168,18 +167,18 @@ class BallotBox:
     def pending(self) -> int:
         """Ballots that wait for a batch."""
         self._log.refresh()
+        later = every(lambda c: c.batch > self._log.order.batches).subquery()
         with reading(self._engine) as db:
-            waiting = ballots.c.batch > self._log.order.batches
-            return db.execute(select(func.count()).select_from(ballots).where(waiting)).scalar_one()
+            return db.execute(select(func.count()).select_from(later)).scalar_one()
 
     def accepted(self) -> int:
         with reading(self._engine) as db:
-            return db.execute(select(func.count()).select_from(ballots)).scalar_one()
+            return count_ballots(db, *ALL)
 
     def tokens(self) -> int:
         """How many tokens have cast."""
         with reading(self._engine) as db:
-            return db.execute(select(func.count(func.distinct(ballots.c.token)))).scalar_one()
+            return db.execute(count_tokens(*ALL)).scalar_one()
 
     def seal(self, statements: Statements) -> int | None:
         """Brings the open batch into the log if the rules allow it now; returns its number, or None. Killed anywhere,

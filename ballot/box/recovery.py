@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Engine, insert, update
 
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
-from stembus.ballot.box.position import header_hash
+from stembus.ballot.box.position import header_hash, position
+from stembus.ballot.box.stored import ALL, count_ballots, every, waiting
+from stembus.ballot.database import reading
 from stembus.ballot.log_operator.log_writer import LogWriter
+from stembus.ballot.resting_order import empty
 from stembus.ballot.storage import ballots, box_state
 
 
@@ -30,25 +33,26 @@ class Recovered:
 
 
 def recover(engine: Engine, context: BallotContext, log: LogWriter) -> Recovered:
-    """In one transaction; done again, it changes nothing. No service may run meanwhile."""
+    """In one transaction; done again, it changes nothing. No service may run meanwhile. Raises
+    TableInUse."""
     log.refresh()
     batches = log.order.batches
     rows, turns = _logged(context, log)
     with engine.begin() as db:
-        kept = select(ballots).where(ballots.c.cast_ballot.is_not(None)).order_by(ballots.c.ballot_id)
-        superseded, waiting = [], 0
-        for row in db.execute(kept).all():
+        kept = every(lambda c: c.cast_ballot.is_not(None))
+        superseded, left = [], {}
+        for row in db.execute(kept.order_by(kept.selected_columns.ballot_id)).all():
             ballot_id, token = bytes(row.ballot_id), bytes(row.token)
             if ballot_id in rows:
                 continue
             if row.seq <= turns.get(token, -1):
                 superseded.append(ballot_id)
                 continue
-            rows[ballot_id] = {**row._mapping, "batch": batches + 1}
-            waiting += 1
-        db.execute(delete(ballots))
-        if rows:
-            db.execute(insert(ballots), [rows[ballot_id] for ballot_id in sorted(rows)])
+            left[ballot_id] = {**row._mapping, "batch": batches + 1}
+        empty(db, *ALL)
+        for table, found in ((ballots, rows), (waiting(batches + 1), left)):
+            if found:
+                db.execute(insert(table), [found[ballot_id] for ballot_id in sorted(found)])
         end = log.batch_end
         db.execute(
             update(box_state).values(
@@ -61,7 +65,17 @@ def recover(engine: Engine, context: BallotContext, log: LogWriter) -> Recovered
                 closed=log.order.phase.value not in ("keyed", "rolled", "open"),
             )
         )
-    return Recovered(batches, log.order.ballots, waiting, tuple(superseded))
+    return Recovered(batches, log.order.ballots, len(left), tuple(superseded))
+
+
+def lacks_ballots(engine: Engine, log: LogWriter) -> bool:
+    """Whether the log has a batch that the database has not noted, with more ballots than the database keeps for it: it
+    came back from a copy that was made while they went over to the published ones."""
+    log.refresh()
+    with reading(engine) as db:
+        state = position(db)
+        unnoted = state.logged < state.sealed <= log.order.batches
+        return unnoted and count_ballots(db, waiting(state.sealed)) < log.batches[state.sealed - 1][1]
 
 
 def _logged(context: BallotContext, log: LogWriter) -> tuple[dict[bytes, dict[str, object]], dict[bytes, int]]:

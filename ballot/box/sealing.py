@@ -2,7 +2,8 @@
 
 A batch is sealed first, in the database alone: from then on casts go into the next one. Then the registrars are asked
 for their counts, the header is written beside it, the batch is appended, and it is noted that the log has it. Killed or
-refused between any two of these, the next `seal` goes on there; casts never wait for a registrar or a witness.
+refused between any two of these, the next `seal` goes on there; casts never wait for a registrar or a witness. When it
+is noted, its ballots are written anew in key order (`stored`), which casts wait for: a moment for an ordinary batch.
 
 Decides when a batch may be sealed, that it is sorted, and that its counts can be true. Leaves to `ballot_box` what is
 accepted, and to the log what may be appended.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, select, update
 
 from stembus.audit.clock import Clock
 from stembus.audit.formats.cast_ballot import BallotContext
@@ -21,10 +22,12 @@ from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import Batch, IssuedCount
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.box.position import Bond, position
+from stembus.ballot.box.stored import ALL, count_ballots, count_tokens, publish, waiting
 from stembus.ballot.database import reading
-from stembus.ballot.errors import CountsContradict, TooEarly, WitnessesMissing
+from stembus.ballot.errors import CountsContradict, DatabaseBehind, TooEarly, WitnessesMissing
 from stembus.ballot.log_operator.log_writer import LogWriter
-from stembus.ballot.storage import ballots, box_state
+from stembus.ballot.resting_order import shed_wal
+from stembus.ballot.storage import ballots, box_state, waiting_ballots
 from stembus.crypto.signing import SigningKey
 
 # Every registrar's signed count for a batch; beside its number, what the log says of each registrar so far.
@@ -54,13 +57,13 @@ class Sealing:
 
     def seal(self, statements: Statements) -> int | None:
         """The number of the batch that was brought into the log now, or None. Raises CountsContradict for counts that
-        cannot be true, DatabaseBehind or LogBehindDatabase, what `statements` and `LogWriter.append` raise."""
+        cannot be true, DatabaseBehind or LogBehindDatabase, TableInUse, what `statements` and `LogWriter.append`
+        raise."""
         number = self._go_on(statements)
-        if number is not None:
-            return number
-        if not (self._due() and self._freeze()):
-            return None
-        return self._go_on(statements)
+        if number is None and self._due() and self._freeze():
+            number = self._go_on(statements)
+        shed_wal(self._engine)
+        return number
 
     def finish(self, statements: Statements) -> None:
         """Raises TooEarly, and what `seal` raises."""
@@ -69,21 +72,22 @@ class Sealing:
         while not self._is_done():
             self._go_on(statements)
             self._freeze(closing=True)
+        shed_wal(self._engine)
 
     def _is_done(self) -> bool:
         """Whether no cast is taken any more and every ballot stands in the log."""
         self._log.refresh()
         with reading(self._engine) as db:
             state = position(db)
-            waiting = db.execute(select(func.count()).where(ballots.c.batch > state.logged)).scalar_one()
-        return state.closed and not waiting and state.logged == state.sealed
+            left = count_ballots(db, *waiting_ballots)
+        return state.closed and not left and state.logged == state.sealed
 
     def _freeze(self, closing: bool = False) -> bool:
         """Seals the open batch unless it is empty, or another sealed one is not in the log yet: that goes first.
         `closing` ends the casts in the same step: none is promised after it, and none before it is left out."""
         with self._engine.begin() as db:
             state = position(db, "exclusive")
-            size = db.execute(select(func.count()).where(ballots.c.batch == state.batch)).scalar_one()
+            size = count_ballots(db, waiting(state.batch))
             sealing = bool(size) and state.logged == state.sealed
             if sealing:
                 db.execute(update(box_state).values(batch=state.batch + 1, header=None))
@@ -96,8 +100,7 @@ class Sealing:
         if now >= closes + self._manifest.grace_seconds:
             return True
         with reading(self._engine) as db:
-            open_batch = ballots.c.batch == position(db).batch
-            tokens = db.execute(select(func.count(func.distinct(ballots.c.token))).where(open_batch)).scalar_one()
+            tokens = db.execute(count_tokens(waiting(position(db).batch))).scalar_one()
         end = self._log.batch_end
         if end and self._log.time_at(end) is None:
             self._log.cosign()
@@ -115,8 +118,8 @@ class Sealing:
         if self._log.order.batches < number:
             header = state.header or self._header(number, statements)
             with reading(self._engine) as db:
-                of_batch = select(ballots.c.cast_ballot).where(ballots.c.batch == number)
-                rows = db.execute(of_batch.order_by(ballots.c.ballot_id)).scalars().all()
+                sealed = waiting(number)
+                rows = db.execute(select(sealed.c.cast_ballot).order_by(sealed.c.ballot_id)).scalars().all()
             self._append(number, [header, *(bytes(raw) for raw in rows)])
         self._note(number)
         return number
@@ -130,9 +133,8 @@ class Sealing:
         """Signed and kept: whoever goes on with this batch appends the same one."""
         counts = list(statements(number, self._log.issued))
         with reading(self._engine) as db:
-            sealed = ballots.c.batch <= number
-            used = db.execute(select(func.count(func.distinct(ballots.c.token))).where(sealed)).scalar_one()
-            size = db.execute(select(func.count()).where(ballots.c.batch == number)).scalar_one()
+            used = db.execute(count_tokens(ballots, waiting(number))).scalar_one()
+            size = count_ballots(db, waiting(number))
         for registrar, (stated, logged) in enumerate(zip(counts, self._log.issued, strict=True), 1):
             if stated.count < max(used, logged):
                 raise CountsContradict(
@@ -149,7 +151,8 @@ class Sealing:
         return header if kept is None else kept
 
     def _note(self, number: int) -> None:
-        """That batch `number` is published. Raises WitnessesMissing while it is not: the next `seal` goes on."""
+        """That batch `number` is published: its ballots go to the published ones, and nothing stays of the order in
+        which they came. Raises WitnessesMissing while it is not, and TableInUse: the next `seal` goes on."""
         if not self._log.cosign():
             raise WitnessesMissing(f"batch {number} is kept and waits for a quorum of witnesses; try again")
         first, size = self._log.batches[number - 1]
@@ -162,6 +165,12 @@ class Sealing:
             root = self._log.reader().subtree(0, end)
             noted = {"logged": number, "header": None, "header_hash": header, "log_size": end, "log_root": root}
             db.execute(update(box_state).values(noted))
+            if (moved := publish(db, number)) < size:
+                # Not even ballots that were handed in again can be fewer. A copy could be that was made meanwhile.
+                raise DatabaseBehind(
+                    f"the log's batch {number} holds {size} ballots, and the ballot box's database {moved} of them: it "
+                    "came back from a copy that is not whole; bring back a whole one, or run: stembus box recover DIR"
+                )
 
     def forget(self) -> int:
         """Empties each ballot that was read back, whole, from the published log after the close; the rest stay. Returns
@@ -175,15 +184,15 @@ class Sealing:
             for first, size in self._log.batches
             for index in range(first, first + size)
         }
-        kept = ballots.c.cast_ballot.is_not(None)
+        missing = 0
         with self._engine.begin() as db:
-            rows = db.execute(
-                select(ballots.c.ballot_id, ballots.c.cast_hash).where(kept).order_by(ballots.c.ballot_id)
-            )
-            missing = 0
-            for row in rows.all():
-                if bytes(row.cast_hash) in logged:
-                    db.execute(update(ballots).where(ballots.c.ballot_id == row.ballot_id).values(cast_ballot=None))
-                else:
-                    missing += 1
+            for table in ALL:
+                key = table.c.ballot_id
+                rows = db.execute(select(key, table.c.cast_hash).where(table.c.cast_ballot.is_not(None)).order_by(key))
+                for row in rows.all():
+                    if bytes(row.cast_hash) in logged:
+                        db.execute(update(table).where(key == row.ballot_id).values(cast_ballot=None))
+                    else:
+                        missing += 1
+        shed_wal(self._engine)
         return missing

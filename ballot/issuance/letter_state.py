@@ -8,8 +8,9 @@ refuses what an older database would allow again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stembus.ballot.database import reading
@@ -24,6 +25,7 @@ from stembus.ballot.errors import (
 )
 from stembus.ballot.issuance.issuance_record import IssuanceRecord
 from stembus.ballot.issuance.issuance_slot import READY, STRUCK, Slot
+from stembus.ballot.issuance.letter_changes import change, hold, letters
 from stembus.ballot.storage import registrar_state, voters
 
 MAXIMUM_TRIES = 10
@@ -69,6 +71,13 @@ def enrolled_credentials(engine: Engine) -> list[bytes]:
         return [bytes(credential) for credential in db.execute(select(voters.c.credential)).scalars()]
 
 
+def _numbered(db: Connection, number: str) -> Any:
+    row = db.execute(select(letters).where(letters.c.number == number)).one_or_none()
+    if row is None:
+        raise CredentialUnknown(f"there is no voter number {number}")
+    return row
+
+
 class Letters:
     """The letters of one registrar's database, with its issuance record."""
 
@@ -97,29 +106,23 @@ class Letters:
     def standing(self, number: str) -> Standing:
         """Raises CredentialUnknown."""
         with reading(self._engine) as db:
-            row = db.execute(select(voters.c.state, voters.c.tries).where(voters.c.number == number)).one_or_none()
-        if row is None:
-            raise CredentialUnknown(f"there is no voter number {number}")
+            row = _numbered(db, number)
         return Standing(str(row.state), MAXIMUM_TRIES - int(row.tries))
 
     def unlock(self, number: str) -> None:
         """Gives ten new tries. Raises CredentialUnknown."""
-        self.standing(number)
         with self._engine.begin() as db:
-            db.execute(update(voters).where(voters.c.number == number).values(tries=0))
+            credential = bytes(_numbered(db, number).credential)
+            hold(db, credential)
+            change(db, credential, tries=0)
 
     def strike(self, number: str) -> bytes:
         """Strikes a voter for paper; returns the credential. Striking twice changes nothing."""
         refuse_halted(self.halted())
         with self._engine.begin() as db:
-            db.execute(
-                update(voters).where(voters.c.number == number, voters.c.state == "ready").values(state="struck")
-            )
-            row = db.execute(select(voters).where(voters.c.number == number)).one_or_none()
-            if row is not None and row.state == "struck":
+            row = hold(db, bytes(_numbered(db, number).credential))
+            if change(db, row.credential, state="struck") or row.state == "struck":
                 self._write_record(bytes(row.credential), STRUCK)
-        if row is None:
-            raise CredentialUnknown(f"there is no voter number {number}")
         if row.state == "issued":
             raise TokenAlreadyIssued(f"voter {number} has a token already and can only vote online")
         if row.state == "replaced":
@@ -129,19 +132,20 @@ class Letters:
     def replace(self, number: str, spare: bytes) -> bytes:
         """Moves a voter to a spare letter; returns the struck credential. Refused once a token was issued."""
         with self._engine.begin() as db:
-            row = db.execute(select(voters).where(voters.c.number == number).with_for_update()).one_or_none()
-            if row is None:
-                raise CredentialUnknown(f"there is no voter number {number}")
+            row = _numbered(db, number)
             old = replaced_number(number)
             if row.credential == spare:
                 previous = bytes(db.execute(select(voters.c.credential).where(voters.c.number == old)).scalar_one())
                 self._write_record(previous, Slot.replaced(spare))
                 return previous
+            row = hold(db, bytes(row.credential))
             if row.state == "issued":
                 raise TokenAlreadyIssued(f"voter {number} has a token already; the letter cannot be replaced")
             refuse_unready(row.state)
             if self._recorded(spare) != READY:
                 raise RollInvalid("by the issuance record, this spare letter was given out already; take another")
+            # Straight into the letters: who was moved to which letter stands in the log, in this order.
+            change(db, row.credential, state="replaced")
             try:
                 db.execute(
                     update(voters).where(voters.c.credential == row.credential).values(state="replaced", number=old)
@@ -159,4 +163,4 @@ class Letters:
     def struck(self) -> list[bytes]:
         """Credentials struck for paper, sorted."""
         with reading(self._engine) as db:
-            return sorted(db.execute(select(voters.c.credential).where(voters.c.state == "struck")).scalars())
+            return sorted(db.execute(select(letters.c.credential).where(letters.c.state == "struck")).scalars())

@@ -29,10 +29,11 @@ from stembus.ballot.errors import (
 )
 from stembus.ballot.issuance.issuance_record import IssuanceRecord
 from stembus.ballot.issuance.issuance_slot import Slot, State
+from stembus.ballot.issuance.letter_changes import change, fold, hold, letters
 from stembus.ballot.issuance.letter_state import MAXIMUM_TRIES, Letters, refuse_halted, refuse_unready
 from stembus.ballot.issuance.record_comparison import differences
 from stembus.ballot.issuance.token import TokenRequest
-from stembus.ballot.storage import registrar_state, voters
+from stembus.ballot.storage import registrar_state
 from stembus.crypto.blind_signer import BlindSigner
 from stembus.crypto.errors import CryptoError
 from stembus.crypto.signing import SigningKey, verify_schnorr
@@ -66,8 +67,8 @@ class Registrar(Letters):
         """Raises what `issue` would raise now, and gives nothing out. A wrong factor costs a try; a right one none."""
         if not self._admit(request):
             with self._engine.begin() as db:
-                this = (voters.c.credential == request.credential) & (voters.c.tries > 0)
-                db.execute(update(voters).where(this).values(tries=voters.c.tries - 1))
+                if (tries := int(self._letter(db, request.credential).tries)) > 0:
+                    change(db, request.credential, tries=tries - 1)
 
     def issue(self, request: TokenRequest) -> bytes:
         """The blind signature, 384 bytes. The same request again gets the same answer."""
@@ -77,13 +78,9 @@ class Registrar(Letters):
         with self._engine.begin() as db:
             # Shared with other issues, exclusive against the close: no answer leaves after the final list.
             refuse_halted(db.execute(select(registrar_state.c.halted).with_for_update(read=True)).scalar_one())
-            done = db.execute(
-                update(voters)
-                .where(voters.c.credential == request.credential, voters.c.state == "ready")
-                .values(state="issued", request_hash=request.request_hash, signature=request.signature)
-            )
-            if done.rowcount != 1:
-                row = self._letter(db, request.credential)
+            row = self._letter(db, request.credential)
+            issued = {"state": "issued", "request_hash": request.request_hash, "signature": request.signature}
+            if not change(db, request.credential, **issued):
                 if row.state != "issued":
                     refuse_unready(row.state)
                 if row.request_hash != request.request_hash:
@@ -100,8 +97,9 @@ class Registrar(Letters):
             refuse_halted(halted)
         # What was issued before is answered at any time: a lost answer must not cost the vote. Read without a lock,
         # so that who signs for letters that do not exist keeps nobody waiting.
-        if not self._answered(request):
-            self._check_time()
+        if self._answered(request):
+            return True
+        self._check_time()
         with self._engine.begin() as db:
             row = self._letter(db, request.credential)
             if row.state == "issued":
@@ -110,7 +108,7 @@ class Registrar(Letters):
                 return True
             refuse_unready(row.state)
             self._refuse_recorded(request)
-            left = self._take_try(db, request.credential)
+            left = self._take_try(db, request.credential, row.tries)
             factor = row.factor
         # Argon2 runs outside the transaction, so a slow check locks nobody out.
         if not self._hasher.matches(factor, request.factor):
@@ -126,7 +124,7 @@ class Registrar(Letters):
 
     def _answered(self, request: TokenRequest) -> bool:
         with reading(self._engine) as db:
-            row = db.execute(select(voters).where(voters.c.credential == request.credential)).one_or_none()
+            row = db.execute(select(letters).where(letters.c.credential == request.credential)).one_or_none()
         if row is None:
             raise CredentialUnknown("no letter of this referendum has this code")
         return bool(row.state == "issued" and row.request_hash == request.request_hash)
@@ -145,28 +143,24 @@ class Registrar(Letters):
             raise RequestInvalid("the request is not signed by its letter's code") from None
 
     def _letter(self, db: Connection, credential: bytes):  # type: ignore[no-untyped-def]
-        statement = select(voters).where(voters.c.credential == credential).with_for_update()
-        row = db.execute(statement).one_or_none()
+        row = hold(db, credential)
         if row is None:
             raise CredentialUnknown("no letter of this referendum has this code")
         return row
 
-    def _take_try(self, db: Connection, credential: bytes) -> int:
-        """Spends a try before the factor is looked at, so that requests side by side cannot have more."""
-        taken = db.execute(
-            update(voters)
-            .where(voters.c.credential == credential, voters.c.tries < MAXIMUM_TRIES)
-            .values(tries=voters.c.tries + 1)
-        )
-        if taken.rowcount != 1:
+    def _take_try(self, db: Connection, credential: bytes, tries: int) -> int:
+        """Spends a try of a letter that is held, before the factor is looked at: so requests side by side cannot have
+        more. Returns how many are left."""
+        if tries >= MAXIMUM_TRIES:
             raise FactorLocked("too many wrong answers; the town hall can unlock this letter")
-        return MAXIMUM_TRIES - int(self._letter(db, credential).tries)
+        change(db, credential, tries=tries + 1)
+        return MAXIMUM_TRIES - tries - 1
 
     # For the log.
 
     def issued_count(self) -> int:
         with reading(self._engine) as db:
-            return db.execute(select(func.count()).where(voters.c.state == "issued")).scalar_one()
+            return db.execute(select(func.count()).where(letters.c.state == "issued")).scalar_one()
 
     def count_statement(self, batch: int, at_least: int) -> IssuedCount:
         """The signed number of tokens so far, for the header of batch `batch`. Raises DatabaseBehind where this
@@ -176,6 +170,7 @@ class Registrar(Letters):
         if count < at_least:
             self._halt("behind")
             refuse_halted("behind")
+        fold(self._engine)
         signature = self._key.sign(issued_digest(self.referendum, self.number, batch, count))
         return IssuedCount(count=count, signature=signature.hex())
 
@@ -200,12 +195,13 @@ class Registrar(Letters):
                 refuse_halted(halted)
             db.execute(update(registrar_state).values(halted="closed"))
             rows = db.execute(
-                select(voters.c.credential, voters.c.request_hash, voters.c.signature)
-                .where(voters.c.state == "issued")
-                .order_by(voters.c.credential)
+                select(letters.c.credential, letters.c.request_hash, letters.c.signature)
+                .where(letters.c.state == "issued")
+                .order_by(letters.c.credential)
             ).all()
             issued = [Issued(bytes(row.credential), bytes(row.request_hash), bytes(row.signature)) for row in rows]
             self._refuse_behind(issued)
+        fold(self._engine)
         count, root = list_root(line.leaf() for line in issued)
         signature = self._key.sign(issuance_digest(self.referendum, self.number, count, root))
         return Issuance(count=count, root=root.hex(), signature=signature.hex()), issued

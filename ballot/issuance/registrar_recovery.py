@@ -16,6 +16,7 @@ from stembus.ballot.errors import IssuanceRecordUnusable, RollInvalid
 from stembus.ballot.issuance.enrolment import Enrolment, insert_letters
 from stembus.ballot.issuance.issuance_record import IssuanceRecord
 from stembus.ballot.issuance.issuance_slot import Slot, State
+from stembus.ballot.issuance.letter_changes import fold_within, letters
 from stembus.ballot.issuance.letter_state import replaced_number
 from stembus.ballot.issuance.record_comparison import Difference, Kind, differences
 from stembus.ballot.storage import registrar_state, voters
@@ -23,7 +24,7 @@ from stembus.ballot.storage import registrar_state, voters
 
 def database_slots(db: Connection) -> dict[bytes, Slot]:
     """Every letter of the database as its slot would be; also what `create_record` makes a lost record from."""
-    rows = db.execute(select(voters)).all()
+    rows = db.execute(select(letters)).all()
     replacements = {replaced_number(row.number): bytes(row.credential) for row in rows}
     slots = {}
     for row in rows:
@@ -49,10 +50,11 @@ def recover_database(engine: Engine, record: IssuanceRecord, enrolment: Iterable
 
     `enrolment` fills in letters that the database lacks: all, if it is new. These have ten tries again. Raises
     RollInvalid for an enrolment that does not fit, and IssuanceRecordUnusable for one of another roll, or where
-    database and record exclude each other.
+    database and record exclude each other; TableInUse while somebody reads the database.
     """
     try:
         with engine.begin() as db:
+            fold_within(db)
             known = set(db.execute(select(voters.c.credential)).scalars())
             fresh = [letter for letter in enrolment if letter.credential not in known]
             for letter in fresh:

@@ -17,7 +17,7 @@ from stembus.audit.formats.entry_bodies import Close, IssuedCount, PaperRoll
 from stembus.audit.formats.lists import PAPER, encode_keys, issuance_path, list_root
 from stembus.ballot.box.ballot_box import BallotBox
 from stembus.ballot.box.position import Bond
-from stembus.ballot.box.recovery import Recovered, recover
+from stembus.ballot.box.recovery import Recovered, lacks_ballots, recover
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS, spare_keys
 from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
 from stembus.ballot.errors import CountsContradict, DatabaseBehind, IssuanceRecordUnusable, RollInvalid, SecretFileError
@@ -154,7 +154,8 @@ class ServedOffice(Office):
         if not lost:
             try:
                 Bond(self.log()).position(engine)
-                return None
+                if not lacks_ballots(engine, self.log()):
+                    return None
             except DatabaseBehind:
                 pass
         return recover(engine, self.context(), self.log())

@@ -24,7 +24,14 @@ from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.scripts.rehearsal.referendum import Rehearsal
 
 RECORD = ("/ballot/issuance/issuance_record.py", "/ballot/issuance/issuance_slot.py")
-WATCHED = ("/ballot/box/", "/ballot/issuance/registrar.py", "/ballot/log_operator/", "/audit/log/witness.py", *RECORD)
+WATCHED = (
+    "/ballot/box/",
+    "/ballot/issuance/registrar.py",
+    "/ballot/issuance/letter_changes.py",
+    "/ballot/log_operator/",
+    "/audit/log/witness.py",
+    *RECORD,
+)
 
 
 def die_after(lines: int, watched: Sequence[str] = WATCHED) -> None:

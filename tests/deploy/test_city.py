@@ -62,10 +62,15 @@ def test_the_help_desk_strikes_a_voter_with_few_rights_in_the_registrars_databas
     status, page = _post(city, "/nl/voter", {"number": number[0], "action": "strike-confirmed"}, cookie)
     assert status == 200, page
     with psycopg.connect(**address, autocommit=True) as database:
-        state = database.execute("SELECT state FROM voter WHERE number = %s", number).fetchone()
+        changed = "SELECT letter_change.state FROM voter JOIN letter_change USING (credential) WHERE number = %s"
+        state = database.execute(changed, number).fetchone()
         assert state == ("struck",)
         for forbidden in (
             "UPDATE voter SET factor = 'x'",
+            "UPDATE voter SET state = 'ready'",
+            "UPDATE letter_change SET request_hash = NULL",
+            "INSERT INTO letter_change SELECT credential, 'issued', 0, credential, credential FROM voter",
+            "TRUNCATE letter_change",
             "DELETE FROM voter",
             "INSERT INTO voter SELECT * FROM voter",
             "UPDATE registrar_state SET halted = ''",

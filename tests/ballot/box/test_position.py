@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, true
 
 from stembus.audit.formats.entry_bodies import Cancel
 from stembus.audit.formats.receipt import Promise
@@ -18,6 +18,7 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.ballot.box import sealing
 from stembus.ballot.box.ballot_box import BallotBox
+from stembus.ballot.box.stored import ALL, every, table_of, waiting
 from stembus.ballot.errors import (
     Cancelled,
     CastOutOfTurn,
@@ -35,16 +36,19 @@ Rows = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
 def backup(box: BallotBox) -> Rows:
     with box._engine.connect() as db:
-        found = [[dict(row._mapping) for row in db.execute(select(table))] for table in (ballots, box_state)]
+        every_ballot = every(lambda _: true())
+        found = [[dict(row._mapping) for row in db.execute(query)] for query in (every_ballot, select(box_state))]
     return found[0], found[1]
 
 
 def put_back(box: BallotBox, rows: Rows) -> None:
     with box._engine.begin() as db:
-        for table, old in zip((ballots, box_state), rows, strict=True):
+        for table in (*ALL, box_state):
             db.execute(delete(table))
-            if old:
-                db.execute(insert(table), old)
+        stored, state = rows
+        for row in stored:
+            db.execute(insert(table_of(row["batch"], state[0]["logged"])).values(row))
+        db.execute(insert(box_state), state)
 
 
 def vote(poll: Poll, voters: range, choice: int = 1) -> dict[int, tuple[VotingPass, bytes, Promise]]:
@@ -140,7 +144,7 @@ def test_what_the_older_database_still_held_waits_for_the_next_batch(lite: Poll)
     with lite.office.box._engine.begin() as db:
         context = lite.office.context()
         values = {"ballot_id": context.ballot_id(lost[1 : 1 + context.body_bytes]), "token": b"t" * 32, "seq": 0}
-        db.execute(insert(ballots).values(**values, cast_hash=b"h" * 32, batch=1, cast_ballot=lost))
+        db.execute(insert(waiting(1)).values(**values, cast_hash=b"h" * 32, batch=1, cast_ballot=lost))
     found = lite.reopen().office.recover_box()
     assert found is not None
     assert (found.batches, found.ballots, found.waiting) == (1, 3, 1)
@@ -155,7 +159,7 @@ def test_a_waiting_ballot_is_named_when_a_later_cast_of_its_token_is_in_the_log(
     lite.rehearsal.cast(voting_pass, [[0]])
     old = backup(lite.office.box)
     with lite.office.box._engine.begin() as db:
-        db.execute(delete(ballots))
+        db.execute(delete(waiting(1)))
     lite.rehearsal.cast(voting_pass, [[1]], 1)
     vote(lite, range(1, 4))
     assert seal(lite) == 1
@@ -319,7 +323,7 @@ def test_a_ballot_whose_batch_stands_without_it_is_promised_anew(lite: Poll) -> 
     raw = lite.ballot(voting_pass)
     first = lite.office.box.cast(raw)
     with lite.office.box._engine.begin() as db:
-        db.execute(delete(ballots))
+        db.execute(delete(waiting(1)))
     vote(lite, range(1, 4))
     assert seal(lite) == 1
     with lite.office.box._engine.begin() as db:

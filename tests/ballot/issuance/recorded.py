@@ -15,9 +15,10 @@ from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
 from stembus.ballot.issuance.enrolment import Enrolment
 from stembus.ballot.issuance.issuance_record import IssuanceRecord, create_record, open_record
 from stembus.ballot.issuance.issuance_slot import Slot
+from stembus.ballot.issuance.letter_changes import letters
 from stembus.ballot.issuance.letter_state import enrolled_credentials
 from stembus.ballot.issuance.registrar import Registrar
-from stembus.ballot.storage import voters
+from stembus.ballot.storage import letter_changes, voters
 from stembus.crypto.signing import SchnorrKey
 from tests.ballot.conftest import Poll
 
@@ -50,12 +51,13 @@ def with_record(poll: Poll, path: Path) -> Registrar:
 
 def backup(engine: Engine) -> list[dict[str, Any]]:
     with reading(engine) as db:
-        return [dict(row._mapping) for row in db.execute(select(voters).order_by(voters.c.credential))]
+        return [dict(row._mapping) for row in db.execute(select(letters).order_by(letters.c.credential))]
 
 
 def put_back(engine: Engine, rows: Sequence[dict[str, Any]]) -> None:
     """The database of an earlier moment; without rows, a new one."""
     with engine.begin() as db:
+        db.execute(delete(letter_changes))
         db.execute(delete(voters))
         if rows:
             db.execute(insert(voters), list(rows))

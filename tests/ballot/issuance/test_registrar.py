@@ -574,10 +574,13 @@ def test_no_table_holds_a_time_or_an_order_of_arrival(poll: Poll, registrar: Reg
                 if not name.endswith("_state"):  # of one row
                     assert "WITHOUT ROWID" in sql.upper(), name
                 assert "AUTOINCREMENT" not in sql.upper()
+    columns = {c["name"] for c in inspect(registrar._engine).get_columns("letter_change")}
+    assert columns == {"credential", "state", "tries", "request_hash", "signature"}
     columns = {c["name"] for c in inspect(registrar._engine).get_columns("voter")}
     assert columns == {"credential", "number", "factor", "state", "tries", "request_hash", "signature"}
-    columns = {c["name"] for c in inspect(poll.office.box._engine).get_columns("ballot")}
-    assert columns == {"ballot_id", "token", "seq", "cast_hash", "batch", "cast_ballot"}
+    for name in ("ballot", "waiting_ballot_even", "waiting_ballot_odd"):
+        columns = {c["name"] for c in inspect(poll.office.box._engine).get_columns(name)}
+        assert columns == {"ballot_id", "token", "seq", "cast_hash", "batch", "cast_ballot"}
 
 
 def test_rows_lie_in_the_order_of_their_credentials_whoever_came_first(lite: Poll) -> None:
@@ -585,6 +588,7 @@ def test_rows_lie_in_the_order_of_their_credentials_whoever_came_first(lite: Pol
     registrar = lite.office.registrar()
     for voter in (7, 2, 9, 4):
         lite.token(voter)
+    registrar.count_statement(1, 0)
     with registrar._engine.connect() as db:
         issued = [row[0] for row in db.execute(text("SELECT credential FROM voter WHERE state = 'issued'"))]
     assert issued == sorted(issued)
