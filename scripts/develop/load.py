@@ -227,10 +227,12 @@ def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--pace", default="30", help="casts a second, or kortrijk")
     parser.add_argument("--seconds", type=float, default=30, help="of the paced run")
     parser.add_argument("--minutes", type=float, default=0, help="of a paced run alone, without saturation")
-    parser.add_argument("--seal-every", type=float, default=10, help="seconds; a city does it every minute")
+    parser.add_argument("--seal-every", type=float, help="seconds; 10, with --minutes 60 as in a city")
     parser.add_argument("--cache", type=Path, default=Path(".load"), help="where ballots are kept")
     parser.add_argument("--work", type=Path, default=None, help="on which disk the box works; by default /tmp")
-    return parser.parse_args(words)
+    arguments = parser.parse_args(words)
+    arguments.seal_every = arguments.seal_every or (60 if arguments.minutes else 10)
+    return arguments
 
 
 def main() -> None:
