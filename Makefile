@@ -7,6 +7,7 @@
 #   format  write every source in its one format           bench   speed as ratios
 #   verify-sample   verify the bundle in docs/samples      sample, screens   make docs/samples and docs/screens anew
 #   lock, lock-release   renew requirements/ (needs uv)    sbom    the list of a server's packages, into dist/
+#   load    ballots cast at a ballot box, as many as it takes; keeps them in .load
 #   clean   remove what was made                           chroot-test   `make test` on a bare Debian 12; needs root
 #   mutants   plant small faults in the core, and list those that no test notices; takes hours, and can be stopped
 PYTHON ?= python3
@@ -24,7 +25,7 @@ INSTALL := @$(PYTHON) scripts/develop/install.py $(VENV)
 UV := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
   --constraint requirements/client.in
 
-.PHONY: help walls demo run client wheel test check format screens bench lock mutants chroot-test clean
+.PHONY: help walls demo run client wheel test check format screens bench load lock mutants chroot-test clean
 
 # What stands at the top of this file.
 help:
@@ -91,6 +92,9 @@ screens: $(VENV)/test $(CLIENT)
 bench: $(CLIENT)
 	$(VENV)/bin/python -m stembus.scripts.develop.bench $(ARGS)
 
+load: $(VENV)/base
+	@$(VENV)/bin/python -m stembus.scripts.develop.load $(ARGS)
+
 lock: $(VENV)/client
 	$(UV) pyproject.toml requirements/build.in --output-file requirements/base.lock
 	$(UV) --extra server --extra officials pyproject.toml requirements/build.in --output-file requirements/server.lock
@@ -107,7 +111,7 @@ chroot-test:
 
 clean:
 	rm -rf $(VENV) $(CLIENT) $(WALLS) demo run small dist webvote/client/node_modules \
-	  webvote/translations/*/LC_MESSAGES/messages.mo .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants
+	  webvote/translations/*/LC_MESSAGES/messages.mo .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants .load
 
 # What verifies, and nothing else; then the small bundle of docs/samples, against the id beside it.
 SAMPLE := docs/samples/kortrijk-small

@@ -35,7 +35,7 @@ from tests.deploy.units import DEPLOY, SERVICES, UNITS, Unit, parse_unit
 CONFINE = Path(__file__).with_name("confine.py")
 ROOT = DEPLOY.parent
 NUMBERS = {"stembus-box": 64101, "stembus-site": 64102, "stembus-registrar": 64103, "stembus-desk": 64104}
-NUMBERS |= {"stembus-public": 64105, "root": 0}
+NUMBERS |= {"stembus-public": 64105, "stembus-letters": 64106, "root": 0}
 NAMES = {"site": "vote.example.org", "box": "box.example.org", "registrar": "registrar.example.org"}
 NAMES |= {"desk": "desk.example.org"}
 LETTERS = 12
@@ -108,6 +108,11 @@ class City:
     @property
     def office(self) -> Path:
         return self.root / "srv" / "office"
+
+    @property
+    def record(self) -> Path:
+        """The registrar's issuance record, after the letters were handed over."""
+        return self.root / "srv" / "letters" / "issuance.record"
 
     @property
     def certificate(self) -> Path:
@@ -256,16 +261,20 @@ class City:
         assert status == 0, said
 
     def hand_letters_over(self) -> None:
-        """The registrar's key, its pepper and the letters go to the registrar; the help desk gets few rights."""
+        """Key, pepper, record and letters go to the registrar; the help desk gets few rights."""
         programs, registrar = find_postgres(), self.root / "srv" / "registrar"
         assert programs is not None
         dump = [str(programs / "pg_dump"), "-h", str(self.sockets), "-U", "stembus-box", "--no-owner", "--no-acl"]
         letters = self.root / "letters.sql"
         subprocess.run([*dump, "-f", str(letters), "stembus-letters"], check=True)
         self.psql("stembus-registrar", "stembus-registrar", letters)
-        self.psql("stembus", "stembus-registrar", DEPLOY / "registrar" / "desk-rights.sql")
+        for _ in range(2):  # as often as you like
+            self.psql("stembus", "stembus-registrar", DEPLOY / "registrar" / "desk-rights.sql")
         shutil.move(self.office / "registrar-1", registrar / "registrar-1")
         desk = self.root / "srv" / "desk"
+        shutil.move(registrar / "registrar-1" / "issuance.record", self.record)
+        self.own(self.record, "stembus-registrar", "stembus-letters")
+        self.record.chmod(0o660)
         (desk / "registrar-1").mkdir()
         shutil.copy(registrar / "registrar-1" / "database", desk / "registrar-1")
         for name in ("registrar", "desk"):

@@ -19,6 +19,8 @@ from typing import ClassVar
 import psycopg
 import pytest
 
+from stembus.ballot.issuance.issuance_record import read_record
+from stembus.ballot.issuance.issuance_slot import STRUCK
 from stembus.scripts.develop.prepare import find_nginx
 from tests.browser.conftest import free_port
 from tests.deploy.city import NUMBERS, City
@@ -49,6 +51,20 @@ def test_sealing_ends_with_another_status_when_it_cannot(city: City, tmp_path: P
     assert "stembus: error:" in said
 
 
+def test_sealing_a_batch_that_is_due_fails_while_the_registrar_is_not_trusted_and_is_made_up_for(
+    city: City, tmp_path: Path
+) -> None:
+    """As on a machine that was not told to trust the registrar's own certificate."""
+    assert city.vote(tmp_path / "kept").returncode == 0
+    seal = city.unit("stembus-seal.service")
+    status, said = city.finish(seal, seal.command(), SSL_CERT_FILE=os.devnull)
+    assert status == 1
+    assert f"stembus: error: {city.url('registrar')}" in said
+    status, said = city.finish(seal, seal.command())
+    assert status == 0, said
+    assert re.search(r"batch \d+ stands in the log", said), said
+
+
 def test_the_help_desk_strikes_a_voter_with_few_rights_in_the_registrars_database(city: City) -> None:
     desk = city.unit("stembus-desk.service")
     folder, program = str(city.root / "srv" / "desk"), desk.command()[0].replace("gunicorn", "stembus")
@@ -65,6 +81,7 @@ def test_the_help_desk_strikes_a_voter_with_few_rights_in_the_registrars_databas
         changed = "SELECT letter_change.state FROM voter JOIN letter_change USING (credential) WHERE number = %s"
         state = database.execute(changed, number).fetchone()
         assert state == ("struck",)
+        assert [slot for _, slot in read_record(city.record).slots()].count(STRUCK) == 1
         for forbidden in (
             "UPDATE voter SET factor = 'x'",
             "UPDATE voter SET state = 'ready'",
@@ -74,9 +91,16 @@ def test_the_help_desk_strikes_a_voter_with_few_rights_in_the_registrars_databas
             "DELETE FROM voter",
             "INSERT INTO voter SELECT * FROM voter",
             "UPDATE registrar_state SET halted = ''",
+            "UPDATE voter SET state = 'issued'",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 database.execute(forbidden.encode())
+        # What a letter has become is not taken back, nor is a token forgotten.
+        assert database.execute("UPDATE letter_change SET state = 'ready' WHERE state <> 'ready'").rowcount == 0
+        issued = (
+            "SELECT count(*) FROM voter FULL JOIN letter_change c USING (credential) WHERE 'issued' IN (%s, c.state)"
+        )
+        assert database.execute(issued.replace("%s", "voter.state").encode()).fetchone() != (0,)
 
 
 def test_one_service_cannot_even_connect_to_anothers_database(city: City) -> None:
@@ -335,7 +359,7 @@ def test_what_the_services_write_can_be_read_by_those_it_is_for(city: City) -> N
 CAN = {
     "box": {"office/box/note", "office/public/note"},
     "site": set(),
-    "registrar": {"registrar/registrar-1/note"},
+    "registrar": {"registrar/registrar-1/note", "letters/note"},
     "desk": {"desk/note"},
 }
 
@@ -356,3 +380,29 @@ def test_a_unit_writes_its_own_folder_and_reads_no_others(city: City, name: str)
     owners = {Path(line).relative_to(city.root / "srv").parts[0] for line in said.split()}
     assert owners == {"box": {"office"}, "registrar": {"registrar"}, "desk": {"desk"}, "site": set()}[name]
     assert NUMBERS[unit.get("User")] != os.geteuid()
+
+
+WRITES_RECORD = {"registrar": "written", "desk": "written", "box": "", "site": ""}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_registrar_and_help_desk_alone_write_the_issuance_record(city: City, name: str) -> None:
+    if not city.confined:
+        pytest.skip("only root can start a service as another user")
+    unit = city.unit(f"stembus-{name}.service")
+    status, said = city.finish(unit, ["/bin/sh", "-c", f"(: >> {city.record}) 2>/dev/null && echo written || true"])
+    assert (status, said.strip()) == (0, WRITES_RECORD[name])
+    status, said = city.finish(unit, ["/bin/sh", "-c", f"cat {city.record} > /dev/null"])
+    assert (status == 0) == bool(WRITES_RECORD[name]), said
+
+
+def test_the_help_desk_cannot_put_another_issuance_record_in_the_place_of_the_one_that_is_there(city: City) -> None:
+    if not city.confined:
+        pytest.skip("only root can start a service as another user")
+    before = city.record.stat().st_ino
+    move = f"cp {city.record} {city.root}/srv/desk/other && mv -f {city.root}/srv/desk/other {city.record}"
+    status, said = city.finish(city.unit("stembus-desk.service"), ["/bin/sh", "-c", move])
+    assert status != 0
+    assert "denied" in said
+    assert city.record.stat().st_ino == before
+    (city.root / "srv" / "desk" / "other").unlink()

@@ -25,10 +25,14 @@ def hanging(
     """`each` clients with half a head, and twice as many with half a body, all open until the end."""
     context = ssl.create_default_context(cafile=str(city.certificate))
     with ExitStack() as stack:
-        for said in halves * each:
+        connections = []
+        for _ in halves * each:
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
             if secured:
                 connection = stack.enter_context(context.wrap_socket(connection, server_hostname="127.0.0.1"))
+            connections.append(connection)
+        # At one moment: the proxy gives each fifteen seconds, and handshakes on a busy machine may take longer.
+        for connection, said in zip(connections, halves * each, strict=True):
             connection.sendall(said)
         yield
 

@@ -13,6 +13,8 @@ from tests.deploy.units import DEPLOY, SERVICES, UNITS, parse_unit, read_environ
 
 HARDENING = DEPLOY / "stembus-.service.d" / "hardening.conf"
 TIMER = DEPLOY / "office" / "stembus-seal.timer"
+RECORD = "/srv/stembus/letters"  # of the issuance record
+GROUPS = {"registrar": ["stembus-letters"], "desk": ["stembus-letters"], "box": [], "site": ["stembus-public"]}
 RUNNING = [f"stembus-{name}.service" for name in (*SERVICES, "seal")]
 
 
@@ -80,14 +82,17 @@ def test_a_units_exposure_is_small_by_systemds_own_measure(installed: Path, name
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_each_service_has_a_user_and_at_most_one_folder_to_write(name: str) -> None:
+def test_each_service_has_a_user_and_at_most_one_folder_that_no_other_writes(name: str) -> None:
     unit = parse_unit(UNITS[f"stembus-{name}.service"].read_text())
     others = [parse_unit(UNITS[f"stembus-{other}.service"].read_text()) for other in SERVICES if other != name]
     assert unit.get("User") == unit.get("Group") == f"stembus-{name}"
     assert unit.get("User") not in [other.get("User") for other in others]
     folders = unit.all("ReadWritePaths")
-    assert len(folders) == (0 if name == "site" else 1)
-    assert not set(folders) & {folder for other in others for folder in other.all("ReadWritePaths")}
+    own = [folder for folder in folders if folder != RECORD]
+    assert len(own) == (0 if name == "site" else 1)
+    assert not set(own) & {folder for other in others for folder in other.all("ReadWritePaths")}
+    assert (RECORD in folders) == (name in ("registrar", "desk"))
+    assert unit.all("SupplementaryGroups") == GROUPS[name]
     assert unit.get("Restart") == "on-failure"
     assert unit.get("UMask") == ("0027" if name == "box" else "0077")
     assert f"stembus.webvote.run.wsgi:{name}()" in unit.command()
