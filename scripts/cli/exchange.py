@@ -34,13 +34,14 @@ def publish(directory: Path, target: Path | None) -> None:
     Example:  stembus publish kortrijk --to kortrijk-2019.zip
     """
     office = open_office(directory)
+    if target is not None:
+        demand_new(directory, target)
     log = office.log()
     log.tidy()
     settle(log)
     if target is None:
         report = _demand_sound(office.public, office.referendum)
     else:
-        demand_new(directory, target)
         with _copied(office.public, target) as copy:
             report = _demand_sound(copy, office.referendum)
         say(f"copied to {target}")
