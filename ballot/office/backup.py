@@ -44,10 +44,12 @@ class BackupFailed(BallotError):
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """How many files a backup holds, and a command for each database that is PostgreSQL's."""
+    """How many files a backup holds, a command for each database that is PostgreSQL's, and the issuance records that
+    were not where they belong."""
 
     files: int
     dumps: tuple[str, ...]
+    missing: tuple[Path, ...]
 
 
 def parties(office: Office, databases: Databases) -> list[str]:
@@ -74,19 +76,26 @@ def back_up(office: Office, target: Path) -> BackedUp:
     used = parties(office, databases)
     files = {party: databases.file(party) for party in used}
     with made_beside(target) as copy:
-        _copy_rest(root, copy, [file for file in files.values() if file is not None])
+        own = [root.absolute() / database_name(party) for party in used]
+        _copy_rest(root, copy, [*own, *(file for file in files.values() if file is not None)])
         for party, file in files.items():
             if file is not None:
                 _copy_database(file, copy / database_name(party))
-        for number in range(1, len(office.manifest.registrars) + 1):
-            if (record := databases.record_path(number)).exists():
-                _copy_record(record, copy / record_name(number))
+        records = {
+            party: databases.record_path(int(party.partition("-")[2]))
+            for party in used
+            if party.startswith("registrar-")
+        }
+        missing = tuple(record for record in records.values() if not record.exists())
+        for party, record in records.items():
+            if record not in missing:
+                _copy_record(record, copy / party / "issuance.record")
         _copy_log(office, copy)
         dumps = {party: _dump(databases.url(party)) for party, file in files.items() if file is None}
         hashes = {str(path.relative_to(copy)): sha256(path) for path in files_of(copy)}
         contents = {"format": FORMAT, "referendum": office.referendum.hex(), "files": hashes, "postgresql": [*dumps]}
         write_durably(copy / CONTENTS, json.dumps(contents, indent=1).encode("utf-8"), private=True)
-    return BackedUp(len(hashes), tuple(dumps.values()))
+    return BackedUp(len(hashes), tuple(dumps.values()), missing)
 
 
 def files_of(folder: Path) -> list[Path]:

@@ -39,7 +39,8 @@ from stembus.ballot.storage import officers, registrar_state
 from stembus.crypto.errors import CryptoError
 from stembus.crypto.sealed import is_sealed
 
-_NAMED = (BallotError, AuditError, CryptoError, OSError, SQLAlchemyError, ValueError)
+# The last three are what a damaged file does to a parser that does not expect it.
+_NAMED = (BallotError, AuditError, CryptoError, OSError, SQLAlchemyError, ValueError, TypeError, LookupError)
 _PARTIES = ("trustee-*", "officer-*", "registrar-*", "witness-*", "box", "log", "client")
 _SECRET = (*_PARTIES, "importer", "authority", "desk")
 _CODES = ("codes.csv", "spares.csv")
@@ -77,7 +78,7 @@ class _Examination:
         if not health.is_go([*settings, *definition]):
             yield skipped("services", "without sound settings and manifest, nobody can tell which services are meant")
             return
-        yield from self._log_and_services()
+        yield from _guarded("services", self._log_and_services)
 
     def _log_and_services(self) -> Iterator[Finding]:
         self.databases = Databases(self.office, self.office.referendum)
@@ -179,6 +180,8 @@ class _Examination:
         if not self.office.key_path(party).exists():
             return fail(f"witness {member.name}", f"{self.office.key_path(party)} is missing; restore it from a backup")
         seen = read_seen(self.office.folder(party) / "state.json").get(self.office.manifest.log.origin, Seen())
+        if seen.size > self._log.size:
+            self._log.refresh()  # it may have grown since it was read
         root = self._log.root(seen.size) if 0 < seen.size <= self._log.size else None
         return health.witness(member.name, seen, self._log.size, root)
 

@@ -32,6 +32,8 @@ def backup(directory: Path, target: Path) -> None:
     say(f"{done.files} files are in {target}")
     for command in done.dumps:
         click.echo(f"{command} > FILE")
+    for record in done.missing:
+        say(f"note: there is no issuance record {record}; if letters were made, mount its disk and make another backup")
     if done.dumps:
         say("databases of PostgreSQL are not in it: run the commands above, and keep what they write with it")
     next_step(f"bring {target} to another disk; it holds all secrets of {directory}")

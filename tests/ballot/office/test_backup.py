@@ -127,6 +127,13 @@ def test_a_damaged_database_leaves_no_backup(running: Poll, tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["live"]
 
 
+def test_a_record_that_is_not_there_is_named(running: Poll, tmp_path: Path) -> None:
+    assert back_up(running.office, tmp_path / "whole").missing == ()
+    record = running.office.root / "registrar-1" / "issuance.record"
+    record.unlink()
+    assert back_up(running.office, tmp_path / "backup").missing == (record,)
+
+
 def test_a_database_of_postgresql_is_named_with_the_command_that_copies_it(running: Poll, tmp_path: Path) -> None:
     settings = running.office.root / "settings.toml"
     settings.write_text('box_database = "postgresql+psycopg://stembus:secret@db.example.org/stembus"\n')

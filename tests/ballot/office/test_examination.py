@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from stembus.audit.clock import SimulatedClock
 from stembus.ballot.office import examination
 from stembus.ballot.office.examination import examine
 from stembus.ballot.office.health import Finding, Verdict
-from tests.ballot.conftest import Poll, copy_of
+from tests.ballot.conftest import Poll, copy_of, move_to_postgres
 from tests.conftest import Finished
 
 State = dict[str, tuple[int, int, bytes]]
@@ -240,9 +241,55 @@ def test_nothing_that_is_told_names_a_voter_or_a_moment(voted: Poll) -> None:
     assert "09:1" not in told
 
 
-def test_a_folder_that_cannot_be_read_is_a_finding(voted: Poll) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
-    (voted.office.root / "box").chmod(0)
-    assert "box" in failures(voted)
-    (voted.office.root / "box").chmod(0o700)
+def test_a_folder_that_cannot_be_read_is_a_finding(voted: Poll, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever user the tests run as."""
+    closed, exists = voted.office.folder("box"), Path.exists
+
+    def denied(path: Path) -> bool:
+        if closed in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", denied)
+    assert "Permission denied" in failures(voted)["services"]
+
+
+def test_a_referendum_that_goes_on_meanwhile_is_no_fault(voted: Poll) -> None:
+    later = voted.reopen()
+    passes = [later.token(voter) for voter in range(4, 20)]
+
+    def go_on() -> None:
+        for number, voting_pass in enumerate(passes):
+            later.rehearsal.cast(voting_pass, [[1]])
+            if number % 3 == 2:
+                later.wait(600)
+                later.rehearsal.seal()
+
+    voting = threading.Thread(target=go_on)
+    voting.start()
+    while voting.is_alive():
+        # Its clock runs ahead of what the witnesses signed, as a real one does.
+        found = examine(voted.office.root, SimulatedClock(later.rehearsal.clock.now() + 86_400))
+        assert [finding for finding in found if finding.verdict is Verdict.FAIL] == []
+    voting.join()
+    later.end()
+
+
+def test_databases_of_postgresql_are_examined(opened: Finished, tmp_path: Path, postgres_url: str) -> None:
+    poll = copy_of(opened, tmp_path / "live")
+    move_to_postgres(poll.office, postgres_url)
+    for voter in range(3):
+        poll.rehearsal.cast(poll.token(voter), [[1]])
+    before = state(poll.office.root)
+    found = {finding.check: finding for finding in look(poll)}
+    assert state(poll.office.root) == before
+    assert {found[check].verdict for check in ("box", "registrar-1")} == {Verdict.OK}
+    assert found["issuance record"].verdict is Verdict.SKIPPED
+    poll.end()
+
+
+def test_a_server_that_is_away_is_a_finding(voted: Poll) -> None:
+    settings = voted.office.root / "settings.toml"
+    settings.write_text('box_database = "postgresql+psycopg://stembus@127.0.0.1:1/stembus"\n')
+    settings.chmod(0o600)
+    assert "does not answer" in failures(voted)["box"]

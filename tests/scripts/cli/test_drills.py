@@ -258,6 +258,17 @@ def test_with_the_other_disk_gone_too_no_voter_gets_a_second_token(drill: Drill)
         with pytest.raises(BallotError, match="may have had a token"):
             rehearsal.token(*drill.letters[voter])
     rehearsal.office.dispose()
+    newest_log(drill)
+    recover_box(drill)
+    drill.now = rehearsal.office.manifest.closes_at + rehearsal.office.manifest.grace_seconds
+    assert "older than the log" in drill.run("close", drill.live, status=1)
+
+
+def test_a_help_desk_without_any_backup_begins_anew(drill: Drill) -> None:
+    drop(drill.live / "desk" / "desk.db")
+    drop(drill.live / "desk" / "database")
+    assert "desk: database made" in drill.run("services", "create", drill.live)
+    goes_on(drill)
 
 
 def test_who_knows_that_no_token_was_given_out_since_gets_every_letter_back(drill: Drill) -> None:
