@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Engine, Table, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from stembus.ballot.errors import DatabaseForeign, DatabaseMissing, DatabaseUnreachable
@@ -25,19 +25,25 @@ from stembus.ballot.errors import DatabaseForeign, DatabaseMissing, DatabaseUnre
 _WAL_TRIES = 1000
 # Of libpq, unless the address says otherwise: a machine that vanished from the network is noticed before whoever asked
 # gives up.
-_LIMITS = {"connect_timeout": 5, "tcp_user_timeout": 10_000}  # seconds; milliseconds
+_LIMITS: dict[str, int | str] = {"connect_timeout": 5, "tcp_user_timeout": 10_000}  # seconds; milliseconds
+# For who only looks: nothing is written, and no lock or statement is waited for long (milliseconds).
+_ONLY_READING = "-c default_transaction_read_only=on -c lock_timeout=5000 -c statement_timeout=30000"
 _ADVISORY_LOCK = 0x57E3_B05  # one creation at a time in a PostgreSQL database
 
 
-def open_database(url: str, state: Table, referendum: bytes, instance: bytes) -> Engine:
-    """Opens the database that was made for this referendum and folder; creates nothing. Raises DatabaseMissing,
-    DatabaseForeign or DatabaseUnreachable."""
-    engine = _engine(url)
+def open_database(url: str, state: Table, referendum: bytes, instance: bytes, only_reading: bool = False) -> Engine:
+    """Opens the database that was made for this referendum and folder; creates nothing. With `only_reading` nothing can
+    be written, and a server that is away is not waited for. Raises DatabaseMissing, DatabaseForeign or
+    DatabaseUnreachable."""
+    engine = _engine(url, only_reading)
     try:
         row = _state_row(engine, state)
     except OperationalError as error:
         engine.dispose()
         raise DatabaseUnreachable(f"{_shown(url)} does not answer: {_reason(error)}; try again") from None
+    except DatabaseError as error:
+        engine.dispose()
+        raise DatabaseUnreachable(f"{_shown(url)} is damaged: {_reason(error)}; restore its newest copy") from None
     except Exception:
         engine.dispose()
         raise
@@ -54,7 +60,7 @@ def open_database(url: str, state: Table, referendum: bytes, instance: bytes) ->
 def create_database(url: str, state: Table, start: dict[str, object]) -> None:
     """Makes the tables and their state row in one step; after a crash it is done again. Done already for the same
     referendum and instance, it changes nothing. Raises DatabaseForeign where another one is."""
-    if (path := _file(url)) is not None:
+    if (path := sqlite_file(url)) is not None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     engine = _engine(url)
@@ -102,37 +108,39 @@ def _state_row(engine: Engine, state: Table) -> Any:
         return db.execute(select(state)).one_or_none()
 
 
-def _file(url: str) -> Path | None:
+def sqlite_file(url: str) -> Path | None:
+    """None for a database that is no SQLite file."""
     parsed = make_url(url)
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
 def _shown(url: str) -> str:
     """Without a password."""
-    path = _file(url)
+    path = sqlite_file(url)
     return f"the database {path if path is not None else make_url(url).render_as_string(hide_password=True)}"
 
 
-def _reason(error: OperationalError) -> str:
+def _reason(error: DatabaseError) -> str:
     return str(error.orig).partition("\n")[0]
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, only_reading: bool = False) -> Engine:
     # What a voter or officer sent never stands in an error's text. A server that was away is asked anew.
-    path = _file(url)
+    path = sqlite_file(url)
     if path is None:
-        limits = {name: value for name, value in _LIMITS.items() if name not in make_url(url).query}
+        wanted = _LIMITS | ({"options": _ONLY_READING} if only_reading else {})
+        limits = {name: value for name, value in wanted.items() if name not in make_url(url).query}
         return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=limits)
     engine = create_engine(url, hide_parameters=True)
-    _prepare_sqlite(engine, path)
+    _prepare_sqlite(engine, path, "ro" if only_reading else "rw")
     return engine
 
 
-def _prepare_sqlite(engine: Engine, path: Path) -> None:
+def _prepare_sqlite(engine: Engine, path: Path, mode: str) -> None:
     @event.listens_for(engine, "do_connect")
     def _open_only(dialect: Any, record: Any, arguments: Any, named: dict[str, Any]) -> sqlite3.Connection:  # noqa: ARG001
         try:
-            opened: sqlite3.Connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, **named)
+            opened: sqlite3.Connection = sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", uri=True, **named)
         except sqlite3.OperationalError:
             if path.exists():
                 raise

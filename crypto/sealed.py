@@ -62,6 +62,15 @@ def seal_with_passphrase(content: bytes, passphrase: str) -> bytes:
     return json.dumps(record, indent=1).encode("ascii")
 
 
+def is_sealed(data: bytes) -> bool:
+    """Whether this could be a sealed secret, as far as can be told without its passphrase."""
+    try:
+        record = json.loads(data.decode("ascii"))
+        return bool(record["format"] == _MAGIC and base64.b64decode(record["box"], validate=True))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
 def open_with_passphrase(sealed: bytes, passphrase: str) -> bytes:
     """Raises EncodingInvalid for what is no sealed secret, PassphraseWrong when it does not open."""
     try:

@@ -42,6 +42,21 @@ class Seen:
     time: int = 0
 
 
+def read_seen(path: Path) -> dict[str, Seen]:
+    """A witness's state, by log; empty before it signed anything. Raises RecordInvalid for a state that cannot be read:
+    without it nothing may be signed."""
+    try:
+        state = json.loads(path.read_text(encoding="ascii"))
+        seen = {origin: Seen(*values) for origin, values in state.items()}
+        if all(isinstance(s.size, int) and isinstance(s.time, int) and bytes.fromhex(s.root) for s in seen.values()):
+            return seen
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError):
+        pass
+    raise RecordInvalid(f"{path}, what this witness has seen, is damaged; bring it back from a backup")
+
+
 class Witness:
     """Holds one Ed25519 key and a small JSON state file: [size, root, time] for each log's origin."""
 
@@ -52,23 +67,8 @@ class Witness:
         self._state = state
         self._clock = clock
 
-    def _read(self) -> dict[str, Seen]:
-        """Raises RecordInvalid for a state that cannot be read: without it nothing may be signed."""
-        try:
-            state = json.loads(self._state.read_text(encoding="ascii"))
-            seen = {origin: Seen(*values) for origin, values in state.items()}
-            if all(
-                isinstance(s.size, int) and isinstance(s.time, int) and bytes.fromhex(s.root) for s in seen.values()
-            ):
-                return seen
-        except FileNotFoundError:
-            return {}
-        except (ValueError, TypeError, AttributeError):
-            pass
-        raise RecordInvalid(f"{self._state}, what this witness has seen, is damaged; bring it back from a backup")
-
     def last_size(self, origin: str) -> int:
-        return self._read().get(origin, Seen()).size
+        return read_seen(self._state).get(origin, Seen()).size
 
     def cosign(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> NoteSignature:
         """Raises NoteInvalid (unknown log, bad signature, stale size), RecordInvalid (inconsistent) or ClockBehind."""
@@ -81,7 +81,7 @@ class Witness:
             return self._cosign(checkpoint, old_size, proof)
 
     def _cosign(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> NoteSignature:
-        state = self._read()
+        state = read_seen(self._state)
         seen = state.get(checkpoint.origin, Seen())
         if old_size != seen.size:
             raise NoteInvalid(f"this witness has seen size {seen.size}, not {old_size}")

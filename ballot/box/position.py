@@ -10,14 +10,32 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, select
 
+from stembus.audit.log.tile_reader import TileReader
+from stembus.audit.state_machine import Order
 from stembus.ballot.database import reading
 from stembus.ballot.errors import DatabaseBehind, LogBehindDatabase
-from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.storage import box_state
+
+
+class Log(Protocol):
+    """What is asked of a log, by its writer or by who only reads it."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def order(self) -> Order: ...
+
+    @property
+    def batches(self) -> list[tuple[int, int]]: ...
+
+    def reader(self) -> TileReader: ...
+
+    def refresh(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +79,7 @@ def _bytes(value: Any) -> bytes | None:
     return None if value is None else bytes(value)
 
 
-def header_hash(log: LogWriter, batch: int) -> bytes | None:
+def header_hash(log: Log, batch: int) -> bytes | None:
     """Of the header of batch `batch` in the log; None for batch 0."""
     if not batch:
         return None
@@ -72,7 +90,7 @@ def header_hash(log: LogWriter, batch: int) -> bytes | None:
 class Bond:
     """Looks again only at what has changed since it last looked."""
 
-    def __init__(self, log: LogWriter) -> None:
+    def __init__(self, log: Log) -> None:
         self._log = log
         self._seen: tuple[object, ...] | None = None
 

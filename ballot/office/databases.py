@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import Engine, Table
 
 from stembus.audit.durable import create_durably, sync_folder
-from stembus.ballot.database import create_database, open_database
+from stembus.ballot.database import create_database, open_database, sqlite_file
 from stembus.ballot.errors import BallotError, DatabaseMissing
 from stembus.ballot.office.folder_settings import folder_settings
 from stembus.ballot.office.layout import Layout
@@ -52,6 +52,10 @@ class Databases:
         own = f"sqlite:///{self.layout.folder(party).absolute() / role}.db"
         return self.settings.get(f"{party.upper().replace('-', '_')}_DATABASE", own)
 
+    def file(self, party: str) -> Path | None:
+        """The SQLite file; None where the database is PostgreSQL's."""
+        return sqlite_file(self.url(party))
+
     def record_path(self, number: int) -> Path:
         """Of registrar `number`'s issuance record, which belongs on another disk than its database."""
         own = self.layout.folder(f"registrar-{number}") / "issuance.record"
@@ -59,12 +63,12 @@ class Databases:
 
     def made(self, party: str) -> bool:
         """Whether this folder's database was ever made, be it lost or not."""
-        return self._mark(party).exists()
+        return self.mark(party).exists()
 
     def create(self, party: str) -> bool:
         """Makes the database, once; False when it was made before, and is there. Killed anywhere, it is done again.
         Raises DatabaseLost, DatabaseForeign or DatabaseUnreachable."""
-        mark = self._mark(party)
+        mark = self.mark(party)
         if mark.exists():
             self.open(party).dispose()
             return False
@@ -88,25 +92,26 @@ class Databases:
     def remake(self, party: str) -> None:
         """Puts an empty database in the place of a lost one, to be filled from elsewhere at once. Raises
         DatabaseForeign or DatabaseUnreachable."""
-        self._make(party, _instance(self._mark(party)))
+        self._make(party, _instance(self.mark(party)))
 
-    def open(self, party: str) -> Engine:
-        """Raises DatabaseMissing where none was made, DatabaseLost where it is gone, DatabaseForeign or
-        DatabaseUnreachable."""
-        mark = self._mark(party)
+    def open(self, party: str, only_reading: bool = False) -> Engine:
+        """`only_reading` is for who looks and can write nothing. Raises DatabaseMissing where none was made,
+        DatabaseLost where it is gone, DatabaseForeign or DatabaseUnreachable."""
+        mark = self.mark(party)
         if not mark.exists():
             root = self.layout.root
             raise DatabaseMissing(f"the database of {party} was not made yet; run: stembus services create {root}")
         state, _ = _STARTS[party.partition("-")[0]]
         try:
-            return open_database(self.url(party), state, self.referendum, _instance(mark))
+            return open_database(self.url(party), state, self.referendum, _instance(mark), only_reading)
         except DatabaseMissing as error:
             raise DatabaseLost(
                 f"{error}, and one was made for this folder ({self.settings.source}); bring back its newest copy, or "
                 f"see in the official's guide how {party} is recovered; nothing was changed"
             ) from None
 
-    def _mark(self, party: str) -> Path:
+    def mark(self, party: str) -> Path:
+        """The file that says that the database was made."""
         return self.layout.folder(party) / "database"
 
     def _make(self, party: str, instance: bytes) -> None:

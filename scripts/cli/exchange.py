@@ -16,6 +16,7 @@ import click
 
 from stembus.audit.log.bundle import copy_bundle
 from stembus.audit.verify import Report, Verdict
+from stembus.ballot.office.new_place import demand_new
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import elect, settle
 from stembus.scripts.escape import shown
@@ -33,6 +34,8 @@ def publish(directory: Path, target: Path | None) -> None:
     Example:  stembus publish kortrijk --to kortrijk-2019.zip
     """
     office = open_office(directory)
+    if target is not None:
+        demand_new(directory, target)
     log = office.log()
     log.tidy()
     settle(log)
@@ -60,8 +63,6 @@ def _demand_sound(bundle: Path, referendum: bytes) -> Report:
 def _copied(public: Path, target: Path) -> Iterator[Path]:
     """A copy of the bundle, to be verified; it becomes `target` when the block ends well. The log may grow meanwhile,
     so a look at the published folder would say nothing about the copy."""
-    if target.exists():
-        raise NotReady(f"{target} exists; choose a new name")
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=target.parent) as beside:
         made = Path(beside) / "copy"

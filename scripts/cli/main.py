@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from stembus.scripts.cli.audit import show, verify_command
+from stembus.scripts.cli.backup import backup, restore
 from stembus.scripts.cli.client import client
 from stembus.scripts.cli.desk import desk
+from stembus.scripts.cli.doctor import doctor
 from stembus.scripts.cli.exchange import publish, submit
 from stembus.scripts.cli.office import (
     cancel,
@@ -44,7 +46,7 @@ def main() -> None:
 for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, track, rebuild, seal, paper,
     incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client, minutes,
-    purge, desk, services, box, registrar,
+    purge, desk, services, box, registrar, doctor, backup, restore,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -115,7 +115,13 @@ class Rehearsing:
         if self.draft.exists():
             draft = read_draft(self.draft)
             opens, closes = parse_time(draft["opens"]), parse_time(draft["closes"]) + draft["grace_seconds"]
-            begins = {"Before the letters": opens - 7 * 86_400, "Voting": opens, "The count": closes}[heading]
+            begins = {
+                "Before the letters": opens - 7 * 86_400,
+                "Before the opening: go or no go": opens - 86_400,
+                "Voting": opens,
+                "Backups": opens,
+                "The count": closes,
+            }[heading]
             self.clock.move_to(max(self.clock.now() + 900, begins))
             self.terminal.setenv("STEMBUS_CLOCK", datetime.fromtimestamp(self.clock.now(), UTC).isoformat())
 
@@ -156,6 +162,8 @@ def test_the_officials_guide_leads_from_an_empty_folder_to_a_verified_result(ter
     _run_page("docs/official-guide.md", terminal, official.before, official.after)
     everything = "".join(official.outputs)
     assert "batch 1 stands in the log" in everything
+    assert "\ngo: 0 failures" in everything
+    assert "files are in kortrijk-backup-1" in everything
     assert "HOLDS" in official.outputs[-1]
     assert "turnout      2 of 12 (16.7 %), 1 of them on paper" in official.outputs[-1]
 

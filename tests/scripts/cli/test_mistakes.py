@@ -174,3 +174,14 @@ def test_what_is_handed_out_is_what_was_verified_though_the_log_grew(
     referendum = bytes.fromhex((folder / "referendum.id").read_text())
     assert verify(FolderPlace(target), referendum).exit_status == 4
     assert verify(FolderPlace(folder / "public"), referendum).exit_status == 1
+
+
+@pytest.mark.parametrize("name", ["kortrijk/out", "kortrijk/public/out.zip", "kortrijk/public", "kortrijk", ""])
+def test_a_bundle_is_not_handed_out_into_its_own_folder(run: Run, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    before = sorted(folder.rglob("*"))
+    run("publish", folder, "--to", tmp_path / name, at=OPENS, status=1)
+    assert sorted(folder.rglob("*")) == before
+    run("publish", folder, "--to", tmp_path / "out" / "bundle.zip", at=OPENS)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["bundle.zip"]
