@@ -126,7 +126,7 @@ class Device:
 class Voters:
     """All devices, driven by a few threads. `refusals` counts, by name, what devices were told."""
 
-    def __init__(self, devices: Sequence[Device], threads: int = 3, pause: float = 0.3) -> None:
+    def __init__(self, devices: Sequence[Device], threads: int = 3, pause: float = 0.6) -> None:
         self.devices = list(devices)
         self.refusals: Counter[str] = Counter()
         self._pause = pause
