@@ -133,7 +133,7 @@ class Service:
         master, workers = self._master, self.workers()
         if master is None or master.poll() is not None or not workers:
             return False
-        victim = rng.choice(["worker", "worker", "master", "all"])
+        victim = rng.choice(["worker"] * 4 + ["master", "all"])
         try:
             if victim == "worker":
                 os.kill(rng.choice(workers), signal.SIGKILL)

@@ -52,6 +52,8 @@ def lost_registrar_database(poll: Poll, outcome: Outcome) -> None:
     """Rebuilt from the issuance record: nobody gets a second token, and the other letters still get theirs."""
     poll.voters.invite(len(poll.voters.devices) // 2)
     poll.until_all_vote()
+    poll.rest_timer()
+    poll.until_more(2)  # which wait for a batch, so that a seal asks the registrar
     poll.pause()
     poll.registrar.stop()
     poll.registrar_store.lose()

@@ -21,13 +21,15 @@ def kills(poll: Poll, outcome: Outcome) -> None:
     """Workers, masters, `seal` and `close`, at random moments, while people vote."""
     many = max(4, round(160 * poll.size))
     at_close = max(1, round(12 * poll.size))
-    poll.seal_kills = 0.5
+    poll.seal_kills = 0.7
     poll.until_more(2)
     while poll.kills.total() < many:
-        service = poll.rng.choice([poll.box, poll.box, poll.registrar])
-        if service.kill(poll.rng):
-            poll.kills[service.name] += 1
-        time.sleep(poll.rng.uniform(0.05, 1.5))
+        for _ in range(poll.rng.randint(1, 5)):
+            service = poll.rng.choice([poll.box, poll.box, poll.registrar])
+            if service.kill(poll.rng):
+                poll.kills[service.name] += 1
+            time.sleep(poll.rng.uniform(0, 0.6))
+        poll.until_more(1)  # kills without a cast between them would try nothing
     poll.seal_kills = 0
     poll.until_more(3)
     finish(poll, outcome, kills=at_close)
