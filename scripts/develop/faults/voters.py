@@ -2,8 +2,8 @@
 
 A device keeps its pass, each signed ballot before it is sent, and each promise, in files. Decides that an unanswered
 ballot is sent again as it is, that a refusal is counted by its name, and how an acknowledged ballot is handed in again.
-The order within a device is the product's own (`ballot.voter.session`). Known hole: that session and the browser's
-remove a ballot once it is promised, so only the devices of this suite can hand one in again.
+The order within a device is the product's own (`ballot.voter.session`). Known hole: the product's device hands a ballot
+in again when the log shows its batch without it (`ballot.voter.safety_net`); here it does so right after a recovery.
 """
 
 from __future__ import annotations
