@@ -66,11 +66,13 @@ def run_stembus(environment: Mapping[str, str], arguments: Sequence[str], kill_a
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     try:
         out, err = started.communicate(timeout=_COMMAND_SECONDS if kill_after is None else kill_after)
     except subprocess.TimeoutExpired:
-        started.kill()
+        # A killed command leaves the processes that verify for it: they hold its output, and would wait for ever.
+        os.killpg(started.pid, signal.SIGKILL)
         out, err = started.communicate()
         return Ended(None, out, err)
     return Ended(started.returncode, out, err)
