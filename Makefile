@@ -26,8 +26,7 @@ INSTALL := @$(PYTHON) scripts/develop/install.py $(VENV)
 UV := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
   --constraint requirements/client.in
 
-.PHONY: help walls demo run client wheel test check format screens bench load lock mutants chroot-test clean
-.PHONY: help walls demo run client wheel test check format screens bench faults lock mutants chroot-test clean
+.PHONY: help walls demo run client wheel test check format screens bench load faults lock mutants chroot-test clean
 
 # What stands at the top of this file.
 help:
@@ -96,6 +95,7 @@ bench: $(CLIENT)
 
 load: $(VENV)/base
 	@$(VENV)/bin/python -m stembus.scripts.develop.load $(ARGS)
+
 faults: $(VENV)/test
 	@nice $(VENV)/bin/python -m stembus.scripts.develop.faults $(ARGS)
 
