@@ -9,6 +9,7 @@
 #   lock, lock-release   renew requirements/ (needs uv)    sbom    the list of a server's packages, into dist/
 #   load    ballots cast at a ballot box, as many as it takes; keeps them in .load
 #   clean   remove what was made                           chroot-test   `make test` on a bare Debian 12; needs root
+#   faults    kill, fill, lose and confuse real services, and count what became of the ballots; takes about an hour
 #   mutants   plant small faults in the core, and list those that no test notices; takes hours, and can be stopped
 PYTHON ?= python3
 ARGS ?=
@@ -25,7 +26,7 @@ INSTALL := @$(PYTHON) scripts/develop/install.py $(VENV)
 UV := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
   --constraint requirements/client.in
 
-.PHONY: help walls demo run client wheel test check format screens bench load lock mutants chroot-test clean
+.PHONY: help walls demo run client wheel test check format screens bench load faults lock mutants chroot-test clean
 
 # What stands at the top of this file.
 help:
@@ -94,6 +95,9 @@ bench: $(CLIENT)
 
 load: $(VENV)/base
 	@$(VENV)/bin/python -m stembus.scripts.develop.load $(ARGS)
+
+faults: $(VENV)/test
+	@nice $(VENV)/bin/python -m stembus.scripts.develop.faults $(ARGS)
 
 lock: $(VENV)/client
 	$(UV) pyproject.toml requirements/build.in --output-file requirements/base.lock

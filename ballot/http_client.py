@@ -1,22 +1,21 @@
 """Registrar and ballot box over HTTP: how a request travels, and how a refusal comes back.
 
-Decides time limits, size limits, and which named error a service's answer becomes: the one that the service itself
-raised. Sends no cookie and no name. Leaves what is asked to its callers.
+Decides size limits, and which named error a service's answer becomes: the one that the service itself raised. Sends
+no cookie and no name. Leaves what is asked to its callers, and how long an answer may take to `audit.log.hurried_http`.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import ssl
 import urllib.error
 import urllib.request
 from typing import Any
 
+from stembus.audit.log import hurried_http
 from stembus.ballot.errors import BallotError, BallotRejected, CastOutOfTurn, FactorWrong
 from stembus.ballot.http_refusals import REFUSALS
 
-TIMEOUT_SECONDS = 30
 ANSWER_BYTES = 256 * 1024
 _KINDS = {name: kind for kind, name, _ in REFUSALS}
 
@@ -28,16 +27,19 @@ class ServiceUnreachable(BallotError):
 def post(url: str, data: bytes, kind: str, limit: int = ANSWER_BYTES) -> bytes:
     """The answer, at most `limit` bytes. Raises what the service refused with, or ServiceUnreachable."""
     request = urllib.request.Request(url, data, {"Content-Type": kind, "User-Agent": "stembus"})  # noqa: S310
-    context = ssl.create_default_context() if url.startswith("https") else None
+    opener = urllib.request.build_opener(hurried_http.Handler)
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=context) as response:  # noqa: S310
-            return bytes(response.read(limit))
-    except urllib.error.HTTPError as error:
-        raise _refusal(url, error.read(ANSWER_BYTES)) from None
+        try:
+            with opener.open(request, timeout=hurried_http.TIMEOUT_SECONDS) as response:
+                return bytes(response.read(limit))
+        except urllib.error.HTTPError as error:
+            with error:
+                refusal = error.read(ANSWER_BYTES)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ServiceUnreachable(
             f"{url} does not answer ({type(error).__name__}); nothing is lost, try again"
         ) from None
+    raise _refusal(url, refusal)
 
 
 def _refusal(url: str, answer: bytes) -> BallotError:

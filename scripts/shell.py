@@ -115,6 +115,12 @@ def fail(message: str, hint: str | None = None, status: int = 1) -> NoReturn:
     sys.exit(status)
 
 
+def _database_failures() -> tuple[type[Exception], ...]:
+    """What a database raises that fails while a command runs; only who has the server parts can meet it."""
+    parts = sys.modules.get("sqlalchemy.exc")
+    return () if parts is None else (parts.OperationalError,)
+
+
 @contextmanager
 def calm() -> Iterator[None]:
     """Turns named failures into an error and a hint; a step done twice is no failure."""
@@ -130,6 +136,11 @@ def calm() -> Iterator[None]:
         hint = "make room and run the same command again" if full else "check the path and its permissions"
         said = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
         fail(said, hint, Outcome.UNCHECKED.status if full else 1)
+    except _database_failures() as error:
+        reason = str(getattr(error, "orig", "")).partition("\n")[0]
+        fail(
+            f"the database failed: {reason}", "see that it answers, has room and can be written; run the command again"
+        )
     except KeyboardInterrupt:
         fail("stopped; run the same command again to go on", status=130)
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import io
-import socket
-import ssl
 import tempfile
 import time
 import urllib.error
@@ -21,11 +18,10 @@ from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
 from stembus.audit.errors import CannotRead, FileMissing, FileTooLong
+from stembus.audit.log import hurried_http
 
 WAITS = (0.5, 2.0, 5.0)  # seconds before each further attempt
 PATIENCE_SECONDS = 120.0  # that all failed attempts together may take
-_TIMEOUT_SECONDS = 30
-_GRACE_SECONDS, _BYTES_PER_SECOND = 60, 10_000  # a transfer that is slower than this after the grace is given up
 _PIECE = 64 * 1024
 _IN_MEMORY = 1024 * 1024
 _MISSING = (404, 410)
@@ -35,10 +31,6 @@ _WEB_PAGE = (b"<!doctype html", b"<html")  # no published file begins like this,
 
 class _Again(Exception):
     """This attempt failed; another one may not."""
-
-
-class _TooSlow(TimeoutError):
-    """What came, framing included, came too slowly on the whole."""
 
 
 class _SameHost(urllib.request.HTTPRedirectHandler):
@@ -53,61 +45,6 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-class _Hurried(io.RawIOBase):
-    """What a socket receives, headers and framing included, as long as it comes fast enough on the whole: a single
-    byte now and then would satisfy the time-out of each reading, and hold a reader up for ever."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._begun, self._got = time.monotonic(), 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        left = self._begun + _GRACE_SECONDS + self._got / _BYTES_PER_SECOND - time.monotonic()
-        if left <= 0:
-            raise _TooSlow
-        self._connection.settimeout(min(left, _TIMEOUT_SECONDS))
-        try:
-            got = self._connection.recv_into(buffer)
-        except TimeoutError:
-            raise _TooSlow if left < _TIMEOUT_SECONDS else TimeoutError from None
-        self._got += got
-        return got
-
-
-class _Response(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
-        super().__init__(sock, *arguments, **options)
-        self._connection = self.fp  # as long as this is open, the socket is
-        self.fp = io.BufferedReader(_Hurried(sock))
-
-    def close(self) -> None:
-        super().close()
-        self._connection.close()
-
-
-class _Plain(http.client.HTTPConnection):
-    response_class = _Response
-
-
-class _Secured(http.client.HTTPSConnection):
-    response_class = _Response
-
-
-class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
-    def __init__(self) -> None:
-        super().__init__()
-        self._trusted = ssl.create_default_context()
-
-    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_Plain, req)
-
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_Secured, req, context=self._trusted)
-
-
 class Address:
     """Static files below one http(s) address, read straight. `snapshot` makes a place of them."""
 
@@ -118,7 +55,7 @@ class Address:
             urlsplit(self.base)
         except ValueError as error:
             raise CannotRead(f"{base} is no web address: {error}") from None
-        self._opener = urllib.request.build_opener(_SameHost, _Handler)
+        self._opener = urllib.request.build_opener(_SameHost, hurried_http.Handler)
         self._lost = 0.0
 
     def read(self, path: str, limit: int) -> bytes:
@@ -152,14 +89,14 @@ class Address:
     def _attempt(self, path: str, limit: int, into: IO[bytes]) -> None:
         request = urllib.request.Request(self.base + quote(path), headers={"User-Agent": "stembus"})  # noqa: S310
         try:
-            with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
+            with self._opener.open(request, timeout=hurried_http.TIMEOUT_SECONDS) as response:
                 _copy(path, response, limit, into)
         except urllib.error.HTTPError as error:
             error.close()
             raise self._meaning(path, error) from None
         except urllib.error.URLError as error:
             raise _Again(f"nothing answers at {self.base}: {error.reason}") from None
-        except _TooSlow:
+        except hurried_http.TooSlow:
             raise _Again(f"{path} comes too slowly") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _Again(f"{path} came from {self.base} in part only: {type(error).__name__}") from None
@@ -189,7 +126,7 @@ def _copy(path: str, response: http.client.HTTPResponse, limit: int, into: IO[by
         got += len(piece)
         if got > limit:
             raise FileTooLong(f"{path} is longer than its bound of {limit} bytes")
-        if time.monotonic() - begun > _GRACE_SECONDS + got / _BYTES_PER_SECOND:
+        if time.monotonic() - begun > hurried_http.GRACE_SECONDS + got / hurried_http.BYTES_PER_SECOND:
             raise _Again(f"{path} comes too slowly")
         into.write(piece)
     if length is not None and got != length:

@@ -28,7 +28,7 @@ from stembus.audit.formats.cast_ballot import BallotContext, CastBallot, parse_b
 from stembus.audit.formats.entries import parse_entry
 from stembus.audit.formats.entry_bodies import Cancel, Incident, Share
 from stembus.audit.formats.receipt import encode_promise, make_promise
-from stembus.audit.log import address
+from stembus.audit.log import address, hurried_http
 from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace, MemoryPlace
 from stembus.audit.verify import verify
@@ -326,7 +326,7 @@ def test_a_log_that_is_taken_away_while_it_is_read_is_no_breach(run: Run, finish
 def test_a_slow_host_is_given_up_and_a_patient_one_is_not(
     run: Run, finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(address, "_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(hurried_http, "TIMEOUT_SECONDS", 0.2)
     with hosting(finished.public, on("credentials", lambda honest: replace(honest, pause=0.5))) as host:
         assert_outage(run("verify", host.url, *by_id(finished)))
     with hosting(finished.public, on("", lambda honest: replace(honest, pause=0.02))) as host:
@@ -334,7 +334,7 @@ def test_a_slow_host_is_given_up_and_a_patient_one_is_not(
 
 
 def test_a_crawling_transfer_is_given_up(run: Run, finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address, "_GRACE_SECONDS", -1)
+    monkeypatch.setattr(hurried_http, "GRACE_SECONDS", -1)
     with hosting(finished.public) as host:
         result = run("verify", host.url, *by_id(finished))
     assert_outage(result)

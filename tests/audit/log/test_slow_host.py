@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from stembus.audit.errors import CannotRead
-from stembus.audit.log import address
+from stembus.audit.log import address, hurried_http
 from stembus.audit.log.address import Address
 
 Serve = Callable[[list[bytes]], str]
@@ -19,7 +19,7 @@ Serve = Callable[[list[bytes]], str]
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Answers every request with these pieces, the last of them again and again, a moment after one another."""
-    monkeypatch.setattr(address, "_GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(hurried_http, "GRACE_SECONDS", 0.3)
     monkeypatch.setattr(address, "WAITS", (0.01,))
     server = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []

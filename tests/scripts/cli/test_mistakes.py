@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import Client
@@ -185,3 +187,17 @@ def test_a_bundle_is_not_handed_out_into_its_own_folder(run: Run, tmp_path: Path
     assert sorted(folder.rglob("*")) == before
     run("publish", folder, "--to", tmp_path / "out" / "bundle.zip", at=OPENS)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["bundle.zip"]
+
+
+def test_a_database_that_fails_under_a_command_is_named(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: ServedOffice) -> None:
+        raise OperationalError("UPDATE box_state", {}, sqlite3.OperationalError("attempt to write a readonly database"))
+
+    _keys(run, tmp_path, 1, 2)
+    run("define", tmp_path)
+    monkeypatch.setattr(ServedOffice, "box", property(fails))
+    said = run("seal", tmp_path, status=1).output
+    assert "stembus: error: the database failed: attempt to write a readonly database\nstembus: hint: see that" in said
+    assert "UPDATE" not in said

@@ -1,0 +1,1 @@
+"""On the PYTHONPATH of services and commands, so that Python loads `sitecustomize` at their start."""
