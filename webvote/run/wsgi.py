@@ -13,6 +13,7 @@ Batches go into the log by `stembus seal`, run every minute.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -21,7 +22,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from stembus.audit.errors import AuditError
-from stembus.ballot.errors import BallotError
+from stembus.ballot.errors import BallotError, DatabaseUnreachable
 from stembus.ballot.office.services import ServedOffice
 from stembus.ballot.office.settings import Settings, load_settings
 from stembus.crypto.errors import CryptoError
@@ -33,6 +34,8 @@ from stembus.webvote.site.app import create_site_app
 from stembus.webvote.static_files import demand_client
 
 APP_LOAD_ERROR = 4  # gunicorn's own status for an app that does not load: it stops, and does not try for ever
+TRY_AGAIN = 1  # with any other status but 3, gunicorn starts the worker anew
+PAUSE_SECONDS = 2
 
 
 def _office(settings: Settings) -> ServedOffice:
@@ -49,12 +52,17 @@ def _behind_proxy(app: Flask) -> Flask:
 
 
 def _calm(make: Callable[[], Flask]) -> Callable[[], Flask]:
-    """A setting that is missing or wrong ends the start in one sentence; what runs then logs as `logs` says."""
+    """A setting that is missing or wrong ends the start in one sentence; a database that does not answer yet, as while
+    a machine starts, is waited for. What runs then logs as `logs` says."""
 
     @wraps(make)
     def app() -> Flask:
         try:
             made = make()
+        except DatabaseUnreachable as error:
+            print(f"stembus: {make.__name__} waits: {error}", file=sys.stderr)
+            time.sleep(PAUSE_SECONDS)
+            sys.exit(TRY_AGAIN)
         except (AuditError, BallotError, CryptoError, OSError) as error:
             print(f"stembus: error: {make.__name__}: {error}", file=sys.stderr)
             sys.exit(APP_LOAD_ERROR)

@@ -25,6 +25,7 @@ from stembus.scripts.rehearsal.local import make_rehearsal
 from stembus.webvote import static_files
 from stembus.webvote.run.wsgi import APP_LOAD_ERROR, site
 from tests.browser.conftest import free_port
+from tests.conftest import Finished
 
 
 def test_settings_come_from_a_file_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +86,37 @@ def test_gunicorn_stops_with_one_sentence(name: str, settings: dict[str, str], w
     assert not Path("/nowhere").exists()
     assert "Traceback" not in done.stderr
     assert re.search(f"stembus: error: {name}: .*({words})", done.stderr), done.stderr
+
+
+def test_a_service_waits_for_a_database_that_is_not_up_yet(opened: Finished, tmp_path: Path) -> None:
+    """As when a machine starts: gunicorn stays, and its workers try again."""
+    opened.rehearsal(tmp_path).office.dispose()
+    settings = tmp_path / "settings.toml"
+    settings.write_text('box_database = "postgresql+psycopg://x@127.0.0.1:1/y"\n')
+    settings.chmod(0o600)
+    own = {
+        "STEMBUS_DIR": str(tmp_path),
+        "STEMBUS_PASSPHRASE": "rehearsal",
+        "STEMBUS_CLOCK": "2019-10-15T09:00:00+02:00",
+    }
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("STEMBUS_")} | own
+    port = free_port()
+    program = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "stembus.webvote.run.wsgi:box()"]
+    with (tmp_path / "said").open("wb") as said:
+        running = subprocess.Popen(program, env=environment, stderr=said)
+    try:
+        for _ in range(300):
+            if (tmp_path / "said").read_text().count("stembus: box waits: the database") >= 2:
+                break
+            time.sleep(0.2)
+        assert running.poll() is None
+        settings.unlink()
+        _wait(port)
+    finally:
+        running.send_signal(signal.SIGTERM)
+        running.wait(timeout=30)
+    assert "Traceback" not in (tmp_path / "said").read_text()
+    assert (tmp_path / "said").read_text().count("box waits") >= 2
 
 
 @pytest.fixture(scope="module")
