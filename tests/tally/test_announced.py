@@ -24,7 +24,7 @@ from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.office.services import ServedOffice
 from stembus.crypto.group import Point
 from stembus.tally.combine import make_result_body
-from stembus.tally.errors import OtherRootSigned, StepDone, StepOutOfTurn
+from stembus.tally.errors import KeyFileInvalid, OtherRootSigned, StepDone, StepOutOfTurn
 from stembus.tally.key_file import AnnouncedTree, TrusteeKey, parse_trustee_key
 from stembus.tally.trustee import Trustee
 from tests.conftest import Finished
@@ -43,6 +43,16 @@ def files(opened: Finished) -> dict[int, TrusteeKey]:
     """The secret files of the three trustees."""
     office = ServedOffice(Path(opened.root), lambda _: "rehearsal")
     return {number: parse_trustee_key(office.secret(f"trustee-{number}")) for number in (1, 2, 3)}
+
+
+def test_what_a_trustee_has_announced_is_read_strictly_and_never_changed(files: dict[int, TrusteeKey]) -> None:
+    named = AnnouncedTree(size=1, root="00" * 32, sums="11" * 32)
+    kept = msgspec.structs.replace(files[1], announced=named).to_bytes()
+    assert parse_trustee_key(kept).announced == named
+    with pytest.raises(KeyFileInvalid):
+        parse_trustee_key(kept.replace(b'"sums"', b'"more":1,"sums"'))
+    with pytest.raises(AttributeError):
+        named.size = 2  # type: ignore[misc]
 
 
 class Machine:

@@ -128,3 +128,10 @@ def test_a_bundle_is_every_file_but_the_head_and_what_is_outgrown(finished: Fini
     size = parse_checkpoint(bundle.head).size
     assert {*bundle.paths, HEAD} == {path for path in files if not outgrown(path, size)}
     assert bundle.head == (finished.public / HEAD).read_bytes()
+
+
+def test_the_copy_of_a_bundle_is_a_bundle_of_the_same_files(finished: Finished, tmp_path: Path) -> None:
+    copy_bundle(finished.public, tmp_path / "copy")
+    here = {path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*") if path.is_file()}
+    assert {*bundle_of(FolderPlace(tmp_path / "copy")).paths, HEAD} == here
+    assert {*bundle_of(FolderPlace(finished.public)).paths, HEAD} == here

@@ -49,6 +49,13 @@ def refused(path: Path, words: str) -> None:
         pass
 
 
+def test_a_refused_zip_is_not_held_open(tmp_path: Path) -> None:
+    path = packed(tmp_path / "a.zip", {"../outside": b"x"})
+    with pytest.raises(CannotRead):  # whose traceback holds on to the place that was not made
+        ZipPlace(path)
+    assert path not in [open_file.resolve() for open_file in Path("/proc/self/fd").iterdir()]
+
+
 # What people make
 
 
