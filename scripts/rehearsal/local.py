@@ -57,3 +57,4 @@ def make_rehearsal(
     rehearsal.open()
     with (directory / "voters.csv").open("w", encoding="ascii", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rehearsal.letters(register))
+    rehearsal.office.dispose()

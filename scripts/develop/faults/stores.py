@@ -85,12 +85,10 @@ class PostgresServer:
             server = subprocess.Popen(command, stderr=log, **self._options)
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until and server.poll() is None:
-            try:
-                psycopg.connect(self._where("postgres")).close()
-            except psycopg.OperationalError:
-                time.sleep(0.1)
-            else:
+            ready = [str(self.programs / "pg_isready"), "--quiet", "-h", str(self.folder), "-U", "stembus"]
+            if subprocess.run(ready, check=False).returncode == 0:
                 return server
+            time.sleep(0.1)
         raise Unprepared(f"PostgreSQL did not start: {(self.folder / 'server.log').read_text()[-500:]}")
 
     def _where(self, name: str) -> str:
