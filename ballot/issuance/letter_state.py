@@ -130,7 +130,9 @@ class Letters:
         return bytes(row.credential)
 
     def replace(self, number: str, spare: bytes) -> bytes:
-        """Moves a voter to a spare letter; returns the struck credential. Refused once a token was issued."""
+        """Moves a voter to a spare letter; returns the struck credential. Refused once a token was issued, and as
+        `strike` is."""
+        refuse_halted(self.halted())
         with self._engine.begin() as db:
             row = _numbered(db, number)
             old = replaced_number(number)

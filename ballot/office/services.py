@@ -24,6 +24,7 @@ from stembus.ballot.errors import CountsContradict, DatabaseBehind, IssuanceReco
 from stembus.ballot.issuance.enrolment import Enrolment, enrol, is_enrolled
 from stembus.ballot.issuance.help_desk import HelpDesk
 from stembus.ballot.issuance.issuance_record import IssuanceRecord, create_record, open_record, read_record
+from stembus.ballot.issuance.issuance_slot import READY, UNKNOWN
 from stembus.ballot.issuance.letter_state import Letters, enrolled_credentials
 from stembus.ballot.issuance.record_comparison import slots_from_another_registrar
 from stembus.ballot.issuance.registrar import Registrar
@@ -182,28 +183,45 @@ class ServedOffice(Office):
                 create_record(path, self.referendum, number, self.roll())
             enrol(engine, letters)
 
-    def recover_registrar(self, number: int, other: Path | None = None) -> tuple[int, int]:
-        """Brings database and issuance record of registrar `number` up to each other, whichever was lost or is older.
-        If both are lost, `other` is another registrar's record. Returns how many letters changed in the database, and
+    def recover_registrar(
+        self, number: int, other: Path | None = None, no_token_since: bool = False
+    ) -> tuple[int, int]:
+        """Brings database and issuance record of registrar `number` up to each other, whichever was lost or is older; a
+        database without its letters counts as lost. If both are lost, `other` is another registrar's record. A lost
+        record is made from the database: once voting could have begun, letters that are ready there become unknown,
+        unless somebody states that there was `no_token_since`. Returns how many letters changed in the database, and
         in the record. Raises RollInvalid where the letters' files are needed and not here, IssuanceRecordUnusable where
         the two exclude each other."""
         party, path = f"registrar-{number}", self.databases.record_path(number)
         lost = self.databases.is_lost(party)
-        if lost and not path.exists() and other is None:
+        bare = lost or not is_enrolled(self._database(party))
+        told = None if other is None else slots_from_another_registrar(read_record(other))
+        if bare and not path.exists() and told is None:
             raise IssuanceRecordUnusable(
                 "the database and the issuance record are both gone: nobody can say who has a token; bring one of them "
                 "back, or give another registrar's record with --other"
             )
-        fresh = self.enrolment() if lost else []
+        # Everything is read and checked before anything is made: cut off after that, the same command goes on.
+        fresh, roll = self.enrolment() if bare else [], [] if path.exists() else self.roll()
+        if path.exists():
+            open_record(path, self.referendum, number, (letter.credential for letter in fresh))
         if lost:
             self.databases.remake(party)
         engine = self._database(party)
         if not path.exists():
-            slots = known_slots(engine) if other is None else slots_from_another_registrar(read_record(other))
-            create_record(path, self.referendum, number, self.roll(), slots)
+            if told is None:
+                sure = no_token_since or self.clock.now() < self.manifest.opens_at
+                known = known_slots(engine)
+                told = {key: known.get(key, READY) for key in roll}
+                told = {key: slot if sure or slot != READY else UNKNOWN for key, slot in told.items()}
+            create_record(path, self.referendum, number, roll, told)
         record = open_record(path, self.referendum, number, enrolled_credentials(engine))
         changed = recover_database(engine, record, fresh)
         return changed, recover_record(engine, record)
+
+    def unknown_letters(self, number: int) -> int:
+        """Letters, spare ones included, of which nobody knows whether they had a token. Raises as `registrar` does."""
+        return sum(slot == UNKNOWN for _, slot in self.issuance_record(number).slots())
 
     def enrolment(self) -> list[Enrolment]:
         """The letters, as the registrars get them. Raises RollInvalid where the files are not in this folder."""

@@ -109,7 +109,8 @@ def registrar() -> None:
 @click.option(
     "--other", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Another registrar's issuance record."
 )
-def registrar_recover(directory: Path, number: int, other: Path | None) -> None:
+@click.option("--no-token-since", is_flag=True, help="You know that this database is the newest: it lacks no token.")
+def registrar_recover(directory: Path, number: int, other: Path | None, no_token_since: bool) -> None:
     """Rebuild a registrar's database from its issuance record, or the record from the database.
 
     \b
@@ -117,11 +118,16 @@ def registrar_recover(directory: Path, number: int, other: Path | None) -> None:
     Example:  stembus registrar recover kortrijk
     """
     office = serve_office(directory)
-    database, record = office.recover_registrar(number, other)
+    database, record = office.recover_registrar(number, other, no_token_since)
     if not database and not record:
         say("database and issuance record say the same of every letter")
     if database:
         click.echo(f"{database} letters of the database were brought up to the issuance record")
     if record:
         click.echo(f"{record} letters of the issuance record were brought up to the database")
+    if unknown := office.unknown_letters(number):
+        say(
+            f"{unknown} letters may have had a token that nobody knows of, and get none now; if you are sure that the "
+            "database is the newest, delete the issuance record and run this again with --no-token-since"
+        )
     next_step("start the registrar's service and the help desk again")

@@ -158,7 +158,7 @@ def recover_registrar(drill: Drill) -> None:
 
 def recover_record(drill: Drill) -> None:
     """A record from the backup, or none, is brought up to the newest database."""
-    drill.run("registrar", "recover", drill.live)
+    drill.run("registrar", "recover", drill.live, "--no-token-since")
 
 
 def from_backup(name: str) -> Callable[[Drill], None]:

@@ -171,6 +171,10 @@ def test_a_lost_issuance_record_stops_the_tokens_and_is_rebuilt(run: Run, folder
     words = ("vote", folder, "--code", code, "--factor", born, "--choice", "1")
     assert "there is no issuance record" in run(*words, at=OPENS, answer="cast", status=1).output
     said = run("registrar", "recover", folder, at=OPENS).output
+    assert "letters may have had a token that nobody knows of" in said
+    assert "unknown" in run(*words, at=OPENS, answer="cast", status=1).output
+    record.unlink()
+    said = run("registrar", "recover", folder, "--no-token-since", at=OPENS).output
     assert "database and issuance record say the same" in said
     vote(run, folder, opened.letters[2:3])
 
@@ -188,6 +192,21 @@ def test_when_both_are_lost_nothing_is_invented(run: Run, folder: Path, opened: 
     code, born = opened.letters[0]
     words = ("vote", folder, "--code", code, "--factor", born, "--choice", "1")
     assert "there is no database" in run(*words, at=OPENS, answer="cast", status=1).output
+
+
+def test_a_recovery_that_fails_leaves_no_empty_database_to_believe(run: Run, folder: Path, opened: Finished) -> None:
+    vote(run, folder, opened.letters[:2])
+    for name in ("registrar.db", "issuance.record"):
+        for path in (folder / "registrar-1").glob(f"{name}*"):
+            path.unlink()
+    wrong = folder / "wrong"
+    wrong.write_bytes(b"no record")
+    run("registrar", "recover", folder, "--other", wrong, at=OPENS, status=1)
+    assert "nobody can say who has a token" in run("registrar", "recover", folder, at=OPENS, status=1).output
+    # An empty database in the place of the lost one, made by whatever means, knows nobody either.
+    (folder / "registrar-1" / "database").unlink()
+    run("services", "create", folder, at=OPENS)
+    assert "nobody can say who has a token" in run("registrar", "recover", folder, at=OPENS, status=1).output
 
 
 def test_after_a_cancellation_registrar_and_box_say_so(run: Run, folder: Path, opened: Finished) -> None:
