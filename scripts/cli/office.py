@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stembus.audit.entry_rules import paper_problem, reading_problem
-from stembus.audit.formats.entry_bodies import Cancel, Client, Incident, Open, PaperResult
+from stembus.audit.formats.entry_bodies import Cancel, Client, Incident, Open, PaperResult, Roll
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.errors import TooEarly
 from stembus.ballot.office.office import NotReady
@@ -224,7 +224,7 @@ def cancel(directory: Path, text: tuple[str, ...]) -> None:
         log.append([office.officers_sign(Cancel(text=_texts(office.manifest, text)))])
         say("the referendum is cancelled")
     settle(log)
-    if any(isinstance(entry.body, Open) for _, entry in log.entries()):
+    if any(isinstance(entry.body, Roll) for _, entry in log.entries()):
         serve_office(directory).stop_registrars()
         say("the registrars give out nothing any more")
 

@@ -227,3 +227,10 @@ def test_settings_that_differ_are_refused_before_anything_is_done(
     before = everything(folder)
     assert "stands in DIR/settings.toml" in run("seal", folder, at=OPENS, status=1).output
     assert everything(folder) == before
+
+
+def test_a_referendum_that_is_cancelled_before_it_opens_never_gives_out_a_token(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    assert "give out nothing any more" in run("cancel", folder, "--text", "nl=afgelast", "--yes").output
+    assert Rehearsal(folder).office.letters().halted() == "cancelled"
