@@ -12,22 +12,18 @@ from pathlib import Path
 
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.entries import Entry, parse_entry
-from stembus.audit.formats.manifest import Manifest, referendum_id
-from stembus.audit.log.note import Checkpoint, check_log_signature
-from stembus.audit.log.tile_reader import TileReader
-from stembus.audit.state_machine import Order
-from stembus.ballot.errors import BallotError, LogDamaged
-from stembus.ballot.log_operator.admission import Admission
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.note import Checkpoint
+from stembus.ballot.errors import BallotError
 from stembus.ballot.log_operator.cosigning import time_of
-from stembus.ballot.log_operator.log_files import LogFiles
-from stembus.ballot.log_operator.log_start import demand_head
+from stembus.ballot.log_operator.loaded_log import LoadedLog, load
 from stembus.ballot.log_operator.pending import Pending
 
 _TRIES, _WAIT_SECONDS = 10, 0.1
 
 
-class LogReading:
-    """`size`, `order` and `batches` say what the log holds, a head that waits for its quorum included."""
+class LogReading(LoadedLog):
+    """Of the referendum with this manifest."""
 
     def __init__(self, folder: Path, lock: Path, manifest: Manifest, manifest_raw: bytes) -> None:
         """Raises AuditError or LogDamaged."""
@@ -47,38 +43,15 @@ class LogReading:
         self._load()
 
     def _load(self) -> None:
-        demand_head(self._folder, self._pending)
-        files = LogFiles.read(self._folder, self._pending)
-        reader = files.reader()
-        if reader.entry(0) != self._manifest_raw:
-            raise LogDamaged(f"{self._folder} is the log of another referendum; bring back the one that belongs here")
-        check_log_signature(files.standing(), self._manifest.log.origin, bytes.fromhex(self._manifest.log.key))
-        files.demand_newest()
-        admission = Admission(self._folder, self._manifest, referendum_id(self._manifest_raw), lambda: 0)
-        for index in range(1, files.size):
-            admission.take(index, reader.entry(index))
-        self._files, self._admission = files, admission
+        key = bytes.fromhex(self._manifest.log.key)
+        loaded = load(self._folder, self._pending, key, lambda: 0, manifest_raw=self._manifest_raw)
+        loaded.files.demand_newest()
+        self._loaded = loaded
 
     def refresh(self) -> None:
         """Takes in what was appended meanwhile."""
         if not self._files.agrees_with(self._files.standing()):
             self._read()
-
-    @property
-    def size(self) -> int:
-        return self._files.size
-
-    @property
-    def order(self) -> Order:
-        return self._admission.order
-
-    @property
-    def batches(self) -> list[tuple[int, int]]:
-        """(index of the first ballot, number of ballots) of each batch."""
-        return self._admission.batches
-
-    def reader(self) -> TileReader:
-        return self._files.reader()
 
     def root(self, size: int) -> bytes:
         """Of the first `size` entries, from 1."""

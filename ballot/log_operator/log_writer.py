@@ -18,13 +18,12 @@ from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.entries import Entry, entry_type, parse_entry
 from stembus.audit.formats.manifest import Manifest, referendum_id
 from stembus.audit.formats.manifest_rules import parse_manifest
-from stembus.audit.log.note import Checkpoint, check_log_signature, sign_checkpoint
+from stembus.audit.log.note import Checkpoint, sign_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.witness import WitnessService
-from stembus.audit.state_machine import Order
 from stembus.ballot.errors import HeadMoved, WitnessesMissing
-from stembus.ballot.log_operator.admission import Admission, Now
+from stembus.ballot.log_operator.admission import Now
 from stembus.ballot.log_operator.cosigning import (
     add_signatures,
     ask_witnesses,
@@ -34,8 +33,7 @@ from stembus.ballot.log_operator.cosigning import (
     time_of,
     timely,
 )
-from stembus.ballot.log_operator.log_files import LogFiles
-from stembus.ballot.log_operator.log_start import demand_head
+from stembus.ballot.log_operator.loaded_log import Loaded, LoadedLog, load
 from stembus.ballot.log_operator.pending import Pending
 from stembus.crypto.signing import SigningKey
 
@@ -43,7 +41,7 @@ _TRIES = 50
 _WAITS, _WAIT_SECONDS = 50, 0.02
 
 
-class LogWriter:
+class LogWriter(LoadedLog):
     """Owns the published folder and the log key. `size`, `order` and `batches` say what the log holds so far, a pending
     head included; `head` and `published` are what readers see."""
 
@@ -63,43 +61,22 @@ class LogWriter:
         self.witnesses = list(witnesses)
         # Under the lock, so that what another writer is publishing right now is not taken for a longer log.
         with locked(lock):
-            demand_head(folder, self._pending)
             self._load()
             self._files.demand_newest()
-
-    def _load(self, known: int = 0) -> None:
-        """Reads the log as it stands on disk; its first `known` entries went through `order` already."""
-        files = LogFiles.read(self.folder, self._pending)
-        reader = files.reader()
-        self.manifest_raw = reader.entry(0)
+        self.manifest_raw = self._loaded.manifest_raw
         self.manifest: Manifest = parse_manifest(self.manifest_raw)
         self.referendum = referendum_id(self.manifest_raw)
-        check_log_signature(files.standing(), self.manifest.log.origin, self._key.public)
-        if not known:
-            self._admission = Admission(self.folder, self.manifest, self.referendum, self._now)
-        for index in range(max(known, 1), files.size):
-            self._admission.take(index, reader.entry(index))
-        self._files = files
+
+    def _load(self, before: Loaded | None = None) -> None:
+        """Reads the log as it stands on disk. Called under the lock."""
+        self._loaded = load(self.folder, self._pending, self._key.public, self._now, before)
 
     # Reading
 
     @property
-    def size(self) -> int:
-        return self._files.size
-
-    @property
-    def order(self) -> Order:
-        return self._admission.order
-
-    @property
-    def batches(self) -> list[tuple[int, int]]:
-        """(index of the first ballot, number of ballots) of each batch."""
-        return self._admission.batches
-
-    @property
     def issued(self) -> Sequence[int]:
         """How many tokens each registrar stated in the last batch; 0 before the first."""
-        return self._admission.issued
+        return self._loaded.admission.issued
 
     @property
     def batch_end(self) -> int:
@@ -115,10 +92,6 @@ class LogWriter:
 
     def root(self) -> bytes:
         return self._files.root()
-
-    def reader(self) -> TileReader:
-        """Of all entries, the pending ones included."""
-        return self._files.reader()
 
     def published(self) -> TileReader:
         """Of the entries under the published head."""
@@ -148,7 +121,7 @@ class LogWriter:
         """Called under the lock. Another process, or another thread of this one, may have been faster."""
         standing = self._files.standing()
         if not self._files.agrees_with(standing):
-            self._load(known=self.size if standing.size > self.size else 0)
+            self._load(self._loaded)
 
     # Writing
 
@@ -202,7 +175,7 @@ class LogWriter:
         first = self.size
         try:
             for index, raw in enumerate(entries, first):
-                self._admission.admit(index, raw)
+                self._loaded.admission.admit(index, raw)
             self._files.stage(entries, self._sign)
         except BaseException:
             self._load()

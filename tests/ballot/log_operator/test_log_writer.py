@@ -26,6 +26,7 @@ from stembus.audit.log.tiles import log_paths
 from stembus.audit.log.witness import Witness
 from stembus.audit.verify import Verdict, verify
 from stembus.ballot.errors import HeadMoved, LogBehindWitness, LogDamaged, WitnessesMissing, WitnessesSilent
+from stembus.ballot.log_operator.admission import Admission
 from stembus.ballot.log_operator.log_start import start_log
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.office.office import NotReady, Office
@@ -698,6 +699,23 @@ def test_a_witnesss_key_that_is_not_the_manifests_is_refused(lite: Poll) -> None
     shutil.copy(office.key_path("witness-2"), office.key_path("witness-1"))
     with pytest.raises(NotReady, match="witness-1"):
         lite.reopen().office.log()
+
+
+def test_no_thread_sees_a_log_that_is_half_taken_in(
+    lite: Poll, log: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who reads while another thread takes in what was added sees the log before it or after it."""
+    writer(lite).append([incident(lite.office, 1), incident(lite.office, 2)])
+    seen, take, size = [], Admission.take, log.size
+
+    def looked_at_meanwhile(self: Admission, index: int, raw: bytes) -> None:
+        take(self, index, raw)
+        seen.append((log.size, log.order.incidents))
+
+    monkeypatch.setattr(Admission, "take", looked_at_meanwhile)
+    log.refresh()
+    assert seen == [(size, 0), (size, 0)]
+    assert (log.size, log.order.incidents) == (size + 2, 2)
 
 
 def test_tidying_with_an_old_memory_removes_no_live_file(lite: Poll, log: LogWriter) -> None:
