@@ -28,7 +28,7 @@ from stembus.ballot.errors import (
 )
 from stembus.ballot.http_refusals import RETRY_SECONDS, UNAVAILABLE_STATUS
 from stembus.ballot.issuance.help_desk import Action, HelpDesk, Officer
-from stembus.ballot.issuance.letter_state import Letters, Standing
+from stembus.ballot.issuance.letter_state import Standing
 from stembus.webvote.error_answers import DATABASE_AWAY
 from stembus.webvote.health import Check, add_health
 from stembus.webvote.languages import choose_language
@@ -49,11 +49,9 @@ PROBLEMS: list[tuple[type[BallotError], str, int]] = [
 ]
 
 
-def create_desk_app(
-    desk: HelpDesk, letters: Letters, manifest: Manifest, secret: bytes, path: str = "/", secure: bool = True
-) -> Flask:
-    """`letters` are those that the desk works on. `secret` signs the sessions. `path` is where the app is mounted: its
-    cookie goes nowhere else. `secure` keeps the cookie to HTTPS; only a rehearsal on this machine does without."""
+def create_desk_app(desk: HelpDesk, manifest: Manifest, secret: bytes, path: str = "/", secure: bool = True) -> Flask:
+    """`secret` signs the sessions. `path` is where the app is mounted: its cookie goes nowhere else. `secure` keeps the
+    cookie to HTTPS; only a rehearsal on this machine does without."""
     app = Flask("stembus-desk", root_path=str(Path(__file__).parent), static_folder="static")
     app.config.update(
         SECRET_KEY=secret,
@@ -75,7 +73,7 @@ def create_desk_app(
     app.register_error_handler(Exception, _broken)
     for kind in DATABASE_AWAY:
         app.register_error_handler(kind, _away)
-    add_health(app, [Check("database", lambda: (desk.enlisted(), letters.halted()))])
+    add_health(app, [Check("database", lambda: (desk.enlisted(), desk.letters.halted()))])
     return app
 
 

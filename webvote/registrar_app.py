@@ -48,8 +48,8 @@ def parse_request(data: bytes) -> TokenRequest:
     return TokenRequest(credential, blinded, signature, wire.factor)
 
 
-def create_registrar_app(registrar: Registrar, record: IssuanceRecord, manifest: Manifest) -> Flask:
-    """What voters ask, and what the box of this referendum asks. `record` is the one that the registrar writes."""
+def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
+    """What voters ask, and what the box of this referendum asks."""
     app = Flask("stembus-registrar", static_folder=None)
     harden(app, NO_PAGE, REQUEST_BYTES)
     allow_origin(app, origin_of(manifest.client.url))
@@ -61,7 +61,7 @@ def create_registrar_app(registrar: Registrar, record: IssuanceRecord, manifest:
     app.add_url_rule("/check", "check", tries(views.check), methods=["POST"])
     app.add_url_rule("/token", "token", tries(views.token), methods=["POST"])
     app.add_url_rule("/statement", "statement", views.statement, methods=["POST"])
-    checks = [Check("database", lambda: _look(registrar)), Check("record", lambda: _read_one(record))]
+    checks = [Check("database", lambda: _look(registrar)), Check("record", lambda: _read_one(registrar.record))]
     add_health(app, checks)
     add_metrics(app, manifest, checks)
     return app
@@ -98,7 +98,7 @@ class _Views:
 
 
 def _look(registrar: Registrar) -> None:
-    """Raises what the database raises, and DatabaseBehindLog; a registrar that was closed for good still answers."""
+    """Raises what the database raises, and DatabaseBehind; a registrar that was closed for good still answers."""
     try:
         refuse_halted(registrar.halted())
     except NotOpen:

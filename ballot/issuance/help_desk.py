@@ -54,7 +54,7 @@ class HelpDesk:
 
     def __init__(self, engine: Engine, letters: Letters) -> None:
         self._engine = engine
-        self._letters = letters
+        self.letters = letters
         self._hasher = PasswordHasher()
         # An unknown name costs as much time as a wrong password.
         self._nobody = self._hasher.hash("nobody")
@@ -123,17 +123,17 @@ class HelpDesk:
 
     def look(self, officer: Officer, voter: str) -> Standing:
         """Raises CredentialUnknown."""
-        return self._logged(officer, "look", voter, lambda: self._letters.standing(voter))
+        return self._logged(officer, "look", voter, lambda: self.letters.standing(voter))
 
     def unlock(self, officer: Officer, voter: str) -> Standing:
         """Gives ten new tries. Raises CredentialUnknown."""
-        self._logged(officer, "unlock", voter, lambda: self._letters.unlock(voter))
-        return self._letters.standing(voter)
+        self._logged(officer, "unlock", voter, lambda: self.letters.unlock(voter))
+        return self.letters.standing(voter)
 
     def strike(self, officer: Officer, voter: str) -> Standing:
         """Strikes a voter for paper. Raises CredentialUnknown, TokenAlreadyIssued, LetterStruck or Closed."""
-        self._logged(officer, "strike", voter, lambda: self._letters.strike(voter))
-        return self._letters.standing(voter)
+        self._logged(officer, "strike", voter, lambda: self.letters.strike(voter))
+        return self.letters.standing(voter)
 
     def actions(self, last: int = 200) -> list[Action]:
         """The newest first."""

@@ -83,15 +83,15 @@ class Letters:
 
     def __init__(self, engine: Engine, record: IssuanceRecord) -> None:
         self._engine = engine
-        self._record = record
+        self.record = record
 
     def _recorded(self, credential: bytes) -> Slot:
         """Raises IssuanceUnknown or IssuanceRecordUnusable."""
-        return self._record.slot(credential)
+        return self.record.slot(credential)
 
     def _write_record(self, credential: bytes, slot: Slot) -> None:
         """The last step before a commit. Raises as `IssuanceRecord.write` does."""
-        self._record.write(credential, slot)
+        self.record.write(credential, slot)
 
     def halted(self) -> str:
         """Empty while tokens are given out; else closed, cancelled or behind."""

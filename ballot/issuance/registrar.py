@@ -209,7 +209,7 @@ class Registrar(Letters):
     def _refuse_behind(self, issued: list[Issued]) -> None:
         """A list that lacks a token which was used would void the result (V22)."""
         rows = [(line.credential, Slot.issued(line.request_hash, line.signature)) for line in issued]
-        lacking = [found for found in differences(rows, self._record) if found.record.state is State.ISSUED]
+        lacking = [found for found in differences(rows, self.record) if found.record.state is State.ISSUED]
         if lacking:
             raise DatabaseBehind(
                 f"the database lacks {len(lacking)} tokens of the issuance record; recover it from there, then close"

@@ -26,9 +26,9 @@ SERVICES = ("registrar", "box", "desk", "site")
 def make_apps(office: ServedOffice) -> dict[str, Flask]:
     """By name, as `run.wsgi` makes them."""
     return {
-        "registrar": create_registrar_app(office.registrar(), office.issuance_record(1), office.manifest),
+        "registrar": create_registrar_app(office.registrar(), office.manifest),
         "box": create_box_app(office.box, office.manifest, office.log()),
-        "desk": create_desk_app(office.desk(), office.letters(), office.manifest, b"s" * 32, secure=False),
+        "desk": create_desk_app(office.desk(), office.manifest, b"s" * 32, secure=False),
         "site": create_site_app(office.public, "056 11 22 33"),
     }
 

@@ -39,7 +39,7 @@ def front(opened: Finished, tmp_path: Path) -> Front:
     office = rehearsal.office
     rehearsal.clock.move_to(office.manifest.opens_at)
     apps = (
-        create_registrar_app(office.registrar(), office.issuance_record(1), office.manifest),
+        create_registrar_app(office.registrar(), office.manifest),
         create_box_app(office.box, office.manifest, office.log()),
         create_site_app(office.public, "056 11 22 33"),
     )

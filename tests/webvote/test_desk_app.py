@@ -26,9 +26,7 @@ class Desk:
     def __init__(self, rehearsal: Rehearsal) -> None:
         self.office = rehearsal.office
         self.office.desk().enlist("an", PASSWORD)
-        self.app = create_desk_app(
-            self.office.desk(), self.office.letters(), self.office.manifest, b"s" * 32, secure=False
-        )
+        self.app = create_desk_app(self.office.desk(), self.office.manifest, b"s" * 32, secure=False)
         self.client: FlaskClient = self.app.test_client()
         self.numbers = [
             line.partition(",")[0]
@@ -110,7 +108,7 @@ def test_a_form_of_another_page_does_nothing(desk: Desk, origin: str | None) -> 
 
 
 def test_the_cookie_is_kept_to_the_desk_and_from_scripts(desk: Desk) -> None:
-    app = create_desk_app(desk.office.desk(), desk.office.letters(), desk.office.manifest, b"s" * 32, "/desk")
+    app = create_desk_app(desk.office.desk(), desk.office.manifest, b"s" * 32, "/desk")
     answer = app.test_client().post(
         "/en/sign-in", data={"name": "an", "password": PASSWORD}, headers={"Origin": ORIGIN}
     )
@@ -124,9 +122,7 @@ def test_signing_out_and_a_forged_session_end_at_the_door(desk: Desk) -> None:
     desk.sign_in()
     assert desk.post("sign-out").status_code == 303
     assert desk.client.get("/en/record").status_code == 403
-    forger = create_desk_app(
-        desk.office.desk(), desk.office.letters(), desk.office.manifest, b"t" * 32, secure=False
-    ).test_client()
+    forger = create_desk_app(desk.office.desk(), desk.office.manifest, b"t" * 32, secure=False).test_client()
     forger.post("/en/sign-in", data={"name": "an", "password": PASSWORD}, headers={"Origin": ORIGIN})
     stolen = forger.get_cookie("stembus_desk")
     assert stolen is not None

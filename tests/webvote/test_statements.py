@@ -65,7 +65,7 @@ def apart(tmp_path: Path) -> Iterator[Apart]:
     for side in sides:
         side.clock.move_to(side.office.manifest.opens_at)
     office = sides[1].office
-    app = create_registrar_app(office.registrar(), office.issuance_record(1), office.manifest)
+    app = create_registrar_app(office.registrar(), office.manifest)
     server = make_server("127.0.0.1", port, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield Apart(*sides, letters)
@@ -133,6 +133,28 @@ def test_a_registrar_closes_for_nobody_before_its_time(apart: Apart) -> None:
     with pytest.raises(BallotError, match="voting runs until"):
         asked.close(0)
     apart.vote(apart.letters[0], 1)
+
+
+def test_a_registrar_that_is_away_keeps_no_other_from_being_told_of_a_cancellation(
+    apart: Apart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Registrar:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def cancel(self) -> None:
+            if self.number == 1:
+                raise ServiceUnreachable("away")
+            told.append(self.number)
+
+    told: list[int] = []
+    office = apart.box.office
+    registrars = [*office.manifest.registrars] * 3
+    monkeypatch.setitem(vars(office), "manifest", msgspec.structs.replace(office.manifest, registrars=registrars))
+    monkeypatch.setattr(office, "statements", Registrar)
+    with pytest.raises(ServiceUnreachable, match="away"):
+        office.stop_registrars()
+    assert told == [2, 3]
 
 
 def test_a_registrar_that_does_not_answer_delays_a_batch_and_loses_nothing(apart: Apart) -> None:

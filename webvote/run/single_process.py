@@ -74,14 +74,12 @@ class Together:
         self.url = manifest.client.url.rstrip("/") + "/"
         self.sealer = Sealer(open_office())
         mounts: dict[str, Any] = {
-            f"/registrar/{k}": create_registrar_app(office.registrar(k), office.issuance_record(k), manifest)
+            f"/registrar/{k}": create_registrar_app(office.registrar(k), manifest)
             for k in range(1, len(manifest.registrars) + 1)
         }
         mounts["/box"] = create_box_app(office.box, manifest, office.log(), self.sealer.wake)
         secure = self.url.startswith("https:")
-        mounts["/desk"] = create_desk_app(
-            office.desk(), office.letters(), manifest, office.desk_secret(), "/desk", secure
-        )
+        mounts["/desk"] = create_desk_app(office.desk(), manifest, office.desk_secret(), "/desk", secure)
         self.app = DispatcherMiddleware(create_site_app(office.public, help_line), mounts)
         self._server: BaseWSGIServer | None = None
 

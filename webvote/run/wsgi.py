@@ -76,9 +76,7 @@ def _calm(make: Callable[[], Flask]) -> Callable[[], Flask]:
 def registrar() -> Flask:
     settings = load_settings()
     office, number = _office(settings), settings.number("REGISTRAR", 1)
-    return _behind_proxy(
-        create_registrar_app(office.registrar(number), office.issuance_record(number), office.manifest)
-    )
+    return _behind_proxy(create_registrar_app(office.registrar(number), office.manifest))
 
 
 @_calm
@@ -97,4 +95,4 @@ def site() -> Flask:
 @_calm
 def desk() -> Flask:
     office = _office(load_settings())
-    return _behind_proxy(create_desk_app(office.desk(), office.letters(), office.manifest, office.desk_secret()))
+    return _behind_proxy(create_desk_app(office.desk(), office.manifest, office.desk_secret()))

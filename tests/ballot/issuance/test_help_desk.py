@@ -137,7 +137,7 @@ def test_an_action_that_is_cut_off_stays_written_down(
     def killed(*_: object) -> None:
         raise Killed
 
-    monkeypatch.setattr(desk._letters, "strike", killed)
+    monkeypatch.setattr(desk.letters, "strike", killed)
     with pytest.raises(Killed):
         desk.strike(officer, poll.numbers()[0])
     assert [(a.action, a.outcome) for a in desk.actions()] == [("strike", "broken"), ("enlist", "done")]

@@ -135,7 +135,7 @@ def test_the_help_desks_role_strikes_and_unlocks_and_can_do_no_more(
         db.exec_driver_sql(rights)
     engine = create_engine(url.set(username=role))
     try:
-        desk, numbers = Letters(engine, registrar._record), poll.numbers()
+        desk, numbers = Letters(engine, registrar.record), poll.numbers()
         with pytest.raises(FactorWrong):
             registrar.issue(poll.ask(1, factor="1900-01-01")[1])
         desk.unlock(numbers[1])
