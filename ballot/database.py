@@ -88,19 +88,6 @@ def reading(engine: Engine) -> Connection:
     return engine.execution_options(stembus_reads=True).connect()
 
 
-def is_there(url: str, state: Table) -> bool:
-    """Whether there is such a database at all, whoever it belongs to. Raises DatabaseUnreachable."""
-    engine = _engine(url)
-    try:
-        return _state_row(engine, state) is not None
-    except DatabaseMissing:
-        return False
-    except OperationalError as error:
-        raise DatabaseUnreachable(f"{_shown(url)} does not answer: {_reason(error)}; try again") from None
-    finally:
-        engine.dispose()
-
-
 def _state_row(engine: Engine, state: Table) -> Any:
     with reading(engine) as db:
         if not inspect(db).has_table(state.name):

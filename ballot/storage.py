@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
+from sqlalchemy.schema import SchemaItem
 
 INSTANCE_BYTES = 16
 
@@ -27,6 +28,18 @@ def _state() -> tuple[Column[Any], ...]:
         Column("id", Integer, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
         Column("referendum", LargeBinary(32), nullable=False),
         Column("instance", LargeBinary(INSTANCE_BYTES), nullable=False),
+    )
+
+
+def _letter_columns() -> tuple[SchemaItem, ...]:
+    """What a letter has become."""
+    return (
+        Column("state", String(16), nullable=False),
+        Column("tries", Integer, nullable=False),
+        Column("request_hash", LargeBinary(32)),
+        Column("signature", LargeBinary(64)),
+        CheckConstraint("state IN ('ready', 'issued', 'struck', 'replaced')"),
+        CheckConstraint("(state = 'issued') = (request_hash IS NOT NULL)"),
     )
 
 
@@ -41,12 +54,7 @@ voters = Table(
     Column("credential", LargeBinary(32), primary_key=True),
     Column("number", String(32), nullable=False, unique=True),
     Column("factor", String(256), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("tries", Integer, nullable=False),
-    Column("request_hash", LargeBinary(32)),
-    Column("signature", LargeBinary(64)),
-    CheckConstraint("state IN ('ready', 'issued', 'struck', 'replaced')"),
-    CheckConstraint("(state = 'issued') = (request_hash IS NOT NULL)"),
+    *_letter_columns(),
     sqlite_with_rowid=False,
 )
 # What has become of ready letters since the registrar's last statement; then it goes over to `voter`.
@@ -54,12 +62,7 @@ letter_changes = Table(
     "letter_change",
     registrar_tables,
     Column("credential", LargeBinary(32), primary_key=True),
-    Column("state", String(16), nullable=False),
-    Column("tries", Integer, nullable=False),
-    Column("request_hash", LargeBinary(32)),
-    Column("signature", LargeBinary(64)),
-    CheckConstraint("state IN ('ready', 'issued', 'struck', 'replaced')"),
-    CheckConstraint("(state = 'issued') = (request_hash IS NOT NULL)"),
+    *_letter_columns(),
     sqlite_with_rowid=False,
 )
 # halted: "" while tokens are given out; "closed" or "cancelled" for good; "behind" until the database is recovered.

@@ -21,10 +21,11 @@ from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import Batch, IssuedCount
 from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.tiles import checkpoint_path
 from stembus.ballot.box.position import Bond, position
 from stembus.ballot.box.stored import ALL, count_ballots, count_tokens, publish, waiting
 from stembus.ballot.database import reading
-from stembus.ballot.errors import CountsContradict, DatabaseBehind, TooEarly, WitnessesMissing
+from stembus.ballot.errors import CountsContradict, DatabaseBehind, LogDamaged, TooEarly, WitnessesMissing
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.resting_order import shed_wal
 from stembus.ballot.storage import ballots, box_state, waiting_ballots
@@ -59,6 +60,9 @@ class Sealing:
         """The number of the batch that was brought into the log now, or None. Raises CountsContradict for counts that
         cannot be true, DatabaseBehind or LogBehindDatabase, TableInUse, what `statements` and `LogWriter.append`
         raise."""
+        self._log.refresh()
+        if self._log.order.phase.value == "cancelled":
+            return None  # what waits is never counted
         number = self._go_on(statements)
         if number is None and self._due() and self._freeze():
             number = self._go_on(statements)
@@ -105,6 +109,11 @@ class Sealing:
         if end and self._log.time_at(end) is None:
             self._log.cosign()
         last = self._log.time_at(end) if end else 0
+        if last is None and self._log.head().size >= end:
+            raise LogDamaged(
+                f"{checkpoint_path(end)} is missing in the published folder, though the head came after it; bring it "
+                "back from any copy: without it nobody can tell when the next batch may come"
+            )
         if last is None or now >= closes - rules.quiet_seconds:
             return False
         return bool(tokens >= rules.minimum_tokens and now - last >= rules.minimum_seconds)

@@ -15,7 +15,7 @@ from stembus.ballot.database import reading
 from stembus.ballot.errors import IssuanceRecordUnusable, RollInvalid
 from stembus.ballot.issuance.enrolment import Enrolment, insert_letters
 from stembus.ballot.issuance.issuance_record import IssuanceRecord
-from stembus.ballot.issuance.issuance_slot import Slot, State
+from stembus.ballot.issuance.issuance_slot import READY, UNKNOWN, Slot, State
 from stembus.ballot.issuance.letter_changes import fold_within, letters
 from stembus.ballot.issuance.letter_state import replaced_number
 from stembus.ballot.issuance.record_comparison import Difference, Kind, differences
@@ -42,6 +42,13 @@ def known_slots(engine: Engine) -> dict[bytes, Slot]:
     """The same, by a reading of its own."""
     with reading(engine) as db:
         return database_slots(db)
+
+
+def lost_records_slots(engine: Engine, roll: Iterable[bytes], newest: bool) -> dict[bytes, Slot]:
+    """What a record that is made from the database says of each credential of the roll. Unless the database is known to
+    be the `newest`, a letter that is ready there may have had a token since: unknown."""
+    known, ready = known_slots(engine), READY if newest else UNKNOWN
+    return {credential: ready if (slot := known.get(credential, READY)) == READY else slot for credential in roll}
 
 
 def recover_database(engine: Engine, record: IssuanceRecord, enrolment: Iterable[Enrolment]) -> int:

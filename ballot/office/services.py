@@ -21,14 +21,15 @@ from stembus.ballot.box.recovery import Recovered, lacks_ballots, recover
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS, spare_keys
 from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
 from stembus.ballot.errors import CountsContradict, DatabaseBehind, IssuanceRecordUnusable, RollInvalid, SecretFileError
+from stembus.ballot.http_client import ServiceUnreachable
 from stembus.ballot.issuance.enrolment import Enrolment, enrol, is_enrolled
 from stembus.ballot.issuance.help_desk import HelpDesk
 from stembus.ballot.issuance.issuance_record import IssuanceRecord, create_record, open_record, read_record
-from stembus.ballot.issuance.issuance_slot import READY, UNKNOWN
+from stembus.ballot.issuance.issuance_slot import UNKNOWN
 from stembus.ballot.issuance.letter_state import Letters, enrolled_credentials
 from stembus.ballot.issuance.record_comparison import slots_from_another_registrar
 from stembus.ballot.issuance.registrar import Registrar
-from stembus.ballot.issuance.registrar_recovery import known_slots, recover_database, recover_record
+from stembus.ballot.issuance.registrar_recovery import lost_records_slots, recover_database, recover_record
 from stembus.ballot.issuance.remote_statements import RemoteStatements
 from stembus.ballot.issuance.statements import Statements
 from stembus.ballot.office.databases import Databases
@@ -146,20 +147,24 @@ class ServedOffice(Office):
         engine = self._database("box")
         return BallotBox(engine, self.manifest, self.context(), self.signing_key("box"), self.log(), self.clock)
 
+    def box_must_be_recovered(self) -> bool:
+        """Whether the box's database is lost, or is not whole as the log has it. Raises LogBehindDatabase when it is
+        the log that is older."""
+        if self.databases.is_lost("box"):
+            return True
+        try:
+            Bond(self.log()).position(self._database("box"))
+        except DatabaseBehind:
+            return True
+        return lacks_ballots(self._database("box"), self.log())
+
     def recover_box(self) -> Recovered | None:
-        """Rebuilds the box's database from the log; None when it is there and belongs to the log. Raises
-        LogBehindDatabase when it is the log that is older."""
-        if lost := self.databases.is_lost("box"):
+        """Rebuilds the box's database from the log; None when it need not be. Raises as `box_must_be_recovered`."""
+        if not self.box_must_be_recovered():
+            return None
+        if self.databases.is_lost("box"):
             self.databases.remake("box")
-        engine = self._database("box")
-        if not lost:
-            try:
-                Bond(self.log()).position(engine)
-                if not lacks_ballots(engine, self.log()):
-                    return None
-            except DatabaseBehind:
-                pass
-        return recover(engine, self.context(), self.log())
+        return recover(self._database("box"), self.context(), self.log())
 
     def demand_registrars(self) -> None:
         """Raises DatabaseMissing for one that cannot be given its letters."""
@@ -202,19 +207,17 @@ class ServedOffice(Office):
                 "back, or give another registrar's record with --other"
             )
         # Everything is read and checked before anything is made: cut off after that, the same command goes on.
-        fresh, roll = self.enrolment() if bare else [], [] if path.exists() else self.roll()
+        fresh = self.enrolment() if bare else []
+        roll = [] if path.exists() else self.roll()
         if path.exists():
             open_record(path, self.referendum, number, (letter.credential for letter in fresh))
         if lost:
             self.databases.remake(party)
         engine = self._database(party)
         if not path.exists():
-            if told is None:
-                sure = no_token_since or self.clock.now() < self.manifest.opens_at
-                known = known_slots(engine)
-                told = {key: known.get(key, READY) for key in roll}
-                told = {key: slot if sure or slot != READY else UNKNOWN for key, slot in told.items()}
-            create_record(path, self.referendum, number, roll, told)
+            newest = no_token_since or self.clock.now() < self.manifest.opens_at
+            slots = lost_records_slots(engine, roll, newest) if told is None else told
+            create_record(path, self.referendum, number, roll, slots)
         record = open_record(path, self.referendum, number, enrolled_credentials(engine))
         changed = recover_database(engine, record, fresh)
         return changed, recover_record(engine, record)
@@ -260,11 +263,18 @@ class ServedOffice(Office):
         return counts
 
     def stop_registrars(self) -> None:
-        """Once the referendum is cancelled: no registrar gives out anything any more. Raises ServiceUnreachable."""
+        """Once the referendum is cancelled: no registrar gives out anything any more. Those that do not answer keep no
+        other from being told; then raises ServiceUnreachable."""
+        away = []
         for number in range(1, len(self.manifest.registrars) + 1):
             here = self.key_path(f"registrar-{number}").exists()
             if not here or self.databases.made(f"registrar-{number}"):
-                self.statements(number).cancel()
+                try:
+                    self.statements(number).cancel()
+                except ServiceUnreachable as error:
+                    away.append(error)
+        if away:
+            raise away[0]
 
     def log_paper_roll(self) -> None:
         """Publishes who was struck for paper, and logs the list's root."""

@@ -7,6 +7,7 @@ registrar.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from stembus.audit.formats.entry_bodies import Incident
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.shell import DIRECTORY, next_step, say, serve_office
+
+if TYPE_CHECKING:
+    from stembus.ballot.office.services import ServedOffice
 
 # What everybody reads in the log after a recovery, by the manifest's languages; English where one is missing here.
 _RECOVERED = {
@@ -73,6 +77,9 @@ def box_recover(directory: Path) -> None:
     Example:  stembus box recover kortrijk
     """
     office = serve_office(directory)
+    if office.box_must_be_recovered():
+        # First, so that no recovery stays untold: cut off after it, the same command goes on.
+        _tell_recovery(office)
     found = office.recover_box()
     if found is None:
         say("already done: the ballot box's database and the log belong together; nothing was changed")
@@ -85,9 +92,14 @@ def box_recover(directory: Path) -> None:
         f"every ballot promised for batch {found.batches} or before is in the log; one promised for batch "
         f"{found.batches + 1} may be missing, if it came after the copy was made: the voter's device hands it in again"
     )
+    next_step("start the box's service again")
+
+
+def _tell_recovery(office: ServedOffice) -> None:
+    """Logs the incident, unless the last one says the same."""
     log = office.log()
     text = {
-        language: _RECOVERED.get(language, _RECOVERED["en"]).format(next=found.batches + 1)
+        language: _RECOVERED.get(language, _RECOVERED["en"]).format(next=log.order.batches + 1)
         for language in office.manifest.languages
     }
     told = [entry.body for _, entry in log.entries() if isinstance(entry.body, Incident)]
@@ -95,7 +107,6 @@ def box_recover(directory: Path) -> None:
         log.append([office.officers_sign(Incident(number=log.order.incidents + 1, text=text), 1)])
     if settle(log):
         say("the incident stands in the log")
-    next_step("start the box's service again")
 
 
 @click.group()

@@ -330,13 +330,19 @@ def test_a_kiosk_that_can_store_nothing_votes_all_the_same(page: Page, site: Sit
 # Turns
 
 
-def test_a_refused_ballots_turn_is_never_signed_again(page: Page, site: Site) -> None:
+def refused_once(page: Page, site: Site) -> list[bytes]:
+    """A first ballot that the box refuses as faulty; what is sent to the box, from now on."""
     enter(page, site, site.letter(), "en")
     choose(page, "0")
     sent: list[bytes] = []
     page.on("request", lambda r: sent.append(r.post_data_buffer or b"") if r.url.endswith("/box/cast") else None)
     answer_once(page, "box/cast", 422, error="ballot-rejected", message="no", check="V19")
     page.locator("#cast").click()
+    return sent
+
+
+def test_a_refused_ballots_turn_is_never_signed_again(page: Page, site: Site) -> None:
+    sent = refused_once(page, site)
     page.locator("#retry-refused").wait_for()
     page.locator("#another").click()
     choose(page, "0")
@@ -345,12 +351,7 @@ def test_a_refused_ballots_turn_is_never_signed_again(page: Page, site: Site) ->
 
 
 def test_a_refused_ballot_that_is_tried_again_is_the_same_one_of_the_same_turn(page: Page, site: Site) -> None:
-    enter(page, site, site.letter(), "en")
-    choose(page, "0")
-    sent: list[bytes] = []
-    page.on("request", lambda r: sent.append(r.post_data_buffer or b"") if r.url.endswith("/box/cast") else None)
-    answer_once(page, "box/cast", 422, error="ballot-rejected", message="no", check="V19")
-    page.locator("#cast").click()
+    sent = refused_once(page, site)
     page.locator("#retry-refused").click()
     expect(page.locator("#step-done")).to_be_visible()
     assert len(sent) == 2

@@ -24,6 +24,10 @@ def old_box_database(poll: Poll, outcome: Outcome) -> None:
     poll.pause()
     poll.box.stop()
     poll.box_store.bring_back(copy)
+    _refuse_and_recover(poll, outcome)
+
+
+def _refuse_and_recover(poll: Poll, outcome: Outcome) -> None:
     demand_refusal(poll.box)
     demand_command_refused(poll, "seal", str(poll.office))
     recover_box(poll)
@@ -40,12 +44,7 @@ def lost_box_database(poll: Poll, outcome: Outcome) -> None:
     poll.pause()
     poll.box.stop()
     poll.box_store.lose()
-    demand_refusal(poll.box)
-    demand_command_refused(poll, "seal", str(poll.office))
-    recover_box(poll)
-    poll.go_on()
-    poll.until_more(3)
-    finish(poll, outcome)
+    _refuse_and_recover(poll, outcome)
 
 
 def lost_registrar_database(poll: Poll, outcome: Outcome) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, true
 
-from stembus.audit.formats.entry_bodies import Cancel
+from stembus.audit.formats.entry_bodies import Cancel, Incident
 from stembus.audit.formats.receipt import Promise
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
@@ -26,6 +26,7 @@ from stembus.ballot.errors import (
     CountsContradict,
     DatabaseBehind,
     LogBehindDatabase,
+    LogDamaged,
 )
 from stembus.ballot.issuance.token import VotingPass
 from stembus.ballot.storage import ballots, box_state
@@ -312,6 +313,28 @@ def test_after_the_cancellation_the_box_takes_nothing(poll: Poll) -> None:
     with pytest.raises(Cancelled):
         poll.office.box.cast(poll.ballot(voting_pass, seq=1))
     assert poll.office.box.cast(raw) == promise
+
+
+def test_after_the_cancellation_sealing_has_nothing_to_do(poll: Poll) -> None:
+    vote(poll, range(3))
+    poll.office.log().append([poll.office.officers_sign(Cancel(text={"nl": "afgelast"}))])
+    assert seal(poll) is None
+    assert poll.office.box.pending() == 3
+
+
+def test_a_missing_checkpoint_of_the_last_batch_is_named_and_does_not_end_the_batches_quietly(lite: Poll) -> None:
+    vote(lite, range(3))
+    assert seal(lite) == 1
+    end = lite.office.log().batch_end
+    lite.office.log().append([lite.office.officers_sign(Incident(number=1, text={"nl": "voorval"}), 1)])
+    vote(lite, range(3, 6))
+    lost = lite.office.public / "checkpoints" / str(end)
+    kept = lost.read_bytes()
+    lost.unlink()
+    with pytest.raises(LogDamaged, match=f"checkpoints/{end} is missing"):
+        seal(lite)
+    lost.write_bytes(kept)
+    assert lite.rehearsal.seal() == 2
 
 
 # Handing in again

@@ -147,6 +147,19 @@ def test_an_older_box_is_named_and_recovered_and_the_log_says_so(run: Run, folde
     assert "hersteld uit het logboek" in told[0]["nl"]
 
 
+def test_no_recovery_of_the_box_stays_untold(run: Run, folder: Path, opened: Finished) -> None:
+    vote(run, folder, opened.letters[:3])
+    assert "batch 1 stands in the log" in run("seal", folder, at=LATER).output
+    for path in (folder / "box").glob("box.db*"):
+        path.unlink()
+    (folder / "officer-1").rename(folder / "away")
+    assert "officer" in run("box", "recover", folder, at=LATER, status=1).output
+    assert not (folder / "box" / "box.db").exists()
+    (folder / "away").rename(folder / "officer-1")
+    assert "the incident stands in the log" in run("box", "recover", folder, at=LATER).output
+    assert Rehearsal(folder).office.log().order.incidents == 1
+
+
 def test_a_lost_registrar_gives_nobody_a_second_token_and_is_rebuilt(
     run: Run, folder: Path, opened: Finished, tmp_path: Path
 ) -> None:

@@ -55,14 +55,18 @@ def test_a_ballot_is_waited_for_and_then_found(run: Run, folder: Path) -> None:
     assert "no ballot that was cast from here waits" in run("track", folder, at=LATER).output
 
 
-def test_a_lost_ballot_is_handed_in_again_and_found_late(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def first_batch_without_the_first_ballot(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         lose(patch, 1)
         vote(run, folder, range(1))
     vote(run, folder, range(1, 4))
     run("seal", folder, at=LATER)
+
+
+def test_a_lost_ballot_is_handed_in_again_and_found_late(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_batch_without_the_first_ballot(run, folder, monkeypatch)
     said = run("track", folder, at=LATER, status=5).output
     assert "missing so far" in said
     assert "it was handed in again, and is promised for batch 2" in said
@@ -75,11 +79,7 @@ def test_a_lost_ballot_is_handed_in_again_and_found_late(
 def test_a_broken_promise_ends_with_1_and_the_ballot_tells_the_verifier_the_same(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        lose(patch, 1)
-        vote(run, folder, range(1))
-    vote(run, folder, range(1, 4))
-    run("seal", folder, at=LATER)
+    first_batch_without_the_first_ballot(run, folder, monkeypatch)
     run("close", folder, at=CLOSED)
     said = run("track", folder, at=CLOSED, status=1).output
     assert re.search(f"ballot {NUMBER}  broken\n", said)
