@@ -162,6 +162,15 @@ class Letters:
             self._write_record(bytes(row.credential), Slot.replaced(spare))
         return bytes(row.credential)
 
+    def replacements(self) -> dict[str, bytes]:
+        """The spare letter of each voter who lost the first one, by voter number."""
+        with reading(self._engine) as db:
+            replaced = {
+                str(n) for n in db.execute(select(voters.c.number).where(voters.c.state == "replaced")).scalars()
+            }
+            rows = db.execute(select(voters.c.number, voters.c.credential)).all()
+        return {row.number: bytes(row.credential) for row in rows if replaced_number(row.number) in replaced}
+
     def struck(self) -> list[bytes]:
         """Credentials struck for paper, sorted."""
         with reading(self._engine) as db:

@@ -244,6 +244,7 @@ class ServedOffice(Office):
         log cannot all be right."""
         order = self.log().order
         self.log().check(Close(batches=order.batches, ballots=order.ballots, issuance=[]))
+        self._demand_replacements_logged()
         statements = []
         for number, least in enumerate(self.log().issued, 1):
             statement, issued = self.statements(number).close(least)
@@ -261,6 +262,18 @@ class ServedOffice(Office):
         body = Close(batches=order.batches, ballots=order.ballots, issuance=statements)
         self.log().append([self.officers_sign(body)])
         return counts
+
+    def _demand_replacements_logged(self) -> None:
+        """A spare letter that no entry names would be a breach for good (V21), and no entry can come after the close.
+        Raises CountsContradict."""
+        if not self.key_path("registrar-1").exists():
+            return
+        for number, spare in self.letters().replacements().items():
+            if spare.hex() not in self.log().order.replaced:
+                raise CountsContradict(
+                    f"the letter of voter {number} was replaced, and the log does not say so; run once more: stembus "
+                    f"credentials replace {self.root} {number} SPARE; nothing was closed"
+                )
 
     def stop_registrars(self) -> None:
         """Once the referendum is cancelled: no registrar gives out anything any more. Those that do not answer keep no

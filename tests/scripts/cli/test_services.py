@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from stembus.audit.formats.entry_bodies import Incident
+from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS, spare_keys
+from stembus.ballot.eligibility.register import read_csv
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.conftest import Finished
 from tests.scripts.cli.test_commands import CLOSED, LATER, OPENS, Run, _letters, _set_up, run
@@ -220,6 +222,24 @@ def test_a_recovery_that_fails_leaves_no_empty_database_to_believe(run: Run, fol
     (folder / "registrar-1" / "database").unlink()
     run("services", "create", folder, at=OPENS)
     assert "nobody can say who has a token" in run("registrar", "recover", folder, at=OPENS, status=1).output
+
+
+def test_a_replacement_that_was_not_logged_keeps_the_voting_open_until_it_is(
+    run: Run, folder: Path, opened: Finished
+) -> None:
+    """Killed between registrar and log; after the close nothing could mend it."""
+    vote(run, folder, opened.letters[:1])
+    rehearsal = Rehearsal(folder)
+    office = rehearsal.office
+    voter, key = next(read_csv(office.folder("authority") / "enrolment.csv", ENROLMENT_COLUMNS))
+    spare, spare_key = next(iter(spare_keys(office.folder("authority")).items()))
+    if office.letters().standing(voter).state == "issued":
+        voter, key = list(read_csv(office.folder("authority") / "enrolment.csv", ENROLMENT_COLUMNS))[1]
+    assert office.registrar().replace(voter, spare_key) == bytes.fromhex(key)
+    office.dispose()
+    assert f"credentials replace {folder} {voter} SPARE" in run("close", folder, at=CLOSED, status=1).output
+    run("credentials", "replace", folder, voter, spare, at=CLOSED)
+    assert "voting is closed" in run("close", folder, at=CLOSED).output
 
 
 def test_after_a_cancellation_registrar_and_box_say_so(run: Run, folder: Path, opened: Finished) -> None:
