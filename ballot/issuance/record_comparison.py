@@ -5,7 +5,7 @@ Decides how they differ, in pure functions. Leaves what is done about it to the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,6 +50,12 @@ def _kind(stored: Slot, recorded: Slot) -> Kind | None:
     if stored.state is State.READY:
         return Kind.BEHIND
     return Kind.AHEAD if recorded.state is State.READY else Kind.CONFLICT
+
+
+def doubted(slots: Mapping[bytes, Slot]) -> dict[bytes, Slot]:
+    """What is left of slots that may be older than the last token: a letter that is ready in them may have had one, so
+    that is unknown."""
+    return {credential: UNKNOWN if slot == READY else slot for credential, slot in slots.items()}
 
 
 def slots_from_another_registrar(other: IssuanceRecord) -> dict[bytes, Slot]:

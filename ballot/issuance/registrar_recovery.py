@@ -15,10 +15,10 @@ from stembus.ballot.database import reading
 from stembus.ballot.errors import IssuanceRecordUnusable, RollInvalid
 from stembus.ballot.issuance.enrolment import Enrolment, insert_letters
 from stembus.ballot.issuance.issuance_record import IssuanceRecord
-from stembus.ballot.issuance.issuance_slot import READY, UNKNOWN, Slot, State
+from stembus.ballot.issuance.issuance_slot import READY, Slot, State
 from stembus.ballot.issuance.letter_changes import fold_within, letters
 from stembus.ballot.issuance.letter_state import replaced_number
-from stembus.ballot.issuance.record_comparison import Difference, Kind, differences
+from stembus.ballot.issuance.record_comparison import Difference, Kind, differences, doubted
 from stembus.ballot.storage import registrar_state, voters
 
 
@@ -46,9 +46,10 @@ def known_slots(engine: Engine) -> dict[bytes, Slot]:
 
 def lost_records_slots(engine: Engine, roll: Iterable[bytes], newest: bool) -> dict[bytes, Slot]:
     """What a record that is made from the database says of each credential of the roll. Unless the database is known to
-    be the `newest`, a letter that is ready there may have had a token since: unknown."""
-    known, ready = known_slots(engine), READY if newest else UNKNOWN
-    return {credential: ready if (slot := known.get(credential, READY)) == READY else slot for credential in roll}
+    be the `newest`, its ready letters are doubted."""
+    known = known_slots(engine)
+    slots = {credential: known.get(credential, READY) for credential in roll}
+    return slots if newest else doubted(slots)
 
 
 def recover_database(engine: Engine, record: IssuanceRecord, enrolment: Iterable[Enrolment]) -> int:

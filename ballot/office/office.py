@@ -80,6 +80,10 @@ class Office(KeyRing):
             return RealClock()
         return _simulated_clock()
 
+    def may_have_begun(self) -> bool:
+        """Whether the voting may have begun."""
+        return self.clock.now() >= self.manifest.opens_at
+
     # Services
 
     def witnesses(self) -> list[Witness]:

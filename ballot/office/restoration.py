@@ -16,7 +16,8 @@ from pathlib import Path
 from stembus.audit.clock import Clock
 from stembus.ballot.errors import BallotError
 from stembus.ballot.issuance.issuance_record import create_record, read_record
-from stembus.ballot.issuance.issuance_slot import UNKNOWN, State
+from stembus.ballot.issuance.issuance_slot import State
+from stembus.ballot.issuance.record_comparison import doubted
 from stembus.ballot.office.backup import (
     CONTENTS,
     FORMAT,
@@ -57,17 +58,12 @@ def restore(backup: Path, root: Path, clock: Clock | None, no_token_since: bool)
             copy_file(backup / name, beside / name)
         beside.chmod(backup.stat().st_mode & 0o777)
         made = Office(beside, _no_passphrase, clock)
-        later = not no_token_since and clock_is_past(made)
+        later = not no_token_since and made.may_have_begun()
         for number in range(1, len(made.manifest.registrars) + 1):
             if record_name(number) in hashes:
                 notes += _place_record(made, number, later)
         notes += _place_databases(made)
     return Restored(len(hashes), tuple(notes), tuple(dumps))
-
-
-def clock_is_past(office: Office) -> bool:
-    """Whether the voting may have begun."""
-    return office.clock.now() >= office.manifest.opens_at
 
 
 def _no_passphrase(party: str) -> str:
@@ -100,7 +96,7 @@ def _place_record(office: Office, number: int, later: bool) -> list[str]:
         own.unlink()
         return [f"{place} is there and was left as it is: it is newer than the backup's"]
     old = read_record(own)
-    slots = {credential: UNKNOWN if later and slot.state is State.READY else slot for credential, slot in old.slots()}
+    slots = doubted(dict(old.slots())) if later else dict(old.slots())
     own.unlink()
     create_record(place, old.header.referendum, number, slots.keys(), slots)
     if not later:

@@ -215,7 +215,7 @@ class ServedOffice(Office):
             self.databases.remake(party)
         engine = self._database(party)
         if not path.exists():
-            newest = no_token_since or self.clock.now() < self.manifest.opens_at
+            newest = no_token_since or not self.may_have_begun()
             slots = lost_records_slots(engine, roll, newest) if told is None else told
             create_record(path, self.referendum, number, roll, slots)
         record = open_record(path, self.referendum, number, enrolled_credentials(engine))
