@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from stembus.audit.clock import Clock
@@ -21,9 +21,19 @@ from stembus.audit.formats.receipt import Promise, Receipt, make_promise, make_r
 from stembus.audit.verify.ballots import BallotRefused, check_ballot
 from stembus.ballot.box.position import Bond, Position, position
 from stembus.ballot.box.sealing import Sealing, Statements
-from stembus.ballot.box.stored import ALL, count_ballots, count_tokens, every, table_of, waiting
+from stembus.ballot.box.stored import (
+    ALL,
+    count_ballots,
+    count_tokens,
+    every,
+    newest,
+    store,
+    store_newest,
+    table_of,
+    with_id,
+)
 from stembus.ballot.database import reading
-from stembus.ballot.errors import BallotRejected, Cancelled, CastOutOfTurn, Closed, NotOpenYet
+from stembus.ballot.errors import BallotError, BallotRejected, Cancelled, CastOutOfTurn, Closed, NotOpenYet
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.crypto.signing import SigningKey
 
@@ -52,22 +62,25 @@ class BallotBox:
         if len(raw) != self.context.size:
             raise BallotRejected("V16", f"a ballot of this referendum is {self.context.size} bytes, not {len(raw)}")
         self._log.refresh()
-        known = self._known(raw)
-        if known is not None:
-            return known
+        try:
+            return self._accept(raw)
+        except BallotRejected:
+            raise  # such a ballot was never stored
+        except BallotError:
+            # Asked only now, because nearly every ballot is a new one. Whoever lost an answer gets it again, also when
+            # nothing new is taken any more.
+            if (known := self._known(raw)) is not None:
+                return known
+            raise
+
+    def _accept(self, raw: bytes) -> Promise:
+        """Takes a ballot as a new one. Raises as `cast` does, also for one that was promised before."""
         self._demand_open()
         try:
             ballot = check_ballot(self.context, raw)
         except BallotRefused as error:
             raise BallotRejected(error.check, str(error)) from None
-        try:
-            batch = self._store(ballot)
-        except CastOutOfTurn:
-            # The same ballot may have come in by another way at the same moment.
-            if (known := self._known(raw)) is not None:
-                return known
-            raise
-        return self._promise(ballot.cast_hash, ballot.ballot_id, batch)
+        return self._promise(ballot.cast_hash, ballot.ballot_id, self._store(ballot))
 
     def _demand_open(self) -> None:
         now, phase = self._clock.now(), self._log.order.phase.value
@@ -90,7 +103,7 @@ class BallotBox:
         with reading(self._engine) as db:
             cast_hash = hashlib.sha256(raw).digest()
             ballot_id = self.context.ballot_id(raw[1 : 1 + self.context.body_bytes])
-            row = db.execute(every(lambda c: c.ballot_id == ballot_id)).one_or_none()
+            row = with_id(db, ballot_id)
         if row is None or row.cast_hash != cast_hash or self._is_missing(row.ballot_id, row.cast_hash, row.batch):
             return None
         return self._promise(cast_hash, ballot_id, row.batch)
@@ -120,20 +133,11 @@ class BallotBox:
             self._bond.demand(state)
             if state.closed:
                 raise Closed("voting is closed")
-            of_token = every(lambda c: c.token == ballot.token_key)
-            last = db.execute(of_token.order_by(of_token.selected_columns.seq.desc()).limit(1)).one_or_none()
-            again = last is not None and last.cast_hash == ballot.cast_hash
-            if last is None or ballot.seq > last.seq or (again and self._withdraw(db, ballot, last.batch, state)):
-                db.execute(
-                    insert(waiting(state.batch)).values(
-                        ballot_id=ballot.ballot_id,
-                        token=ballot.token_key,
-                        seq=ballot.seq,
-                        cast_hash=ballot.cast_hash,
-                        batch=state.batch,
-                        cast_ballot=ballot.raw,
-                    )
-                )
+            if store_newest(db, ballot, state.batch):
+                return state.batch
+            last = newest(db, ballot.token_key)
+            if last.cast_hash == ballot.cast_hash and self._withdraw(db, ballot, last.batch, state):
+                store(db, ballot, state.batch)
                 return state.batch
         current = bytes(last.cast_ballot) if last.cast_ballot else self._logged(bytes(last.ballot_id), last.batch)
         raise CastOutOfTurn(f"cast number {ballot.seq + 1} is not above {last.seq + 1}", current, last.seq + 1)

@@ -10,10 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Select, Table, func, insert, select, union_all
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    Insert,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.elements import ColumnElement
 
+from stembus.audit.formats.cast_ballot import CastBallot
 from stembus.ballot.resting_order import empty
 from stembus.ballot.storage import ballots, waiting_ballots
 
@@ -34,6 +49,54 @@ def table_of(batch: int, logged: int) -> Table:
 def every(where: Callable[[Columns], ColumnElement[bool]]) -> CompoundSelect[Any]:
     """Rows of all three tables, as of one moment. The condition stands in each part, so that each uses its index."""
     return union_all(*(select(table).where(where(table.c)) for table in ALL))
+
+
+def _insert_newest(table: Table) -> Insert:
+    values = {column.name: bindparam(f"new_{column.name}", type_=column.type) for column in table.c}
+    token, seq = values["token"], values["seq"]
+    overtaken = or_(*(exists().where((other.c.token == token) & (other.c.seq >= seq)) for other in ALL))
+    statement = insert(table).from_select(list(values), select(*values.values()).where(~overtaken))
+    return statement.execution_options(preserve_rowcount=True)  # an insert's count is not kept by itself
+
+
+# Built once: a cast should not pay for putting them together.
+_INSERT = tuple(insert(table) for table in waiting_ballots)
+_INSERT_NEWEST = tuple(_insert_newest(table) for table in waiting_ballots)
+_OF_TOKEN = every(lambda c: c.token == bindparam("of_token"))
+_NEWEST = _OF_TOKEN.order_by(_OF_TOKEN.selected_columns.seq.desc()).limit(1)
+_WITH_ID = every(lambda c: c.ballot_id == bindparam("of_id"))
+
+
+def _row(ballot: CastBallot, batch: int) -> dict[str, object]:
+    return {
+        "ballot_id": ballot.ballot_id,
+        "token": ballot.token_key,
+        "seq": ballot.seq,
+        "cast_hash": ballot.cast_hash,
+        "batch": batch,
+        "cast_ballot": ballot.raw,
+    }
+
+
+def store(db: Connection, ballot: CastBallot, batch: int) -> None:
+    """For the batch that waits. Raises IntegrityError for an id, or a turn of the token, that this batch has."""
+    db.execute(_INSERT[batch % 2], _row(ballot, batch))
+
+
+def store_newest(db: Connection, ballot: CastBallot, batch: int) -> bool:
+    """Says whether it was stored: it is not if the token has a ballot whose turn is as high or higher. Raises as
+    `store` does."""
+    row = {f"new_{name}": value for name, value in _row(ballot, batch).items()}
+    return db.execute(_INSERT_NEWEST[batch % 2], row).rowcount == 1
+
+
+def newest(db: Connection, token: bytes) -> Row[Any]:
+    """The ballot with the highest turn of a token that has one."""
+    return db.execute(_NEWEST, {"of_token": token}).one()
+
+
+def with_id(db: Connection, ballot_id: bytes) -> Row[Any] | None:
+    return db.execute(_WITH_ID, {"of_id": ballot_id}).one_or_none()
 
 
 def count_tokens(*tables: Table) -> Select[int]:
