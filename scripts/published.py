@@ -18,7 +18,7 @@ from threading import current_thread, main_thread
 from stembus.audit.errors import RecordInvalid
 from stembus.audit.formats.manifest import parse_referendum_id
 from stembus.audit.log.places import ADDRESSES, open_place
-from stembus.audit.log.snapshot import Snapshot
+from stembus.audit.log.snapshot import Snapshot, copied
 from stembus.audit.log.source import Place
 from stembus.audit.verify import Report, Verdict, verify
 from stembus.audit.verify.outcome import EXIT_USAGE
@@ -83,11 +83,15 @@ def verified(
     if keep is not None and not place.startswith(ADDRESSES):
         fail("--keep is for an address; a folder or zip file is here already", status=EXIT_USAGE)
     with opened(place, keep) as source:
-        with workers(number or os.cpu_count() or 1) as executor:
-            report = _verify(source, referendum, executor, "verifying")
-            if isinstance(source, Snapshot):
-                report = _verify_copy(source, report, referendum, executor)
-        yield report
+        yield _verified(source, referendum, number)
+
+
+def _verified(source: Place, referendum: bytes | None, number: int | None = None) -> Report:
+    with workers(number or os.cpu_count() or 1) as executor:
+        report = _verify(source, referendum, executor, "verifying")
+        if isinstance(source, Snapshot):
+            report = _verify_copy(source, report, referendum, executor)
+    return report
 
 
 def _verify_copy(source: Snapshot, report: Report, referendum: bytes | None, executor: Executor | None) -> Report:
@@ -109,3 +113,11 @@ def verified_log(place: str, referendum: bytes, keep: Path | None = None) -> Ite
     """Raises LogNotVerified or CannotRead."""
     with verified(place, referendum, keep=keep) as report:
         yield report.demand_log()
+
+
+@contextmanager
+def verified_copy(place: str, referendum: bytes) -> Iterator[tuple[VerifiedLog, Path]]:
+    """With the folder of a private copy that holds the files of this log and no others, as they were verified. Raises
+    LogNotVerified or CannotRead."""
+    with opened(place) as source, copied(source) as copy:
+        yield _verified(copy, referendum).demand_log(), copy.folder

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 HINTS: list[tuple[type[Exception], str]] = [
     (ManifestInvalid, "correct this field in referendum.toml and run: stembus check DIR"),
     (OrderInvalid, "stembus status DIR shows where the referendum stands"),
-    (LogBehindWitness, "nothing was changed; bring back the newest copy of the published folder"),
+    (LogBehindWitness, "nothing was changed"),
     (WitnessesMissing, "see that the witnesses run, and run the same command again"),
     (SecretFileError, "check the path and the passphrase (STEMBUS_PASSPHRASE, or type it when asked)"),
     (KeyFileInvalid, "bring back the trustee's own key file, from a backup"),

@@ -1,6 +1,6 @@
-"""A local copy of one checkpoint of a log at an address, and how one copy follows another.
+"""A local copy of one checkpoint of a log at an address or in another place, and how one copy follows another.
 
-A file comes over the network at most once and is written down before it is used, so whatever is read twice is the
+A file is fetched at most once and is written down before it is used, so whatever is read twice is the
 same twice, and a copy that was cut off goes on where it ended. The folder of a copy is named by what its head
 signs, and is itself a bundle that anybody can verify. Decides which files of an earlier copy may be taken over.
 Leaves the meaning of files to the verifier, and that of two heads too: only it knows whose signature they need.
@@ -22,9 +22,10 @@ from stembus.audit.errors import CannotRead, FileMissing, NoteInvalid, PlaceErro
 from stembus.audit.log.address import Address
 from stembus.audit.log.merkle import check_consistency, consistency_proof
 from stembus.audit.log.note import Checkpoint, is_note, parse_checkpoint
-from stembus.audit.log.source import Earlier, FolderPlace, Streamed
+from stembus.audit.log.source import Earlier, FolderPlace, Place, Streamed
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import CHECKPOINTS, HEAD, parse_tile_path
+from stembus.audit.log.zip_file import ZipPlace
 
 INCOMPLETE = ".incomplete"  # how the name of a mark ends, beside a kept copy of which files are still to come
 _PIECE = 1024 * 1024
@@ -34,7 +35,7 @@ class Snapshot(Streamed):
     """Reads files from its folder, and fetches those that are not there yet. `before` are earlier copies, which this
     one has to continue."""
 
-    def __init__(self, remote: Address, folder: Path, before: Sequence[Earlier] = ()) -> None:
+    def __init__(self, remote: Address | FolderPlace | ZipPlace, folder: Path, before: Sequence[Earlier] = ()) -> None:
         self._remote = remote
         self._copy = FolderPlace(folder)
         self.folder = folder
@@ -117,6 +118,19 @@ def snapshot_of(address: str, keep: Path | None) -> Iterator[Snapshot]:
         except OSError as error:
             raise CannotRead(f"the copy cannot be written: {error.strerror}: {error.filename}") from None
         yield snapshot
+
+
+@contextmanager
+def copied(place: Place) -> Iterator[Snapshot]:
+    """A copy that is gone at the end, of what a place shows now; of an address, the one that is here already. Only what
+    is read comes into it, so once it was verified its folder holds the log and nothing else. Raises CannotRead."""
+    if isinstance(place, Snapshot):
+        yield place
+        return
+    assert isinstance(place, FolderPlace | ZipPlace)
+    with TemporaryDirectory(prefix="stembus-") as folder:
+        write_durably(Path(folder) / HEAD, place.head_now())
+        yield Snapshot(place, Path(folder))
 
 
 def _begin(remote: Address, raw: bytes, keep: Path | None, stack: ExitStack) -> Snapshot:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -79,6 +80,11 @@ class Streamed:
         if len(data) > limit:
             raise FileTooLong(f"{path} is longer than its bound of {limit} bytes")
         return data
+
+    @contextmanager
+    def download(self, path: str, limit: int) -> Iterator[IO[bytes]]:
+        """The whole file, from its beginning. Raises as `read` does."""
+        yield io.BytesIO(self.read(path, limit))
 
     def read_afresh(self, path: str, limit: int) -> bytes:
         return self.read(path, limit)

@@ -111,7 +111,8 @@ class Bond:
         if batches < found.logged or log.size < found.log_size:
             raise LogBehindDatabase(
                 f"the ballot box saw {found.logged} batches in a log of {found.log_size} entries, and this log has "
-                f"{batches} in {log.size}: its folder came back from an older copy; bring back the newest one"
+                f"{batches} in {log.size}: its folder came back from an older copy; bring back the newest one, or "
+                "take it from anybody who has one: stembus log complete DIR PLACE"
             )
         if header_hash(log, found.logged) != found.header_hash or self._root(found.log_size) != found.log_root:
             raise LogBehindDatabase(

@@ -110,8 +110,9 @@ def demand_newest(seen: Sequence[tuple[int, str]], size: int, manifest: Manifest
     largest, name = max(seen, default=(0, ""))
     if largest > size:
         raise LogBehindWitness(
-            f"witness {name} has cosigned {largest} entries and this log has {size}; "
-            "restore the newer copy of the published folder, and what lies beside the log's lock"
+            f"witness {name} has cosigned {largest} entries and this log has {size}; restore the newer copy of the "
+            "published folder and of what lies beside the log's lock, or take it from anybody who has one: stembus log "
+            "complete DIR PLACE"
         )
     quorum = manifest.witnesses.quorum
     known = {member.name for member in manifest.witnesses.members}

@@ -235,7 +235,8 @@ class LogFiles:
             if parse_tile_path(relative) is not None and beyond(relative, self.size):
                 raise LogDamaged(
                     f"{path} belongs to a longer log than the {self.size} entries of {self.folder / HEAD}; bring back "
-                    f"the newest copy of {self.folder} and of what lies beside the log's lock; nothing was changed"
+                    f"the newest copy of {self.folder} and of what lies beside the log's lock, or take it from anybody "
+                    "who has one: stembus log complete DIR PLACE; nothing was changed"
                 )
 
     def _relative(self, path: Path) -> str:

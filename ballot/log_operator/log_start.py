@@ -31,8 +31,13 @@ def start_log(folder: Path, manifest: bytes, key: SigningKey, lock: Path) -> Non
             write_durably(folder / "log.vkey", (verifier_key(origin, key.public) + "\n").encode())
             files = LogFiles.empty(folder, pending)
             files.stage([manifest], lambda size, root: sign_checkpoint(origin, size, root, key))
-        if not was_started(lock):
-            create_durably(_started(lock), b"")
+        remember_start(lock)
+
+
+def remember_start(lock: Path) -> None:
+    """Called under the lock."""
+    if not was_started(lock):
+        create_durably(_started(lock), b"")
 
 
 def _started(lock: Path) -> Path:
@@ -48,8 +53,8 @@ def demand_head(folder: Path, pending: Pending) -> None:
     """Raises LogDamaged where neither a published head nor one that waits is there."""
     if _is_headless(folder, pending):
         raise LogDamaged(
-            f"{folder / HEAD} is missing although the log was begun; bring back the newest copy of {folder}, from a "
-            "backup or from anybody who has one; nothing was changed"
+            f"{folder / HEAD} is missing although the log was begun; bring back the newest copy of {folder}, or take "
+            "it from anybody who has one: stembus log complete DIR PLACE; nothing was changed"
         )
 
 

@@ -16,12 +16,14 @@ from stembus.audit.errors import ManifestInvalid, PlaceError
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.entries import encode_entry, sign_entry
-from stembus.audit.formats.entry_bodies import ElectionKey
-from stembus.audit.formats.manifest import Manifest, parse_time, referendum_id
+from stembus.audit.formats.entry_bodies import ElectionKey, Incident
+from stembus.audit.formats.manifest import Manifest, Texts, parse_time, referendum_id
 from stembus.audit.formats.manifest_rules import encode_manifest, parse_manifest
 from stembus.audit.log.witness import Witness
 from stembus.audit.verify.ballots import context_of
+from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.errors import BallotError, DefinitionInvalid
+from stembus.ballot.log_operator.completion import complete_log
 from stembus.ballot.log_operator.log_start import start_log, was_started
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.office.definition import make_manifest, read_draft, read_keys
@@ -120,6 +122,11 @@ class Office(KeyRing):
             self._log = LogWriter(self.public, key, self._log_lock, self.witnesses(), lambda: self.clock.now())
         return self._log
 
+    def complete_log(self, log: VerifiedLog, copy: Path) -> int | None:
+        """Brings the published folder up to a newer copy, as `completion` says; then the log can be opened. Raises
+        LogDamaged."""
+        return complete_log(self.public, self._log_lock, log, copy)
+
     def context(self) -> BallotContext:
         """Raises NotReady before the key ceremony is complete."""
         for _ in range(_TRIES):
@@ -136,6 +143,16 @@ class Office(KeyRing):
             if isinstance(entry.body, ElectionKey):
                 return context_of(self.manifest_raw, reader.entry(index))
         raise NotReady("the key ceremony is not complete")
+
+    def tell(self, text: Texts, officers: int = 1) -> bool:
+        """Logs an incident, signed by so many officers; False when the last one says the same. Raises what
+        `LogWriter.append` raises."""
+        log = self.log()
+        told = [entry.body for _, entry in log.entries() if isinstance(entry.body, Incident)]
+        if told and told[-1].text == text:
+            return False
+        log.append([self.officers_sign(Incident(number=log.order.incidents + 1, text=text), officers)])
+        return True
 
     def officers_sign(self, body: Record, count: int = 2) -> bytes:
         """An entry signed by the first `count` officers."""
