@@ -7,21 +7,19 @@ What one organisation makes once, before the first letter, is in `create` and `e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from stembus.audit.formats.entry_bodies import Close, IssuedCount, PaperRoll
-from stembus.audit.formats.lists import PAPER, encode_keys, issuance_path, list_root
+from stembus.audit.formats.entry_bodies import IssuedCount, PaperRoll
+from stembus.audit.formats.lists import PAPER, encode_keys, list_root
 from stembus.ballot.box.ballot_box import BallotBox
 from stembus.ballot.box.position import Bond
 from stembus.ballot.box.recovery import Recovered, lacks_ballots, recover
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS, spare_keys
 from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
-from stembus.ballot.errors import CountsContradict, DatabaseBehind, IssuanceRecordUnusable, RollInvalid, SecretFileError
-from stembus.ballot.http_client import ServiceUnreachable
+from stembus.ballot.errors import DatabaseBehind, IssuanceRecordUnusable, RollInvalid, SecretFileError
 from stembus.ballot.issuance.enrolment import Enrolment, enrol, is_enrolled
 from stembus.ballot.issuance.help_desk import HelpDesk
 from stembus.ballot.issuance.issuance_record import IssuanceRecord, create_record, open_record, read_record
@@ -37,16 +35,6 @@ from stembus.ballot.office.office import Office
 from stembus.ballot.office.own_secret import create_own_secret, read_own_secret
 from stembus.ballot.office.party_key import parse_party_key
 from stembus.crypto.blind_signer import BlindSigner
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """What was counted at the close: tokens of each registrar, tokens with a ballot, ballots and batches of the log."""
-
-    issued: list[int]
-    used: int
-    ballots: int
-    batches: int
 
 
 class ServedOffice(Office):
@@ -237,57 +225,6 @@ class ServedOffice(Office):
         authority = self.folder("authority")
         letters = read_csv(authority / "enrolment.csv", ENROLMENT_COLUMNS)
         return [*(bytes.fromhex(key) for _, key in letters), *spare_keys(authority).values()]
-
-    def close_voting(self) -> Closing:
-        """Registrars stop and sign, the box takes no more ballots and seals its last batch, two officers close the
-        log. Killed anywhere, it can be run again. Raises CountsContradict or DatabaseBehind when registrars, box and
-        log cannot all be right."""
-        order = self.log().order
-        self.log().check(Close(batches=order.batches, ballots=order.ballots, issuance=[]))
-        self._demand_replacements_logged()
-        statements = []
-        for number, least in enumerate(self.log().issued, 1):
-            statement, issued = self.statements(number).close(least)
-            lines = "".join(line.line() for line in issued)
-            self.log().publish(issuance_path(number), lines.encode("ascii"))
-            statements.append(statement)
-        self.box.finish(self.count_statements)
-        order = self.log().order
-        counts = Closing([statement.count for statement in statements], self.box.tokens(), order.ballots, order.batches)
-        if self.box.accepted() != order.ballots or min(counts.issued) < counts.used:
-            raise CountsContradict(
-                f"registrars gave out {counts.issued} tokens, the box holds {self.box.accepted()} ballots of "
-                f"{counts.used} tokens, and the log {order.ballots} ballots; nothing was closed"
-            )
-        body = Close(batches=order.batches, ballots=order.ballots, issuance=statements)
-        self.log().append([self.officers_sign(body)])
-        return counts
-
-    def _demand_replacements_logged(self) -> None:
-        """A spare letter that no entry names would be a breach for good (V21), and no entry can come after the close.
-        Raises CountsContradict."""
-        if not self.key_path("registrar-1").exists():
-            return
-        for number, spare in self.letters().replacements().items():
-            if spare.hex() not in self.log().order.replaced:
-                raise CountsContradict(
-                    f"the letter of voter {number} was replaced, and the log does not say so; run once more: stembus "
-                    f"credentials replace {self.root} {number} SPARE; nothing was closed"
-                )
-
-    def stop_registrars(self) -> None:
-        """Once the referendum is cancelled: no registrar gives out anything any more. Those that do not answer keep no
-        other from being told; then raises ServiceUnreachable."""
-        away = []
-        for number in range(1, len(self.manifest.registrars) + 1):
-            here = self.key_path(f"registrar-{number}").exists()
-            if not here or self.databases.made(f"registrar-{number}"):
-                try:
-                    self.statements(number).cancel()
-                except ServiceUnreachable as error:
-                    away.append(error)
-        if away:
-            raise away[0]
 
     def log_paper_roll(self) -> None:
         """Publishes who was struck for paper, and logs the list's root."""

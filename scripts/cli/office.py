@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from stembus.audit.entry_rules import paper_problem, reading_problem
-from stembus.audit.formats.entry_bodies import Cancel, Client, Incident, Open, PaperResult, Roll
+from stembus.audit.formats.entry_bodies import Cancel, Client, Open, PaperResult, Roll
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.errors import TooEarly
+from stembus.ballot.office.closing import close_voting, stop_registrars
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.published import verified_log
@@ -99,10 +100,13 @@ def seal(directory: Path) -> None:
 
 @click.command()
 @DIRECTORY
-def close(directory: Path) -> None:
+@click.option("--despite", multiple=True, metavar="LANG=TEXT", help="Why box and log differ; two officers sign it.")
+def close(directory: Path, despite: tuple[str, ...]) -> None:
     """Close the voting: registrars sign what they issued, the last batch goes in.
 
     \b
+    Refuses when registrars, ballot box and log contradict each other. If ballots that the box holds are not in
+    the log, and for good, two officers can say why: it is logged as an incident, and the voting is closed.
     Example:  stembus close kortrijk
     """
     office = serve_office(directory)
@@ -113,7 +117,7 @@ def close(directory: Path) -> None:
     manifest = office.manifest
     if office.clock.now() < manifest.closes_at + manifest.grace_seconds:
         raise TooEarly(f"ballots are accepted until {manifest.closes} and {manifest.grace_seconds} seconds more")
-    counts = office.close_voting()
+    counts = close_voting(office, _texts(manifest, despite) if despite else None)
     issued = " and ".join(map(str, counts.issued))
     say(f"tokens given out: {issued}; tokens with a ballot: {counts.used}; ballots in the log: {counts.ballots}")
     say(f"voting is closed: {counts.ballots} ballots, {counts.batches} batches")
@@ -171,13 +175,13 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
 def _texts(manifest: Manifest, pairs: tuple[str, ...]) -> dict[str, str]:
     texts = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     if len(texts) != len(pairs):
-        raise click.UsageError("give --text LANG=TEXT, once for each language")
+        raise click.UsageError("give LANG=TEXT, once for each language")
     if manifest.languages[0] not in texts or not set(texts) <= set(manifest.languages):
         known = ", ".join(manifest.languages)
-        raise click.UsageError(f"give --text {manifest.languages[0]}=...; the languages of the referendum are {known}")
+        raise click.UsageError(f"give {manifest.languages[0]}=TEXT; the languages of the referendum are {known}")
     for language, text in texts.items():
         if problem := reading_problem(text):
-            raise click.UsageError(f"--text {language}=...: {problem}")
+            raise click.UsageError(f"{language}=...: {problem}")
     return texts
 
 
@@ -192,15 +196,10 @@ def incident(directory: Path, text: tuple[str, ...]) -> None:
     """
     office = open_office(directory)
     log = office.log()
-    body = Incident(number=log.order.incidents + 1, text=_texts(office.manifest, text))
-    told = [entry.body for _, entry in log.entries() if isinstance(entry.body, Incident)]
-    if told and told[-1].text == body.text:
-        say(f"already done: incident {told[-1].number} has this text")
-        settle(log)
-        return
-    log.append([office.officers_sign(body, 1)])
+    new = office.tell(_texts(office.manifest, text))
     settle(log)
-    say(f"incident {body.number} stands in the log")
+    number = log.order.incidents
+    say(f"incident {number} stands in the log" if new else f"already done: incident {number} has this text")
 
 
 @click.command()
@@ -225,7 +224,7 @@ def cancel(directory: Path, text: tuple[str, ...]) -> None:
         say("the referendum is cancelled")
     settle(log)
     if any(isinstance(entry.body, Roll) for _, entry in log.entries()):
-        serve_office(directory).stop_registrars()
+        stop_registrars(serve_office(directory))
         say("the registrars give out nothing any more")
 
 

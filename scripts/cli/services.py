@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stembus.audit.formats.entry_bodies import Incident
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.shell import DIRECTORY, next_step, say, serve_office
@@ -97,15 +96,10 @@ def box_recover(directory: Path) -> None:
 
 def _tell_recovery(office: ServedOffice) -> None:
     """Logs the incident, unless the last one says the same."""
-    log = office.log()
-    text = {
-        language: _RECOVERED.get(language, _RECOVERED["en"]).format(next=log.order.batches + 1)
-        for language in office.manifest.languages
-    }
-    told = [entry.body for _, entry in log.entries() if isinstance(entry.body, Incident)]
-    if not told or told[-1].text != text:
-        log.append([office.officers_sign(Incident(number=log.order.incidents + 1, text=text), 1)])
-    if settle(log):
+    following = office.log().order.batches + 1
+    languages = office.manifest.languages
+    office.tell({code: _RECOVERED.get(code, _RECOVERED["en"]).format(next=following) for code in languages})
+    if settle(office.log()):
         say("the incident stands in the log")
 
 

@@ -27,6 +27,7 @@ from stembus.ballot.eligibility.credential_authority import (
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.register import RollReading, import_roll, read_csv
 from stembus.ballot.issuance.token import VotingPass, make_request, new_pass, take_answer
+from stembus.ballot.office.closing import close_voting
 from stembus.ballot.office.definition import DRAFT
 from stembus.ballot.office.services import ServedOffice
 from stembus.ballot.voter.encrypt import Choice, prepare, sign_ballot
@@ -194,7 +195,7 @@ class Rehearsal:
         """Registrars stop and sign, the box seals its last batch, officers close the log."""
         manifest = self.office.manifest
         self.clock.move_to(manifest.closes_at + manifest.grace_seconds)
-        self.office.close_voting()
+        close_voting(self.office)
 
     def paper(self, ballots: int, counts: Sequence[Sequence[int]]) -> None:
         """The list of voters struck for paper, and the count of the paper ballots."""

@@ -22,6 +22,7 @@ from stembus.ballot.errors import BallotError, RequestInvalid
 from stembus.ballot.http_client import ServiceUnreachable
 from stembus.ballot.issuance.remote_statements import RemoteStatements
 from stembus.ballot.issuance.statements import Closing, ask, parse_asking
+from stembus.ballot.office.closing import stop_registrars
 from stembus.crypto.signing import SigningKey
 from stembus.scripts.rehearsal.made_up_register import write_register
 from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
@@ -153,7 +154,7 @@ def test_a_registrar_that_is_away_keeps_no_other_from_being_told_of_a_cancellati
     monkeypatch.setitem(vars(office), "manifest", msgspec.structs.replace(office.manifest, registrars=registrars))
     monkeypatch.setattr(office, "statements", Registrar)
     with pytest.raises(ServiceUnreachable, match="away"):
-        office.stop_registrars()
+        stop_registrars(office)
     assert told == [2, 3]
 
 

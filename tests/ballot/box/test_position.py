@@ -29,6 +29,7 @@ from stembus.ballot.errors import (
     LogDamaged,
 )
 from stembus.ballot.issuance.token import VotingPass
+from stembus.ballot.office.closing import close_voting
 from stembus.ballot.storage import ballots, box_state
 from tests.ballot.conftest import Poll
 
@@ -87,7 +88,7 @@ def test_an_older_database_takes_promises_and_seals_nothing(poll: Poll) -> None:
         lambda: poll.office.box.cast(poll.ballot(passes[0], seq=1)),
         lambda: poll.office.box.cast(poll.ballot(passes[1])),
         lambda: seal(poll),
-        lambda: poll.office.close_voting() if poll.until_close() is None else None,
+        lambda: close_voting(poll.office) if poll.until_close() is None else None,
     ):
         with pytest.raises(DatabaseBehind, match="stembus box recover"):
             use()

@@ -53,6 +53,34 @@ def vote(run: Run, folder: Path, letters: list[tuple[str, str]], at: str = OPENS
         run("vote", folder, "--code", code, "--factor", born, "--choice", "1", at=at, answer="cast")
 
 
+def test_only_two_officers_reasons_close_a_voting_whose_box_holds_what_the_log_lacks(
+    run: Run, folder: Path, opened: Finished
+) -> None:
+    vote(run, folder, opened.letters[:3])
+    run("seal", folder, at=LATER)
+    with sqlite3.connect(folder / "box" / "box.db") as box:
+        box.execute("INSERT INTO ballot VALUES (?, ?, 0, ?, 1, ?)", (bytes(32), bytes(32), bytes(32), b"a ballot"))
+    used = run("close", folder, at=CLOSED, status=1).output
+    assert "the box holds 4 ballots of 4 tokens, and the log 3 ballots" in used
+    reason = ["--despite", "nl=een proefstem van voor de opening"]
+    run("close", folder, *reason, at=CLOSED, status=1)  # more tokens used than given out: no words help
+    with sqlite3.connect(folder / "box" / "box.db") as box:
+        token = "SELECT token FROM ballot WHERE ballot_id <> ?"
+        box.execute(f"UPDATE ballot SET token = ({token}), seq = 4 WHERE ballot_id = ?", (bytes(32), bytes(32)))
+    assert "--despite" in run("close", folder, at=CLOSED, status=1).output
+    assert "give nl=TEXT" in run("close", folder, "--despite", "xx=y", at=CLOSED, status=2).output
+    said = run("close", folder, *reason, at=CLOSED, status=1).output
+    assert "1 promised ballots are not in the log; the box keeps them" in said
+    office = Rehearsal(folder).office
+    [(_, told)] = [(index, entry) for index, entry in office.log().entries() if isinstance(entry.body, Incident)]
+    assert isinstance(told.body, Incident)
+    assert told.body.text == {"nl": "een proefstem van voor de opening"}
+    assert [signature.by for signature in told.signatures] == ["officer/1", "officer/2"]
+    office.dispose()
+    assert "phase       closed" in run("status", folder, at=CLOSED).output
+    run("verify", folder / "public", "--referendum", office.referendum.hex(), "--workers", 1, at=CLOSED, status=4)
+
+
 def test_looking_writes_nothing(run: Run, folder: Path, opened: Finished) -> None:
     vote(run, folder, opened.letters[:3])
     before, folders = everything(folder), sorted(path for path in folder.rglob("*") if path.is_dir())
