@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from stembus.scripts.develop.faults.poll import Poll, RowFailed
 from stembus.scripts.develop.faults.processes import Service, ServiceRefused
@@ -31,6 +32,14 @@ def recover_box(poll: Poll) -> None:
     poll.box.start()
     again = [ballot for ballot in poll.voters.acknowledged() if ballot.batch >= open_batch]
     poll.recoveries.append(hand_in(poll, again))
+
+
+def complete_log(poll: Poll, copy: Path) -> None:
+    """Raises RowFailed when nothing was missing."""
+    said = poll.until_done("log", "complete", str(poll.office), str(copy)).stdout
+    if "entries were taken over" not in said:
+        raise RowFailed(f"log complete found nothing to take over: {said}")
+    poll.recoveries.append(f"log complete: {said.partition(';')[0]}")
 
 
 def hand_in(poll: Poll, ballots: Sequence[Acknowledged]) -> str:

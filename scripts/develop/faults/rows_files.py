@@ -9,13 +9,13 @@ import shutil
 
 from stembus.scripts.develop.faults.ending import Outcome, finish
 from stembus.scripts.develop.faults.poll import Poll, RowFailed
-from stembus.scripts.develop.faults.recovering import demand_command_refused, demand_refusal
+from stembus.scripts.develop.faults.recovering import complete_log, demand_command_refused, demand_refusal
 
 _LOG_FOLDERS = ("public", "log")
 
 
 def old_log_folder(poll: Poll, outcome: Outcome) -> None:
-    """`public/` and `log/` come back from a backup, under the running service; the newest copy is brought back."""
+    """`public/` and `log/` come back from a backup, under the running service; somebody has a newer `public/`."""
     poll.until_batches(1)
     poll.pause()
     for name in _LOG_FOLDERS:
@@ -31,10 +31,7 @@ def old_log_folder(poll: Poll, outcome: Outcome) -> None:
     demand_command_refused(poll, "seal", str(poll.office))
     poll.box.stop()
     demand_refusal(poll.box)
-    for name in _LOG_FOLDERS:
-        shutil.rmtree(poll.office / name)
-        (poll.folder / f"newest-{name}").rename(poll.office / name)
-    poll.recoveries.append("the newest copy of public/ and log/ was brought back")
+    complete_log(poll, poll.folder / "newest-public")
     poll.box.start()
     poll.go_on()
     poll.until_more(3)
@@ -63,24 +60,24 @@ def lost_pepper(poll: Poll, outcome: Outcome) -> None:
 
 
 def lost_checkpoint(poll: Poll, outcome: Outcome) -> None:
-    """The published head is gone: nothing is begun anew, and an older copy's head is no substitute."""
+    """The published head is gone: nothing is begun anew, and an older copy's head is no substitute; a mirror has it."""
     poll.until_batches(1)
     poll.pause()
     head = poll.office / "public" / "checkpoint"
-    older, newest = poll.folder / "older-checkpoint", poll.folder / "newest-checkpoint"
+    older, mirror = poll.folder / "older-checkpoint", poll.folder / "mirror"
     shutil.copy(head, older)
     poll.go_on()
     poll.until_batches(1)
     poll.pause()
-    head.rename(newest)
+    shutil.copytree(poll.office / "public", mirror)
+    head.unlink()
     demand_command_refused(poll, "seal", str(poll.office))
     poll.box.stop()
     demand_refusal(poll.box)
     shutil.copy(older, head)
     demand_refusal(poll.box)
     demand_command_refused(poll, "seal", str(poll.office))
-    shutil.copy(newest, head)
-    poll.recoveries.append("the newest checkpoint was brought back")
+    complete_log(poll, mirror)
     poll.box.start()
     poll.go_on()
     poll.until_more(3)
