@@ -39,6 +39,7 @@ def recover(engine: Engine, context: BallotContext, log: LogWriter) -> Recovered
     batches = log.order.batches
     rows, turns = _logged(context, log)
     with engine.begin() as db:
+        position(db, "exclusive")  # a cast that a running service has begun ends before, and is seen
         kept = every(lambda c: c.cast_ballot.is_not(None))
         superseded, left = [], {}
         for row in db.execute(kept.order_by(kept.selected_columns.ballot_id)).all():

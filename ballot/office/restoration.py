@@ -9,11 +9,13 @@ elsewhere and is still there is newer, and stays. Leaves judging the folder to `
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from stembus.audit.clock import Clock
+from stembus.audit.durable import staged
 from stembus.ballot.errors import BallotError
 from stembus.ballot.issuance.issuance_record import create_record, read_record
 from stembus.ballot.issuance.issuance_slot import State
@@ -119,6 +121,8 @@ def _place_databases(office: Office) -> list[str]:
         if file.exists():
             notes.append(f"{file} is there and was left as it is: it is newer than the backup's")
         else:
-            copy_file(own, file)
+            # Whole or not at all: cut off here, the next restoring would take a part for a newer database.
+            with own.open("rb") as source, staged(file, private=True) as target:
+                shutil.copyfileobj(source, target)
         own.unlink()
     return notes
