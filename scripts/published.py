@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
-from threading import current_thread, main_thread
+from threading import Thread, current_thread, main_thread
 
 from stembus.audit.errors import RecordInvalid
 from stembus.audit.formats.manifest import parse_referendum_id
@@ -41,10 +41,22 @@ def workers(number: int) -> Iterator[Executor | None]:
     if number == 1:
         yield None
         return
-    # Fresh processes: a fork would copy open databases and locks. The parent says that it was stopped.
-    arguments = (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(number, get_context("spawn"), signal.signal, arguments) as executor:
+    # Fresh processes: a fork would copy open databases and locks.
+    with ProcessPoolExecutor(number, get_context("spawn"), _begin_work) as executor:
         yield executor
+
+
+def _begin_work() -> None:
+    """In a worker. That the command was stopped, the parent says; a parent that was killed says nothing."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 @contextmanager

@@ -11,10 +11,9 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from stembus.audit.log.bundle import bundle_of
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import Report, verify
 from stembus.scripts.escape import shown
+from stembus.scripts.published import workers
 from stembus.scripts.report_text import print_result
 from stembus.scripts.shell import fail, program, progress, say, server_parts
 
@@ -84,7 +84,7 @@ def demo(voters: int, eligible: int, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "demo.txt").write_text("Made by stembus demo. The passphrase of every key here is: rehearsal\n")
     os.environ.setdefault("STEMBUS_PASSPHRASE", "rehearsal")
-    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as executor:
+    with workers(os.cpu_count() or 1) as executor:
         report, table = run_demo(voters, eligible, out, executor)
     click.echo(table)
     click.echo("")
