@@ -36,7 +36,7 @@ from stembus.webvote.logs import report
 from stembus.webvote.security import harden, same_origin
 
 IDLE, LONGEST = timedelta(minutes=15), timedelta(hours=10)
-SIGN_INS, ALL_SIGN_INS = "10 per minute", "60 per minute"
+SIGN_INS, SIGN_INS_OF_A_SOURCE = "10 per minute", "60 per minute"
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -84,11 +84,11 @@ class _Pages:
         self._desk = desk
 
     def add_to(self, app: Flask) -> None:
-        # Counted by name and only when refused. Who floods a name keeps that officer out for a minute; hence the town
-        # hall's own network.
-        limiter = Limiter(lambda: _field("name"), app=app, storage_uri="memory://")
+        # Counted only when refused, by name and source, so that nobody keeps an officer out from elsewhere, neither by
+        # that officer's name nor by invented ones. A source is an address; it is in memory for a minute.
+        limiter = Limiter(lambda: f"{_source()} {_field('name')}", app=app, storage_uri="memory://")
         one = limiter.limit(SIGN_INS, deduct_when=_was_refused)
-        together = limiter.limit(ALL_SIGN_INS, key_func=lambda: "all", deduct_when=_was_refused)
+        together = limiter.limit(SIGN_INS_OF_A_SOURCE, key_func=_source, deduct_when=_was_refused)
         app.add_url_rule("/<language>/", "start", self.start)
         app.add_url_rule("/<language>/sign-in", "sign_in", one(together(self.sign_in)), methods=["POST"])
         app.add_url_rule("/<language>/sign-out", "sign_out", self.sign_out, methods=["POST"])
@@ -146,6 +146,10 @@ def _was_refused(response: Response) -> bool:
 def _refused(error: BallotError) -> tuple[str, int]:
     name, status = next(((n, s) for kind, n, s in PROBLEMS if isinstance(error, kind)), ("other", 400))
     return _page(g.get("officer"), number=g.get("number", ""), problem=name), status
+
+
+def _source() -> str:
+    return request.remote_addr or ""
 
 
 def _too_often(error: RateLimitExceeded) -> tuple[str, int]:  # noqa: ARG001

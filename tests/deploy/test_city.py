@@ -105,6 +105,18 @@ def test_the_help_desk_strikes_a_voter_with_few_rights_in_the_registrars_databas
         assert database.execute(issued.replace("%s", "voter.state").encode()).fetchone() != (0,)
 
 
+def test_the_desk_counts_wrong_passwords_by_where_they_come_from(city: City) -> None:
+    """What a client claims of its address changes nothing."""
+    form = {"name": "an.peeters", "password": "wrong wrong wrong"}
+
+    def tries(source: str, number: int) -> list[int]:
+        claimed = [f"X-Forwarded-For: 10.0.0.{k}\r\n" for k in range(number)]
+        return [_request(city, "/nl/sign-in", form, more=one, source=source)[0] for one in claimed]
+
+    assert tries("127.0.0.2", 12) == [403] * 10 + [429] * 2
+    assert tries("127.0.0.3", 1) == [403]
+
+
 def test_one_service_cannot_even_connect_to_anothers_database(city: City) -> None:
     for user, database in (
         ("stembus-box", "stembus-registrar"),
@@ -130,12 +142,16 @@ def _post(city: City, path: str, form: dict[str, str], cookie: str) -> tuple[int
     return _request(city, path, form, cookie)
 
 
-def _request(city: City, path: str, form: dict[str, str], cookie: str = "") -> tuple[int, str]:
+def _request(
+    city: City, path: str, form: dict[str, str], cookie: str = "", more: str = "", source: str = "127.0.0.1"
+) -> tuple[int, str]:
     """Status, and the answer as it stands on the wire; redirections are not followed."""
     body, host = urllib.parse.urlencode(form).encode(), f"127.0.0.1:{city.tls['desk']}"
     head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: https://{host}\r\nConnection: close\r\n"
-    head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\nCookie: {cookie}\r\n"
-    with _connect(city, "desk") as connection:
+    head += (
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\nCookie: {cookie}\r\n{more}"
+    )
+    with _connect(city, "desk", source) as connection:
         connection.sendall(head.encode() + b"\r\n" + body)
         answer = _read(connection)
     return int(answer.split()[1]), answer
@@ -145,9 +161,9 @@ def _read(connection: socket.socket) -> str:
     return b"".join(iter(lambda: connection.recv(65536), b"")).decode("latin-1")
 
 
-def _connect(city: City, name: str) -> ssl.SSLSocket:
+def _connect(city: City, name: str, source: str = "127.0.0.1") -> ssl.SSLSocket:
     context = ssl.create_default_context(cafile=str(city.certificate))
-    plain = socket.create_connection(("127.0.0.1", city.tls[name]), timeout=30)
+    plain = socket.create_connection(("127.0.0.1", city.tls[name]), timeout=30, source_address=(source, 0))
     return context.wrap_socket(plain, server_hostname="127.0.0.1")
 
 

@@ -33,9 +33,9 @@ class Desk:
             for line in (self.office.folder("authority") / "enrolment.csv").read_text().splitlines()[1:]
         ]
 
-    def post(self, path: str, origin: str | None = ORIGIN, **form: str) -> TestResponse:
+    def post(self, path: str, origin: str | None = ORIGIN, source: str = "127.0.0.1", **form: str) -> TestResponse:
         headers = {} if origin is None else {"Origin": origin}
-        return self.client.post(f"/en/{path}", data=form, headers=headers)
+        return self.client.post(f"/en/{path}", data=form, headers=headers, environ_base={"REMOTE_ADDR": source})
 
     def sign_in(self) -> None:
         assert self.post("sign-in", name="an", password=PASSWORD).status_code == 303
@@ -192,6 +192,17 @@ def test_passwords_cannot_be_tried_fast_and_others_still_sign_in(desk: Desk) -> 
     assert statuses == [403] * 10 + [429] * 2
     desk.office.desk().enlist("bo", PASSWORD)
     assert desk.post("sign-in", name="bo", password=PASSWORD).status_code == 303
+
+
+def test_nobody_keeps_an_officer_out_from_elsewhere(desk: Desk) -> None:
+    """Neither by that officer's name nor by invented ones."""
+    desk.office.desk().enlist("bo", PASSWORD)
+    for name in ["bo"] * 12 + [f"invented-{number}" for number in range(60)]:
+        refused = desk.post("sign-in", name=name, password="wrong wrong wrong", source="10.0.0.9")
+        assert refused.status_code in (403, 429)
+    assert refused.status_code == 429
+    assert desk.post("sign-in", name="bo", password=PASSWORD, source="10.0.0.9").status_code == 429
+    assert desk.post("sign-in", name="bo", password=PASSWORD, source="10.0.0.8").status_code == 303
 
 
 def test_every_page_has_a_strict_policy_and_no_script(desk: Desk) -> None:

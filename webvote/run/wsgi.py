@@ -45,9 +45,10 @@ def _office(settings: Settings) -> ServedOffice:
     return office
 
 
-def _behind_proxy(app: Flask) -> Flask:
-    """One proxy in front says whether the voter came over HTTPS and by which name; its client address is dropped."""
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=1, x_host=1)  # type: ignore[method-assign]
+def _behind_proxy(app: Flask, addresses: bool = False) -> Flask:
+    """One proxy in front says whether a client came over HTTPS and by which name. Its address is dropped, but for the
+    help desk, which counts wrong passwords by it."""
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=int(addresses), x_proto=1, x_host=1)  # type: ignore[method-assign]
     return app
 
 
@@ -95,4 +96,4 @@ def site() -> Flask:
 @_calm
 def desk() -> Flask:
     office = _office(load_settings())
-    return _behind_proxy(create_desk_app(office.desk(), office.manifest, office.desk_secret()))
+    return _behind_proxy(create_desk_app(office.desk(), office.manifest, office.desk_secret()), addresses=True)
