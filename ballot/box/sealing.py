@@ -25,12 +25,13 @@ from stembus.audit.log.tiles import checkpoint_path
 from stembus.ballot.box.position import Bond, position
 from stembus.ballot.box.stored import ALL, count_ballots, count_tokens, publish, waiting
 from stembus.ballot.database import reading
-from stembus.ballot.errors import CountsContradict, DatabaseBehind, LogDamaged, TooEarly, WitnessesMissing
+from stembus.ballot.errors import CountsContradict, DatabaseBehind, HeadMoved, LogDamaged, TooEarly, WitnessesMissing
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.resting_order import shed_wal
 from stembus.ballot.storage import ballots, box_state, waiting_ballots
 from stembus.crypto.signing import SigningKey
 
+_TRIES = 10
 # Every registrar's signed count for a batch; beside its number, what the log says of each registrar so far.
 Statements = Callable[[int, Sequence[int]], Sequence[IssuedCount]]
 
@@ -134,9 +135,16 @@ class Sealing:
         return number
 
     def _append(self, number: int, entries: Sequence[bytes]) -> None:
-        self._log.refresh()  # it may have grown while the registrars were asked
-        if self._log.order.batches < number:
-            self._log.append(entries, expected_size=self._log.size)
+        for _ in range(_TRIES):
+            self._log.refresh()  # it may have grown while the registrars were asked
+            if self._log.order.batches >= number:
+                return
+            try:
+                self._log.append(entries, expected_size=self._log.size)
+            except HeadMoved:
+                continue  # another entry came first, or another sealer brought this very batch in
+            return
+        raise HeadMoved(f"other processes append all the time; batch {number} is kept, try again")
 
     def _header(self, number: int, statements: Statements) -> bytes:
         """Signed and kept: whoever goes on with this batch appends the same one."""

@@ -7,6 +7,7 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import event, text
@@ -495,6 +496,29 @@ def test_a_slow_second_sealer_does_not_forget_a_batch_that_was_sealed_meanwhile(
     last = poll.reopen(poll.office.manifest.closes_at + poll.office.manifest.grace_seconds)
     last.rehearsal.close()
     assert set(promises) <= set(logged(last))
+
+
+@pytest.mark.parametrize("faster", ["another sealer", "an officer"])
+def test_a_sealer_that_is_overtaken_while_it_appends_goes_on(
+    poll: Poll, box: BallotBox, monkeypatch: pytest.MonkeyPatch, faster: str
+) -> None:
+    """The timer's `seal` and an official's `close` meet."""
+    promises = cast_many(poll, range(3))
+    other = poll.reopen()
+    append = box._log.append
+
+    def overtaken(*arguments: Any, **named: Any) -> int:
+        monkeypatch.undo()
+        if faster == "an officer":
+            other.office.tell({"nl": "voorval"})
+        else:
+            assert other.rehearsal.seal() == 1
+        return append(*arguments, **named)
+
+    monkeypatch.setattr(box._log, "append", overtaken)
+    assert poll.rehearsal.seal() == 1
+    assert sorted(logged(poll)) == sorted(promises)
+    assert list(batches(poll)) == [1]
 
 
 # Receipts
