@@ -71,6 +71,13 @@ for name in ("checkpoint", "tile/entries"):
 add("missing_credentials", 15, "V1", drop(starting("credentials")), also=("V21",))
 
 
+@forgery(15, "V1", STANDS, where="credentials", status=5)
+def list_of_credentials_before_the_roll(forge: Forge) -> MemoryPlace:
+    place = forge.bundle(forge.setup[: forge.find_setup("roll")])
+    place.files["credentials"] = forge.lists["credentials"]
+    return place
+
+
 @forgery(15, "V1", STANDS)
 def unknown_file_beside_the_log(forge: Forge) -> None:
     forge.files_hook = lambda files: files.update({"results.csv": b"yes,100\n"})
