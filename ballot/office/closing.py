@@ -45,9 +45,9 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
     office.box.finish(office.count_statements)
     order, accepted = log.order, office.box.accepted()
     counts = Counts([statement.count for statement in statements], office.box.tokens(), order.ballots, order.batches)
-    issued = " and ".join(map(str, counts.issued))
+    given = " and ".join(map(str, counts.issued))
     found = (
-        f"registrars gave out {issued} tokens, the box holds {accepted} ballots of {counts.used} tokens, and "
+        f"registrars gave out {given} tokens, the box holds {accepted} ballots of {counts.used} tokens, and "
         f"the log {order.ballots} ballots; nothing was closed"
     )
     if min(counts.issued) < counts.used:
