@@ -342,6 +342,17 @@ def test_an_older_head_than_the_kept_one_is_told_and_is_no_breach(forge: Forge, 
     assert look(forge, before, keep=tmp_path).outcome is Outcome.UNFINISHED
 
 
+def test_a_kept_copy_that_is_not_whole_accuses_nobody(forge: Forge, tmp_path: Path) -> None:
+    """Of a larger head alone nobody can tell whether it begins with the smaller one."""
+    before, after = grown(forge)
+    look(forge, after, keep=tmp_path)
+    (kept,) = kept_folders(tmp_path)
+    shutil.rmtree(kept / "tile")
+    report = look(forge, before, keep=tmp_path)
+    assert report.outcome is Outcome.UNCHECKED
+    assert "an old copy answers" in report.faults[0].message
+
+
 def test_a_smaller_head_that_the_log_did_not_sign_is_no_evidence(forge: Forge, tmp_path: Path) -> None:
     before, after = grown(forge)
     look(forge, after, keep=tmp_path)
