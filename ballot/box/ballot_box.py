@@ -37,6 +37,8 @@ from stembus.ballot.errors import BallotError, BallotRejected, Cancelled, CastOu
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.crypto.signing import SigningKey
 
+_ID_TAKEN = "another ballot with this id is here already"
+
 
 class BallotBox:
     """One referendum's box: database, promise key, and the log it feeds. Raises DatabaseBehind or LogBehindDatabase
@@ -122,7 +124,7 @@ class BallotBox:
         try:
             return self._insert(ballot)
         except IntegrityError:
-            raise CastOutOfTurn("another ballot with this id is here already") from None
+            raise CastOutOfTurn(_ID_TAKEN) from None
 
     def _insert(self, ballot: CastBallot) -> int:
         """Stores a ballot whose turn it is, and returns its batch. Raises CastOutOfTurn, with the token's current
@@ -139,6 +141,9 @@ class BallotBox:
             if last.cast_hash == ballot.cast_hash and self._withdraw(db, ballot, last.batch, state):
                 store(db, ballot, state.batch)
                 return state.batch
+        if ballot.seq > last.seq:
+            # The same body, signed for another turn. In the log it would be excluded (V20).
+            raise CastOutOfTurn(_ID_TAKEN)
         current = bytes(last.cast_ballot) if last.cast_ballot else self._logged(bytes(last.ballot_id), last.batch)
         raise CastOutOfTurn(f"cast number {ballot.seq + 1} is not above {last.seq + 1}", current, last.seq + 1)
 

@@ -53,9 +53,10 @@ def every(where: Callable[[Columns], ColumnElement[bool]]) -> CompoundSelect[Any
 
 def _insert_newest(table: Table) -> Insert:
     values = {column.name: bindparam(f"new_{column.name}", type_=column.type) for column in table.c}
-    token, seq = values["token"], values["seq"]
-    overtaken = or_(*(exists().where((other.c.token == token) & (other.c.seq >= seq)) for other in ALL))
-    statement = insert(table).from_select(list(values), select(*values.values()).where(~overtaken))
+    token, seq, ballot_id = values["token"], values["seq"], values["ballot_id"]
+    overtaken = [exists().where((other.c.token == token) & (other.c.seq >= seq)) for other in ALL]
+    known = [exists().where(other.c.ballot_id == ballot_id) for other in ALL]
+    statement = insert(table).from_select(list(values), select(*values.values()).where(~or_(*overtaken, *known)))
     return statement.execution_options(preserve_rowcount=True)  # an insert's count is not kept by itself
 
 
@@ -84,8 +85,8 @@ def store(db: Connection, ballot: CastBallot, batch: int) -> None:
 
 
 def store_newest(db: Connection, ballot: CastBallot, batch: int) -> bool:
-    """Says whether it was stored: it is not if the token has a ballot whose turn is as high or higher. Raises as
-    `store` does."""
+    """Says whether it was stored: it is not if the token has a ballot whose turn is as high or higher, or one with this
+    id. Raises as `store` does."""
     row = {f"new_{name}": value for name, value in _row(ballot, batch).items()}
     return db.execute(_INSERT_NEWEST[batch % 2], row).rowcount == 1
 

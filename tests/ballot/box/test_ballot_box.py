@@ -155,6 +155,18 @@ def test_the_same_body_under_a_second_cast_number_is_refused(poll: Poll, box: Ba
     assert box.accepted() == 1
 
 
+def test_the_same_body_is_refused_also_when_it_stands_in_an_earlier_batch(poll: Poll, box: BallotBox) -> None:
+    """In the log it would be excluded (V20), and any voter could put such a fault there."""
+    context, voting_pass = poll.office.context(), poll.token(0)
+    prepared = prepare(context, voting_pass, [[1]])
+    box.cast(sign_ballot(context, voting_pass, prepared, 0))
+    cast_many(poll, [1, 2])
+    assert poll.rehearsal.seal() == 1
+    with pytest.raises(CastOutOfTurn):
+        box.cast(sign_ballot(context, voting_pass, prepared, 1))
+    assert box.pending() == 0
+
+
 def test_an_invalid_ballot_is_refused_with_the_check_it_fails(poll: Poll, box: BallotBox) -> None:
     voting_pass, context = poll.token(0), poll.office.context()
     raw = poll.ballot(voting_pass)
