@@ -171,7 +171,8 @@ class Sealing:
         """That batch `number` is published: its ballots go to the published ones, and nothing stays of the order in
         which they came. Raises WitnessesMissing while it is not, and TableInUse: the next `seal` goes on."""
         if not self._log.cosign():
-            raise WitnessesMissing(f"batch {number} is kept and waits for a quorum of witnesses; try again")
+            missing = f"batch {number} is kept and waits for a quorum of witnesses; try again"
+            raise WitnessesMissing(missing + self._log.early())
         first, size = self._log.batches[number - 1]
         header = hashlib.sha256(self._log.reader().entry(first - 1)).digest()
         end = first + size

@@ -169,7 +169,8 @@ class LogWriter(LoadedLog):
             # A checkpoint that nobody cosigned while it was the head can never be cosigned later, so the log
             # waits. Ballots are accepted and promised meanwhile.
             if asked == self.size:
-                raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was added, try again")
+                missing = "too few witnesses have cosigned the log's head; nothing was added, try again"
+                raise WitnessesMissing(missing + self.early())
             return None
         demand_newest(seen, self.size, self.manifest)
         first = self.size
@@ -191,7 +192,8 @@ class LogWriter(LoadedLog):
         self.refresh()
         deepcopy(self.order).admit(entry_type(body), body)  # type: ignore[arg-type]
         if not self.cosign():
-            raise WitnessesMissing("too few witnesses have cosigned the log's head; nothing was changed, try again")
+            missing = "too few witnesses have cosigned the log's head; nothing was changed, try again"
+            raise WitnessesMissing(missing + self.early())
         demand_newest(sizes_seen(self.witnesses, self.manifest.log.origin), self.size, self.manifest)
 
     def is_published(self) -> bool:
@@ -231,6 +233,14 @@ class LogWriter(LoadedLog):
             elif merged.signatures != current.signatures:
                 self._files.keep(merged)
         return waiting.size
+
+    def early(self) -> str:
+        """To be added to words about missing witnesses: that none of them can sign yet, if so."""
+        waiting = self._files.waiting()
+        ahead = 0 if waiting is None else self._earliest(waiting) - self._now()
+        if ahead <= 0:
+            return ""
+        return f" in {ahead} seconds: the log's last time is so much ahead of the clock here, which may be wrong"
 
     def _earliest(self, waiting: Checkpoint) -> int:
         head = self._files.head()

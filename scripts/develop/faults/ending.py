@@ -63,12 +63,14 @@ def _listed(counter: Counter[str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in sorted(counter.items()))
 
 
-def finish(poll: Poll, outcome: Outcome, kills: int = 0, closed: bool = False, verify: int = 0) -> None:
-    """Everybody votes until the close, which comes at once unless the row has `closed` the voting already. Each
-    command is killed `kills` times first. Raises RowFailed."""
+def finish(
+    poll: Poll, outcome: Outcome, kills: int = 0, closed: bool = False, verify: int = 0, late: float = 0
+) -> None:
+    """Everybody votes until the close, which comes at once unless the row has `closed` the voting already, and is
+    noticed so many seconds `late`. Each command is killed `kills` times first. Raises RowFailed."""
     if not closed:
         poll.rest_timer()
-        poll.to_close()
+        poll.to_close(seconds=-late)
         if not poll.voters.until_closed(120):
             outcome.problems.append(f"devices were not told of the close: {poll.voters.troubles[-1:]}")
         poll.voters.rest()

@@ -424,6 +424,19 @@ def public(log: LogWriter) -> dict[str, bytes]:
     return content(log.folder)
 
 
+def test_a_clock_that_was_set_back_is_named_beside_the_missing_witnesses(lite: Poll, log: LogWriter) -> None:
+    before = lite.rehearsal.clock.now()
+    lite.wait(100)
+    log.append([incident(lite.office, 1)])
+    earlier = lite.reopen(before).office.log()
+    earlier.append([incident(lite.office, 2)])
+    with pytest.raises(WitnessesMissing, match="try again in 100 seconds: the log's last time"):
+        earlier.append([incident(lite.office, 3)])
+    later = lite.reopen(before + 100).office.log()
+    assert later.early() == ""
+    assert later.cosign()
+
+
 def test_a_missing_witness_delays_the_next_entry_and_nothing_else(lite: Poll, log: LogWriter) -> None:
     missing = absent(log.witnesses[0])
     log.witnesses[0] = missing
