@@ -102,8 +102,9 @@ class Sealing:
 
     def _due(self) -> bool:
         now, rules, closes = self._clock.now(), self._manifest.batching, self._manifest.closes_at
-        if now >= closes + self._manifest.grace_seconds:
-            return True
+        if now >= closes - rules.quiet_seconds:
+            # The last batch goes in with the close. Sealed here by a clock that is ahead, it would not be the last.
+            return False
         with reading(self._engine) as db:
             tokens = db.execute(count_tokens(waiting(position(db).batch))).scalar_one()
         end = self._log.batch_end
@@ -115,9 +116,7 @@ class Sealing:
                 f"{checkpoint_path(end)} is missing in the published folder, though the head came after it; bring it "
                 "back from any copy: without it nobody can tell when the next batch may come"
             )
-        if last is None or now >= closes - rules.quiet_seconds:
-            return False
-        return bool(tokens >= rules.minimum_tokens and now - last >= rules.minimum_seconds)
+        return last is not None and bool(tokens >= rules.minimum_tokens and now - last >= rules.minimum_seconds)
 
     def _go_on(self, statements: Statements) -> int | None:
         """Brings a sealed batch into the log, unless it is there, and notes it."""

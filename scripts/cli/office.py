@@ -94,7 +94,13 @@ def seal(directory: Path) -> None:
     """
     office = serve_office(directory)
     number = office.box.seal(office.count_statements)
-    say(f"batch {number} stands in the log" if number else "no batch is due")
+    over = office.clock.now() >= office.manifest.closes_at + office.manifest.grace_seconds
+    if number:
+        say(f"batch {number} stands in the log")
+    elif over and office.log().order.phase.value == "open":
+        say(f"the voting is over: what waits goes into the log with the close; run: stembus close {directory}")
+    else:
+        say("no batch is due")
     settle(office.log())
 
 

@@ -295,3 +295,11 @@ def test_a_referendum_that_is_cancelled_before_it_opens_never_gives_out_a_token(
     _set_up(run, folder)
     assert "give out nothing any more" in run("cancel", folder, "--text", "nl=afgelast", "--yes").output
     assert Rehearsal(folder).office.letters().halted() == "cancelled"
+
+
+def test_after_the_voting_seal_says_that_it_is_the_close_that_is_due(run: Run, folder: Path, opened: Finished) -> None:
+    vote(run, folder, opened.letters[:3])
+    assert "run: stembus close" in run("seal", folder, at=CLOSED).output
+    assert "0 batches, 0 ballots" in run("status", folder, at=CLOSED).output
+    run("close", folder, at=CLOSED)
+    assert "no batch is due" in run("seal", folder, at=CLOSED).output
