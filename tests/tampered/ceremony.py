@@ -219,6 +219,15 @@ for name, other in (("transcript", OTHER_TRANSCRIPT), ("key", OTHER_KEY)):
     add(f"election_key_after_a_confirmation_of_another_{name}", 14, "V9", maker, also=("V11",))
 
 
+@forgery(14, "V9", also=("V11",))
+def a_false_confirmation_before_a_false_election_key(forge: Forge) -> MemoryPlace:
+    """Where a confirmation is at fault already, nothing is said of what the key should be (V12)."""
+    forge.edit_setup("confirm", lambda body: body.update(OTHER_TRANSCRIPT), 1)
+    index = forge.find_setup("election-key")
+    body = json.loads(forge.setup[index])["body"] | OTHER_KEY
+    return forge.bundle([*forge.setup[:index], forge.entry("election-key", body, [])])
+
+
 def again(forge: Forge, spoiled: Callable[[Forge], None]) -> MemoryPlace:
     """A first attempt that somebody spoiled, and a second one as it should be."""
     spoiled(forge)

@@ -7,12 +7,16 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from stembus.audit.log.bundle import bundle_of, copy_bundle
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tiles import HEAD
 from stembus.audit.log.zip_file import ZipPlace
-from stembus.audit.verify import verify
+from stembus.audit.verify import engine, verify
+from stembus.audit.verify.report import CHECKS
 from tests.conftest import Finished
+from tests.tampered.forge import Forge, judge
 
 
 def test_an_honest_referendum_holds_and_says_what_was_counted(finished: Finished) -> None:
@@ -31,6 +35,33 @@ def test_without_an_id_nothing_says_which_referendum_this_is(finished: Finished)
 
 def test_an_open_referendum_is_sound_and_unfinished(opened: Finished) -> None:
     assert verify(FolderPlace(opened.public), opened.referendum).exit_status == 4
+
+
+def test_the_report_lists_just_the_checks_that_were_done(finished: Finished, opened: Finished) -> None:
+    """V30 is asked of evidence alone, and none is here; what the count must be is asked once it is over."""
+    after_the_close = {"V21", "V23", "V25", "V26", "V27", "V28"}
+    assert verify(FolderPlace(finished.public), finished.referendum).done == set(CHECKS) - {"V30"}
+    assert verify(FolderPlace(opened.public), opened.referendum).done == set(CHECKS) - {"V30"} - after_the_close
+
+
+def test_progress_is_told_once_in_256_entries_and_at_the_end(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+    report = verify(FolderPlace(finished.public), finished.referendum, progress=lambda *at: told.append(at))
+    size = report.figures.entries
+    assert 7 < size < 256
+    assert told in ([(size, size)], [(0, size), (size, size)])
+    monkeypatch.setattr(engine, "_PROGRESS_STEP", 7)
+    told.clear()
+    verify(FolderPlace(finished.public), finished.referendum, progress=lambda *at: told.append(at))
+    assert [at for at in told if at[0]] == [(k, size) for k in (*range(7, size, 7), size)]
+
+
+def test_more_tokens_used_by_a_batch_than_were_stated_name_batch_and_registrar(forge: Forge) -> None:
+    forge.counts = lambda batch: 14 if batch == 2 else 5
+    (fault,) = judge(forge, forge.build()).faults
+    assert (fault.where, fault.message.partition(" by ")[2]) == ("batch 1", "batch 1 and registrar 1 had issued 5")
 
 
 def test_a_zip_of_the_bundle_verifies_like_the_folder(finished: Finished, tmp_path: Path) -> None:
