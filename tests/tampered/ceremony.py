@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 
@@ -10,11 +11,12 @@ import msgspec
 from stembus.audit.formats.ceremony import commitment_hash, latest_attempt, possession_context
 from stembus.audit.formats.entries import parse_entry
 from stembus.audit.log.source import MemoryPlace
+from stembus.audit.verify import Report
 from stembus.crypto.group import GENERATOR, ORDER, Point, generator_times, random_scalar, scalar_to_bytes
 from stembus.crypto.proofs import prove_key
 from stembus.crypto.sealed import new_box_key, seal_to
 from tests.tampered.catalogue import PASSED, add, forgery
-from tests.tampered.forge import Body, Forge
+from tests.tampered.forge import Body, Forge, judge
 
 
 def conclude(forge: Forge, skip_confirms: bool = False, swap_keys: bool = False) -> MemoryPlace:
@@ -213,6 +215,24 @@ add(
 add("verification_key_missing", 14, "V12", on_key(lambda f, b: b["verification_keys"].pop()))
 add("verification_keys_swapped", 14, "V12", on_key(lambda f, b: b["verification_keys"].reverse()))
 add("election_key_of_another_transcript", 14, "V12", on_key(lambda f, b: b.update(transcript="00" * 32)))
+
+
+@forgery(14, "V12")
+def ballots_under_a_key_whose_share_is_no_point(forge: Forge) -> Report:
+    """The log goes on as if nothing were wrong: key, opening and first ballot are each named, and nothing after it."""
+    nowhere = "02" + (5).to_bytes(32, "big").hex()
+    forge.edit_setup("election-key", lambda body: body["verification_keys"].__setitem__(0, nowhere), by=[])
+    raw = forge.setup[forge.find_setup("election-key")]
+    forge.edit_setup("open", lambda body: body.update(election_key=hashlib.sha256(raw).hexdigest()))
+    forge.with_tally = False
+    report = judge(forge, forge.build())
+    assert [fault.message for fault in report.faults] == [
+        "the election key is not what the trustees' commitments add up to",
+        "not a compressed point of secp256k1",
+        "voting was opened for another election key",
+        "a ballot without a valid election key",
+    ]
+    return report
 
 
 def on_confirm(change: Callable[[Body], None]) -> Callable[[Forge], MemoryPlace]:
