@@ -58,10 +58,14 @@ def test_progress_is_told_once_in_256_entries_and_at_the_end(
     assert [at for at in told if at[0]] == [(k, size) for k in (*range(7, size, 7), size)]
 
 
-def test_more_tokens_used_by_a_batch_than_were_stated_name_batch_and_registrar(forge: Forge) -> None:
-    forge.counts = lambda batch: 14 if batch == 2 else 5
+@pytest.mark.parametrize(("stated", "batch"), [((5, 14), 1), ((11, 11), 2)])
+def test_more_tokens_used_by_a_batch_than_were_stated_name_batch_and_registrar(
+    forge: Forge, stated: tuple[int, int], batch: int
+) -> None:
+    forge.counts = lambda number: stated[number - 1]
     (fault,) = judge(forge, forge.build()).faults
-    assert (fault.where, fault.message.partition(" by ")[2]) == ("batch 1", "batch 1 and registrar 1 had issued 5")
+    said = f"batch {batch} and registrar 1 had issued {stated[batch - 1]}"
+    assert (fault.where, fault.message.partition(" by ")[2]) == (f"batch {batch}", said)
 
 
 def test_a_zip_of_the_bundle_verifies_like_the_folder(finished: Finished, tmp_path: Path) -> None:
