@@ -40,7 +40,7 @@ def open_database(url: str, state: Table, referendum: bytes, instance: bytes, on
         row = _state_row(engine, state)
     except OperationalError as error:
         engine.dispose()
-        raise DatabaseUnreachable(f"{_shown(url)} does not answer: {_reason(error)}; try again") from None
+        raise DatabaseUnreachable(f"{_shown(url)} does not answer: {_reason(error)}; {_remedy(error)}") from None
     except DatabaseError as error:
         engine.dispose()
         raise DatabaseUnreachable(f"{_shown(url)} is damaged: {_reason(error)}; restore its newest copy") from None
@@ -105,6 +105,16 @@ def _shown(url: str) -> str:
     """Without a password."""
     path = sqlite_file(url)
     return f"the database {path if path is not None else make_url(url).render_as_string(hide_password=True)}"
+
+
+def _remedy(error: DatabaseError) -> str:
+    """For a server that says no; it does not say so in a code that the driver would hand on while it connects."""
+    said = str(error.orig)
+    if "does not exist" in said:
+        return "create it empty, with its owner, and bring back its newest dump: see the administrator's guide"
+    if "permission denied" in said:
+        return "give the service's user its rights there: see the administrator's guide"
+    return "try again"
 
 
 def _reason(error: DatabaseError) -> str:

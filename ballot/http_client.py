@@ -55,5 +55,7 @@ def _refusal(url: str, answer: bytes) -> BallotError:
             current = bytes.fromhex(body["current"]) if body.get("current") else None
             return CastOutOfTurn(message, current, body.get("next"))
     except (ValueError, KeyError, TypeError):
-        return ServiceUnreachable(f"{url} does not answer in its own words; try again")
+        return ServiceUnreachable(
+            f"{url} does not answer in its own words: see that the service behind it runs; try again"
+        )
     return kind(message)

@@ -9,6 +9,7 @@ from pathlib import Path
 from stembus.audit.errors import CannotRead
 from stembus.audit.log.snapshot import INCOMPLETE, snapshot_of
 from stembus.audit.log.source import FolderPlace, Place
+from stembus.audit.log.tiles import HEAD
 from stembus.audit.log.zip_file import ZipPlace
 
 ADDRESSES = ("https://", "http://")
@@ -32,6 +33,8 @@ def open_place(place: str, keep: Path | None = None) -> Iterator[Place]:
     elif is_folder and path.with_name(f"{path.name}{INCOMPLETE}").exists():
         raise CannotRead(f"the copy in {place} was cut off; run the command with --keep again")
     elif is_folder:
+        if not (path / HEAD).exists() and (kept := sorted(found.parent for found in path.glob(f"*-*/{HEAD}"))):
+            raise CannotRead(f"{place} keeps copies of a log; give one of them, the newest is {kept[-1]}")
         yield FolderPlace(path)
     else:
         raise CannotRead(f"there is nothing at {place}")

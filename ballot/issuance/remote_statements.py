@@ -52,4 +52,6 @@ class RemoteStatements:
         try:
             return msgspec.json.decode(answer, type=kind)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            raise ServiceUnreachable(f"{self._url} does not answer in its own words; try again") from None
+            raise ServiceUnreachable(
+                f"{self._url} does not answer in its own words: see that the service behind it runs; try again"
+            ) from None

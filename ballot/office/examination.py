@@ -104,10 +104,12 @@ class _Examination:
         return self.office.key_path("box").exists() or self.databases.made("box")
 
     def _has_registrar(self, number: int) -> bool:
-        """The help desk's folder has the mark of that database too, and no more of it."""
-        party = f"registrar-{number}"
-        own = [self.office.key_path(party), self.databases.record_path(number)]
-        return any(path.exists() for path in (*own, *([self.office.pepper_file] if number == 1 else [])))
+        """The help desk's folder has the mark of that database too, its settings name the record, and no more."""
+        party, record = f"registrar-{number}", self.databases.record_path(number)
+        own = [self.office.key_path(party), *([self.office.pepper_file] if number == 1 else [])]
+        if self.office.root in record.parents or not self.office.folder("desk").is_dir():
+            own.append(record)
+        return any(path.exists() for path in own)
 
     def _part(self, check: str, here: bool, look: Callable[[], Iterable[Finding]], absent: str) -> Iterator[Finding]:
         return _guarded(check, look) if here else iter([skipped(check, absent)])
@@ -129,7 +131,7 @@ class _Examination:
 
     def _permissions(self) -> list[Finding]:
         root = self.office.root
-        files = [(root / FOLDER_FILE, 0o640), *((path, 0o600) for path in self._elsewhere())]
+        files = [(root / FOLDER_FILE, 0o640), *self._elsewhere()]
         for folder in (folder for pattern in _SECRET for folder in sorted(root.glob(pattern)) if folder.is_dir()):
             files.append((folder, 0o700))
             files += [(path, 0o600) for path in sorted(folder.iterdir()) if _is_secret(path)]
@@ -143,13 +145,15 @@ class _Examination:
         if not damaged:
             yield ok("keys", f"{len(files)} key files look whole; their passphrases were not tried")
 
-    def _elsewhere(self) -> list[Path]:
-        """Databases and records that the settings put elsewhere."""
+    def _elsewhere(self) -> list[tuple[Path, int]]:
+        """Databases and records that the settings put elsewhere, and their widest modes: a help desk of its own user
+        writes in the registrar's record."""
         values = folder_settings(self.office.root).values
         databases = Databases(self.office, b"")
         parties = [name.removesuffix("_DATABASE").lower().replace("_", "-") for name in values if "_DATABASE" in name]
         records = [Path(value) for name, value in values.items() if name.endswith("_RECORD")]
-        return [path for party in parties if (path := databases.file(party)) is not None] + records
+        found = [(path, 0o600) for party in parties if (path := databases.file(party)) is not None]
+        return [*found, *((path, 0o660) for path in records)]
 
     def _clock(self) -> list[Finding]:
         signed = self._log.time() if self._log is not None else 0
@@ -272,8 +276,9 @@ def _differing(engine: Engine, record: IssuanceRecord) -> Counter[Kind]:
 
 
 def _is_secret(path: Path) -> bool:
-    """Locks hold nothing, and what a witness has seen everybody may see."""
-    return path.is_file() and not path.name.endswith("lock") and path.name != "state.json"
+    """Locks hold nothing, and what a witness has seen everybody may see, also while it is written."""
+    open_to_all = path.name.endswith("lock") or path.name == "state.json" or path.name.startswith(".state.json.")
+    return path.is_file() and not open_to_all
 
 
 def _is_synchronised() -> bool | None:

@@ -110,8 +110,8 @@ def certificate(address: str, ends: int, needed: int, now: int) -> Finding:
 
 def published(size: int, waiting: bool, witnesses_here: int, quorum: int) -> Finding:
     """`size` is the number of entries; `waiting` says that the newest lack their quorum."""
-    if waiting and witnesses_here < quorum:
-        return fail("log", f"the newest step waits for {quorum} witnesses, and {witnesses_here} keys of them are here")
+    if witnesses_here < quorum:
+        return fail("log", f"{quorum} witnesses must sign each step, and {witnesses_here} are here; bring them back")
     if waiting:
         return warn("log", "the newest step waits for its witnesses; run its command again, or see that they run")
     return ok("log", f"{size} entries, all of them published")
@@ -119,11 +119,16 @@ def published(size: int, waiting: bool, witnesses_here: int, quorum: int) -> Fin
 
 def witness(name: str, seen: Seen, size: int, root: bytes | None) -> Finding:
     """`root` is that of the log's first `seen.size` entries; None if it has fewer, or `seen` none."""
+    if not seen.size and size > 1:
+        return fail(
+            f"witness {name}",
+            "what it has seen is lost, and it would sign a second history; bring back its newest state.json",
+        )
     if seen.size > size:
         return fail(
             f"witness {name}",
             f"it signed {seen.size} entries and the log has {size}: the log came back from an older copy; bring back "
-            "the newest copy of public/ and log/",
+            "the newest copy of public/ and log/, or take it from anybody who has one: stembus log complete DIR PLACE",
         )
     if root is not None and root.hex() != seen.root:
         return fail(f"witness {name}", "it signed another log than this one; bring back the one that belongs here")

@@ -64,7 +64,8 @@ def restore(source: Path, directory: Path, no_token_since: bool) -> None:
     for party in done.dumps:
         say(f"note: the database of {party} is PostgreSQL's: bring back its newest dump, by psql")
     say(
-        "what happened after the backup was made is not in it: bring back a newer public/ if anybody has one, and run: "
-        f"stembus box recover {directory}; stembus registrar recover {directory}"
+        "what happened after the backup was made is not in it. Before anything else is logged, take the log from the "
+        f"newest copy that anybody has: stembus log complete {directory} PLACE; what is logged before that contradicts "
+        f"it. Then run, where they lie: stembus box recover {directory}; stembus registrar recover {directory}"
     )
     report(examined(directory))

@@ -275,7 +275,7 @@ class City:
         shutil.move(registrar / "registrar-1" / "issuance.record", self.record)
         self.own(self.record, "stembus-registrar", "stembus-letters")
         self.record.chmod(0o660)
-        (desk / "registrar-1").mkdir()
+        (desk / "registrar-1").mkdir(mode=0o700)
         shutil.copy(registrar / "registrar-1" / "database", desk / "registrar-1")
         for name in ("registrar", "desk"):
             shutil.copy(self.office / "manifest.json", self.root / "srv" / name)

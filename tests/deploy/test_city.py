@@ -117,6 +117,15 @@ def test_the_desk_counts_wrong_passwords_by_where_they_come_from(city: City) -> 
     assert tries("127.0.0.3", 1) == [403]
 
 
+@pytest.mark.parametrize(("name", "folder"), [("box", "office"), ("registrar", "registrar"), ("desk", "desk")])
+def test_the_doctor_fails_nothing_that_the_guide_installs(city: City, name: str, folder: str) -> None:
+    unit = city.unit(f"stembus-{name}.service")
+    program, root = unit.command()[0].replace("gunicorn", "stembus"), city.root / "srv" / folder
+    status, said = city.finish(unit, [program, "doctor", str(root)])
+    assert [line for line in said.splitlines() if "FAIL" in line] == [], said
+    assert status == 0, said
+
+
 def test_one_service_cannot_even_connect_to_anothers_database(city: City) -> None:
     for user, database in (
         ("stembus-box", "stembus-registrar"),

@@ -206,6 +206,30 @@ def test_settings_that_everybody_may_read_are_named(voted: Poll) -> None:
     assert "chmod 640" in failures(voted)["settings"]
 
 
+def test_too_few_witnesses_and_one_that_forgot_are_named(voted: Poll) -> None:
+    state = voted.office.folder("witness-1") / "state.json"
+    kept = state.read_bytes()
+    state.unlink()
+    assert any("second history" in text for text in failures(voted).values())
+    state.write_bytes(kept)
+    assert failures(voted) == {}
+    for number in range(1, len(voted.office.manifest.witnesses.members) + 1):
+        voted.office.folder(f"witness-{number}").rename(voted.office.root / f"away-{number}")
+    assert "witnesses must sign each step, and 0 are here" in failures(voted)["log"]
+
+
+def test_a_record_elsewhere_may_be_written_by_the_help_desks_group(voted: Poll, tmp_path: Path) -> None:
+    record = tmp_path / "issuance.record"
+    shutil.move(voted.office.databases.record_path(1), record)
+    settings = voted.office.root / "settings.toml"
+    settings.write_text(f'registrar_1_record = "{record}"\n')
+    settings.chmod(0o600)
+    record.chmod(0o660)
+    assert failures(voted) == {}
+    record.chmod(0o664)
+    assert "chmod 660" in failures(voted)["permissions"]
+
+
 def test_a_clock_that_was_set_back_is_named(voted: Poll) -> None:
     earlier = Poll(voted.rehearsal, [])
     moment = earlier.office.clock

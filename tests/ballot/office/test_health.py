@@ -83,14 +83,16 @@ def test_a_certificate_must_outlive_the_voting(ends: int, needed: int, verdict: 
 def test_a_step_that_waits_is_wrong_only_without_its_witnesses() -> None:
     assert health.published(9, True, 1, 2).verdict is Verdict.FAIL
     assert health.published(9, True, 2, 2).verdict is Verdict.WARN
-    assert health.published(9, False, 0, 2).verdict is Verdict.OK
+    assert health.published(9, False, 2, 2).verdict is Verdict.OK
+    assert health.published(9, False, 1, 2).verdict is Verdict.FAIL
 
 
 def test_a_witness_that_saw_more_or_something_else_is_believed() -> None:
     assert health.witness("a", Seen(10, ROOT.hex()), 9, None).verdict is Verdict.FAIL
     assert health.witness("a", Seen(9, ROOT.hex()), 9, ROOT).verdict is Verdict.OK
     assert health.witness("a", Seen(9, ROOT.hex()), 9, bytes([1]) * 32).verdict is Verdict.FAIL
-    assert health.witness("a", Seen(), 9, None).verdict is Verdict.OK
+    assert health.witness("a", Seen(), 1, None).verdict is Verdict.OK
+    assert health.witness("a", Seen(), 9, None).verdict is Verdict.FAIL, "it would sign anything"
 
 
 @pytest.mark.parametrize(
