@@ -153,6 +153,10 @@ class IssuanceRecordUnusable(BallotError):
     """A registrar's issuance record is missing, cannot be read or written, or is not the one of this database."""
 
 
+class LetterDoubted(BallotError):
+    """Nobody can say any more whether this letter had a token, so it gets none; its voter can vote on paper."""
+
+
 class IssuanceUnknown(BallotError):
     """Slot `slot` (from 0) of the issuance record does not say whether its letter had a token: it gets none."""
 

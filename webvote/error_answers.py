@@ -22,6 +22,7 @@ from stembus.ballot.errors import (
     FactorWrong,
     IssuanceRecordUnusable,
     IssuanceUnknown,
+    LetterDoubted,
 )
 from stembus.ballot.http_refusals import REFUSALS, RETRY_SECONDS, UNAVAILABLE, UNAVAILABLE_STATUS
 from stembus.crypto.errors import CryptoError
@@ -45,8 +46,11 @@ def answer_errors(app: Flask) -> None:
     @app.errorhandler(AuditError)
     @app.errorhandler(CryptoError)
     def refused(error: Exception) -> tuple[Response, int]:
-        if isinstance(error, IssuanceRecordUnusable | IssuanceUnknown):
+        if isinstance(error, IssuanceRecordUnusable):
             return broken(error)
+        if isinstance(error, IssuanceUnknown):
+            report("request-failed", error)
+            error = LetterDoubted("nobody can say any more whether this letter had its token, so it gets none")
         name, status = _named(error)
         if status == 500:
             report("request-failed", error)

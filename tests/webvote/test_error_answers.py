@@ -84,13 +84,20 @@ def test_a_general_refusal_comes_after_its_special_ones() -> None:
     assert NotOpen not in kinds
 
 
-@pytest.mark.parametrize("error", [IssuanceRecordUnusable("no disk /srv/second"), IssuanceUnknown(17, "is damaged")])
-def test_a_registrars_trouble_with_its_record_is_no_verdict_and_tells_no_detail(
-    error: BallotError, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("error", "status", "name"),
+    [
+        (IssuanceRecordUnusable("no disk /srv/second"), 500, b'"broken"'),
+        (IssuanceUnknown(17, "is damaged"), 403, b'"letter-doubted"'),
+    ],
+)
+def test_a_registrars_trouble_with_its_record_tells_no_detail(
+    error: BallotError, status: int, name: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    status, body = answer(error)
-    assert status == 500
-    assert b'"broken"' in body
+    """Of the whole record it is no verdict; who has a letter of which nobody knows learns what to do."""
+    answered, body = answer(error)
+    assert answered == status
+    assert name in body
     assert [record.getMessage() for record in caplog.records] == [f"request-failed: {type(error).__name__}"]
     assert not any(detail in body for detail in (b"/srv", b"17", b"disk"))
 

@@ -37,6 +37,7 @@ const NO_BALLOT_PAPER = [
   "factor-locked",
   "token-issued",
   "letter-struck",
+  "letter-doubted",
   "gone",
 ];
 
