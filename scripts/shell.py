@@ -118,7 +118,7 @@ def fail(message: str, hint: str | None = None, status: int = 1) -> NoReturn:
 def _database_failures() -> tuple[type[Exception], ...]:
     """What a database raises that fails while a command runs; only who has the server parts can meet it."""
     parts = sys.modules.get("sqlalchemy.exc")
-    return () if parts is None else (parts.OperationalError,)
+    return () if parts is None else (parts.DBAPIError,)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stembus.audit.clock import Clock, RealClock, SimulatedClock
 from stembus.audit.durable import write_durably
-from stembus.audit.errors import ManifestInvalid, PlaceError
+from stembus.audit.errors import AuditError, ManifestInvalid, PlaceError
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.entries import encode_entry, sign_entry
@@ -20,10 +20,12 @@ from stembus.audit.formats.entry_bodies import ElectionKey, Incident
 from stembus.audit.formats.manifest import Manifest, Texts, parse_time, referendum_id
 from stembus.audit.formats.manifest_rules import encode_manifest, parse_manifest
 from stembus.audit.log.witness import Witness
+from stembus.audit.state_machine import Phase
 from stembus.audit.verify.ballots import context_of
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.errors import BallotError, DefinitionInvalid
 from stembus.ballot.log_operator.completion import complete_log
+from stembus.ballot.log_operator.log_reading import LogReading
 from stembus.ballot.log_operator.log_start import start_log, was_started
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.office.definition import make_manifest, read_draft, read_keys
@@ -83,8 +85,17 @@ class Office(KeyRing):
         return _simulated_clock()
 
     def may_have_begun(self) -> bool:
-        """Whether the voting may have begun."""
-        return self.clock.now() >= self.manifest.opens_at
+        """Whether the voting may have begun: by the clock here, which can be behind, or by the log, if it lies here. A
+        log that cannot be read may say so."""
+        if self.clock.now() >= self.manifest.opens_at:
+            return True
+        if not self.public.exists():
+            return False
+        try:
+            order = LogReading(self.public, self._log_lock, self.manifest, self.manifest_raw).order
+        except (AuditError, BallotError, OSError):
+            return True
+        return order.phase not in (Phase.EMPTY, Phase.CEREMONY, Phase.KEYED, Phase.ROLLED)
 
     # Services
 
@@ -145,11 +156,13 @@ class Office(KeyRing):
         raise NotReady("the key ceremony is not complete")
 
     def tell(self, text: Texts, officers: int = 1) -> bool:
-        """Logs an incident, signed by so many officers; False when the last one says the same. Raises what
-        `LogWriter.append` raises."""
+        """Logs an incident, signed by so many officers; False when the last one says the same, and as many signed it.
+        Raises what `LogWriter.append` raises, also for the last one's words under fewer names."""
         log = self.log()
-        told = [entry.body for _, entry in log.entries() if isinstance(entry.body, Incident)]
-        if told and told[-1].text == text:
+        told = [
+            (entry.body.text, len(entry.signatures)) for _, entry in log.entries() if isinstance(entry.body, Incident)
+        ]
+        if told and told[-1][0] == text and told[-1][1] >= officers:
             return False
         log.append([self.officers_sign(Incident(number=log.order.incidents + 1, text=text), officers)])
         return True

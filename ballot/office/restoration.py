@@ -61,10 +61,11 @@ def restore(backup: Path, root: Path, clock: Clock | None, no_token_since: bool)
         beside.chmod(backup.stat().st_mode & 0o777)
         made = Office(beside, _no_passphrase, clock)
         later = not no_token_since and made.may_have_begun()
+        notes += _place_databases(made)
+        # Last: cut off after it, the next restoring would take it for a newer one.
         for number in range(1, len(made.manifest.registrars) + 1):
             if record_name(number) in hashes:
                 notes += _place_record(made, number, later)
-        notes += _place_databases(made)
     return Restored(len(hashes), tuple(notes), tuple(dumps))
 
 

@@ -66,6 +66,7 @@ def restore(source: Path, directory: Path, no_token_since: bool) -> None:
     say(
         "what happened after the backup was made is not in it. Before anything else is logged, take the log from the "
         f"newest copy that anybody has: stembus log complete {directory} PLACE; what is logged before that contradicts "
-        f"it. Then run, where they lie: stembus box recover {directory}; stembus registrar recover {directory}"
+        f"it. Then run, where they lie: stembus box recover {directory} --from-copy; stembus registrar recover "
+        f"{directory}"
     )
     report(examined(directory))

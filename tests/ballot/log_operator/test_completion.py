@@ -52,10 +52,34 @@ def test_a_step_that_waited_here_is_found_in_the_copy(lite: Poll, log: LogWriter
     log.append([incident(lite.office, 2)])
     shutil.copytree(log.folder, tmp_path / "mirror")
     put_back(tmp_path / "kept", log)
-    assert complete(lite.office, tmp_path / "mirror") == size + 1
+    assert complete(lite.office, tmp_path / "mirror") == size
     again = writer(lite)
     assert (again.size, again.is_published()) == (size + 2, True)
     again.append([incident(lite.office, 3)])
+
+
+@pytest.mark.parametrize("line", [1, 2])
+def test_a_damaged_head_accuses_nobody(lite: Poll, log: LogWriter, tmp_path: Path, line: int) -> None:
+    """Nobody signed it: it is as good as lost."""
+    shutil.copytree(log.folder, tmp_path / "mirror")
+    head = log.folder / "checkpoint"
+    lines = head.read_bytes().split(b"\n")
+    lines[line] = {1: b"9" + lines[1], 2: b"A" * 43 + b"="}[line]
+    head.write_bytes(b"\n".join(lines))
+    assert complete(lite.office, tmp_path / "mirror") == 0
+    assert content(log.folder) == content(tmp_path / "mirror")
+    assert writer(lite).cosign()
+
+
+def test_a_strangers_lines_on_the_copys_head_stay_behind(lite: Poll, log: LogWriter, tmp_path: Path) -> None:
+    shutil.copytree(log.folder, tmp_path / "mirror")
+    before = content(log.folder)
+    head = tmp_path / "mirror" / "checkpoint"
+    head.write_bytes(head.read_bytes() + "\u2014 stranger AAAAAAAA\n".encode())
+    (log.folder / "checkpoint").unlink()
+    assert complete(lite.office, tmp_path / "mirror") == 0
+    assert b"stranger" not in (log.folder / "checkpoint").read_bytes()
+    assert content(log.folder).keys() == before.keys()
 
 
 def test_a_step_that_waits_here_and_is_not_in_the_copy_is_refused(lite: Poll, log: LogWriter, tmp_path: Path) -> None:
@@ -73,9 +97,22 @@ def test_a_step_that_waits_here_and_is_not_in_the_copy_is_refused(lite: Poll, lo
     assert content(log.folder) == before
 
 
-def test_what_waits_here_and_is_newer_than_the_copy_stays(lite: Poll, log: LogWriter, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["nothing", "the head", "a tile", "all"])
+def test_what_waits_here_and_is_newer_than_the_copy_stays(
+    lite: Poll, log: LogWriter, tmp_path: Path, lost: str
+) -> None:
     shutil.copytree(log.folder, tmp_path / "mirror")
+    size = log.size
     step_that_waits(log, incident(lite.office, 1))
-    assert complete(lite.office, tmp_path / "mirror") is None
+    before = content(log.folder)
+    if lost == "the head":
+        (log.folder / "checkpoint").unlink()
+    elif lost == "a tile":
+        shutil.rmtree(log.folder / "tile" / "0")
+    elif lost == "all":
+        shutil.rmtree(log.folder)
+    had = {"nothing": None, "a tile": size}.get(lost, 0)
+    assert complete(lite.office, tmp_path / "mirror") == had
+    assert content(log.folder).items() >= {name: before[name] for name in ("checkpoint", "log.vkey")}.items()
     assert writer(lite).cosign()
     assert writer(lite).order.incidents == 1

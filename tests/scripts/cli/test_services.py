@@ -69,10 +69,13 @@ def test_only_two_officers_reasons_close_a_voting_whose_box_holds_what_the_log_l
         box.execute(f"UPDATE ballot SET token = ({token}), seq = 4 WHERE ballot_id = ?", (bytes(32), bytes(32)))
     assert "--despite" in run("close", folder, at=CLOSED, status=1).output
     assert "give nl=TEXT" in run("close", folder, "--despite", "xx=y", at=CLOSED, status=2).output
+    run("incident", folder, "--text", "nl=een officier alleen", at=CLOSED)
+    run("close", folder, "--despite", "nl=een officier alleen", at=CLOSED, status=1)  # one signed these words
+    assert "phase       open" in run("status", folder, at=CLOSED).output
     said = run("close", folder, *reason, at=CLOSED, status=1).output
     assert "1 promised ballots are not in the log; the box keeps them" in said
     office = Rehearsal(folder).office
-    [(_, told)] = [(index, entry) for index, entry in office.log().entries() if isinstance(entry.body, Incident)]
+    *_, told = [entry for _, entry in office.log().entries() if isinstance(entry.body, Incident)]
     assert isinstance(told.body, Incident)
     assert told.body.text == {"nl": "een proefstem van voor de opening"}
     assert [signature.by for signature in told.signatures] == ["officer/1", "officer/2"]
@@ -303,3 +306,31 @@ def test_after_the_voting_seal_says_that_it_is_the_close_that_is_due(run: Run, f
     assert "0 batches, 0 ballots" in run("status", folder, at=CLOSED).output
     run("close", folder, at=CLOSED)
     assert "no batch is due" in run("seal", folder, at=CLOSED).output
+
+
+def test_a_copy_of_the_box_that_was_put_back_within_a_batch_is_told_when_an_official_says_so(
+    run: Run, folder: Path, opened: Finished
+) -> None:
+    """Nobody can see it: between two batches nothing outside the database knows what it held."""
+    vote(run, folder, opened.letters[:3])
+    copy_database(folder / "box" / "box.db", folder.parent / "copy.db")
+    vote(run, folder, opened.letters[3:5])
+    put_back(folder.parent / "copy.db", folder / "box" / "box.db")
+    assert "already done" in run("box", "recover", folder, at=OPENS).output
+    said = run("box", "recover", folder, "--from-copy", at=OPENS).output
+    assert "ballots promised for batch 1 may be missing" in said
+    office = Rehearsal(folder).office
+    assert [entry.body.number for _, entry in office.log().entries() if isinstance(entry.body, Incident)] == [1]
+    office.dispose()
+
+
+def test_a_clock_that_is_behind_does_not_say_that_nobody_has_voted(folder: Path) -> None:
+    """A registrar's record that is lost would be made anew with every letter ready, and give second tokens."""
+    rehearsal = Rehearsal(folder)
+    office = rehearsal.office
+    rehearsal.clock.move_to(office.manifest.opens_at - 86_400)
+    assert office.clock.now() < office.manifest.opens_at
+    assert office.may_have_begun(), "the log says that it was opened"
+    shutil.rmtree(folder / "public")
+    assert not office.may_have_begun()
+    office.dispose()
