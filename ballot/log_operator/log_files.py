@@ -161,11 +161,14 @@ class LogFiles:
 
     # Writing, under the lock
 
-    def stage(self, entries: Sequence[bytes], sign: Sign) -> None:
-        """Keeps entries and their signed head until a quorum has seen it; nothing may be pending. After an error what
-        is in memory is not what is on disk."""
-        self._grow(entries)
-        self.pending.stage(sign(self.size, self.root()), entries)
+    def stage(self, entries: Sequence[bytes], sign: Sign) -> LogFiles:
+        """Keeps entries and their signed head until a quorum has seen it; nothing may be pending. Returns the log with
+        them; this one stays as it is, since other threads read it. After an error what is on disk is to be read."""
+        levels = [list(hashes) for hashes in self._levels]
+        grown = LogFiles(self.folder, self.pending, levels, list(self._tail), self.size)
+        grown._grow(entries)
+        self.pending.stage(sign(grown.size, grown.root()), entries)
+        return grown
 
     def _grow(self, entries: Sequence[bytes]) -> None:
         files: dict[str, bytes] = {}

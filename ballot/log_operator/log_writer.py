@@ -175,9 +175,10 @@ class LogWriter(LoadedLog):
         demand_newest(seen, self.size, self.manifest)
         first = self.size
         try:
+            admission = deepcopy(self._loaded.admission)
             for index, raw in enumerate(entries, first):
-                self._loaded.admission.admit(index, raw)
-            self._files.stage(entries, self._sign)
+                admission.admit(index, raw)
+            self._loaded = Loaded(self._loaded.manifest_raw, self._files.stage(entries, self._sign), admission)
         except BaseException:
             self._load()
             raise

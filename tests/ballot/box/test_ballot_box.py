@@ -417,9 +417,11 @@ def test_casts_in_many_threads_with_sealing_in_between_are_neither_lost_nor_doub
 
     with ThreadPoolExecutor(7) as pool:
         sealing = pool.submit(publish)
-        for future in [pool.submit(vote, raws) for raws in work]:
-            future.result(60)
-        done.set()
+        try:
+            for future in [pool.submit(vote, raws) for raws in work]:
+                future.result(60)
+        finally:
+            done.set()
         assert sealing.result(60) >= 1
     poll.until_close()
     poll.rehearsal.close()

@@ -28,7 +28,9 @@ def incident(office: Office, number: int) -> bytes:
 
 def assert_sound(poll: Poll) -> None:
     report = verify(FolderPlace(poll.office.public), poll.office.referendum)
-    assert (report.exit_status, report.faults) == (4, [])
+    # A checkpoint is written just before its head: killed between the two, it is newer than the head, and passed over.
+    newer = [fault for fault in report.faults if fault.message != "newer than the head, and not looked at"]
+    assert (report.exit_status, newer) == (4, [])
 
 
 def test_a_growing_log_is_sound_whenever_it_is_read(lite: Poll) -> None:
