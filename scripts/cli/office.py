@@ -123,7 +123,7 @@ def close(directory: Path, despite: tuple[str, ...]) -> None:
     manifest = office.manifest
     if office.clock.now() < manifest.closes_at + manifest.grace_seconds:
         raise TooEarly(f"ballots are accepted until {manifest.closes} and {manifest.grace_seconds} seconds more")
-    counts = close_voting(office, _texts(manifest, despite) if despite else None)
+    counts = close_voting(office, _texts(manifest, despite, "--despite") if despite else None)
     issued = " and ".join(map(str, counts.issued))
     say(f"tokens given out: {issued}; tokens with a ballot: {counts.used}; ballots in the log: {counts.ballots}")
     say(f"voting is closed: {counts.ballots} ballots, {counts.batches} batches")
@@ -178,16 +178,18 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
     say(f"{ballots} paper ballots of {len(struck)} struck voters are logged")
 
 
-def _texts(manifest: Manifest, pairs: tuple[str, ...]) -> dict[str, str]:
+def _texts(manifest: Manifest, pairs: tuple[str, ...], option: str = "--text") -> dict[str, str]:
     texts = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     if len(texts) != len(pairs):
-        raise click.UsageError("give LANG=TEXT, once for each language")
+        raise click.UsageError(f"give {option} LANG=TEXT, once for each language")
     if manifest.languages[0] not in texts or not set(texts) <= set(manifest.languages):
         known = ", ".join(manifest.languages)
-        raise click.UsageError(f"give {manifest.languages[0]}=TEXT; the languages of the referendum are {known}")
+        raise click.UsageError(
+            f"give {option} {manifest.languages[0]}=...; the languages of the referendum are {known}"
+        )
     for language, text in texts.items():
         if problem := reading_problem(text):
-            raise click.UsageError(f"{language}=...: {problem}")
+            raise click.UsageError(f"{option} {language}=...: {problem}")
     return texts
 
 

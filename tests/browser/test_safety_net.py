@@ -38,7 +38,8 @@ def somebody_else_votes(chromium: Browser, site: Site) -> None:
     cast(other)
     expect(other.locator("#save-receipt")).to_be_visible(timeout=SLOW)
     context.close()
-    assert open_batch(site) > before, "perhaps more: a page that misses its ballot hands it in at once"
+    # Two, if a page that missed its ballot has handed it in meanwhile.
+    assert open_batch(site) - before in (1, 2)
 
 
 def ballots(page: Page) -> list[dict[str, Any]]:

@@ -131,7 +131,7 @@ def test_an_incident_is_refused_when_nobody_could_read_it(run: Run, tmp_path: Pa
     _set_up(run, folder)
     for text in ("nl=\udcff\udcfe", "nl=", "nl=  ", "nl=a\x1b[31mb"):
         said = run("incident", folder, "--text", text, at=OPENS, status=2).output
-        assert "nl=...: a text" in said
+        assert "--text nl=...: a text" in said
     said = run("incident", folder, "--text", "nl=a", "--text", "nl=b", at=OPENS, status=2).output
     assert "once for each language" in said
     assert "incident 1 stands" in run("incident", folder, "--text", "nl=a", at=OPENS).output

@@ -68,7 +68,7 @@ def test_only_two_officers_reasons_close_a_voting_whose_box_holds_what_the_log_l
         token = "SELECT token FROM ballot WHERE ballot_id <> ?"
         box.execute(f"UPDATE ballot SET token = ({token}), seq = 4 WHERE ballot_id = ?", (bytes(32), bytes(32)))
     assert "--despite" in run("close", folder, at=CLOSED, status=1).output
-    assert "give nl=TEXT" in run("close", folder, "--despite", "xx=y", at=CLOSED, status=2).output
+    assert "give --despite nl=..." in run("close", folder, "--despite", "xx=y", at=CLOSED, status=2).output
     run("incident", folder, "--text", "nl=een officier alleen", at=CLOSED)
     run("close", folder, "--despite", "nl=een officier alleen", at=CLOSED, status=1)  # one signed these words
     assert "phase       open" in run("status", folder, at=CLOSED).output
