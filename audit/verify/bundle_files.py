@@ -10,7 +10,7 @@ from __future__ import annotations
 from stembus.audit import bounds
 from stembus.audit.durable import is_staged
 from stembus.audit.entry_rules import DOCUMENTS
-from stembus.audit.errors import PlaceError, RecordInvalid
+from stembus.audit.errors import FileMissing, PlaceError, RecordInvalid
 from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path
 from stembus.audit.log.source import is_litter
 from stembus.audit.log.tiles import (
@@ -69,6 +69,8 @@ def _compare(walk: Walk, tree: CheckedLog, path: str, level: int | str, number: 
     try:
         data = walk.source.read(path, limit)
         found = parse_bundle(data, width) if level == "entries" else parse_tile(data, width)
+    except FileMissing:
+        return  # outgrown, and removed by the writer since it was listed
     except (PlaceError, RecordInvalid) as error:
         walk.report.stands("V1", path, f"a tile of another size that cannot be read: {error}")
         return

@@ -34,6 +34,21 @@ def test_a_strange_file_is_named_wherever_it_is_listed(finished: Finished, bundl
     assert named(verify(FolderPlace(bundle), finished.referendum)) == [("V1", name)]
 
 
+class Listed(FolderPlace):
+    """Lists files that are gone when they are read, as of a log that grows."""
+
+    def paths(self) -> list[str] | None:
+        return sorted({*(super().paths() or []), "tile/0/000.p/3", "tile/entries/000.p/3"})
+
+
+def test_an_outgrown_tile_that_was_removed_since_it_was_listed_is_no_fault(finished: Finished, bundle: Path) -> None:
+    for path in ("tile/0/000.p/3", "tile/entries/000.p/3"):
+        (bundle / path).unlink(missing_ok=True)
+    assert named(verify(Listed(bundle), finished.referendum)) == []
+    (bundle / "tile/0/000.p/3").write_bytes(b"one that is there, and cannot be read")
+    assert named(verify(Listed(bundle), finished.referendum)) == [("V1", "tile/0/000.p/3")]
+
+
 class Watched(FolderPlace):
     def __init__(self, root: Path) -> None:
         super().__init__(root)
