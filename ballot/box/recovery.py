@@ -7,14 +7,13 @@ is not in the log yet, is in neither: only the voters' devices still have it, an
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, insert, update
 
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
 from stembus.ballot.box.position import header_hash, position
-from stembus.ballot.box.stored import ALL, count_ballots, every, waiting
+from stembus.ballot.box.stored import ALL, count_ballots, every, row_of, waiting
 from stembus.ballot.database import reading
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.resting_order import empty
@@ -87,18 +86,10 @@ def _logged(context: BallotContext, log: LogWriter) -> tuple[dict[bytes, dict[st
     reader = log.reader()
     for batch, (first, size) in enumerate(log.batches, 1):
         for index in range(first, first + size):
-            raw = reader.entry(index)
-            ballot = parse_ballot(context, raw)
+            ballot = parse_ballot(context, reader.entry(index))
             turns[ballot.token_key] = max(ballot.seq, turns.get(ballot.token_key, -1))
             if ballot.ballot_id in rows or (ballot.token_key, ballot.seq) in taken:
                 continue  # what the log holds twice counts once
             taken.add((ballot.token_key, ballot.seq))
-            rows[ballot.ballot_id] = {
-                "ballot_id": ballot.ballot_id,
-                "token": ballot.token_key,
-                "seq": ballot.seq,
-                "cast_hash": hashlib.sha256(raw).digest(),
-                "batch": batch,
-                "cast_ballot": raw,
-            }
+            rows[ballot.ballot_id] = row_of(ballot, batch)
     return rows, turns

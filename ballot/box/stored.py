@@ -68,7 +68,8 @@ _NEWEST = _OF_TOKEN.order_by(_OF_TOKEN.selected_columns.seq.desc()).limit(1)
 _WITH_ID = every(lambda c: c.ballot_id == bindparam("of_id"))
 
 
-def _row(ballot: CastBallot, batch: int) -> dict[str, object]:
+def row_of(ballot: CastBallot, batch: int) -> dict[str, object]:
+    """As it stands in a table."""
     return {
         "ballot_id": ballot.ballot_id,
         "token": ballot.token_key,
@@ -81,13 +82,13 @@ def _row(ballot: CastBallot, batch: int) -> dict[str, object]:
 
 def store(db: Connection, ballot: CastBallot, batch: int) -> None:
     """For the batch that waits. Raises IntegrityError for an id, or a turn of the token, that this batch has."""
-    db.execute(_INSERT[batch % 2], _row(ballot, batch))
+    db.execute(_INSERT[batch % 2], row_of(ballot, batch))
 
 
 def store_newest(db: Connection, ballot: CastBallot, batch: int) -> bool:
     """Says whether it was stored: it is not if the token has a ballot whose turn is as high or higher, or one with this
     id. Raises as `store` does."""
-    row = {f"new_{name}": value for name, value in _row(ballot, batch).items()}
+    row = {f"new_{name}": value for name, value in row_of(ballot, batch).items()}
     return db.execute(_INSERT_NEWEST[batch % 2], row).rowcount == 1
 
 
