@@ -25,7 +25,6 @@ from stembus.audit.log.note import Checkpoint, is_note, parse_checkpoint
 from stembus.audit.log.source import Earlier, FolderPlace, Place, Streamed
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import CHECKPOINTS, HEAD, parse_tile_path
-from stembus.audit.log.zip_file import ZipPlace
 
 INCOMPLETE = ".incomplete"  # how the name of a mark ends, beside a kept copy of which files are still to come
 _PIECE = 1024 * 1024
@@ -35,7 +34,7 @@ class Snapshot(Streamed):
     """Reads files from its folder, and fetches those that are not there yet. `before` are earlier copies, which this
     one has to continue."""
 
-    def __init__(self, remote: Address | FolderPlace | ZipPlace, folder: Path, before: Sequence[Earlier] = ()) -> None:
+    def __init__(self, remote: Address | Streamed, folder: Path, before: Sequence[Earlier] = ()) -> None:
         self._remote = remote
         self._copy = FolderPlace(folder)
         self.folder = folder
@@ -113,10 +112,8 @@ def snapshot_of(address: str, keep: Path | None) -> Iterator[Snapshot]:
     if not is_note(raw):
         raise CannotRead("no log is published there: what the file checkpoint holds is no signed note")
     with ExitStack() as stack:
-        try:
+        with _written():
             snapshot = _begin(remote, raw, keep, stack)
-        except OSError as error:
-            raise CannotRead(f"the copy cannot be written: {error.strerror}: {error.filename}") from None
         yield snapshot
 
 
@@ -127,10 +124,26 @@ def copied(place: Place) -> Iterator[Snapshot]:
     if isinstance(place, Snapshot):
         yield place
         return
-    assert isinstance(place, FolderPlace | ZipPlace)
-    with TemporaryDirectory(prefix="stembus-") as folder:
-        write_durably(Path(folder) / HEAD, place.head_now())
-        yield Snapshot(place, Path(folder))
+    assert isinstance(place, Streamed)
+    with ExitStack() as stack:
+        with _written():
+            snapshot = _passing(place, place.head_now(), stack)
+        yield snapshot
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotRead(f"the copy cannot be written: {error.strerror}: {error.filename}") from None
+
+
+def _passing(source: Address | Streamed, raw: bytes, stack: ExitStack) -> Snapshot:
+    """One that is gone when the stack ends. `raw` is its head."""
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="stembus-")))
+    write_durably(folder / HEAD, raw)
+    return Snapshot(source, folder)
 
 
 def _begin(remote: Address, raw: bytes, keep: Path | None, stack: ExitStack) -> Snapshot:
@@ -139,9 +152,7 @@ def _begin(remote: Address, raw: bytes, keep: Path | None, stack: ExitStack) -> 
     except NoteInvalid:
         keep = None  # nothing to name a copy by; the verifier says what it is
     if keep is None:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="stembus-")))
-        write_durably(folder / HEAD, raw)
-        return Snapshot(remote, folder)
+        return _passing(remote, raw, stack)
     folder = keep / folder_name(head)
     earlier = [kept for kept in _kept(keep, head.origin) if kept.copy.root != folder]
     # Always the head that is shown now: witnesses may have cosigned the same head since.
