@@ -55,9 +55,8 @@ class BackedUp:
 def parties(office: Office, databases: Databases) -> list[str]:
     """Those whose database was made for this folder, and is therefore part of its backup. A help desk's own folder has
     the mark of the registrar's database, which is backed up where the registrar lies."""
-    registrars = [f"registrar-{number}" for number in range(1, len(office.manifest.registrars) + 1)]
-    if office.folder("desk").is_dir():
-        registrars = [party for party in registrars if office.key_path(party).exists()]
+    numbers = range(1, len(office.manifest.registrars) + 1)
+    registrars = [f"registrar-{number}" for number in numbers if databases.has_registrar(number)]
     return [party for party in (*registrars, "box", "desk") if databases.made(party)]
 
 

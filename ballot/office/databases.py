@@ -61,6 +61,17 @@ class Databases:
         own = self.layout.folder(f"registrar-{number}") / "issuance.record"
         return Path(self.settings.get(f"REGISTRAR_{number}_RECORD", str(own)))
 
+    def has_registrar(self, number: int) -> bool:
+        """Whether registrar `number` lies in this folder, be parts of it lost. A help desk's own folder has the mark of
+        that database too, its settings name the record, and no more."""
+        party, record = f"registrar-{number}", self.record_path(number)
+        own = [self.layout.key_path(party), *([self.layout.pepper_file] if number == 1 else [])]
+        if self.layout.root in record.parents:
+            own.append(record)
+        if not self.layout.folder("desk").is_dir():
+            own += [record, self.mark(party)]
+        return any(path.exists() for path in own)
+
     def made(self, party: str) -> bool:
         """Whether this folder's database was ever made, be it lost or not."""
         return self.mark(party).exists()

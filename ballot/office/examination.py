@@ -91,7 +91,7 @@ class _Examination:
             yield from self._registrar(number)
         has_desk = self.office.folder("desk").is_dir()
         yield from self._part("desk", has_desk, self._desk, "no help desk lies here")
-        binding, here = self.office.manifest.binding, any(map(self._has_registrar, registrars))
+        binding, here = self.office.manifest.binding, any(map(self.databases.has_registrar, registrars))
         yield from _guarded("codes", self._codes)
         yield health.apart(binding, has_box, here)
 
@@ -102,14 +102,6 @@ class _Examination:
 
     def _has_box(self) -> bool:
         return self.office.key_path("box").exists() or self.databases.made("box")
-
-    def _has_registrar(self, number: int) -> bool:
-        """The help desk's folder has the mark of that database too, its settings name the record, and no more."""
-        party, record = f"registrar-{number}", self.databases.record_path(number)
-        own = [self.office.key_path(party), *([self.office.pepper_file] if number == 1 else [])]
-        if self.office.root in record.parents or not self.office.folder("desk").is_dir():
-            own.append(record)
-        return any(path.exists() for path in own)
 
     def _part(self, check: str, here: bool, look: Callable[[], Iterable[Finding]], absent: str) -> Iterator[Finding]:
         return _guarded(check, look) if here else iter([skipped(check, absent)])
@@ -212,7 +204,7 @@ class _Examination:
             engine.dispose()
 
     def _registrar(self, number: int) -> Iterator[Finding]:
-        absent, here = f"no key of registrar {number} lies here", self._has_registrar(number)
+        absent, here = f"no key of registrar {number} lies here", self.databases.has_registrar(number)
         return self._part(f"registrar-{number}", here, lambda: self._registrar_findings(number), absent)
 
     def _registrar_findings(self, number: int) -> Iterator[Finding]:

@@ -18,10 +18,12 @@ from stembus.ballot.issuance.issuance_record import read_record
 from stembus.ballot.issuance.issuance_slot import State
 from stembus.ballot.log_operator.log_reading import LogReading
 from stembus.ballot.office import backup as module
-from stembus.ballot.office.backup import CONTENTS, BackupFailed, back_up
+from stembus.ballot.office.backup import CONTENTS, BackupFailed, back_up, parties
+from stembus.ballot.office.databases import Databases
 from stembus.ballot.office.examination import examine
 from stembus.ballot.office.health import is_go
 from stembus.ballot.office.new_place import PlaceTaken
+from stembus.ballot.office.office import Office
 from stembus.ballot.office.restoration import BackupInvalid, restore
 from tests.ballot.conftest import Poll, copy_of
 from tests.conftest import Finished
@@ -136,6 +138,28 @@ def test_a_record_that_is_not_there_is_named(running: Poll, tmp_path: Path) -> N
     assert back_up(running.office, tmp_path / "backup").missing == (record,)
 
 
+def test_a_help_desks_own_folder_backs_up_no_database_of_the_registrar(running: Poll, tmp_path: Path) -> None:
+    root = tmp_path / "desk"
+    (root / "registrar-1").mkdir(parents=True)
+    shutil.copy(running.office.root / "registrar-1" / "database", root / "registrar-1")
+    shutil.copy(running.office.root / "manifest.json", root)
+    shutil.copytree(running.office.root / "desk", root / "desk")
+    (root / "settings.toml").write_text(
+        f'registrar_1_database = "postgresql+psycopg://desk@/registrar"\n'
+        f'registrar_1_record = "{running.office.databases.record_path(1)}"\n'
+    )
+    (root / "settings.toml").chmod(0o600)
+    office = Office(root, lambda _: "")
+    assert parties(office, Databases(office, office.referendum)) == ["desk"]
+
+
+@pytest.mark.parametrize("lost", [["registrar.key"], ["registrar.key", "pepper"], ["pepper", "issuance.record"]])
+def test_a_registrar_that_has_lost_something_is_backed_up_all_the_same(running: Poll, lost: list[str]) -> None:
+    for name in lost:
+        (running.office.root / "registrar-1" / name).unlink()
+    assert "registrar-1" in parties(running.office, running.office.databases)
+
+
 def test_a_database_of_postgresql_is_named_with_the_command_that_copies_it(running: Poll, tmp_path: Path) -> None:
     settings = running.office.root / "settings.toml"
     settings.write_text('box_database = "postgresql+psycopg://stembus:secret@db.example.org/stembus"\n')
@@ -194,16 +218,29 @@ def test_nothing_that_is_there_is_overwritten(running: Poll, made: Path, tmp_pat
 
 @pytest.mark.parametrize(("seconds", "no_token_since", "unknown"), [(-1, False, 0), (0, False, 38), (0, True, 0)])
 def test_a_letter_that_may_have_had_a_token_since_the_backup_gets_none(
-    running: Poll, made: Path, tmp_path: Path, seconds: int, no_token_since: bool, unknown: int
+    running: Poll, tmp_path: Path, seconds: int, no_token_since: bool, unknown: int
 ) -> None:
-    """From the opening on, unless somebody says that there was none. Three of 41 letters had theirs before it."""
+    """From the opening on, unless somebody says that there was none. Three of 41 letters had theirs before it. In the
+    registrar's own folder only the clock tells when that is."""
     clock = type(running.rehearsal.clock)(running.office.manifest.opens_at + seconds)
-    done = restore(made, tmp_path / "again", clock, no_token_since)
+    for name in ("public", "log", "box"):
+        shutil.rmtree(running.office.root / name)
+    back_up(running.office, tmp_path / "backup")
+    done = restore(tmp_path / "backup", tmp_path / "again", clock, no_token_since)
     states = [slot.state for _, slot in read_record(tmp_path / "again" / "registrar-1" / "issuance.record").slots()]
     spares = len(running.spares)
     assert states.count(State.ISSUED) == 3
     assert states.count(State.UNKNOWN) == (unknown + spares if unknown else 0)
     assert bool(done.notes) is bool(unknown)
+
+
+def test_a_clock_that_is_behind_the_log_is_not_believed(running: Poll, made: Path, tmp_path: Path) -> None:
+    """On a new machine it may be wrong; the log of the backup says that the voting was opened."""
+    clock = type(running.rehearsal.clock)(running.office.manifest.opens_at - 86_400)
+    restore(made, tmp_path / "again", clock, False)
+    states = [slot.state for _, slot in read_record(tmp_path / "again" / "registrar-1" / "issuance.record").slots()]
+    assert states.count(State.ISSUED) == 3
+    assert State.READY not in states
 
 
 def test_a_record_on_the_other_disk_that_is_still_there_stays(running: Poll, tmp_path: Path) -> None:
