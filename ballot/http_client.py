@@ -42,6 +42,11 @@ def post(url: str, data: bytes, kind: str, limit: int = ANSWER_BYTES) -> bytes:
     raise _refusal(url, refusal)
 
 
+def foreign_answer(url: str) -> ServiceUnreachable:
+    """For an answer that no service of ours gives."""
+    return ServiceUnreachable(f"{url} does not answer in its own words: see that the service behind it runs; try again")
+
+
 def _refusal(url: str, answer: bytes) -> BallotError:
     try:
         body: dict[str, Any] = json.loads(answer)
@@ -55,7 +60,5 @@ def _refusal(url: str, answer: bytes) -> BallotError:
             current = bytes.fromhex(body["current"]) if body.get("current") else None
             return CastOutOfTurn(message, current, body.get("next"))
     except (ValueError, KeyError, TypeError):
-        return ServiceUnreachable(
-            f"{url} does not answer in its own words: see that the service behind it runs; try again"
-        )
+        return foreign_answer(url)
     return kind(message)

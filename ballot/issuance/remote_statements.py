@@ -14,7 +14,7 @@ from stembus.audit import bounds
 from stembus.audit.formats.canonical import Hash
 from stembus.audit.formats.entry_bodies import Issuance, IssuedCount
 from stembus.audit.formats.lists import Issued, parse_issued
-from stembus.ballot.http_client import ServiceUnreachable, post
+from stembus.ballot.http_client import foreign_answer, post
 from stembus.ballot.issuance.statements import Closing, What, ask
 from stembus.crypto.signing import SigningKey
 
@@ -52,6 +52,4 @@ class RemoteStatements:
         try:
             return msgspec.json.decode(answer, type=kind)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            raise ServiceUnreachable(
-                f"{self._url} does not answer in its own words: see that the service behind it runs; try again"
-            ) from None
+            raise foreign_answer(self._url) from None
