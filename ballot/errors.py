@@ -133,6 +133,10 @@ class WitnessesSilent(WitnessesMissing):
     """Too few witnesses answer to tell whether this is the newest copy of the log; the log waits for them."""
 
 
+# What to do about a log's folder that is not the newest, after "or".
+TAKE_A_COPY = "take it from anybody who has one: stembus log complete DIR PLACE"
+
+
 class LogDamaged(BallotError):
     """The published folder lacks what a log of its age has."""
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, select
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.state_machine import Order
 from stembus.ballot.database import reading
-from stembus.ballot.errors import DatabaseBehind, LogBehindDatabase
+from stembus.ballot.errors import TAKE_A_COPY, DatabaseBehind, LogBehindDatabase
 from stembus.ballot.storage import box_state
 
 
@@ -112,7 +112,7 @@ class Bond:
             raise LogBehindDatabase(
                 f"the ballot box saw {found.logged} batches in a log of {found.log_size} entries, and this log has "
                 f"{batches} in {log.size}: its folder came back from an older copy; bring back the newest one, or "
-                "take it from anybody who has one: stembus log complete DIR PLACE"
+                f"{TAKE_A_COPY}"
             )
         if header_hash(log, found.logged) != found.header_hash or self._root(found.log_size) != found.log_root:
             raise LogBehindDatabase(

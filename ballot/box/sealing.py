@@ -25,7 +25,15 @@ from stembus.audit.log.tiles import checkpoint_path
 from stembus.ballot.box.position import Bond, position
 from stembus.ballot.box.stored import ALL, count_ballots, count_tokens, publish, waiting
 from stembus.ballot.database import reading
-from stembus.ballot.errors import CountsContradict, DatabaseBehind, HeadMoved, LogDamaged, TooEarly, WitnessesMissing
+from stembus.ballot.errors import (
+    TAKE_A_COPY,
+    CountsContradict,
+    DatabaseBehind,
+    HeadMoved,
+    LogDamaged,
+    TooEarly,
+    WitnessesMissing,
+)
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.resting_order import shed_wal
 from stembus.ballot.storage import ballots, box_state, waiting_ballots
@@ -113,8 +121,8 @@ class Sealing:
         last = self._log.time_at(end) if end else 0
         if last is None and self._log.head().size >= end:
             raise LogDamaged(
-                f"{checkpoint_path(end)} is missing in the published folder, though the head came after it; bring it "
-                "back from any copy: without it nobody can tell when the next batch may come"
+                f"{checkpoint_path(end)} is missing in the published folder, though the head came after it: without it "
+                f"nobody can tell when the next batch may come; bring it back, or {TAKE_A_COPY}"
             )
         return last is not None and bool(tokens >= rules.minimum_tokens and now - last >= rules.minimum_seconds)
 

@@ -17,7 +17,7 @@ from stembus.audit.log.merkle import consistency_proof
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosignatures, quorum_time
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.witness import WitnessService
-from stembus.ballot.errors import LogBehindWitness, WitnessesSilent
+from stembus.ballot.errors import TAKE_A_COPY, LogBehindWitness, WitnessesSilent
 
 _TRIES = 2  # a witness that another process asked at the same moment says that its size has changed
 
@@ -111,8 +111,7 @@ def demand_newest(seen: Sequence[tuple[int, str]], size: int, manifest: Manifest
     if largest > size:
         raise LogBehindWitness(
             f"witness {name} has cosigned {largest} entries and this log has {size}; restore the newer copy of the "
-            "published folder and of what lies beside the log's lock, or take it from anybody who has one: stembus log "
-            "complete DIR PLACE"
+            f"published folder and of what lies beside the log's lock, or {TAKE_A_COPY}"
         )
     quorum = manifest.witnesses.quorum
     known = {member.name for member in manifest.witnesses.members}

@@ -33,7 +33,7 @@ from stembus.audit.log.tiles import (
     parse_tile_path,
     tile_path,
 )
-from stembus.ballot.errors import LogDamaged
+from stembus.ballot.errors import TAKE_A_COPY, LogDamaged
 from stembus.ballot.log_operator.pending import Pending
 
 Sign = Callable[[int, bytes], Checkpoint]
@@ -238,8 +238,8 @@ class LogFiles:
             if parse_tile_path(relative) is not None and beyond(relative, self.size):
                 raise LogDamaged(
                     f"{path} belongs to a longer log than the {self.size} entries of {self.folder / HEAD}; bring back "
-                    f"the newest copy of {self.folder} and of what lies beside the log's lock, or take it from anybody "
-                    "who has one: stembus log complete DIR PLACE; nothing was changed"
+                    f"the newest copy of {self.folder} and of what lies beside the log's lock, or {TAKE_A_COPY}; "
+                    "nothing was changed"
                 )
 
     def _relative(self, path: Path) -> str:

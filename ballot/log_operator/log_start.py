@@ -12,7 +12,7 @@ from stembus.audit.durable import create_durably, locked, write_durably
 from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.note import sign_checkpoint, verifier_key
 from stembus.audit.log.tiles import HEAD
-from stembus.ballot.errors import LogDamaged
+from stembus.ballot.errors import TAKE_A_COPY, LogDamaged
 from stembus.ballot.log_operator.log_files import LogFiles, has_grown
 from stembus.ballot.log_operator.pending import Pending
 from stembus.crypto.signing import SigningKey
@@ -53,8 +53,8 @@ def demand_head(folder: Path, pending: Pending) -> None:
     """Raises LogDamaged where neither a published head nor one that waits is there."""
     if _is_headless(folder, pending):
         raise LogDamaged(
-            f"{folder / HEAD} is missing although the log was begun; bring back the newest copy of {folder}, or take "
-            "it from anybody who has one: stembus log complete DIR PLACE; nothing was changed"
+            f"{folder / HEAD} is missing although the log was begun; bring back the newest copy of {folder}, or "
+            f"{TAKE_A_COPY}; nothing was changed"
         )
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from stembus.audit.log.witness import Seen
+from stembus.ballot.errors import TAKE_A_COPY
 from stembus.ballot.issuance.record_comparison import Kind
 
 MIB = 1024 * 1024
@@ -128,7 +129,7 @@ def witness(name: str, seen: Seen, size: int, root: bytes | None) -> Finding:
         return fail(
             f"witness {name}",
             f"it signed {seen.size} entries and the log has {size}: the log came back from an older copy; bring back "
-            "the newest copy of public/ and log/, or take it from anybody who has one: stembus log complete DIR PLACE",
+            f"the newest copy of public/ and log/, or {TAKE_A_COPY}",
         )
     if root is not None and root.hex() != seen.root:
         return fail(f"witness {name}", "it signed another log than this one; bring back the one that belongs here")

@@ -33,8 +33,9 @@ def log_complete(directory: Path, place: str) -> None:
     with verified_copy(place, office.referendum) as (verified, copy):
         before = office.complete_log(verified, copy)
     if before is None:
-        say(f"already done: {place} has no entry that is not in {office.public}; nothing was changed")
+        say(f"already done: {place} has nothing that is not in {office.public}; nothing was changed")
         return
     size = office.log().size
-    click.echo(f"{size - before} entries were taken over; the log of {directory} has {size} now")
+    taken = f"{size - before} entries" if size > before else "files that were missing"
+    click.echo(f"{taken} were taken over; the log of {directory} has {size} entries now")
     next_step(f"stembus doctor {directory}; then start the services again")
