@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Select, func, select, true
 
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.state_machine import Order
@@ -38,6 +39,9 @@ class Log(Protocol):
     def refresh(self) -> None: ...
 
 
+_TURN = 0x57E3_B06  # the number of the box's lock in a PostgreSQL database
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """The box's state. `batch` is the number of the open one."""
@@ -57,10 +61,19 @@ class Position:
 
 def position(db: Connection, lock: str = "") -> Position:
     """`lock` is shared, against sealing; exclusive, against casts and other sealers; or none."""
+    return _parse(db.execute(_statement(lock, db.dialect.name == "postgresql")).one())
+
+
+@cache
+def _statement(lock: str, queued: bool) -> Select[Any]:
     statement = select(box_state)
-    if lock:
-        statement = statement.with_for_update(read=lock == "shared")
-    return _parse(db.execute(statement).one())
+    if not lock:
+        return statement
+    if queued:
+        # Rows are locked in no order: a sealer that waits would be passed by new casts for ever. This lock has a queue.
+        turn = func.pg_advisory_xact_lock_shared if lock == "shared" else func.pg_advisory_xact_lock
+        statement = statement.join_from(select(turn(_TURN)).subquery("turn"), box_state, true())
+    return statement.with_for_update(read=lock == "shared", of=box_state)
 
 
 def _parse(row: Any) -> Position:

@@ -168,6 +168,7 @@ class Sealing:
         body = Batch(number=number, size=size, issued=counts)
         header = encode_entry(body, [sign_entry(self._context.referendum, body, "box", self._key)])
         with self._engine.begin() as db:
+            position(db, "exclusive")
             # Another sealer may have been faster: the first header stays.
             mine = (box_state.c.batch == number + 1) & box_state.c.header.is_(None)
             db.execute(update(box_state).where(mine).values(header=header))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, true
+from sqlalchemy import Engine, delete, insert, select, text, true
 
 from stembus.audit.formats.entry_bodies import Cancel, Incident
 from stembus.audit.formats.receipt import Promise
@@ -18,6 +18,7 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.ballot.box import ballot_box, sealing
 from stembus.ballot.box.ballot_box import BallotBox
+from stembus.ballot.box.position import position
 from stembus.ballot.box.recovery import Recovered, recover
 from stembus.ballot.box.stored import ALL, every, table_of, waiting
 from stembus.ballot.errors import (
@@ -32,7 +33,8 @@ from stembus.ballot.errors import (
 from stembus.ballot.issuance.token import VotingPass
 from stembus.ballot.office.closing import close_voting
 from stembus.ballot.storage import ballots, box_state
-from tests.ballot.conftest import Poll
+from tests.ballot.conftest import Poll, copy_of, move_to_postgres
+from tests.conftest import Finished
 
 Rows = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
@@ -191,6 +193,45 @@ def test_a_ballot_that_a_running_service_stores_while_the_box_is_rebuilt_is_kept
     assert [one.waiting for one in found] == [4]
     monkeypatch.undo()
     assert box.cast(late) == promises[0]
+
+
+def test_a_sealer_that_waits_is_not_passed_by_new_casts(opened: Finished, tmp_path: Path, postgres_url: str) -> None:
+    """While many vote, some cast holds the state at any moment."""
+    poll = copy_of(opened, tmp_path / "copy")
+    move_to_postgres(poll.office, postgres_url)
+    engine, order = poll.office._database("box"), list[str]()
+
+    def take(lock: str) -> threading.Thread:
+        def hold() -> None:
+            with engine.begin() as db:
+                position(db, lock)
+                order.append(lock)
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        return thread
+
+    with engine.begin() as first:
+        position(first, "shared")
+        sealer = take("exclusive")
+        until_waiting(engine, 1)
+        cast = take("shared")
+        until_waiting(engine, 2)
+        assert order == []
+    sealer.join(20)
+    cast.join(20)
+    assert order == ["exclusive", "shared"]
+    poll.end()
+
+
+def until_waiting(engine: Engine, number: int) -> None:
+    """So many sessions wait for the lock."""
+    for _ in range(200):
+        with engine.connect() as db:
+            if db.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one() >= number:
+                return
+        threading.Event().wait(0.05)
+    raise AssertionError("it does not wait")
 
 
 def test_a_waiting_ballot_is_named_when_a_later_cast_of_its_token_is_in_the_log(lite: Poll) -> None:
