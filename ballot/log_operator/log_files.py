@@ -34,7 +34,7 @@ from stembus.audit.log.tiles import (
     tile_path,
 )
 from stembus.ballot.errors import TAKE_A_COPY, LogDamaged
-from stembus.ballot.log_operator.pending import Pending
+from stembus.ballot.log_operator.pending import Pending, read_head
 
 Sign = Callable[[int, bytes], Checkpoint]
 
@@ -247,7 +247,4 @@ class LogFiles:
 
 
 def _head(folder: Path) -> Checkpoint | None:
-    try:
-        return parse_checkpoint((folder / HEAD).read_bytes())
-    except FileNotFoundError:
-        return None
+    return read_head(folder / HEAD, f"bring back its newest copy, or {TAKE_A_COPY}")

@@ -17,6 +17,16 @@ from stembus.audit.log.tiles import HEAD, encode_bundle, parse_bundle
 from stembus.ballot.errors import LogDamaged
 
 
+def read_head(path: Path, remedy: str) -> Checkpoint | None:
+    """None where there is none. Raises LogDamaged, with the remedy, for a file that holds something else."""
+    try:
+        return parse_checkpoint(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except AuditError as error:
+        raise LogDamaged(f"{path} is damaged: {error}; {remedy}; nothing was changed") from None
+
+
 class Pending:
     """All writing and removing happens under the writer's lock. `checkpoint` may be read without it."""
 
@@ -29,11 +39,8 @@ class Pending:
         return cls(lock.with_name(f"{lock.name}.pending"))
 
     def checkpoint(self) -> Checkpoint | None:
-        """With the cosignatures that it has so far; None when nothing waits."""
-        try:
-            return parse_checkpoint(self._head.read_bytes())
-        except FileNotFoundError:
-            return None
+        """With the cosignatures that it has so far; None when nothing waits. Raises LogDamaged."""
+        return read_head(self._head, "restore the newest copy of its folder")
 
     def entries(self, count: int) -> list[bytes]:
         """The entries between the published head and this one. Raises LogDamaged unless there are `count`."""

@@ -71,6 +71,25 @@ def test_a_damaged_head_accuses_nobody(lite: Poll, log: LogWriter, tmp_path: Pat
     assert writer(lite).cosign()
 
 
+def test_a_head_that_is_no_head_is_named_with_its_file_and_what_to_do(
+    lite: Poll, log: LogWriter, tmp_path: Path
+) -> None:
+    shutil.copytree(log.folder, tmp_path / "mirror")
+    step_that_waits(log, incident(lite.office, 1))
+    waiting = log._pending.folder / "checkpoint"
+    kept = waiting.read_bytes()
+    waiting.write_bytes(b"garbage")
+    for look in (lambda: writer(lite), lambda: complete(lite.office, tmp_path / "mirror")):
+        with pytest.raises(LogDamaged, match=f"{waiting} is damaged: .*; restore the newest copy"):
+            look()
+    waiting.write_bytes(kept)
+    (log.folder / "checkpoint").write_bytes(b"garbage")
+    with pytest.raises(LogDamaged, match=f"{log.folder}/checkpoint is damaged: .*stembus log complete"):
+        writer(lite)
+    assert complete(lite.office, tmp_path / "mirror") == 0
+    assert writer(lite).cosign()
+
+
 def test_a_strangers_lines_on_the_copys_head_stay_behind(lite: Poll, log: LogWriter, tmp_path: Path) -> None:
     shutil.copytree(log.folder, tmp_path / "mirror")
     before = content(log.folder)
