@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from functools import lru_cache
+from typing import Any
 
 from playwright.sync_api import Page, Route, expect
 
@@ -57,6 +58,18 @@ def at_kiosk(page: Page, site: Site, letter: tuple[str, str]) -> None:
 def kept(page: Page) -> str:
     """Everything the device remembers."""
     return str(page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)"))
+
+
+def kept_ballots(page: Page) -> list[dict[str, Any]]:
+    """What the device remembers of the ballots that left it."""
+    return [json.loads(text) for key, text in page.evaluate("Object.entries(localStorage)") if key.count("/") == 3]
+
+
+def kept_pass(page: Page) -> dict[str, Any]:
+    """The voting pass of the one voter whom this device remembers."""
+    [text] = [text for key, text in page.evaluate("Object.entries(localStorage)") if key.count("/") == 2]
+    found: dict[str, Any] = json.loads(json.loads(text)["pass"])
+    return found
 
 
 def read_qr(page: Page, selector: str) -> str:

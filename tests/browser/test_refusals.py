@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from stembus.audit.formats.receipt import encode_promise, make_promise, parse_promise
 from tests.browser.conftest import Site
-from tests.browser.steps import answer_once, cast, choose, enter, lose_once, noted, read_qr
+from tests.browser.steps import answer_once, cast, choose, enter, kept_pass, lose_once, noted, read_qr
 
 
 def test_a_refused_ballot_can_be_saved_as_evidence(page: Page, site: Site) -> None:
@@ -123,7 +123,7 @@ def test_a_box_that_says_out_of_turn_must_show_the_ballot_that_took_it(
     assert len(Path(download.value.path()).read_bytes()) == site.office().context().size
     page.locator("#retry-refused").click()
     expect(page.locator("#step-done")).to_be_visible()
-    assert json.loads(json.loads(page.evaluate("Object.values(localStorage)[0]"))["pass"])["casts"] == 1
+    assert kept_pass(page)["casts"] == 1
 
 
 @pytest.mark.parametrize(

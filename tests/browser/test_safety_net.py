@@ -17,7 +17,7 @@ from stembus.audit.formats.receipt import check_receipt, parse_receipt
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.browser.conftest import Site
 from tests.browser.fake_box import losing, open_batch, seqs, show_log
-from tests.browser.steps import answer_once, at_kiosk, cast, choose, enter, kept
+from tests.browser.steps import answer_once, at_kiosk, cast, choose, enter, kept, kept_ballots, kept_pass
 
 SLOW = 40_000
 CANCELLED = {
@@ -40,12 +40,6 @@ def somebody_else_votes(chromium: Browser, site: Site) -> None:
     context.close()
     # Two, if a page that missed its ballot has handed it in meanwhile.
     assert open_batch(site) - before in (1, 2)
-
-
-def ballots(page: Page) -> list[dict[str, Any]]:
-    """What the device remembers of the ballots that left it."""
-    records = page.evaluate("Object.values(localStorage)")
-    return [ballot for record in records for ballot in json.loads(record)["ballots"]]
 
 
 def copy_of(site: Site, root: Path, end: Callable[[Rehearsal], object]) -> Path:
@@ -79,7 +73,7 @@ def test_a_ballot_that_its_batch_lacks_is_handed_in_again_until_it_is_found(
     somebody_else_votes(chromium, site)
     expect(page.locator("#batch-state")).to_contain_text(MISSED, timeout=SLOW)
     expect(page.locator("#save-missing")).to_be_visible()
-    [ballot] = ballots(page)
+    [ballot] = kept_ballots(page)
     assert (ballot["state"], len(ballot["promises"])) == ("promised", 2)
     page.reload()
     expect(page.locator("#batch-state")).to_contain_text(MISSED)
@@ -90,7 +84,7 @@ def test_a_ballot_that_its_batch_lacks_is_handed_in_again_until_it_is_found(
     assert len(set(sent)) == 1, "the same ballot, byte for byte"
     assert re.sub(r"\s", "", page.locator("#tracking").inner_text()) == number
     expect(page.locator("#save-missing")).to_be_hidden()
-    [ballot] = ballots(page)
+    [ballot] = kept_ballots(page)
     assert (ballot["state"], ballot["raw"]) == ("found", None)
     check_receipt(site.office().manifest, parse_receipt(ballot["place"]["receipt"].encode()), sent[0])
     assert sent[0].hex() not in kept(page)
@@ -132,9 +126,9 @@ def test_a_closed_tab_is_made_good_by_whoever_opens_the_page_again(
     for _ in range(20):
         other.wait_for_timeout(500)
         other.reload()
-        if ballots(other)[0]["state"] == "found":
+        if kept_ballots(other)[0]["state"] == "found":
             break
-    assert ballots(other)[0]["raw"] is None
+    assert kept_ballots(other)[0]["raw"] is None
     assert site.office().box.accepted() == accepted + 1
 
 
@@ -148,7 +142,7 @@ def test_the_old_promise_is_no_answer_to_a_ballot_that_is_handed_in_again(
     cast(page)
     somebody_else_votes(chromium, site)
     expect(page.locator("#batch-state")).to_contain_text("has not taken it again yet", timeout=SLOW)
-    [ballot] = ballots(page)
+    [ballot] = kept_ballots(page)
     assert (ballot["state"], len(ballot["promises"])) == ("promised", 1)
     with page.expect_download() as download:
         page.locator("#save-missing").click()
@@ -157,8 +151,7 @@ def test_the_old_promise_is_no_answer_to_a_ballot_that_is_handed_in_again(
 
 def pass_of(page: Page, casts: int) -> bytes:
     """The voting pass of this device, as it was after so many turns."""
-    record = json.loads(page.evaluate("Object.values(localStorage)[0]"))
-    return json.dumps({**json.loads(record["pass"]), "casts": casts}).encode()
+    return json.dumps({**kept_pass(page), "casts": casts}).encode()
 
 
 def vote_with_pass(chromium: Browser, site: Site, voting_pass: bytes) -> None:
@@ -184,7 +177,7 @@ def test_a_lost_ballot_that_a_later_one_replaced_is_not_handed_in_and_not_called
     vote_with_pass(chromium, site, pass_of(page, 1))
     expect(page.locator("#batch-state")).to_contain_text("a later vote with the same voting pass is", timeout=SLOW)
     expect(page.locator("#save-missing")).to_be_hidden()
-    [ballot] = ballots(page)
+    [ballot] = kept_ballots(page)
     assert (ballot["state"], ballot["raw"]) == ("replaced", None)
     assert len(box.sent) == 1
 
@@ -199,7 +192,7 @@ def test_after_a_cancellation_the_page_says_so_of_a_ballot_that_was_promised(
     show_log(page, copy_of(site, tmp_path / "cancelled", cancel))
     page.reload()
     expect(page.locator("#batch-state")).to_contain_text(CANCELLED["en"], timeout=SLOW)
-    assert ballots(page)[0]["raw"] is None
+    assert kept_ballots(page)[0]["raw"] is None
 
 
 def test_a_missing_ballot_whose_turn_another_device_took_is_said_to_be_replaced(
@@ -211,7 +204,7 @@ def test_a_missing_ballot_whose_turn_another_device_took_is_said_to_be_replaced(
     cast(page)
     vote_with_pass(chromium, site, pass_of(page, 0))
     expect(page.locator("#batch-state")).to_contain_text("You have voted on another device", timeout=SLOW)
-    assert json.loads(json.loads(page.evaluate("Object.values(localStorage)[0]"))["pass"])["casts"] == 1
+    assert kept_pass(page)["casts"] == 1
 
 
 def test_a_promise_is_called_broken_only_when_voting_is_closed_without_the_ballot(
@@ -231,7 +224,7 @@ def test_a_promise_is_called_broken_only_when_voting_is_closed_without_the_ballo
     for name in ("#save-promise", "#save-missing"):
         with page.expect_download():
             page.locator(name).click()
-    assert ballots(page)[0]["raw"] is not None
+    assert kept_ballots(page)[0]["raw"] is not None
 
 
 def test_a_ballot_without_an_answer_that_is_in_the_log_needs_none(page: Page, site: Site) -> None:

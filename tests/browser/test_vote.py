@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import Site
-from tests.browser.steps import cast, choose, enter, kept, noted
+from tests.browser.steps import cast, choose, enter, kept, kept_ballots, kept_pass, noted
 
 
 @pytest.mark.parametrize("language", ["nl", "en", "fr"])
@@ -171,6 +171,31 @@ def test_a_voter_changes_the_vote_in_two_tabs(page: Page, device: BrowserContext
     assert cast(page) != cast(other)
 
 
+def test_a_tab_that_does_not_see_yet_what_another_wrote_takes_nothing_away_from_it(
+    page: Page, device: BrowserContext, site: Site
+) -> None:
+    """A browser shows one tab's changes to the others with a delay, however short."""
+    letter = site.letter()
+    other = device.new_page()
+    for tab, option in ((page, "0"), (other, "1")):
+        enter(tab, site, letter)
+        choose(tab, option)
+    page.route("**/log/checkpoint", lambda route: route.abort())
+    numbers = [cast(page)]
+    page.evaluate("""() => {
+        const seen = {...localStorage}, write = Storage.prototype.setItem;
+        Storage.prototype.getItem = key => seen[key] ?? null;
+        Storage.prototype.setItem = function (key, text) { write.call(this, key, seen[key] = text); };
+    }""")
+    numbers.append(cast(other))
+    page.unroute("**/log/checkpoint")
+    expect(page.locator("#batch-state")).not_to_contain_text("wacht op de volgende publicatie", timeout=40_000)
+    states = {ballot["ballot_id"]: ballot["state"] for ballot in kept_ballots(other)}
+    assert sorted(states) == sorted(numbers)
+    assert states[numbers[0]] in ("found", "replaced")
+    assert kept_pass(other)["casts"] == 2
+
+
 def test_a_voting_pass_moves_to_another_device(page: Page, site: Site, chromium, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     enter(page, site, site.letter())
     choose(page, "0")
@@ -193,7 +218,7 @@ def test_a_voting_pass_moves_to_another_device(page: Page, site: Site, chromium,
     page.locator("#revote").click()
     choose(page, "0")
     cast(page)
-    assert json.loads(json.loads(page.evaluate("Object.values(localStorage)[0]"))["pass"])["casts"] == 3
+    assert kept_pass(page)["casts"] == 3
 
 
 def test_nothing_that_was_removed_stays_on_the_device(page: Page, site: Site) -> None:
@@ -245,8 +270,7 @@ def test_a_pass_from_a_link_is_taken_only_when_the_voter_says_so(page: Page, sit
     enter(page, site, site.letter())
     choose(page, "0")
     cast(page)
-    pass_of = page.evaluate("Object.values(localStorage)[0]")
-    data = json.loads(json.loads(pass_of)["pass"])
+    data = kept_pass(page)
     parts = [bytes.fromhex(text) for text in (data["referendum"][:16], data["token_key"], data["signatures"][0])]
     raw = parts[0] + parts[1] + (1).to_bytes(4, "big") + b"\x01" + parts[2]
     link = f"{site.url}en/vote#pass={base64.urlsafe_b64encode(raw).decode().rstrip('=')}"

@@ -69,7 +69,13 @@ export class PageStorage implements VoterStorage {
   }
 }
 
-/** One voter's record in one referendum; several people may share a device. */
+function writeChanged(key: string, text: string): void {
+  if (localStorage.getItem(key) === text) return;
+  localStorage.setItem(key, text);
+  if (localStorage.getItem(key) === null) throw new Error("storage");
+}
+
+/** One voter's record in one referendum, and each ballot beside it; several people may share a device. */
 export class DeviceStorage implements VoterStorage {
   private readonly key: string;
 
@@ -88,12 +94,23 @@ export class DeviceStorage implements VoterStorage {
 
   read(): VoterRecord | null {
     const text = localStorage.getItem(this.key);
-    return text === null ? null : { ...newRecord(""), ...(JSON.parse(text) as VoterRecord) };
+    if (text === null) return null;
+    const ballots = this.ballotKeys().map(
+      (key) => JSON.parse(localStorage.getItem(key) ?? "null") as SentBallot | null,
+    );
+    const known = ballots.filter((ballot) => ballot !== null).sort((one, other) => one.seq - other.seq);
+    return { ...newRecord(""), ...(JSON.parse(text) as Omit<VoterRecord, "ballots">), ballots: known };
   }
 
-  write(record: VoterRecord): void {
-    localStorage.setItem(this.key, JSON.stringify(record));
-    if (localStorage.getItem(this.key) === null) throw new Error("storage");
+  /** Writes what differs from what this tab reads, and takes no ballot away: a browser shows another tab's changes with
+   * a delay, and those must outlast what is written here meanwhile. */
+  write({ ballots, ...voter }: VoterRecord): void {
+    writeChanged(this.key, JSON.stringify(voter));
+    for (const ballot of ballots) writeChanged(`${this.key}/${ballot.cast_hash}`, JSON.stringify(ballot));
+  }
+
+  private ballotKeys(): string[] {
+    return Object.keys(localStorage).filter((key) => key.startsWith(`${this.key}/`));
   }
 
   tokenRequests(): readonly TokenRequest[] {
@@ -106,7 +123,7 @@ export class DeviceStorage implements VoterStorage {
   }
 
   remove(): void {
-    localStorage.removeItem(this.key);
+    for (const key of [...this.ballotKeys(), this.key]) localStorage.removeItem(key);
     sessionStorage.removeItem(this.key);
     clearTab();
   }
