@@ -24,7 +24,6 @@ from stembus.ballot.box.sealing import Sealing, Statements
 from stembus.ballot.box.stored import (
     ALL,
     count_ballots,
-    count_tokens,
     every,
     newest,
     store,
@@ -184,10 +183,10 @@ class BallotBox:
         with reading(self._engine) as db:
             return count_ballots(db, *ALL)
 
-    def tokens(self) -> int:
-        """How many tokens have cast."""
-        with reading(self._engine) as db:
-            return db.execute(count_tokens(*ALL)).scalar_one()
+    def missing(self) -> int:
+        """How many ballots that were promised are not in the log."""
+        self._log.refresh()
+        return self._sealing.missing()
 
     def seal(self, statements: Statements) -> int | None:
         """Brings the open batch into the log if the rules allow it now; returns its number, or None. Killed anywhere,

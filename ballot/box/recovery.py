@@ -78,6 +78,11 @@ def lacks_ballots(engine: Engine, log: LogWriter) -> bool:
         return unnoted and count_ballots(db, waiting(state.sealed)) < log.batches[state.sealed - 1][1]
 
 
+def count_logged_tokens(context: BallotContext, log: LogWriter) -> int:
+    """How many tokens have a ballot in the log, as everybody can count them (V22)."""
+    return len(_logged(context, log)[1])
+
+
 def _logged(context: BallotContext, log: LogWriter) -> tuple[dict[bytes, dict[str, object]], dict[bytes, int]]:
     """A row for each ballot of the log, by its id, and the last turn of each token."""
     rows: dict[bytes, dict[str, object]] = {}

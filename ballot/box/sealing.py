@@ -14,13 +14,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Connection, Engine, Table, select, update
 
 from stembus.audit.clock import Clock
 from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import Batch, IssuedCount
 from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import checkpoint_path
 from stembus.ballot.box.position import Bond, position
 from stembus.ballot.box.stored import ALL, count_ballots, count_tokens, publish, waiting
@@ -204,21 +205,37 @@ class Sealing:
         self._log.refresh()
         if self._log.order.phase.value not in ("closed", "tallied") or not self._log.cosign():
             return 0
-        reader = self._log.published()
-        logged = {
+        logged = self._logged(self._log.published())
+        missing = 0
+        with self._engine.begin() as db:
+            for table, ballot_id, cast_hash in _whole(db):
+                if cast_hash in logged:
+                    db.execute(update(table).where(table.c.ballot_id == ballot_id).values(cast_ballot=None))
+                else:
+                    missing += 1
+        shed_wal(self._engine)
+        return missing
+
+    def missing(self) -> int:
+        """How many ballots that the database keeps are not in the log."""
+        logged = self._logged(self._log.reader())
+        with reading(self._engine) as db:
+            return sum(cast_hash not in logged for _, _, cast_hash in _whole(db))
+
+    def _logged(self, reader: TileReader) -> set[bytes]:
+        """The hashes of all ballots."""
+        return {
             hashlib.sha256(reader.entry(index)).digest()
             for first, size in self._log.batches
             for index in range(first, first + size)
         }
-        missing = 0
-        with self._engine.begin() as db:
-            for table in ALL:
-                key = table.c.ballot_id
-                rows = db.execute(select(key, table.c.cast_hash).where(table.c.cast_ballot.is_not(None)).order_by(key))
-                for row in rows.all():
-                    if bytes(row.cast_hash) in logged:
-                        db.execute(update(table).where(key == row.ballot_id).values(cast_ballot=None))
-                    else:
-                        missing += 1
-        shed_wal(self._engine)
-        return missing
+
+
+def _whole(db: Connection) -> list[tuple[Table, bytes, bytes]]:
+    """Of each ballot that is kept: its table, id and hash."""
+    found = []
+    for table in ALL:
+        key = table.c.ballot_id
+        rows = db.execute(select(key, table.c.cast_hash).where(table.c.cast_ballot.is_not(None)).order_by(key))
+        found += [(table, bytes(row.ballot_id), bytes(row.cast_hash)) for row in rows]
+    return found

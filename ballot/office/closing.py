@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stembus.audit.formats.entry_bodies import Close
 from stembus.audit.formats.lists import issuance_path
 from stembus.audit.formats.manifest import Texts
+from stembus.ballot.box.recovery import count_logged_tokens
 from stembus.ballot.errors import CountsContradict
 from stembus.ballot.http_client import ServiceUnreachable
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """At the close: tokens of each registrar, tokens with a ballot, ballots and batches of the log."""
+    """At the close: tokens of each registrar; of the log, tokens with a ballot, ballots and batches."""
 
     issued: list[int]
     used: int
@@ -32,32 +33,33 @@ class Counts:
 def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
     """Registrars stop and sign, the box takes no more ballots and seals its last batch, two officers close the log.
     Killed anywhere, it can be run again. Raises CountsContradict or DatabaseBehind when registrars, box and log cannot
-    all be right. `despite` is why the box holds other ballots than the log: two officers log it as an incident. No
-    words help where fewer tokens were given out than used, since no result could rest on that (V22)."""
+    all be right; nothing is published then. `despite` is why the box holds other ballots than the log: two officers log
+    it as an incident. No words help where fewer tokens were given out than the log uses: no result could rest on that
+    (V22)."""
     log = office.log()
     log.check(Close(batches=log.order.batches, ballots=log.order.ballots, issuance=[]))
     _demand_replacements_logged(office)
-    statements = []
-    for number, least in enumerate(log.issued, 1):
-        statement, issued = office.statements(number).close(least)
-        log.publish(issuance_path(number), "".join(line.line() for line in issued).encode("ascii"))
-        statements.append(statement)
+    closed = [office.statements(number).close(least) for number, least in enumerate(log.issued, 1)]
+    statements = [statement for statement, _ in closed]
     office.box.finish(office.count_statements)
-    order, accepted = log.order, office.box.accepted()
-    counts = Counts([statement.count for statement in statements], office.box.tokens(), order.ballots, order.batches)
+    order, accepted, missing = log.order, office.box.accepted(), office.box.missing()
+    used = count_logged_tokens(office.context(), log)
+    counts = Counts([statement.count for statement in statements], used, order.ballots, order.batches)
     given = " and ".join(map(str, counts.issued))
     found = (
-        f"registrars gave out {given} tokens, the box holds {accepted} ballots of {counts.used} tokens, and "
-        f"the log {order.ballots} ballots; nothing was closed"
+        f"registrars gave out {given} tokens, the log holds {order.ballots} ballots of {used} tokens, and the box "
+        f"{accepted} ballots, of which {missing} are not in the log; nothing was closed"
     )
-    if min(counts.issued) < counts.used:
+    if min(counts.issued) < used:
         raise CountsContradict(found)
-    if accepted != order.ballots:
+    if missing or accepted != order.ballots:
         if despite is None:
             raise CountsContradict(
                 f"{found}; bring back what is missing, or say why: stembus close DIR --despite LANG=TEXT"
             )
         office.tell(despite, officers=2)
+    for number, (_, issued) in enumerate(closed, 1):
+        log.publish(issuance_path(number), "".join(line.line() for line in issued).encode("ascii"))
     log.append([office.officers_sign(Close(batches=order.batches, ballots=order.ballots, issuance=statements))])
     return counts
 

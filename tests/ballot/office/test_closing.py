@@ -1,0 +1,74 @@
+"""The end of the voting: what two officers' words can explain, and what they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from stembus.audit.formats.entry_bodies import Issuance
+from stembus.ballot.errors import CountsContradict
+from stembus.ballot.office.closing import close_voting
+from stembus.ballot.storage import ballots
+from tests.ballot.conftest import Poll
+
+WORDS = {"nl": "een proef van voor de opening"}
+
+
+@pytest.fixture
+def voted(lite: Poll) -> Iterator[Poll]:
+    """Three tokens with a ballot, and a fourth without; voting is over."""
+    passes = [lite.token(voter) for voter in range(4)]
+    for voting_pass in passes[:3]:
+        lite.rehearsal.cast(voting_pass, [[1]])
+    lite.until_close()
+    return lite
+
+
+def open_still(poll: Poll) -> bool:
+    return poll.office.log().order.phase.value == "open" and not (poll.office.public / "issuance").exists()
+
+
+@pytest.mark.parametrize("despite", [None, WORDS])
+def test_fewer_tokens_than_the_log_uses_close_nothing_whatever_officers_say(
+    voted: Poll, despite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = voted.office.statements()
+
+    class Short:
+        """Forgets some tokens at the close, and nothing before."""
+
+        def __init__(self, forgets: int) -> None:
+            self._forgets = forgets
+
+        def count_statement(self, batch: int, at_least: int) -> Any:
+            return real.count_statement(batch, at_least)
+
+        def close(self, at_least: int) -> Any:
+            statement, issued = real.close(at_least)
+            count = statement.count - self._forgets
+            return Issuance(count=count, root=statement.root, signature=statement.signature), issued
+
+    with monkeypatch.context() as patch:
+        patch.setattr(voted.office, "statements", lambda number=1: Short(2))
+        with pytest.raises(CountsContradict, match="gave out 2 tokens, the log holds 3 ballots of 3 tokens"):
+            close_voting(voted.office, despite)
+    assert open_still(voted)
+    counts = close_voting(voted.office)
+    assert (counts.issued, counts.used, counts.ballots) == ([4], 3, 3)
+
+
+def test_a_promised_ballot_that_is_not_in_the_log_is_noticed_also_where_the_numbers_agree(voted: Poll) -> None:
+    voted.office.box.finish(voted.office.count_statements)
+    with voted.office.box._engine.begin() as db:
+        [one, *_] = db.execute(ballots.select()).all()
+        changed = update(ballots).where(ballots.c.ballot_id == one.ballot_id)
+        db.execute(changed.values(cast_hash=bytes(32)))
+    assert voted.office.box.missing() == 1
+    with pytest.raises(CountsContradict, match="the box 3 ballots, of which 1 are not in the log"):
+        close_voting(voted.office)
+    assert open_still(voted)
+    assert close_voting(voted.office, WORDS).ballots == 3
+    assert voted.office.box.forget() == 1
