@@ -43,7 +43,10 @@ def open_database(url: str, state: Table, referendum: bytes, instance: bytes, on
         raise DatabaseUnreachable(f"{_shown(url)} does not answer: {_reason(error)}; {_remedy(error)}") from None
     except DatabaseError as error:
         engine.dispose()
-        raise DatabaseUnreachable(f"{_shown(url)} is damaged: {_reason(error)}; restore its newest copy") from None
+        raise DatabaseUnreachable(
+            f"{_shown(url)} is damaged: {_reason(error)}; bring back its newest copy, or "
+            "move it away, and see in the official's guide how a lost one is recovered"
+        ) from None
     except Exception:
         engine.dispose()
         raise
@@ -89,7 +92,10 @@ def reading(engine: Engine) -> Connection:
 
 
 def _state_row(engine: Engine, state: Table) -> Any:
+    """Raises DatabaseError for what cannot be read, and for a SQLite file any page of which is damaged."""
     with reading(engine) as db:
+        if db.dialect.name == "sqlite" and (said := db.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()) != "ok":
+            raise DatabaseError("", None, sqlite3.DatabaseError(said.replace("\n", " ")))
         if not inspect(db).has_table(state.name):
             return None
         return db.execute(select(state)).one_or_none()
@@ -99,6 +105,11 @@ def sqlite_file(url: str) -> Path | None:
     """None for a database that is no SQLite file."""
     parsed = make_url(url)
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
+def database_kind(url: str) -> str:
+    """Such as sqlite or postgresql."""
+    return make_url(url).get_backend_name()
 
 
 def _shown(url: str) -> str:

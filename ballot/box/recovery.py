@@ -14,7 +14,6 @@ from sqlalchemy import Engine, insert, update
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
 from stembus.ballot.box.position import header_hash, position
 from stembus.ballot.box.stored import ALL, count_ballots, every, row_of, waiting
-from stembus.ballot.database import reading
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.resting_order import empty
 from stembus.ballot.storage import ballots, box_state
@@ -72,8 +71,8 @@ def lacks_ballots(engine: Engine, log: LogWriter) -> bool:
     """Whether the log has a batch that the database has not noted, with more ballots than the database keeps for it: it
     came back from a copy that was made while they went over to the published ones."""
     log.refresh()
-    with reading(engine) as db:
-        state = position(db)
+    with engine.begin() as db:
+        state = position(db, "shared")  # else the batch could be noted between this and the counting
         unnoted = state.logged < state.sealed <= log.order.batches
         return unnoted and count_ballots(db, waiting(state.sealed)) < log.batches[state.sealed - 1][1]
 

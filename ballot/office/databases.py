@@ -2,7 +2,8 @@
 
     DIR/settings.toml         their addresses; without one, SQLite in the party's own folder
     DIR/registrar-1/issuance.record   the registrar's second record, unless settings.toml names another place for it
-    DIR/box/database          that the ballot box's database was made, and its random number; also registrar-1/, desk/
+    DIR/box/database          that the ballot box's database was made: its random number and its kind; also
+                              registrar-1/, desk/
 
 Decides that a service and a command never work on different databases, and that a lost one is named and not made anew:
 an empty database in its place would forget who has a token and which ballots were promised.
@@ -17,9 +18,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine, Table
 
-from stembus.audit.durable import create_durably, sync_folder
-from stembus.ballot.database import create_database, open_database, sqlite_file
-from stembus.ballot.errors import BallotError, DatabaseMissing
+from stembus.audit.durable import create_durably, sync_folder, write_durably
+from stembus.ballot.database import create_database, database_kind, open_database, sqlite_file
+from stembus.ballot.errors import BallotError, DatabaseForeign, DatabaseMissing
 from stembus.ballot.office.folder_settings import folder_settings
 from stembus.ballot.office.layout import Layout
 from stembus.ballot.office.settings import Settings
@@ -86,8 +87,11 @@ class Databases:
         begun = mark.with_name(f"{mark.name}.begun")
         if not begun.exists():
             self.layout.make_folder(party)
-            create_durably(begun, secrets.token_hex(INSTANCE_BYTES).encode("ascii"))
-        self._make(party, _instance(begun))
+            create_durably(begun, _mark(secrets.token_bytes(INSTANCE_BYTES), self._kind(party)))
+        instance, kind = _parse_mark(begun)
+        if kind != self._kind(party):  # the settings were changed before there was anything
+            write_durably(begun, _mark(instance, self._kind(party)), private=True)
+        self._make(party, instance)
         begun.rename(mark)
         sync_folder(mark.parent)
         return True
@@ -103,18 +107,17 @@ class Databases:
     def remake(self, party: str) -> None:
         """Puts an empty database in the place of a lost one, to be filled from elsewhere at once. Raises
         DatabaseForeign or DatabaseUnreachable."""
-        self._make(party, _instance(self.mark(party)))
+        self._make(party, self._marked(party))
 
     def open(self, party: str, only_reading: bool = False) -> Engine:
         """`only_reading` is for who looks and can write nothing. Raises DatabaseMissing where none was made,
         DatabaseLost where it is gone, DatabaseForeign or DatabaseUnreachable."""
-        mark = self.mark(party)
-        if not mark.exists():
+        if not self.made(party):
             root = self.layout.root
             raise DatabaseMissing(f"the database of {party} was not made yet; run: stembus services create {root}")
         state, _ = _STARTS[party.partition("-")[0]]
         try:
-            return open_database(self.url(party), state, self.referendum, _instance(mark), only_reading)
+            return open_database(self.url(party), state, self.referendum, self._marked(party), only_reading)
         except DatabaseMissing as error:
             raise DatabaseLost(
                 f"{error}, and one was made for this folder ({self.settings.source}); bring back its newest copy, or "
@@ -125,16 +128,36 @@ class Databases:
         """The file that says that the database was made."""
         return self.layout.folder(party) / "database"
 
+    def _kind(self, party: str) -> str:
+        return database_kind(self.url(party))
+
+    def _marked(self, party: str) -> bytes:
+        """The instance that the mark says. Raises DatabaseForeign where the settings name another kind of database than
+        was made: they are lost, or not those of this folder."""
+        instance, kind = _parse_mark(self.mark(party))
+        if kind != self._kind(party):
+            raise DatabaseForeign(
+                f"the database of {party} was made in {kind}, and the settings ({self.settings.source}) name one in "
+                f"{self._kind(party)}; bring {self.layout.root}/settings.toml back; nothing was changed"
+            )
+        return instance
+
     def _make(self, party: str, instance: bytes) -> None:
         state, start = _STARTS[party.partition("-")[0]]
         create_database(self.url(party), state, {**start, "referendum": self.referendum, "instance": instance})
 
 
-def _instance(mark: Path) -> bytes:
+def _mark(instance: bytes, kind: str) -> bytes:
+    return f"{instance.hex()} {kind}\n".encode("ascii")
+
+
+def _parse_mark(path: Path) -> tuple[bytes, str]:
+    """Raises BallotError."""
     try:
-        found = bytes.fromhex(mark.read_text(encoding="ascii"))
+        number, kind = path.read_text(encoding="ascii").split()
+        instance = bytes.fromhex(number)
     except (ValueError, UnicodeError):
-        found = b""
-    if len(found) != INSTANCE_BYTES:
-        raise BallotError(f"{mark} is damaged; restore it from a backup of the folder")
-    return found
+        instance, kind = b"", ""
+    if len(instance) != INSTANCE_BYTES:
+        raise BallotError(f"{path} is damaged; restore it from a backup of the folder")
+    return instance, kind

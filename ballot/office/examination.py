@@ -17,8 +17,10 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from stembus.audit.clock import Clock
+from stembus.audit.durable import is_staged
+from stembus.audit.entry_rules import DOCUMENTS
 from stembus.audit.errors import AuditError
-from stembus.audit.formats.entry_bodies import Client
+from stembus.audit.formats.entry_bodies import Client, Minutes
 from stembus.audit.log.witness import Seen, read_seen
 from stembus.ballot.box.position import Bond
 from stembus.ballot.database import reading
@@ -167,8 +169,11 @@ class _Examination:
         yield health.published(self._log.size, self._log.waiting() is not None, len(here), manifest.witnesses.quorum)
         for number in here:
             yield from _guarded(f"witness {number}", lambda number=number: [self._witness(number)])  # type: ignore[misc]
-        logged = any(isinstance(entry.body, Client) for entry in self._log.entries())
-        yield health.pages(logged, manifest.binding, self._phase)
+        bodies = [entry.body for entry in self._log.entries()]
+        yield health.pages(any(isinstance(body, Client) for body in bodies), manifest.binding, self._phase)
+        names = [body.name for body in bodies if isinstance(body, Minutes)]
+        yield health.documents([name for name in names if not (office.public / DOCUMENTS / name).exists()])
+        yield health.readable(office.public, sum(map(_is_closed, (office.public, *office.public.rglob("*")))))
 
     def _witness(self, number: int) -> Finding:
         assert self._log is not None
@@ -271,6 +276,14 @@ def _is_secret(path: Path) -> bool:
     """Locks hold nothing, and what a witness has seen everybody may see, also while it is written."""
     open_to_all = path.name.endswith("lock") or path.name == "state.json" or path.name.startswith(".state.json.")
     return path.is_file() and not open_to_all
+
+
+def _is_closed(path: Path) -> bool:
+    """Whether only its owner can read it. What is being written, or goes meanwhile, is not published."""
+    try:
+        return not (is_staged(path.name) or path.stat().st_mode & 0o044)
+    except FileNotFoundError:
+        return False
 
 
 def _is_synchronised() -> bool | None:

@@ -188,6 +188,22 @@ def pages(logged: bool, binding: bool, phase: str) -> Finding:
     return fail("pages", told) if binding else warn("pages", told)
 
 
+def documents(missing: Sequence[str]) -> Finding:
+    if not missing:
+        return ok("documents", "every document that the log names is published")
+    return fail("documents", f"the log names {missing[0]}, and it is not published; run: stembus minutes DIR FILE")
+
+
+def readable(public: Path, closed: int) -> Finding:
+    """`closed` is how many published files and folders only their owner can read."""
+    if not closed:
+        return ok("published files", "the website's own user may read them")
+    return warn(
+        "published files", f"only their owner can read {closed} files and folders in {public}; if the website runs as "
+        f"another user, run: chmod -R g+rX {public}"
+    )  # fmt: skip
+
+
 def accounts(count: int) -> Finding:
     if count:
         return ok("desk accounts", f"{count} officers can sign in")

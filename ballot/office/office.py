@@ -85,12 +85,10 @@ class Office(KeyRing):
         return _simulated_clock()
 
     def may_have_begun(self) -> bool:
-        """Whether the voting may have begun: by the clock here, which can be behind, or by the log, if it lies here. A
-        log that cannot be read may say so."""
-        if self.clock.now() >= self.manifest.opens_at:
+        """Whether the voting may have begun. Only the log says that it has not, if it lies here and can be read, and
+        the clock with it, which can be behind."""
+        if self.clock.now() >= self.manifest.opens_at or not self.public.exists():
             return True
-        if not self.public.exists():
-            return False
         try:
             order = LogReading(self.public, self._log_lock, self.manifest, self.manifest_raw).order
         except (AuditError, BallotError, OSError):

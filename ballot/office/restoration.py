@@ -107,7 +107,8 @@ def _place_record(office: Office, number: int, later: bool) -> list[str]:
     unknown = sum(slot.state is State.UNKNOWN for slot in slots.values())
     return [
         f"registrar {number} gives no token to {unknown} letters, for nobody knows here which of them had one after "
-        "the backup was made; bring back a newer copy of its database or record if there is any"
+        "the backup was made; bring back a newer copy of its database or record if there is any; if you are sure that "
+        "no token was given out since, restore once more, with --no-token-since"
     ]
 
 

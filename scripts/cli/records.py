@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from stembus.audit import bounds
+from stembus.audit.entry_rules import DOCUMENTS
 from stembus.audit.formats.entry_bodies import Minutes, Purge
 from stembus.audit.formats.file_name import is_document_name
 from stembus.audit.formats.text import text_problem
@@ -19,7 +20,6 @@ from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 
-DOCUMENTS = "documents"
 DOCUMENT_BYTES = 64 * 1024 * 1024
 
 
@@ -45,14 +45,14 @@ def minutes(directory: Path, file: Path) -> None:
     logged = [entry.body for _, entry in log.entries() if isinstance(entry.body, Minutes)]
     if body in logged:
         if not published.exists():
-            log.publish(f"{DOCUMENTS}/{file.name}", data)
+            log.publish(f"{DOCUMENTS}{file.name}", data)
         say(f"already done: {file.name} stands in the log")
         settle(log)
         return
     if any(earlier.name.lower() == file.name.lower() for earlier in logged):
         raise NotReady(f"another {file.name} stands in the log already; give this file a name of its own")
     log.check(body)
-    log.publish(f"{DOCUMENTS}/{file.name}", data)
+    log.publish(f"{DOCUMENTS}{file.name}", data)
     log.append([office.officers_sign(body, 1)])
     settle(log)
     say(f"{file.name} is published, and its hash stands in the log")

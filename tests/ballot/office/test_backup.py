@@ -216,12 +216,12 @@ def test_nothing_that_is_there_is_overwritten(running: Poll, made: Path, tmp_pat
             restore(made, place, running.rehearsal.clock, False)
 
 
-@pytest.mark.parametrize(("seconds", "no_token_since", "unknown"), [(-1, False, 0), (0, False, 38), (0, True, 0)])
+@pytest.mark.parametrize(("seconds", "no_token_since", "unknown"), [(-1, False, 38), (0, False, 38), (0, True, 0)])
 def test_a_letter_that_may_have_had_a_token_since_the_backup_gets_none(
     running: Poll, tmp_path: Path, seconds: int, no_token_since: bool, unknown: int
 ) -> None:
-    """From the opening on, unless somebody says that there was none. Three of 41 letters had theirs before it. In the
-    registrar's own folder only the clock tells when that is."""
+    """Unless somebody says that there was none. Three of 41 letters had theirs before it. In the registrar's own folder
+    nothing but the clock tells whether the voting has begun, and it may be behind."""
     clock = type(running.rehearsal.clock)(running.office.manifest.opens_at + seconds)
     for name in ("public", "log", "box"):
         shutil.rmtree(running.office.root / name)

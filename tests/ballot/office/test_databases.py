@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from stembus.audit.errors import PlaceError
+from stembus.ballot.database import database_kind
 from stembus.ballot.errors import (
     DatabaseForeign,
     DatabaseMissing,
@@ -24,6 +25,7 @@ from stembus.ballot.office.databases import DatabaseLost, Databases
 from stembus.ballot.office.layout import Layout
 from stembus.ballot.office.office import NotReady
 from stembus.ballot.office.services import ServedOffice
+from stembus.ballot.storage import ballots
 from stembus.scripts.rehearsal.referendum import PASSPHRASE
 from tests.ballot.conftest import Poll
 
@@ -104,13 +106,64 @@ def test_a_lost_database_on_a_server_is_named_and_not_made_anew(postgres_url: st
             look("box")
 
 
+def test_settings_that_are_lost_put_no_other_database_in_the_place_of_a_servers(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f'box_database = "{postgres_url}"\n')
+    settings.chmod(0o600)
+    Databases(Layout(tmp_path), REFERENDUM).create("box")
+    settings.rename(tmp_path / "away")
+    before = files(tmp_path)
+    lost = Databases(Layout(tmp_path), REFERENDUM)
+    for use in (lost.open, lost.is_lost, lost.remake, lost.create):
+        with pytest.raises(DatabaseForeign, match=r"made in postgresql, and the settings .* name one in sqlite; bring"):
+            use("box")
+    assert files(tmp_path) == before
+    (tmp_path / "away").rename(settings)
+    Databases(Layout(tmp_path), REFERENDUM).open("box").dispose()
+
+
+def test_settings_may_change_until_the_database_is_made(postgres_url: str, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('box_database = "postgresql+psycopg://x:secret@127.0.0.1:1/y"\n')
+    settings.chmod(0o600)
+    with pytest.raises(DatabaseUnreachable):
+        Databases(Layout(tmp_path), REFERENDUM).create("box")
+    settings.unlink()
+    assert Databases(Layout(tmp_path), REFERENDUM).create("box")
+    Databases(Layout(tmp_path), REFERENDUM).open("box").dispose()
+
+
+def test_a_damaged_page_anywhere_in_a_file_is_named_when_it_is_opened(tmp_path: Path) -> None:
+    databases = Databases(Layout(tmp_path), REFERENDUM)
+    databases.create("box")
+    engine = databases.open("box")
+    rows = [{"ballot_id": bytes([k]) * 32, "cast_ballot": bytes([k]) * 3000} for k in range(60)]
+    other = {"token": bytes(32), "cast_hash": bytes(32), "batch": 1}
+    with engine.begin() as db:
+        db.execute(insert(ballots), [{**row, **other, "seq": k} for k, row in enumerate(rows)])
+    with engine.connect() as db:
+        db.exec_driver_sql("ROLLBACK")
+        db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    databases.open("box").dispose()
+    path = tmp_path / "box" / "box.db"
+    data = bytearray(path.read_bytes())
+    page = len(data) // 4096 // 2 * 4096
+    data[page : page + 4096] = bytes(range(256)) * 16
+    path.write_bytes(data)
+    with pytest.raises(DatabaseUnreachable, match=r"is damaged: .*; bring back its newest copy, or move it away"):
+        databases.open("box")
+
+
 def test_the_database_of_another_folder_is_refused(databases: Databases, tmp_path: Path) -> None:
     """Two ballot boxes of one referendum, each with a database of its own, would promise past each other."""
     databases.create("box")
     other = tmp_path / "other"
     (other / "box").mkdir(parents=True)
     shutil.copy(tmp_path / "box" / "database", other / "box" / "database")
-    (other / "box" / "database").write_text("00" * 16)
+    (other / "box" / "database").write_text(f"{bytes(16).hex()} {database_kind(databases.url('box'))}")
     (other / "settings.toml").write_text(f'box_database = "{databases.url("box")}"\n')
     (other / "settings.toml").chmod(0o600)
     with pytest.raises(DatabaseForeign, match="belongs to another folder"):

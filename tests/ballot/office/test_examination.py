@@ -6,11 +6,13 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from stembus.audit.clock import SimulatedClock
+from stembus.audit.formats.entry_bodies import Minutes
 from stembus.ballot.office import examination
 from stembus.ballot.office.examination import examine
 from stembus.ballot.office.health import Finding, Verdict
@@ -199,6 +201,32 @@ def test_what_others_may_read_is_named(voted: Poll, path: str, mode: int) -> Non
     assert f"{voted.office.root / path} has mode {mode:04o}" in failures(voted)["permissions"]
 
 
+def test_published_files_that_only_their_owner_can_read_are_named(voted: Poll) -> None:
+    def said() -> Finding:
+        return {finding.check: finding for finding in look(voted)}["published files"]
+
+    public = voted.office.public
+    assert said().verdict is Verdict.OK
+    (public / "checkpoint").chmod(0o600)
+    public.chmod(0o700)
+    assert (said().verdict, "2 files and folders" in said().text) == (Verdict.WARN, True)
+    (public / "checkpoint").chmod(0o640)
+    public.chmod(0o2750)
+    assert said().verdict is Verdict.OK
+
+
+def test_a_document_that_the_log_names_and_nobody_can_read_is_named(voted: Poll) -> None:
+    voted.until_close()
+    voted.rehearsal.close()
+    voted.rehearsal.tally()
+    log, data = voted.office.log(), b"what was decided"
+    log.publish("documents/minutes.txt", data)
+    log.append([voted.office.officers_sign(Minutes(name="minutes.txt", sha256=sha256(data).hexdigest()), 1)])
+    assert failures(voted) == {}
+    (voted.office.public / "documents" / "minutes.txt").unlink()
+    assert "the log names minutes.txt" in failures(voted)["documents"]
+
+
 def test_settings_that_everybody_may_read_are_named(voted: Poll) -> None:
     settings = voted.office.root / "settings.toml"
     settings.write_text("")
@@ -316,4 +344,6 @@ def test_a_server_that_is_away_is_a_finding(voted: Poll) -> None:
     settings = voted.office.root / "settings.toml"
     settings.write_text('box_database = "postgresql+psycopg://stembus@127.0.0.1:1/stembus"\n')
     settings.chmod(0o600)
+    mark = voted.office.root / "box" / "database"
+    mark.write_text(mark.read_text().replace("sqlite", "postgresql"))
     assert "does not answer" in failures(voted)["box"]

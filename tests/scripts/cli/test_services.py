@@ -322,6 +322,15 @@ def test_a_copy_of_the_box_that_was_put_back_within_a_batch_is_told_when_an_offi
     office.dispose()
 
 
+def test_only_a_log_that_was_not_opened_says_that_nobody_has_voted(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    office = Rehearsal(folder).office
+    assert office.clock.now() < office.manifest.opens_at
+    assert not office.may_have_begun()
+    office.dispose()
+
+
 def test_a_clock_that_is_behind_does_not_say_that_nobody_has_voted(folder: Path) -> None:
     """A registrar's record that is lost would be made anew with every letter ready, and give second tokens."""
     rehearsal = Rehearsal(folder)
@@ -330,5 +339,5 @@ def test_a_clock_that_is_behind_does_not_say_that_nobody_has_voted(folder: Path)
     assert office.clock.now() < office.manifest.opens_at
     assert office.may_have_begun(), "the log says that it was opened"
     shutil.rmtree(folder / "public")
-    assert not office.may_have_begun()
+    assert office.may_have_begun(), "nothing here says that it was not"
     office.dispose()
