@@ -121,6 +121,7 @@ class Rehearsing:
                 "Voting": opens,
                 "Backups": opens,
                 "The count": closes,
+                "After the result": closes + 30 * 86_400,
             }[heading]
             self.clock.move_to(max(self.clock.now() + 900, begins))
             self.terminal.setenv("STEMBUS_CLOCK", datetime.fromtimestamp(self.clock.now(), UTC).isoformat())
@@ -158,12 +159,16 @@ class Rehearsing:
 
 def test_the_officials_guide_leads_from_an_empty_folder_to_a_verified_result(terminal: Terminal) -> None:
     write_register(terminal.folder / "register.csv", 12, date.today() + timedelta(days=30), 1)
+    (terminal.folder / "minutes.pdf").write_bytes(b"%PDF-1.7 what was decided")
     official = Rehearsing(terminal)
     _run_page("docs/official-guide.md", terminal, official.before, official.after)
     everything = "".join(official.outputs)
     assert "batch 1 stands in the log" in everything
     assert "\ngo: 0 failures" in everything
     assert "files are in kortrijk-backup-1" in everything
+    assert everything.count("HOLDS") == 2
+    assert "minutes.pdf is published" in everything
+    assert "the log states that 2 things were destroyed" in everything
     assert "HOLDS" in official.outputs[-1]
     assert "turnout      2 of 12 (16.7 %), 1 of them on paper" in official.outputs[-1]
 
