@@ -379,6 +379,8 @@ def test_a_verification_that_is_ended_leaves_no_copy_behind(
     finished: Finished, scratch: Path, number: signal.Signals
 ) -> None:
     begun = threading.Event()
+    # Whoever runs the tests may have had it ignored, as nohup does; and then a command leaves it so.
+    before = signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
     def lie(asked: Asked, honest: Answer) -> Answer | None:
         if asked.path != "credentials":
@@ -391,6 +393,7 @@ def test_a_verification_that_is_ended_leaves_no_copy_behind(
     with hosting(finished.public, lie) as host:
         arguments = [*command, host.url, *by_id(finished)]
         process = subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
+        signal.signal(number, before)
         assert begun.wait(30)
         assert list(scratch.iterdir())
         process.send_signal(number)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -23,12 +23,30 @@ from stembus.webvote.logs import report
 from stembus.webvote.registrar_app import create_registrar_app
 from stembus.webvote.site.app import create_site_app
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 
 class _Silent(WSGIRequestHandler):
     """Writes no address and no time anywhere."""
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: ARG002
         return
+
+
+def closing_itself(app: WSGIApplication) -> WSGIApplication:
+    """Closes each answer when the server has had the last of it, or forgets it: werkzeug's server leaves it open, and a
+    file with it, when a browser resets the connection."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+        body = app(environ, start_response)
+        try:
+            yield from body
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+
+    return answer
 
 
 class Sealer:
@@ -80,7 +98,7 @@ class Together:
         mounts["/box"] = create_box_app(office.box, manifest, office.log(), self.sealer.wake)
         secure = self.url.startswith("https:")
         mounts["/desk"] = create_desk_app(office.desk(), manifest, office.desk_secret(), "/desk", secure)
-        self.app = DispatcherMiddleware(create_site_app(office.public, help_line), mounts)
+        self.app = closing_itself(DispatcherMiddleware(create_site_app(office.public, help_line), mounts))
         self._server: BaseWSGIServer | None = None
 
     def listen(self) -> None:
