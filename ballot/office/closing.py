@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from stembus.audit.formats.entry_bodies import Close
 from stembus.audit.formats.lists import issuance_path
 from stembus.audit.formats.manifest import Texts
-from stembus.ballot.box.recovery import count_logged_tokens
 from stembus.ballot.errors import CountsContradict
 from stembus.ballot.http_client import ServiceUnreachable
 
@@ -43,7 +42,7 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
     statements = [statement for statement, _ in closed]
     office.box.finish(office.count_statements)
     order, accepted, missing = log.order, office.box.accepted(), office.box.missing()
-    used = count_logged_tokens(office.context(), log)
+    used = office.logged_tokens()
     counts = Counts([statement.count for statement in statements], used, order.ballots, order.batches)
     given = " and ".join(map(str, counts.issued))
     found = (

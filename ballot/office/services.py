@@ -16,7 +16,7 @@ from stembus.audit.formats.entry_bodies import IssuedCount, PaperRoll
 from stembus.audit.formats.lists import PAPER, encode_keys, list_root
 from stembus.ballot.box.ballot_box import BallotBox
 from stembus.ballot.box.position import Bond
-from stembus.ballot.box.recovery import Recovered, lacks_ballots, recover
+from stembus.ballot.box.recovery import Recovered, count_logged_tokens, lacks_ballots, recover
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS, spare_keys
 from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
 from stembus.ballot.errors import DatabaseBehind, IssuanceRecordUnusable, RollInvalid, SecretFileError
@@ -153,6 +153,10 @@ class ServedOffice(Office):
         if self.databases.is_lost("box"):
             self.databases.remake("box")
         return recover(self._database("box"), self.context(), self.log())
+
+    def logged_tokens(self) -> int:
+        """How many tokens have a ballot in the log."""
+        return count_logged_tokens(self.context(), self.log())
 
     def demand_registrars(self) -> None:
         """Raises DatabaseMissing for one that cannot be given its letters."""

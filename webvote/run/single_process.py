@@ -98,7 +98,7 @@ class Together:
         mounts["/box"] = create_box_app(office.box, manifest, office.log(), self.sealer.wake)
         secure = self.url.startswith("https:")
         mounts["/desk"] = create_desk_app(office.desk(), manifest, office.desk_secret(), "/desk", secure)
-        self.app = closing_itself(DispatcherMiddleware(create_site_app(office.public, help_line), mounts))
+        self.app = DispatcherMiddleware(create_site_app(office.public, help_line), mounts)
         self._server: BaseWSGIServer | None = None
 
     def listen(self) -> None:
@@ -107,7 +107,8 @@ class Together:
         host, port = address.hostname or "127.0.0.1", address.port or 80
         with socket.create_server((host, port)) as taken:
             # The server makes its own copy of the socket.
-            self._server = make_server(host, port, self.app, threaded=True, request_handler=_Silent, fd=taken.fileno())
+            app = closing_itself(self.app)
+            self._server = make_server(host, port, app, threaded=True, request_handler=_Silent, fd=taken.fileno())
 
     def serve(self) -> None:
         """Serves until `stop` is called. Raises OSError when the port is taken."""
