@@ -94,6 +94,9 @@ def test_a_service_waits_for_a_database_that_is_not_up_yet(opened: Finished, tmp
     settings = tmp_path / "settings.toml"
     settings.write_text('box_database = "postgresql+psycopg://x@127.0.0.1:1/y"\n')
     settings.chmod(0o600)
+    mark = tmp_path / "box" / "database"
+    made = mark.read_text()
+    mark.write_text(made.replace("sqlite", "postgresql"))
     own = {
         "STEMBUS_DIR": str(tmp_path),
         "STEMBUS_PASSPHRASE": "rehearsal",
@@ -110,6 +113,7 @@ def test_a_service_waits_for_a_database_that_is_not_up_yet(opened: Finished, tmp
                 break
             time.sleep(0.2)
         assert running.poll() is None
+        mark.write_text(made)
         settings.unlink()
         _wait(port)
     finally:
