@@ -1,4 +1,4 @@
-"""Checks the range proofs of many ballots in one multi-scalar multiplication.
+"""Checks the membership proofs of many ballots in one multi-scalar multiplication.
 
 Each of a ballot's equations, `a + c*A - r*G = 0` and `b + c*(B - v*G) - r*H = 0`, is multiplied by its
 own fresh random 128-bit weight, and the sum of all must vanish; a set with any false equation passes with
@@ -19,7 +19,7 @@ from stembus.crypto.elgamal import Ciphertext, add_ciphertexts
 from stembus.crypto.errors import ProofInvalid
 from stembus.crypto.group import ORDER, Point, generator_times
 from stembus.crypto.multiscalar import weighted_sum
-from stembus.crypto.proofs import RangeProof, verify_range
+from stembus.crypto.proofs import MembershipProof, verify_membership
 
 WEIGHT_BYTES = 16
 # Below this many ballots single checks are faster.
@@ -27,12 +27,13 @@ BATCH_THRESHOLD = 35
 
 
 @dataclass(frozen=True, slots=True)
-class RangeStatement:
-    """That the sum of the ciphertexts `first:last` of a ballot is in the range of `proof`."""
+class MembershipStatement:
+    """That the sum of the ciphertexts `first:last` of a ballot holds one of `values`."""
 
     first: int
     last: int
-    proof: RangeProof
+    values: tuple[int, ...]
+    proof: MembershipProof
     challenge: int
 
 
@@ -41,14 +42,14 @@ class ProvenBallot:
     """A ballot's ciphertexts and all statements about them."""
 
     ciphertexts: tuple[Ciphertext, ...]
-    statements: tuple[RangeStatement, ...]
+    statements: tuple[MembershipStatement, ...]
 
 
 def verify_one(joint_key: Point, ballot: ProvenBallot) -> None:
     """Checks one ballot, proof by proof. Raises ProofInvalid."""
     for statement in ballot.statements:
         ciphertext = add_ciphertexts(ballot.ciphertexts[statement.first : statement.last])
-        verify_range(joint_key, ciphertext, statement.proof, statement.challenge)
+        verify_membership(joint_key, ciphertext, statement.values, statement.proof, statement.challenge)
 
 
 def verify_all(joint_key: Point, ballots: Sequence[ProvenBallot]) -> None:
@@ -68,11 +69,11 @@ def verify_all(joint_key: Point, ballots: Sequence[ProvenBallot]) -> None:
             proof = statement.proof
             sum_nonce = sum_blinded = 0
             challenges = proof.all_challenges(statement.challenge)
-            for value, (first, second) in enumerate(proof.commitments):
+            branches = zip(statement.values, proof.commitments, proof.responses, challenges, strict=True)
+            for value, (first, second), response, challenge in branches:
                 weight, other = next(weights), next(weights)
                 points += (first, second)
                 scalars += (weight, other)
-                response, challenge = proof.responses[value], challenges[value]
                 sum_nonce += weight * challenge
                 shifted = other * challenge
                 sum_blinded += shifted

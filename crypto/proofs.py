@@ -1,17 +1,17 @@
-"""Zero-knowledge proofs: a ciphertext holds one of 0..m; two logarithms are equal; a key is known.
+"""Zero-knowledge proofs: a ciphertext holds one of a list of values; two logarithms are equal; a key is known.
 
 Decides prover and verifier of each proof over a challenge that the caller derives from a full
 transcript (strong Fiat-Shamir: Bernhard, Pereira, Warinschi, ASIACRYPT 2012). Leaves the transcripts to
 the formats, and the checking of thousands at once to `batch`.
 
-Range proofs are disjunctions of Chaum-Pedersen proofs (Cramer, Damgard, Schoenmakers, CRYPTO 1994). They
+Membership proofs are disjunctions of Chaum-Pedersen proofs (Cramer, Damgard, Schoenmakers, CRYPTO 1994). They
 carry commitments and responses, and every branch challenge but the last, which the verifier derives: a
 proof for another statement thus fails in its last branch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stembus.crypto.elgamal import Ciphertext
@@ -21,8 +21,9 @@ from stembus.crypto.transcript import Transcript
 
 
 @dataclass(frozen=True, slots=True)
-class RangeProof:
-    """That a ciphertext encrypts one of 0..m: m+1 commitment pairs, m challenges, m+1 responses."""
+class MembershipProof:
+    """That a ciphertext encrypts one of n values: a branch for each, so n commitment pairs, n-1 challenges, n
+    responses."""
 
     commitments: tuple[tuple[Point, Point], ...]
     challenges: tuple[int, ...]
@@ -34,10 +35,10 @@ class RangeProof:
 
 
 @dataclass(frozen=True, slots=True)
-class RangeWitness:
+class MembershipWitness:
     """The prover's side between commitment and response. Holds secrets; never stored."""
 
-    value: int
+    branch: int
     randomness: int
     commitment_secret: int
     commitments: tuple[tuple[Point, Point], ...]
@@ -45,24 +46,24 @@ class RangeWitness:
     fake_responses: tuple[int, ...]
 
 
-def commit_range(
+def commit_membership(
     joint_key: Point,
     ciphertext: Ciphertext,
-    value: int,
+    branch: int,
     randomness: int,
-    maximum: int,
+    values: Sequence[int],
     next_scalar: Callable[[], int],
-) -> RangeWitness:
-    """First move of a proof that `ciphertext` (of `value`, made with `randomness`) is in 0..maximum."""
+) -> MembershipWitness:
+    """First move of a proof that `ciphertext` (of `values[branch]`, made with `randomness`) holds one of `values`."""
     secret = next_scalar()
     commitments, challenges, responses = [], [], []
-    for branch in range(maximum + 1):
+    for number, value in enumerate(values):
         fake_challenge, fake_response = next_scalar(), next_scalar()
-        if branch == value:
+        if number == branch:
             commitments.append((generator_times(secret), times_secret(joint_key, secret)))
             fake_challenge = fake_response = 0
         else:
-            target = ciphertext.blinded - generator_times(branch)
+            target = ciphertext.blinded - generator_times(value)
             commitments.append(
                 (
                     generator_times(fake_response) - ciphertext.nonce_point * fake_challenge,
@@ -71,26 +72,28 @@ def commit_range(
             )
         challenges.append(fake_challenge)
         responses.append(fake_response)
-    return RangeWitness(value, randomness, secret, tuple(commitments), tuple(challenges), tuple(responses))
+    return MembershipWitness(branch, randomness, secret, tuple(commitments), tuple(challenges), tuple(responses))
 
 
-def respond_range(witness: RangeWitness, challenge: int) -> RangeProof:
+def respond_membership(witness: MembershipWitness, challenge: int) -> MembershipProof:
     """Last move: the real branch takes what the simulated ones leave of the challenge."""
     challenges, responses = list(witness.fake_challenges), list(witness.fake_responses)
     real = (challenge - sum(challenges)) % ORDER
-    challenges[witness.value] = real
-    responses[witness.value] = (witness.commitment_secret + real * witness.randomness) % ORDER
-    return RangeProof(witness.commitments, tuple(challenges[:-1]), tuple(responses))
+    challenges[witness.branch] = real
+    responses[witness.branch] = (witness.commitment_secret + real * witness.randomness) % ORDER
+    return MembershipProof(witness.commitments, tuple(challenges[:-1]), tuple(responses))
 
 
-def verify_range(joint_key: Point, ciphertext: Ciphertext, proof: RangeProof, challenge: int) -> None:
-    """Checks one range proof by itself. Raises ProofInvalid."""
-    branches = zip(proof.commitments, proof.all_challenges(challenge), proof.responses, strict=True)
-    for value, ((first, second), part, response) in enumerate(branches):
+def verify_membership(
+    joint_key: Point, ciphertext: Ciphertext, values: Sequence[int], proof: MembershipProof, challenge: int
+) -> None:
+    """Checks one proof by itself. Raises ProofInvalid; ValueError for a proof that has not a branch for each value."""
+    branches = zip(values, proof.commitments, proof.all_challenges(challenge), proof.responses, strict=True)
+    for value, (first, second), part, response in branches:
         if generator_times(response) != first + ciphertext.nonce_point * part:
-            raise ProofInvalid("a range proof does not hold")
+            raise ProofInvalid("a membership proof does not hold")
         if joint_key * response != second + (ciphertext.blinded - generator_times(value)) * part:
-            raise ProofInvalid("a range proof does not hold")
+            raise ProofInvalid("a membership proof does not hold")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,15 @@ number are combined, and the counts found by a bounded search. Whoever runs it g
 
 from __future__ import annotations
 
+import itertools
+
+from stembus.audit.formats.ballot_shape import SECOND
 from stembus.audit.formats.entry_bodies import PaperResult, Result
+from stembus.audit.formats.manifest import question_shapes
 from stembus.audit.rules import count_status, make_result
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.verified_log import VerifiedLog
-from stembus.crypto.discrete_log import small_log
+from stembus.crypto.discrete_log import small_log, two_small_logs
 from stembus.crypto.threshold import combine_partials
 from stembus.tally.errors import StepDone, StepOutOfTurn
 
@@ -29,10 +33,12 @@ def make_result_body(log: VerifiedLog) -> Result:
     if len(valid) < threshold:
         raise StepOutOfTurn(f"{threshold - len(valid)} more valid partial decryptions are needed")
     chosen = sorted(valid)[:threshold]
-    found = []
-    for number, ciphertext in enumerate(log.sums):
-        message = combine_partials(ciphertext, {trustee: valid[trustee][number] for trustee in chosen})
-        found.append(small_log(message, counted))
-    counts = iter(found)
-    online = [[next(counts) for _ in question.options] for question in manifest.questions]
+    remaining = enumerate(log.sums)
+    online = []
+    for shape in question_shapes(manifest):
+        counts: list[int] = []
+        for number, ciphertext in itertools.islice(remaining, shape.ciphertexts):
+            message = combine_partials(ciphertext, {trustee: valid[trustee][number] for trustee in chosen})
+            counts += two_small_logs(message, SECOND, counted) if shape.is_pair else [small_log(message, counted)]
+        online.append(counts)
     return make_result(manifest, counted, paper, online, chosen)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stembus.audit.formats.entry_bodies import Decryption, PaperResult, PartialDecryption, TallyIntent
+from stembus.audit.formats.manifest import question_shapes
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.rules import count_status
 from stembus.audit.state_machine import Phase
@@ -89,11 +90,11 @@ class CountSteps(Member):
         share = self._share()
         remaining = iter(sums)
         decryptions: list[list[Decryption]] = []
-        for question, asked in enumerate(self._log.manifest.questions):
+        for question, shape in enumerate(question_shapes(self._log.manifest)):
             parts = []
-            for option in range(len(asked.options)):
+            for number in range(shape.ciphertexts):
                 ciphertext = next(remaining)
-                context = decryption_context(self._referendum, bytes.fromhex(root), self.number, question, option)
+                context = decryption_context(self._referendum, bytes.fromhex(root), self.number, question, number)
                 proof = prove_equal_logs(share, ciphertext.nonce_point, context)
                 parts.append(
                     Decryption(

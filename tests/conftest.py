@@ -54,14 +54,29 @@ class Finished:
         return Rehearsal(root)
 
 
+PROJECTS = "".join(
+    [
+        '[[questions]]\nkind = "choose"\nmax_choices = 1\n',
+        'text = { nl = "Welk plein eerst?", en = "Which square first?", fr = "Quelle place d\'abord ?" }\n',
+        *(
+            f'[[questions.options]]\ntext = {{ nl = "Plein {name}", en = "Square {name}", fr = "Place {name}" }}\n'
+            for name in ("Noord", "Oost", "West")
+        ),
+        "\n",
+    ]
+)
+
+
 def prepare(
-    root: Path, eligible: int = 40, margin: int = 25, **draft: object
+    root: Path, eligible: int = 40, margin: int = 25, question: str = "", **draft: object
 ) -> tuple[Rehearsal, list[tuple[str, str]]]:
-    """A referendum that has just opened, and its letters."""
+    """A referendum that has just opened, and its letters. `question` takes the place of the usual one."""
     rehearsal = Rehearsal(root)
     rehearsal.keys()
     values: dict[str, object] = {"floor": 1, "batch_tokens": 3, **draft}
     text = demo_draft(eligible, 10, **values)
+    if question:
+        text = text[: text.index("[[questions]]")] + question + text[text.index("[eligibility]") :]
     rehearsal.define(text.replace("minimum_margin_permille = 25", f"minimum_margin_permille = {margin}"))
     rehearsal.ceremony()
     write_register(root / "register.csv", eligible, date(2019, 10, 14), 2)
@@ -85,6 +100,16 @@ def parts(opened: Finished) -> dict[str, Any]:
     from tests.tampered.forge import load_parts
 
     return load_parts(opened.root)
+
+
+@pytest.fixture(scope="session")
+def project_parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The same of a referendum in which one of three projects may be chosen."""
+    from tests.tampered.forge import load_parts
+
+    root = tmp_path_factory.mktemp("projects")
+    prepare(root, question=PROJECTS)
+    return load_parts(root)
 
 
 @pytest.fixture

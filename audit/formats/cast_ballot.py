@@ -16,29 +16,21 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from stembus.audit.errors import RecordInvalid
+from stembus.audit.formats.ballot_shape import ProofShape, QuestionShape
 from stembus.audit.formats.entry_bodies import ElectionKey
-from stembus.audit.formats.manifest import Manifest, cast_ballot_bytes
-from stembus.crypto.batch import ProvenBallot, RangeStatement
+from stembus.audit.formats.manifest import Manifest, cast_ballot_bytes, question_shapes
+from stembus.crypto.batch import MembershipStatement, ProvenBallot
 from stembus.crypto.blind_rsa import MODULUS_BYTES, BlindPublicKey
 from stembus.crypto.blind_rsa import verify as verify_blind
 from stembus.crypto.elgamal import CIPHERTEXT_BYTES, Ciphertext, add_ciphertexts
 from stembus.crypto.errors import EncodingInvalid, SignatureInvalid
 from stembus.crypto.group import POINT_BYTES, SCALAR_BYTES, Point, scalar_from_bytes, scalar_to_bytes
-from stembus.crypto.proofs import RangeProof
+from stembus.crypto.proofs import MembershipProof
 from stembus.crypto.signing import verify_schnorr
 from stembus.crypto.transcript import Transcript
 
 VERSION = 1
 _TAIL = 32 + 32
-
-
-@dataclass(frozen=True, slots=True)
-class ProofShape:
-    """One range proof: the sum of ciphertexts first..last-1 of the ballot is in 0..maximum."""
-
-    first: int
-    last: int
-    maximum: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +41,7 @@ class BallotContext:
     election_key: bytes
     joint_key: Point
     registrars: tuple[BlindPublicKey, ...]
-    questions: tuple[tuple[int, int], ...]
+    questions: tuple[QuestionShape, ...]
     size: int
     max_casts: int
 
@@ -61,31 +53,32 @@ class BallotContext:
             hashlib.sha256(entry).digest(),
             Point.from_bytes(bytes.fromhex(key.joint_key)),
             tuple(BlindPublicKey.from_spki(bytes.fromhex(r.blind_key)) for r in manifest.registrars),
-            tuple((len(question.options), question.max_choices) for question in manifest.questions),
+            question_shapes(manifest),
             cast_ballot_bytes(manifest),
             manifest.max_casts,
         )
 
     @cached_property
-    def options(self) -> int:
-        """Options of all questions together: the number of ciphertexts."""
-        return sum(options for options, _ in self.questions)
+    def values(self) -> tuple[tuple[int, ...], ...]:
+        """What each ciphertext of a ballot may hold."""
+        return tuple(question.values for question in self.questions for _ in range(question.ciphertexts))
+
+    @property
+    def ciphertexts(self) -> int:
+        return len(self.values)
 
     @cached_property
     def proofs(self) -> tuple[ProofShape, ...]:
         shapes: list[ProofShape] = []
         first = 0
-        for options, most in self.questions:
-            shapes += [ProofShape(index, index + 1, 1) for index in range(first, first + options)]
-            if most < options:
-                shapes.append(ProofShape(first, first + options, most))
-            first += options
+        for question in self.questions:
+            shapes += question.proofs(first)
+            first += question.ciphertexts
         return tuple(shapes)
 
     @cached_property
     def shape(self) -> bytes:
-        parts = [len(self.questions), *(number for question in self.questions for number in question)]
-        return b"".join(number.to_bytes(2, "big") for number in parts)
+        return b"".join(proof.encode() for proof in self.proofs)
 
     def _bound(self, tag: str) -> Transcript:
         return Transcript(tag).add("referendum", self.referendum).add("election-key", self.election_key)
@@ -129,15 +122,15 @@ class BallotContext:
 
     @cached_property
     def commitments_at(self) -> int:
-        return 32 + CIPHERTEXT_BYTES * self.options
+        return 32 + CIPHERTEXT_BYTES * self.ciphertexts
 
     @cached_property
     def scalars_at(self) -> int:
-        return self.commitments_at + 2 * POINT_BYTES * sum(shape.maximum + 1 for shape in self.proofs)
+        return self.commitments_at + 2 * POINT_BYTES * sum(len(shape.values) for shape in self.proofs)
 
     @cached_property
     def body_bytes(self) -> int:
-        return self.scalars_at + SCALAR_BYTES * sum(2 * shape.maximum + 1 for shape in self.proofs)
+        return self.scalars_at + SCALAR_BYTES * sum(2 * len(shape.values) - 1 for shape in self.proofs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +142,7 @@ class CastBallot:
     ballot_id: bytes
     token_commitment: bytes
     ciphertexts: tuple[Ciphertext, ...]
-    statements: tuple[RangeStatement, ...]
+    statements: tuple[MembershipStatement, ...]
     nonce: bytes
     token_key: bytes
     registrar_signatures: tuple[bytes, ...]
@@ -166,7 +159,7 @@ class CastBallot:
 
 
 def encode_body(
-    context: BallotContext, commitment: bytes, ciphertexts: Sequence[Ciphertext], proofs: Sequence[RangeProof]
+    context: BallotContext, commitment: bytes, ciphertexts: Sequence[Ciphertext], proofs: Sequence[MembershipProof]
 ) -> bytes:
     points = b"".join(point.to_bytes() for proof in proofs for pair in proof.commitments for point in pair)
     scalars = b"".join(scalar_to_bytes(s) for proof in proofs for s in (*proof.challenges, *proof.responses))
@@ -207,22 +200,22 @@ def parse_ballot(context: BallotContext, raw: bytes) -> CastBallot:
     )
 
 
-def _parse_body(context: BallotContext, body: bytes) -> tuple[tuple[Ciphertext, ...], tuple[RangeStatement, ...]]:
+def _parse_body(context: BallotContext, body: bytes) -> tuple[tuple[Ciphertext, ...], tuple[MembershipStatement, ...]]:
     commitments_at, scalars_at = context.commitments_at, context.scalars_at
     points = [Point.from_bytes(body[i : i + POINT_BYTES]) for i in range(32, scalars_at, POINT_BYTES)]
     scalars = [scalar_from_bytes(body[i : i + SCALAR_BYTES]) for i in range(scalars_at, len(body), SCALAR_BYTES)]
     pairs = list(zip(points[::2], points[1::2], strict=True))
-    ciphertexts = tuple(Ciphertext(*pair) for pair in pairs[: context.options])
+    ciphertexts = tuple(Ciphertext(*pair) for pair in pairs[: context.ciphertexts])
     challenges = context.challenges(body[:32], body[32:commitments_at], body[commitments_at:scalars_at])
     statements = []
-    branch, scalar = context.options, 0
+    branch, scalar = context.ciphertexts, 0
     for shape, challenge in zip(context.proofs, challenges, strict=True):
-        m = shape.maximum
-        parts = scalars[scalar : scalar + 2 * m + 1]
-        proof = RangeProof(tuple(pairs[branch : branch + m + 1]), tuple(parts[:m]), tuple(parts[m:]))
-        statements.append(RangeStatement(shape.first, shape.last, proof, challenge))
-        branch += m + 1
-        scalar += 2 * m + 1
+        n = len(shape.values)
+        parts = scalars[scalar : scalar + 2 * n - 1]
+        proof = MembershipProof(tuple(pairs[branch : branch + n]), tuple(parts[: n - 1]), tuple(parts[n - 1 :]))
+        statements.append(MembershipStatement(shape.first, shape.last, shape.values, proof, challenge))
+        branch += n
+        scalar += 2 * n - 1
         if shape.last - shape.first > 1 and add_ciphertexts(ciphertexts[shape.first : shape.last]).has_identity:
             raise EncodingInvalid("the sum of a ballot's ciphertexts is the identity")
     return ciphertexts, tuple(statements)

@@ -16,10 +16,9 @@ import msgspec
 
 from stembus.audit import bounds
 from stembus.audit.errors import ManifestInvalid, RecordInvalid
+from stembus.audit.formats.ballot_shape import QuestionShape
 from stembus.audit.formats.canonical import Count, Key, Record, SpkiHex
 from stembus.crypto.blind_rsa import MODULUS_BYTES
-from stembus.crypto.elgamal import CIPHERTEXT_BYTES
-from stembus.crypto.group import POINT_BYTES, SCALAR_BYTES
 
 Texts = dict[str, str]
 MLDSA44 = "ml-dsa-44:"
@@ -190,12 +189,11 @@ def parse_referendum_id(text: str) -> bytes:
     return identity
 
 
+def question_shapes(manifest: Manifest) -> tuple[QuestionShape, ...]:
+    return tuple(QuestionShape(len(question.options), question.max_choices) for question in manifest.questions)
+
+
 def cast_ballot_bytes(manifest: Manifest) -> int:
     """The exact length of every cast ballot of this referendum."""
-    size = 1 + 32
-    for question in manifest.questions:
-        options, most = len(question.options), question.max_choices
-        proofs = [2] * options + ([most + 1] if most < options else [])
-        size += options * CIPHERTEXT_BYTES
-        size += sum(2 * branches * POINT_BYTES + (2 * branches - 1) * SCALAR_BYTES for branches in proofs)
+    size = 1 + 32 + sum(shape.size for shape in question_shapes(manifest))
     return size + 32 + 32 + MODULUS_BYTES * len(manifest.registrars) + 4 + 64

@@ -118,7 +118,7 @@ def _check_chunk(context: BallotContext, ballots: Sequence[tuple[int, bytes]]) -
     faults += [(kept[i][0], "V19", "a ballot's proofs do not hold") for i in sorted(bad)]
     good = [item for i, item in enumerate(kept) if i not in bad]
     known = {position: ballot.ballot_id for position, ballot in kept}
-    sums = [add_ciphertexts(ballot.ciphertexts[i] for _, ballot in good) for i in range(context.options)]
+    sums = [add_ciphertexts(ballot.ciphertexts[i] for _, ballot in good) for i in range(context.ciphertexts)]
     return ChunkResult(
         [(position, known.get(position) or peek(context, raw)) for position, raw in ballots],
         faults,
@@ -161,7 +161,7 @@ class BallotChecker:
         self._chunk: list[tuple[int, bytes]] = []
         self._batch_of: dict[int, int] = {}
         self._waiting: deque[tuple[dict[int, int], Future[ChunkResult]]] = deque()
-        self._sums: list[Ciphertext] = [ZERO] * self.context.options
+        self._sums: list[Ciphertext] = [ZERO] * self.context.ciphertexts
         self._previous: tuple[int, bytes] = (0, b"")
         self.valid = 0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from stembus.audit.formats.entry_bodies import PaperResult, PartialDecryption, Result, TallyIntent
-from stembus.audit.formats.manifest import Manifest
+from stembus.audit.formats.manifest import Manifest, question_shapes
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.rules import count_status, make_result
 from stembus.audit.verify.checked_log import SignedRoots
@@ -30,18 +30,18 @@ def check_partial(
     root: bytes,
     body: PartialDecryption,
 ) -> list[Point]:
-    """One trustee's proven contributions in option order. `questions` gives the options of each.
+    """One trustee's proven contributions in the order of `sums`. `questions` gives how many each has.
     Raises ProofInvalid or EncodingInvalid."""
     if body.root != root.hex():
         raise ProofInvalid("a decryption for another tree")
-    if [len(options) for options in body.decryptions] != list(questions):
+    if [len(parts) for parts in body.decryptions] != list(questions):
         raise ProofInvalid("a decryption without the shape of the questions")
     points: list[Point] = []
-    for question, options in enumerate(body.decryptions):
-        for option, part in enumerate(options):
+    for question, parts in enumerate(body.decryptions):
+        for number, part in enumerate(parts):
             image = Point.from_bytes(bytes.fromhex(part.point))
             proof = LogProof(*(scalar_from_bytes(bytes.fromhex(text)) for text in (part.challenge, part.response)))
-            context = decryption_context(referendum, root, body.trustee, question, option)
+            context = decryption_context(referendum, root, body.trustee, question, number)
             verify_equal_logs(verification_key, sums[len(points)].nonce_point, image, proof, context)
             points.append(image)
     return points
@@ -136,7 +136,7 @@ class TallyCheck:
     def _valid_partials(
         self, sums: Sequence[Ciphertext], verification_keys: Sequence[Point], agreed: Mapping[int, int]
     ) -> dict[int, list[Point]]:
-        shape = [len(question.options) for question in self._manifest.questions]
+        shape = [question.ciphertexts for question in question_shapes(self._manifest)]
         roots = {body.trustee: body.root for _, body in self.intents}
         valid: dict[int, list[Point]] = {}
         for position, body in self.partials:
@@ -161,11 +161,16 @@ class TallyCheck:
         if not enough or any(trustee not in valid for trustee in chosen):
             self._report.breach("V27", where, "the result does not rest on enough proven partial decryptions")
             return
-        claimed = [count for question in result.questions for count in question.online]
-        if len(claimed) != len(sums):
+        shapes = question_shapes(self._manifest)
+        if [len(question.online) for question in result.questions] != [shape.options for shape in shapes]:
             self._report.breach("V27", where, "the result does not have a count for each option")
             return
-        for number, (count, ciphertext) in enumerate(zip(claimed, sums, strict=True)):
-            message = combine_partials(ciphertext, {trustee: valid[trustee][number] for trustee in chosen})
-            if count > counted or generator_times(count) != message:
-                self._report.breach("V27", where, f"option {number + 1} of the ballot does not decrypt to {count}")
+        number = 0
+        for asked, (question, shape) in enumerate(zip(result.questions, shapes, strict=True), 1):
+            for claimed in shape.sums(question.online):
+                message = combine_partials(sums[number], {trustee: valid[trustee][number] for trustee in chosen})
+                number += 1
+                # A sum of two counts has one reading only because they add up to no more than what was counted.
+                if sum(claimed) > counted or generator_times(shape.number(claimed)) != message:
+                    told = " and ".join(map(str, claimed))
+                    self._report.breach("V27", where, f"a sum of question {asked} does not decrypt to {told}")

@@ -17,7 +17,7 @@ from stembus.ballot.issuance.token import VotingPass
 from stembus.crypto.derive import scalar_stream
 from stembus.crypto.elgamal import Ciphertext, add_ciphertexts, encrypt
 from stembus.crypto.group import ORDER
-from stembus.crypto.proofs import RangeWitness, commit_range, respond_range
+from stembus.crypto.proofs import MembershipWitness, commit_membership, respond_membership
 
 SEED_BYTES = 32
 Choice = Sequence[Sequence[int]]
@@ -39,53 +39,55 @@ class PreparedBallot:
 
 
 def check_choice(context: BallotContext, choice: Choice) -> list[int]:
-    """The 0 or 1 of every option. `choice` lists the chosen options of each question, from 0; an empty
+    """Which of its values each ciphertext holds. `choice` lists the chosen options of each question, from 0; an empty
     list is a blank vote. Raises ChoiceInvalid."""
     if len(choice) != len(context.questions):
         raise ChoiceInvalid(f"answer each of the {len(context.questions)} questions, if only with blank")
-    bits: list[int] = []
-    for number, (chosen, (options, most)) in enumerate(zip(choice, context.questions, strict=True), 1):
+    held: list[int] = []
+    for number, (chosen, question) in enumerate(zip(choice, context.questions, strict=True), 1):
+        options, most = question.options, question.most
         if len(set(chosen)) != len(chosen) or any(not 0 <= option < options for option in chosen):
             raise ChoiceInvalid(f"question {number} has the options 1 to {options}, each at most once")
         if len(chosen) > most:
             raise ChoiceInvalid(f"question {number} allows at most {most}")
-        bits += [int(option in chosen) for option in range(options)]
-    return bits
+        held += question.held(chosen)
+    return held
 
 
 def build_body(context: BallotContext, commitment: bytes, choice: Choice, seed: bytes) -> bytes:
     """The one body that follows from seed, choice and commitment."""
-    bits = check_choice(context, choice)
-    info = b"stembus/v1 ballot randomness" + context.election_key + commitment + bytes(bits)
+    held = check_choice(context, choice)
+    numbers = [values[branch] for values, branch in zip(context.values, held, strict=True)]
+    info = b"stembus/v1 ballot randomness" + context.election_key + commitment + bytes(held)
     next_scalar = scalar_stream(seed, context.referendum, info)
-    randomness = [next_scalar() for _ in bits]
-    pairs = zip(bits, randomness, strict=True)
-    ciphertexts = [encrypt(context.joint_key, bit, secret) for bit, secret in pairs]
-    witnesses = _commit(context, ciphertexts, bits, randomness, next_scalar)
+    randomness = [next_scalar() for _ in numbers]
+    pairs = zip(numbers, randomness, strict=True)
+    ciphertexts = [encrypt(context.joint_key, number, secret) for number, secret in pairs]
+    witnesses = _commit(context, ciphertexts, numbers, randomness, next_scalar)
     ciphertext_bytes = b"".join(c.to_bytes() for c in ciphertexts)
     points = b"".join(point.to_bytes() for w in witnesses for pair in w.commitments for point in pair)
     challenges = context.challenges(commitment, ciphertext_bytes, points)
-    proofs = [respond_range(w, challenge) for w, challenge in zip(witnesses, challenges, strict=True)]
+    proofs = [respond_membership(w, challenge) for w, challenge in zip(witnesses, challenges, strict=True)]
     return encode_body(context, commitment, ciphertexts, proofs)
 
 
 def _commit(
     context: BallotContext,
     ciphertexts: Sequence[Ciphertext],
-    bits: Sequence[int],
+    numbers: Sequence[int],
     randomness: Sequence[int],
     next_scalar: Callable[[], int],
-) -> list[RangeWitness]:
+) -> list[MembershipWitness]:
     witnesses = []
     for shape in context.proofs:
         part = slice(shape.first, shape.last)
         witnesses.append(
-            commit_range(
+            commit_membership(
                 context.joint_key,
                 add_ciphertexts(ciphertexts[part]),
-                sum(bits[part]),
+                shape.values.index(sum(numbers[part])),
                 sum(randomness[part]) % ORDER,
-                shape.maximum,
+                shape.values,
                 next_scalar,
             )
         )

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from stembus.audit.formats.ballot_shape import QuestionShape
 from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.ballot.eligibility.letter_code import ALPHABET, CHECK_SYMBOLS, SYMBOLS, credential_key, format_code
 from stembus.ballot.voter.encrypt import build_body
@@ -38,6 +39,8 @@ _BALLOTS: Sequence[tuple[tuple[tuple[int, int], ...], tuple[tuple[int, ...], ...
     (((3, 3),), ((0, 2),)),
     (((2, 1), (5, 3)), ((1,), (4, 0, 2))),
     (((1, 1),), ((0,),)),
+    (((2, 2),), ((0, 1),)),
+    (((2, 1), (2, 1), (2, 2)), ((1,), (), (1,))),
 )
 
 
@@ -109,7 +112,8 @@ def _context(seed: bytes, number: int, questions: tuple[tuple[int, int], ...]) -
     """Registrars and the size of a cast ballot play no part in tokens, bodies and challenges."""
     joint_key = generator_times(_secret(seed, f"joint {number}"))
     referendum, election_key = derive(seed, f"referendum {number}"), derive(seed, f"election key {number}")
-    return BallotContext(referendum, election_key, joint_key, (), questions, 0, 1)
+    shapes = tuple(QuestionShape(*question) for question in questions)
+    return BallotContext(referendum, election_key, joint_key, (), shapes, 0, 1)
 
 
 def _token(seed: bytes, number: int) -> dict[str, Any]:

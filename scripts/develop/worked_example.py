@@ -18,6 +18,7 @@ from pathlib import Path
 
 from coincurve import PrivateKey
 
+from stembus.audit.formats.ballot_shape import SECOND
 from stembus.audit.formats.canonical import encode
 from stembus.audit.formats.cast_ballot import BallotContext, encode_unsigned, parse_ballot, promise_digest
 from stembus.audit.formats.entries import entry_digest
@@ -163,10 +164,10 @@ def _ballot(page: Page, example: Example, token: SchnorrKey, signature: bytes) -
     raw = unsigned + PrivateKey(token.secret).sign_schnorr(digest, bytes(32))
     check_ballot(context, raw)
     page.say(
-        "**A ballot.** The choice is option 2, *Ja*: encryptions of 0 and of 1. The first two scalars of the "
-        "seed's stream are the encryption's randomness."
+        "**A ballot.** The choice is option 2, *Ja*: one ciphertext that holds 2^32, the last of its three values. The "
+        "first scalar of the seed's stream is the encryption's randomness, the second the proof's commitment secret."
     )
-    info = b"stembus/v1 ballot randomness" + context.election_key + commitment + bytes([0, 1])
+    info = b"stembus/v1 ballot randomness" + context.election_key + commitment + bytes([2])
     stream = scalar_stream(seed, context.referendum, info)
     rows = [
         ("seed", seed.hex()),
@@ -208,12 +209,11 @@ def _statement(context: BallotContext, body: bytes) -> bytes:
 
 def _fields(page: Page, raw: bytes) -> list[tuple[str, ...]]:
     names: list[tuple[int, str]] = [(1, "version"), (32, "token commitment")]
-    names += [(66, f"ciphertext of option {k}: A, B") for k in (1, 2)]
-    proofs = ("proof 0, option 1", "proof 1, option 2", "proof 2, the sum")
-    names += [(66, f"{proof}, branch {v}: a, b") for proof in proofs for v in (0, 1)]
-    for proof in proofs:
-        names += [(32, f"{proof}: challenge of branch 0")]
-        names += [(32, f"{proof}: response of branch {v}") for v in (0, 1)]
+    names += [(66, "ciphertext: A, B")]
+    branches = ("branch 0, blank", "branch 1, option 1", "branch 2, option 2")
+    names += [(66, f"proof, {branch}: a, b") for branch in branches]
+    names += [(32, f"proof, {branch}: challenge") for branch in branches[:2]]
+    names += [(32, f"proof, {branch}: response") for branch in branches]
     names += [(32, "nonce"), (32, "token key"), (384, "registrar 1's signature"), (4, "seq"), (64, "token's signature")]
     rows: list[tuple[str, ...]] = []
     at = 0
@@ -236,18 +236,18 @@ def _promise(page: Page, example: Example, raw: bytes) -> None:
 def _decryption(page: Page, example: Example, raw: bytes) -> None:
     page.say(
         "**A partial decryption.** As if this ballot alone were the sum, and the five entries above the tree "
-        "that counts; the proof's nonce is fixed. Option 2:"
+        "that counts; the proof's nonce is fixed. The sum decrypts to 2^32 * G: no vote for option 1, one for option 2."
     )
     ciphertexts = parse_ballot(example.context, raw).ciphertexts
-    root, total = root_of(example.entries), ciphertexts[1]
+    root, total = root_of(example.entries), ciphertexts[0]
     point, nonce = partial_decrypt(example.share, total), scalar("decryption nonce")
-    context = decryption_context(example.referendum, root, 1, 0, 1)
+    context = decryption_context(example.referendum, root, 1, 0, 0)
     points = [generator_times(example.share), total.nonce_point, point, generator_times(nonce)]
     points.append(total.nonce_point * nonce)
     for label, item in zip(("public", "base", "image", "first", "second"), points, strict=True):
         context.add(label, item.to_bytes())
     challenge = context.scalar()
-    assert total.blinded - point == generator_times(1)
+    assert total.blinded - point == generator_times(SECOND)
     page.block(
         [
             f"root       {root.hex()}  ({base64.b64encode(root).decode()})",

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stembus.crypto.discrete_log import small_log
+from stembus.crypto import discrete_log
+from stembus.crypto.discrete_log import small_log, two_small_logs
 from stembus.crypto.elgamal import CIPHERTEXT_BYTES, ZERO, Ciphertext, add_ciphertexts, encrypt
 from stembus.crypto.errors import EncodingInvalid, NotFound, ProofInvalid, ShareInvalid
 from stembus.crypto.group import IDENTITY, ORDER, Point, generator_times
@@ -119,6 +120,30 @@ def test_every_number_up_to_the_bound_is_found_and_none_above(maximum: int) -> N
     for number in (maximum + 1, maximum + 2, 3 * maximum + 3, -1):
         with pytest.raises(NotFound):
             small_log(generator_times(number), maximum)
+
+
+@pytest.mark.parametrize("table", [1, 2, 1 << 18])
+@pytest.mark.parametrize("maximum", [0, 1, 2, 5, 6, 13])
+def test_every_two_numbers_up_to_the_bound_are_found_and_none_above(
+    maximum: int, table: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discrete_log, "_TABLE", table)
+    second = 1 << 32
+    for a in range(maximum + 3):
+        for b in range(maximum + 3):
+            target = generator_times(a + b * second)
+            if a + b <= maximum:
+                assert two_small_logs(target, second, maximum) == (a, b)
+            else:
+                with pytest.raises(NotFound):
+                    two_small_logs(target, second, maximum)
+    for number in (-1, second - 1, -second, second // 2, ORDER // 2):
+        with pytest.raises(NotFound):
+            two_small_logs(generator_times(number), second, maximum)
+
+
+def test_the_counts_of_a_city_are_found_in_one_sum() -> None:
+    assert two_small_logs(generator_times(4_248 + (5_632 << 32)), 1 << 32, 9_880) == (4_248, 5_632)
 
 
 def test_a_ciphertext_has_one_encoding_of_66_bytes() -> None:

@@ -131,7 +131,7 @@ def test_a_trustee_announces_the_tree_before_any_intent_and_decrypts_its_sums(
     assert isinstance(body, PartialDecryption)
     key = body_of(forge.setup[forge.find_setup("election-key")])
     public = Point.from_bytes(bytes.fromhex(key.verification_keys[0]))
-    check_partial(forge.referendum, [2], sums, public, bytes.fromhex(expected.root), body)
+    check_partial(forge.referendum, [1], sums, public, bytes.fromhex(expected.root), body)
 
 
 def test_an_incident_after_the_close_belongs_to_the_tree_that_is_announced(

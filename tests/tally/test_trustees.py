@@ -23,7 +23,7 @@ from stembus.ballot.errors import BallotRejected
 from stembus.ballot.issuance.token import make_request, new_pass, take_answer
 from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, sign_ballot
 from stembus.ballot.voter.encrypt import prepare as prepare_ballot
-from stembus.crypto.group import ORDER, scalar_to_bytes
+from stembus.crypto.group import GENERATOR, ORDER, scalar_to_bytes
 from stembus.crypto.sealed import seal_to
 from stembus.crypto.threshold import evaluate
 from stembus.scripts.rehearsal.made_up_register import write_register
@@ -520,7 +520,7 @@ def spoil(body: PartialDecryption, how: str) -> PartialDecryption:
     parts = [list(options) for options in body.decryptions]
     fields = {"point": parts[0][0].point, "challenge": parts[0][0].challenge, "response": parts[0][0].response}
     if how == "point":
-        fields["point"] = parts[0][1].point
+        fields["point"] = GENERATOR.to_bytes().hex()
     elif how == "response":
         fields["response"] = scalar_to_bytes((int(fields["response"], 16) + 1) % ORDER).hex()
     elif how == "shape":

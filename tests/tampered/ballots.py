@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from stembus.audit.formats.ballot_shape import SECOND, QuestionShape
 from stembus.audit.formats.cast_ballot import BallotContext, encode_body, encode_unsigned
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.crypto.elgamal import Ciphertext, add_ciphertexts, encrypt
 from stembus.crypto.group import GENERATOR, ORDER, generator_times, random_scalar, scalar_to_bytes
-from stembus.crypto.proofs import RangeProof, commit_range, respond_range
+from stembus.crypto.proofs import MembershipProof, commit_membership, respond_membership
 from stembus.crypto.signing import SchnorrKey
 from stembus.crypto.transcript import Transcript
 from tests.tampered.catalogue import STANDS, add, forgery
@@ -83,38 +84,57 @@ for field in (
     add(f"challenge_without_{field.replace(' ', '_').replace('-', '_')}", 1, "V19", weak(field), STANDS)
 
 
-def simulated(forge: Forge, values: Sequence[int], liar: Sequence[int]) -> bytes:
-    """A ballot that encrypts `values`; the proofs at the positions `liar` are simulated with random numbers."""
+def simulated(forge: Forge, numbers: Sequence[int], liar: Sequence[int] = ()) -> bytes:
+    """A ballot that encrypts `numbers`, whatever they are; a proof that would be false, or stands at a position in
+    `liar`, claims the first of its values."""
     context, voting_pass = forge.context, forge.voters[0].voting_pass
     nonce = hashlib.sha256(b"nonce").digest()
     commitment = context.token_commitment(voting_pass.token_key.public, nonce)
-    randomness = [random_scalar() for _ in values]
-    ciphertexts = [encrypt(context.joint_key, v % ORDER, r) for v, r in zip(values, randomness, strict=True)]
+    randomness = [random_scalar() for _ in numbers]
+    ciphertexts = [encrypt(context.joint_key, n % ORDER, r) for n, r in zip(numbers, randomness, strict=True)]
     witnesses = []
     for position, shape in enumerate(context.proofs):
         part = slice(shape.first, shape.last)
-        value = sum(values[part])
-        claimed = value if 0 <= value <= shape.maximum and position not in liar else 0
+        held = sum(numbers[part])
+        branch = shape.values.index(held) if held in shape.values and position not in liar else 0
         total = add_ciphertexts(ciphertexts[part])
         secret = sum(randomness[part]) % ORDER
-        witnesses.append(commit_range(context.joint_key, total, claimed, secret, shape.maximum, random_scalar))
+        witnesses.append(commit_membership(context.joint_key, total, branch, secret, shape.values, random_scalar))
     points = b"".join(p.to_bytes() for w in witnesses for pair in w.commitments for p in pair)
     challenges = context.challenges(commitment, b"".join(c.to_bytes() for c in ciphertexts), points)
-    proofs = [respond_range(w, c) for w, c in zip(witnesses, challenges, strict=True)]
+    proofs = [respond_membership(w, c) for w, c in zip(witnesses, challenges, strict=True)]
     return with_body(forge, encode_body(context, commitment, ciphertexts, proofs), nonce)
 
 
-for label, values in {
-    "five": (5, 0), "two": (2, 0), "minus_one": (-1, 1), "both_options": (1, 1), "a_hundred_and_minus": (100, -99),
-    "a_random_number": (random_scalar(), 0),
-}.items():  # fmt: skip
-    add(
-        f"encryption_of_{label}",
-        1 if label in ("five", "a_random_number") else 5,
-        "V19",
-        lambda forge, values=values: put(forge, simulated(forge, values, ())),
-        STANDS,
-    )
+def encryption_of(label: str, *numbers: int, attack: int = 5) -> None:
+    def maker(forge: Forge) -> None:
+        put(forge, simulated(forge, numbers))
+
+    add(f"encryption_of_{label}", attack, "V19", maker, STANDS, projects=len(numbers) > 1)
+
+
+# The one ciphertext of yes or no holds 0, 1 or SECOND.
+encryption_of("five", 5, attack=1)
+encryption_of("a_random_number", random_scalar(), attack=1)
+encryption_of("two", 2)
+encryption_of("minus_one", -1)
+encryption_of("both_options", 1 + SECOND)
+encryption_of("the_second_option_twice", 2 * SECOND)
+encryption_of("the_second_option_without_the_first", SECOND - 1)
+encryption_of("minus_the_second_option", -SECOND)
+encryption_of("half_the_second_option", SECOND // 2)
+encryption_of("a_value_between", 12_345)
+encryption_of("the_square_of_the_second_option", SECOND * SECOND)
+encryption_of("a_hundred_second_options_less_a_hundred_first", 100 * (SECOND - 1))
+# Each of three projects holds 0 or 1, and so does their sum.
+encryption_of("five_projects", 5, 0, 0, attack=1)
+encryption_of("a_random_number_of_projects", random_scalar(), 0, 0, attack=1)
+encryption_of("two_projects_in_one", 0, 0, 2)
+encryption_of("minus_one_project", -1, 1, 0)
+encryption_of("two_projects", 1, 1, 0)
+encryption_of("all_projects", 1, 1, 1)
+encryption_of("a_hundred_and_minus", 100, -99, 0)
+encryption_of("a_second_option_where_there_is_none", SECOND, 0, 0)
 
 
 # Class 2 and 3: replayed, copied, mauled.
@@ -182,8 +202,8 @@ def _swap_proofs(forge: Forge, raw: bytearray) -> None:
 @edit
 def _reuse_sum_proof(forge: Forge, raw: bytearray) -> None:
     start, scalars = commitments_at(forge), scalars_at(forge)
-    raw[start + 264 : start + 396] = raw[start : start + 132]
-    raw[scalars + 192 : scalars + 288] = raw[scalars : scalars + 96]
+    raw[start + 396 : start + 528] = raw[start : start + 132]
+    raw[scalars + 288 : scalars + 384] = raw[scalars : scalars + 96]
 
 
 @edit
@@ -215,12 +235,12 @@ def _lift_option(forge: Forge, raw: bytearray) -> None:
     raw[scalars : scalars + 96] = donor[scalars : scalars + 96]
 
 
-add("proofs_of_two_options_swapped", 2, "V19", _swap_proofs, STANDS)
-add("option_proof_reused_as_sum_proof", 2, "V19", _reuse_sum_proof, STANDS)
-add("options_permuted", 3, "V19", _permute, STANDS)
-add("options_permuted_with_their_proofs", 3, "V19", _permute_with_proofs, STANDS)
+add("proofs_of_two_options_swapped", 2, "V19", _swap_proofs, STANDS, projects=True)
+add("option_proof_reused_as_sum_proof", 2, "V19", _reuse_sum_proof, STANDS, projects=True)
+add("options_permuted", 3, "V19", _permute, STANDS, projects=True)
+add("options_permuted_with_their_proofs", 3, "V19", _permute_with_proofs, STANDS, projects=True)
 add("rerandomised_with_the_old_proof", 3, "V19", _rerandomise, STANDS)
-add("one_option_lifted_from_another_ballot", 3, "V19", _lift_option, STANDS)
+add("one_option_lifted_from_another_ballot", 3, "V19", _lift_option, STANDS, projects=True)
 
 
 @forgery(3, "V19", STANDS)
@@ -260,13 +280,20 @@ def two_ballots_with_one_id(forge: Forge) -> None:
 OFF_CURVE = bytes([2]) + (5).to_bytes(32, "big")
 
 
-def poke(name: str, offset: Callable[[Forge], int], data: bytes, attack: int = 4, check: str = "V16") -> None:
+def poke(
+    name: str,
+    offset: Callable[[Forge], int],
+    data: bytes,
+    attack: int = 4,
+    check: str = "V16",
+    projects: bool = False,
+) -> None:
     @edit
     def change(forge: Forge, raw: bytearray) -> None:
         start = offset(forge)
         raw[start : start + len(data)] = data
 
-    add(name, attack, check, change, STANDS)
+    add(name, attack, check, change, STANDS, projects=projects)
 
 
 for place, at in {"ciphertext": lambda f: CIPHERTEXTS, "commitment": commitments_at}.items():
@@ -275,12 +302,15 @@ for place, at in {"ciphertext": lambda f: CIPHERTEXTS, "commitment": commitments
     poke(f"{place}_with_the_prefix_of_a_hybrid_point", at, b"\x06")
     poke(f"{place}_that_is_infinity", at, bytes(33))
     poke(f"{place}_above_the_field", at, b"\x02" + b"\xff" * 32)
-for k in range(9):
+for k in range(5):
     poke(f"scalar_{k}_equal_to_the_order", lambda f, k=k: scalars_at(f) + 32 * k, scalar_to_bytes(ORDER))
+    poke(f"scalar_{k}_replaced_by_zero", lambda f, k=k: scalars_at(f) + 32 * k, bytes(32), 4, "V19")
 poke("scalar_of_all_ones", scalars_at, b"\xff" * 32)
 poke("unknown_ballot_version", lambda f: 0, b"\x02")
-for k in range(9):
-    poke(f"scalar_{k}_replaced_by_zero", lambda f, k=k: scalars_at(f) + 32 * k, bytes(32), 4, "V19")
+for k in range(12):
+    at = lambda f, k=k: scalars_at(f) + 32 * k  # noqa: E731
+    poke(f"projects_scalar_{k}_equal_to_the_order", at, scalar_to_bytes(ORDER), projects=True)
+    poke(f"projects_scalar_{k}_replaced_by_zero", at, bytes(32), 4, "V19", projects=True)
 
 
 def resized(change: Callable[[bytes], bytes]) -> Callable[[Forge], None]:
@@ -293,24 +323,35 @@ def resized(change: Callable[[bytes], bytes]) -> Callable[[Forge], None]:
 
 add("ballot_one_byte_too_long", 4, "V16", resized(lambda raw: raw + b"\x00"), STANDS)
 add("ballot_one_byte_too_short", 4, "V16", resized(lambda raw: raw[:-1]), STANDS)
-add("ballot_cut_to_its_body", 4, "V16", resized(lambda raw: raw[:940]), STANDS)
+add("ballot_cut_to_its_body", 4, "V16", resized(lambda raw: raw[:490]), STANDS)
 add("ballot_of_one_byte", 4, "V16", lambda forge: put(forge, b"\x01"), STANDS)
-add("one_option_too_many", 5, "V16", resized(lambda raw: raw[:33] + raw[33:99] + raw[33:]), STANDS)
-add("one_option_too_few", 5, "V16", resized(lambda raw: raw[:33] + raw[99:]), STANDS)
-add("ballot_without_proofs", 5, "V16", resized(lambda raw: raw[:165] + raw[165 + 396 + 288 :]), STANDS)
-add("two_answers_to_one_question", 5, "V16", resized(lambda raw: raw[:1] + raw[1:850] + raw[1:]), STANDS)
+add("one_ciphertext_too_many", 5, "V16", resized(lambda raw: raw[:33] + raw[33:99] + raw[33:]), STANDS)
+add("no_ciphertext", 5, "V16", resized(lambda raw: raw[:33] + raw[99:]), STANDS)
+add("one_option_too_many", 5, "V16", resized(lambda raw: raw[:33] + raw[33:99] + raw[33:]), STANDS, projects=True)
+add("one_option_too_few", 5, "V16", resized(lambda raw: raw[:33] + raw[99:]), STANDS, projects=True)
+add("ballot_without_proofs", 5, "V16", resized(lambda raw: raw[:99] + raw[99 + 198 + 160 :]), STANDS)
+add("one_branch_too_few", 5, "V16", resized(lambda raw: raw[:231] + raw[297:393] + raw[457:]), STANDS)
+add("two_answers_to_one_question", 5, "V16", resized(lambda raw: raw[:1] + raw[1:457] + raw[1:]), STANDS)
 
 
 @forgery(5, "V16", STANDS)
+def ballot_of_two_ciphertexts_for_yes_and_no(forge: Forge) -> None:
+    """As a question of two options was answered before."""
+    context = replace(forge.context, questions=(QuestionShape(2, 2),))
+    voting_pass = forge.voters[0].voting_pass
+    put(forge, sign_ballot(forge.context, voting_pass, prepare(context, voting_pass, [[0]]), 0))
+
+
+@forgery(5, "V16", STANDS, projects=True)
 def randomness_that_cancels_to_infinity(forge: Forge) -> None:
     context, voting_pass = forge.context, forge.voters[0].voting_pass
     nonce = hashlib.sha256(b"cancel").digest()
     commitment = context.token_commitment(voting_pass.token_key.public, nonce)
     r = random_scalar()
-    pair = [encrypt(context.joint_key, 1, r), encrypt(context.joint_key, 0, ORDER - r)]
+    parts = [encrypt(context.joint_key, *part) for part in ((1, r), (0, r), (0, ORDER - 2 * r % ORDER))]
     filler = tuple((generator_times(7), GENERATOR) for _ in range(2))
-    proofs = [RangeProof(filler, (1,), (1, 1)) for _ in range(3)]
-    put(forge, with_body(forge, encode_body(context, commitment, pair, proofs), nonce))
+    proofs = [MembershipProof(filler, (1,), (1, 1)) for _ in range(4)]
+    put(forge, with_body(forge, encode_body(context, commitment, parts, proofs), nonce))
 
 
 # Class 7: tokens.
@@ -435,7 +476,7 @@ def both_ballots_of_a_token_counted(forge: Forge) -> None:
 
 @forgery(11, "V27", also=("V25", "V26", "V28", "V19"))
 def an_invalid_ballot_counted(forge: Forge) -> None:
-    put(forge, simulated(forge, (5, 0), ()))
+    put(forge, simulated(forge, (5,)))
     forge.tally_set = lambda raws: raws
 
 

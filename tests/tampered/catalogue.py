@@ -17,7 +17,8 @@ Maker = Callable[[Forge], MemoryPlace | Report | None]
 
 @dataclass(frozen=True)
 class Forgery:
-    """`expect` must catch it; `also` lists the checks that notice the consequences."""
+    """`expect` must catch it; `also` lists the checks that notice the consequences. Of `projects`, one of three options
+    may be chosen; otherwise the question is one of yes or no."""
 
     name: str
     attack: int
@@ -27,6 +28,7 @@ class Forgery:
     where: str | None
     status: int | None
     maker: Maker
+    projects: bool
 
     def make(self, forge: Forge) -> Report:
         made = self.maker(forge)
@@ -53,10 +55,11 @@ def add(
     also: tuple[str, ...] = (),
     where: str | None = None,
     status: int | None = None,
+    projects: bool = False,
 ) -> None:
     if any(forgery.name == name for forgery in FORGERIES):
         raise ValueError(f"two forgeries named {name}")
-    FORGERIES.append(Forgery(name, attack, expect, verdict, frozenset(also), where, status, maker))
+    FORGERIES.append(Forgery(name, attack, expect, verdict, frozenset(also), where, status, maker, projects))
 
 
 def forgery(
@@ -66,9 +69,10 @@ def forgery(
     also: tuple[str, ...] = (),
     where: str | None = None,
     status: int | None = None,
+    projects: bool = False,
 ) -> Callable[[Maker], Maker]:
     def register(maker: Maker) -> Maker:
-        add(maker.__name__, attack, expect, maker, verdict, also, where, status)
+        add(maker.__name__, attack, expect, maker, verdict, also, where, status, projects)
         return maker
 
     return register

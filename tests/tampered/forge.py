@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stembus.audit.formats.ballot_shape import SECOND
 from stembus.audit.formats.canonical import Record, encode
 from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.entries import KINDS, issuance_digest, issued_digest, parse_entry
@@ -36,7 +37,7 @@ from stembus.ballot.issuance.token import VotingPass, new_pass, take_answer
 from stembus.ballot.office.services import ServedOffice
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.crypto.blind_signer import BlindSigner
-from stembus.crypto.discrete_log import small_log
+from stembus.crypto.discrete_log import small_log, two_small_logs
 from stembus.crypto.elgamal import Ciphertext
 from stembus.crypto.group import scalar_from_bytes, scalar_to_bytes
 from stembus.crypto.proofs import prove_equal_logs
@@ -303,7 +304,7 @@ class Forge:
     def sum_of(self, raws: list[bytes]) -> tuple[tuple[Ciphertext, ...], int]:
         start = 33
         parts = [
-            [Ciphertext.from_bytes(raw[start + 66 * k : start + 66 * (k + 1)]) for k in range(self.context.options)]
+            [Ciphertext.from_bytes(raw[start + 66 * k : start + 66 * (k + 1)]) for k in range(self.context.ciphertexts)]
             for raw in raws
         ]
         totals = parts[0]
@@ -313,25 +314,27 @@ class Forge:
 
     def partial(self, trustee: int, root: bytes, sums: Sequence[Ciphertext], share: int | None = None) -> Body:
         secret = self.keys.shares[trustee - 1] if share is None else share
-        options = []
-        for option, ciphertext in enumerate(sums):
-            context = decryption_context(self.referendum, root, trustee, 0, option)
+        shares = []
+        for number, ciphertext in enumerate(sums):
+            context = decryption_context(self.referendum, root, trustee, 0, number)
             proof = prove_equal_logs(secret, ciphertext.nonce_point, context)
-            options.append(
+            shares.append(
                 {
                     "point": partial_decrypt(secret, ciphertext).to_bytes().hex(),
                     "challenge": scalar_to_bytes(proof.challenge).hex(),
                     "response": scalar_to_bytes(proof.response).hex(),
                 }
             )
-        return {"trustee": trustee, "root": root.hex(), "decryptions": [options]}
+        return {"trustee": trustee, "root": root.hex(), "decryptions": [shares]}
 
     def result(self, sums: Sequence[Ciphertext], counted: int) -> Body:
-        online = []
+        bound, online = 10 * counted + 10, list[int]()
         for ciphertext in sums:
             points = {k: partial_decrypt(self.keys.shares[k - 1], ciphertext) for k in (1, 2)}
-            online.append(small_log(combine_partials(ciphertext, points), 10 * counted + 10))
-        paper = self.paper[1] if self.paper else {"ballots": 0, "counts": [[0, 0]]}
+            message = combine_partials(ciphertext, points)
+            pair = self.context.questions[0].is_pair
+            online += two_small_logs(message, SECOND, bound) if pair else [small_log(message, bound)]
+        paper = self.paper[1] if self.paper else {"ballots": 0, "counts": [[0] * len(online)]}
         total = [a + b for a, b in zip(online, paper["counts"][0], strict=True)]
         margin = self.manifest["rules"]["minimum_margin_permille"]
         return result_body(online, paper["counts"][0], total, counted, paper["ballots"], margin)
@@ -357,6 +360,8 @@ def result_body(
     word = "tie" if total[1] == total[0] else "accepted" if total[1] > total[0] else "rejected"
     if 1000 * abs(total[0] - total[1]) < margin * max(1, sum(total)):
         word = "invalid-too-narrow"
+    if len(total) > 2:
+        word = "ranked"
     if participants < 10:
         word = "invalid-too-few"
     question = {

@@ -87,8 +87,7 @@ def without_root(forge: Forge, made: Made, body: Body) -> None:
 
 SHARES: dict[str, Callable[[Forge, Made, Body], None]] = {
     "share_that_is_another_point": point(0, GENERATOR.to_bytes().hex()),
-    "share_off_the_curve": point(1, "02" + (5).to_bytes(32, "big").hex()),
-    "share_for_another_ciphertext": for_other_ciphertext,
+    "share_off_the_curve": point(0, "02" + (5).to_bytes(32, "big").hex()),
     "share_of_another_trustee_filed_as_ones_own": from_other,
     "share_of_a_random_secret": with_random_share,
     "share_proven_without_the_root": without_root,
@@ -97,12 +96,19 @@ SHARES: dict[str, Callable[[Forge, Made, Body], None]] = {
     "share_with_another_response": lambda f, m, b: b["decryptions"][0][0].update(
         response=scalar_to_bytes(random_scalar()).hex()
     ),
-    "share_with_one_option_missing": lambda f, m, b: b["decryptions"][0].pop(),
-    "share_with_one_option_too_many": lambda f, m, b: b["decryptions"][0].append(b["decryptions"][0][0]),
+    "share_with_a_sum_missing": lambda f, m, b: b["decryptions"][0].pop(),
+    "share_with_a_sum_too_many": lambda f, m, b: b["decryptions"][0].append(b["decryptions"][0][0]),
     "share_with_one_question_too_many": lambda f, m, b: b["decryptions"].append([]),
 }
 for name, change in SHARES.items():
     add(name, 12, "V26", bad_share(change), PASSED)
+OPTIONS: dict[str, Callable[[Forge, Made, Body], None]] = {
+    "share_for_another_ciphertext": for_other_ciphertext,
+    "share_with_one_option_missing": lambda f, m, b: b["decryptions"][0].pop(),
+    "share_with_one_option_too_many": lambda f, m, b: b["decryptions"][0].append(b["decryptions"][0][0]),
+}
+for name, change in OPTIONS.items():
+    add(name, 12, "V26", bad_share(change), PASSED, projects=True)
 
 
 AT_THE_ORDER = scalar_to_bytes(ORDER).hex()
@@ -210,7 +216,13 @@ add("one_vote_more", 13, "V27", counts([9, 4]))
 add("one_vote_less", 13, "V27", counts([7, 4]))
 add("more_votes_than_ballots", 13, "V27", counts([8, 13], "accepted"))
 add("count_congruent_modulo_a_small_number", 13, "V27", counts([8 + 2**32, 4]))
+# One sum carries both counts: these are the same number, and so are negative counts.
+add("sum_read_with_one_no_fewer_and_many_yes_more", 13, "V27", counts([8 + 2**32, 3]))
+add("sum_read_as_all_for_no", 13, "V27", counts([8 + 4 * 2**32, 0]))
+add("all_ballots_said_no", 13, "V27", counts([12, 0]))
+add("all_ballots_said_yes", 13, "V27", counts([0, 12], "accepted"))
 add("negative_count", 13, "V8", result(lambda b: b["questions"][0].update(online=[8, -4])))
+add("negative_count_in_the_sum", 13, "V8", result(lambda b: b["questions"][0].update(online=[8 - 2**32, 5])))
 
 
 def question(change: Callable[[Body], None]) -> Callable[[Forge], None]:

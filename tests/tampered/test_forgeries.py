@@ -15,8 +15,9 @@ from tests.tampered.witnesses import cosign, judge_mldsa
 assert all_forgeries
 
 
-def test_the_workshop_itself_makes_a_referendum_that_holds(parts: dict[str, Any]) -> None:
-    forge = new_forge(parts)
+@pytest.mark.parametrize("base", ["parts", "project_parts"])
+def test_the_workshop_itself_makes_a_referendum_that_holds(base: str, request: pytest.FixtureRequest) -> None:
+    forge = new_forge(request.getfixturevalue(base))
     report = judge(forge, forge.build())
     assert report.faults == []
     assert report.exit_status == 0
@@ -29,8 +30,8 @@ def test_a_log_that_an_mldsa_witness_cosigned_is_sound(parts: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.name)
-def test_a_forgery_is_caught_by_the_check_aimed_at(forgery: Forgery, parts: dict[str, Any]) -> None:
-    forge = new_forge(parts)
+def test_a_forgery_is_caught_by_the_check_aimed_at(forgery: Forgery, request: pytest.FixtureRequest) -> None:
+    forge = new_forge(request.getfixturevalue("project_parts" if forgery.projects else "parts"))
     report = forgery.make(forge)
     found = {fault.check for fault in report.faults}
     said = [(fault.check, fault.verdict.value, fault.where, fault.message) for fault in report.faults]

@@ -20,38 +20,31 @@ from stembus.audit.verify.roll import RollCheck
 from stembus.audit.verify.stream import LogStream
 from stembus.audit.verify.tally import TallyCheck
 from stembus.audit.verify.voter_evidence import check_voter_evidence
-from stembus.crypto.elgamal import add_ciphertexts, encrypt
+from stembus.crypto.elgamal import encrypt
 from stembus.crypto.group import ORDER, random_scalar
-from stembus.crypto.proofs import commit_range, respond_range
+from stembus.crypto.proofs import commit_membership, respond_membership
 from stembus.scripts.cli.main import main
 from tests.tampered.ballots import simulated, with_body
 from tests.tampered.forge import Forge, judge, new_forge
 
 
-def _ballot_with(forge: Forge, voter: int, choice: tuple[int, int], randomness: tuple[int, int], seq: int) -> bytes:
+def _blank_with(forge: Forge, voter: int, randomness: int, seq: int) -> bytes:
     context, voting_pass = forge.context, forge.voters[voter].voting_pass
     nonce = bytes([seq]) * 32
     commitment = context.token_commitment(voting_pass.token_key.public, nonce)
-    ciphertexts = [encrypt(context.joint_key, v, r) for v, r in zip(choice, randomness, strict=True)]
-    witnesses = []
-    for shape in context.proofs:
-        part = slice(shape.first, shape.last)
-        total, secret = add_ciphertexts(ciphertexts[part]), sum(randomness[part]) % ORDER
-        value = sum(choice[part])
-        witnesses.append(commit_range(context.joint_key, total, value, secret, shape.maximum, random_scalar))
-    points = b"".join(p.to_bytes() for w in witnesses for pair in w.commitments for p in pair)
-    challenges = context.challenges(commitment, b"".join(c.to_bytes() for c in ciphertexts), points)
-    proofs = [respond_range(w, c) for w, c in zip(witnesses, challenges, strict=True)]
-    return with_body(forge, encode_body(context, commitment, ciphertexts, proofs), nonce, voter, seq)
+    ciphertext = encrypt(context.joint_key, 0, randomness)
+    [shape] = context.proofs
+    witness = commit_membership(context.joint_key, ciphertext, 0, randomness, shape.values, random_scalar)
+    points = b"".join(p.to_bytes() for pair in witness.commitments for p in pair)
+    [challenge] = context.challenges(commitment, ciphertext.to_bytes(), points)
+    body = encode_body(context, commitment, [ciphertext], [respond_membership(witness, challenge)])
+    return with_body(forge, body, nonce, voter, seq)
 
 
 def test_a_voter_whose_two_casts_cancel_out_does_not_stop_the_count(parts: dict[str, Any]) -> None:
     forge = new_forge(parts)
-    first, second = random_scalar(), random_scalar()
-    pair = [
-        _ballot_with(forge, 12, (0, 0), (first, second), 0),
-        _ballot_with(forge, 12, (0, 0), (ORDER - first, ORDER - second), 1),
-    ]
+    secret = random_scalar()
+    pair = [_blank_with(forge, 12, secret, 0), _blank_with(forge, 12, ORDER - secret, 1)]
     forge.batches = [pair]
     forge.with_tally = False
     report = judge(forge, forge.build())
@@ -61,7 +54,7 @@ def test_a_voter_whose_two_casts_cancel_out_does_not_stop_the_count(parts: dict[
 
 def test_a_bundle_with_several_faults_has_each_of_them_reported(parts: dict[str, Any]) -> None:
     forge = new_forge(parts)
-    forge.batches[0][0] = simulated(forge, (5, 0), ())
+    forge.batches[0][0] = simulated(forge, (5,))
     forge.batches[0][1] = forge.batches[0][1][:-1]
     forge.batches[1].append(forge.ballot(7, 0, seq=9))
     forge.tally_hook = lambda made: made[-1][1]["questions"][0].update(outcome="accepted")

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from stembus.audit.formats import entry_bodies as bodies
+from stembus.audit.formats.ballot_shape import ProofShape, QuestionShape
 from stembus.audit.formats.canonical import encode
-from stembus.audit.formats.cast_ballot import BallotContext, ProofShape, promise_digest
+from stembus.audit.formats.cast_ballot import BallotContext, promise_digest
 from stembus.audit.formats.ceremony import Attempt, commitment_hash, possession_context
 from stembus.audit.formats.entries import KINDS, entry_digest, issuance_digest, issued_digest
 from stembus.audit.formats.lists import request_digest
@@ -26,8 +27,14 @@ POINTS = [generator_times(k) for k in range(1, 9)]
 CIPHERTEXTS = [encrypt(POINTS[4], 1, 7), encrypt(POINTS[4], 0, 9)]
 
 
-CONTEXT = BallotContext(REFERENDUM, ELECTION_KEY, POINTS[4], (), ((2, 1), (3, 3)), 0, 5)
-SHAPE = bytes.fromhex("00020002000100030003")
+QUESTIONS = (QuestionShape(2, 1), QuestionShape(3, 3), QuestionShape(3, 2))
+CONTEXT = BallotContext(REFERENDUM, ELECTION_KEY, POINTS[4], (), QUESTIONS, 0, 5)
+# first, last and number of values in two bytes each; values in eight
+SHAPE = bytes.fromhex(
+    "0000 0001 0003  0000000000000000 0000000000000001 0000000100000000"
+    + "".join(f"{first:04x} {first + 1:04x} 0002  0000000000000000 0000000000000001" for first in range(1, 7))
+    + "0004 0007 0003  0000000000000000 0000000000000001 0000000000000002"
+)
 BOUND: list[Field] = [("referendum", REFERENDUM), ("election-key", ELECTION_KEY)]
 
 # (made by the product, tag, fields in order)
@@ -78,7 +85,7 @@ DIGESTS: dict[str, tuple[Callable[[], bytes], str, list[Field]]] = {
     "decryption": (
         lambda: decryption_context(REFERENDUM, OTHER, 2, 1, 3).digest(),
         "decryption",
-        [("referendum", REFERENDUM), ("root", OTHER), ("trustee", 2), ("question", 1), ("option", 3)],
+        [("referendum", REFERENDUM), ("root", OTHER), ("trustee", 2), ("question", 1), ("sum", 3)],
     ),
 }
 
@@ -99,18 +106,42 @@ def test_a_ballots_challenges_are_over_the_whole_statement() -> None:
         ("ciphertexts", b"ciphertexts"),
         ("commitments", b"commitments"),
     )
-    expected = [challenge(framed_digest("ballot-challenge", ("statement", digest), ("position", k))) for k in range(6)]
+    expected = [challenge(framed_digest("ballot-challenge", ("statement", digest), ("position", k))) for k in range(8)]
     assert CONTEXT.challenges(OTHER, b"ciphertexts", b"commitments") == expected
 
 
-def test_a_ballot_proves_each_option_and_the_sum_where_not_all_may_be_chosen() -> None:
-    assert CONTEXT.options == 5
+def test_a_ballot_proves_each_ciphertext_and_the_sum_where_not_all_may_be_chosen() -> None:
+    assert CONTEXT.ciphertexts == 7
     assert CONTEXT.shape == SHAPE
-    singles = [ProofShape(k, k + 1, 1) for k in range(5)]
-    assert CONTEXT.proofs == (*singles[:2], ProofShape(0, 2, 1), *singles[2:])
-    points, scalars = 32 + 66 * 5, 2 * 33 * 2 * 6
+    singles = [ProofShape(k, k + 1, (0, 1)) for k in range(1, 7)]
+    assert CONTEXT.proofs == (ProofShape(0, 1, (0, 1, 2**32)), *singles, ProofShape(4, 7, (0, 1, 2)))
+    branches = [3, 2, 2, 2, 2, 2, 2, 3]
+    points, scalars = 32 + 66 * 7, 2 * 33 * sum(branches)
     assert (CONTEXT.commitments_at, CONTEXT.scalars_at) == (points, points + scalars)
-    assert CONTEXT.body_bytes == points + scalars + 32 * 3 * 6
+    assert CONTEXT.body_bytes == points + scalars + 32 * sum(2 * n - 1 for n in branches)
+
+
+@pytest.mark.parametrize(
+    ("options", "most", "values"),
+    [
+        (1, 1, [(0, 1)]),
+        (2, 1, [(0, 1, 2**32)]),
+        (2, 2, [(0, 1), (0, 1)]),
+        (3, 1, [(0, 1), (0, 1), (0, 1), (0, 1)]),
+        (3, 2, [(0, 1), (0, 1), (0, 1), (0, 1, 2)]),
+        (3, 3, [(0, 1), (0, 1), (0, 1)]),
+    ],
+)
+def test_only_two_options_of_which_one_may_be_chosen_share_a_ciphertext(
+    options: int, most: int, values: list[tuple[int, ...]]
+) -> None:
+    shape = QuestionShape(options, most)
+    proofs = shape.proofs(5)
+    assert [proof.values for proof in proofs] == values
+    assert shape.size == 66 * shape.ciphertexts + sum(66 * len(v) + 32 * (2 * len(v) - 1) for v in values)
+    assert shape.ciphertexts == (1 if (options, most) == (2, 1) else options)
+    assert proofs[0].first == 5
+    assert proofs[-1].last == 5 + shape.ciphertexts
 
 
 def _bodies() -> list[Any]:

@@ -1,6 +1,7 @@
 """Intents, partial decryptions and the result: what counts, what is passed over, what is a breach (V25 to V28).
 
-Four trustees, of whom any two decrypt; ten votes for yes or no, 4 to 6. Section 14 of docs/protocol.md.
+Four trustees, of whom any two decrypt; ten votes for two options, 4 to 6, in two sums, since both may be chosen; and
+the same in one sum, where one may be. Section 14 of docs/protocol.md.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from typing import Any
 
 import pytest
 
+from stembus.audit.errors import RecordInvalid
+from stembus.audit.formats.canonical import decode, encode
 from stembus.audit.formats.entry_bodies import Decryption, PaperResult, PartialDecryption, Result, TallyIntent
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.rules import make_result
 from stembus.audit.verify.report import Report
 from stembus.audit.verify.tally import TallyCheck, check_partial
-from stembus.crypto.elgamal import ZERO, encrypt
+from stembus.crypto.elgamal import ZERO, Ciphertext, encrypt
 from stembus.crypto.errors import CryptoError
 from stembus.crypto.group import ORDER, generator_times, scalar_to_bytes
 from stembus.crypto.proofs import prove_equal_logs
@@ -37,8 +40,8 @@ EARLIEST, FIRST = 90, 95
 ROOTS = {size: bytes([size]) * 32 for size in (80, 89, 90, 91, 94, 95, 96, 99)}
 
 
-def _manifest(options: Sequence[int] = (2,), threshold: int = 2, floor: int = 5) -> Any:
-    questions = [SimpleNamespace(options=[None] * count, accepts=1, max_choices=1) for count in options]
+def _manifest(options: Sequence[int] = (2,), threshold: int = 2, floor: int = 5, most: int = 2) -> Any:
+    questions = [SimpleNamespace(options=[None] * count, accepts=1, max_choices=most) for count in options]
     return SimpleNamespace(
         questions=questions,
         trustees=SimpleNamespace(threshold=threshold, members=[None] * 4),
@@ -52,13 +55,17 @@ def intent(trustee: int, size: int = EARLIEST, root: str | None = None, sums: st
 
 
 def partial(
-    trustee: int, size: int = EARLIEST, share: int | None = None, named: int | None = None
+    trustee: int,
+    size: int = EARLIEST,
+    share: int | None = None,
+    named: int | None = None,
+    sums: Sequence[Ciphertext] = SUMS,
 ) -> PartialDecryption:
     """`named` is the trustee in whose name it is filed."""
     secret, number, root = share or SHARES[trustee], named or trustee, ROOTS[size]
     parts = []
-    for option, ciphertext in enumerate(SUMS):
-        context = decryption_context(REFERENDUM, root, number, 0, option)
+    for position, ciphertext in enumerate(sums):
+        context = decryption_context(REFERENDUM, root, number, 0, position)
         proof = prove_equal_logs(secret, ciphertext.nonce_point, context)
         parts.append(
             Decryption(
@@ -254,7 +261,7 @@ def test_a_bad_decryption_is_passed_over_and_no_result_rests_on_it(name: str) ->
     assert Count([*intents, partial(1), bad, partial(3), result((1, 3))]).faults() == [("V26", 4)]
 
 
-def test_a_decryption_is_proven_for_each_option_of_each_question() -> None:
+def test_a_decryption_is_proven_for_each_sum_of_each_question() -> None:
     """The same sums as two questions of one option each; each proof names its own."""
     good = check_partial(REFERENDUM, [2], SUMS, KEYS[0], ROOTS[90], partial(1))
     assert good == [partial_decrypt(SHARES[1], ciphertext) for ciphertext in SUMS]
@@ -343,3 +350,39 @@ def test_paper_ballots_reach_the_minimum_and_are_added() -> None:
     other = make_result(_manifest(), 7, PaperResult(ballots=6, counts=[[5, 1]]), [list(COUNTS)], [1, 2])
     assert Count([*HONEST, other], counted=7, paper=paper).faults() == [("V28", 4)]
     assert Count([*HONEST, made], counted=7).faults() == [("V28", 2), ("V28", 4)]
+
+
+# Yes or no: both counts in one sum
+
+YES_NO = [encrypt(generator_times(POLYNOMIAL[0]), 4 + (6 << 32), RANDOM.randrange(1, ORDER))]
+ONE_SUM = sums_digest(REFERENDUM, YES_NO).hex()
+
+
+def yes_no(counts: Sequence[int], counted: int = 10) -> list[tuple[str, int]]:
+    manifest = _manifest(most=1)
+    manifest.rules.minimum_participants = 1
+    made = make_result(manifest, counted, None, [list(counts)], [1, 2])
+    entries = [*(intent(k, sums=ONE_SUM) for k in (1, 2)), *(partial(k, sums=YES_NO) for k in (1, 2)), made]
+    return Count(entries, counted=counted, manifest=manifest, sums=YES_NO).faults()
+
+
+def test_both_counts_of_yes_and_no_are_read_from_one_sum() -> None:
+    assert yes_no([4, 6]) == []
+    for counts in ([4, 5], [5, 6], [6, 4], [10, 0], [0, 10], [0, 0]):
+        assert yes_no(counts) == [("V27", 4)]
+
+
+@pytest.mark.parametrize("counts", [[4 + 2**32, 5], [4 + 6 * 2**32, 0], [4 - 2**32, 7], [4 + 7 * 2**32, -1]])
+def test_a_sum_of_two_counts_has_no_second_reading(counts: list[int]) -> None:
+    """Each of these is the same number; one of them is negative, or together they are more than what was counted."""
+    assert counts[0] + (counts[1] << 32) == 4 + (6 << 32)
+    if min(counts) >= 0:
+        assert yes_no(counts) == [("V27", 4)]
+    else:
+        with pytest.raises(RecordInvalid):
+            decode(encode(make_result(_manifest(most=1), 10, None, [counts], [1, 2])), Result)
+
+
+@pytest.mark.parametrize(("counted", "breach"), [(8, True), (9, True), (10, False), (11, False)])
+def test_yes_and_no_together_are_at_most_the_tokens_that_count(counted: int, breach: bool) -> None:
+    assert yes_no([4, 6], counted) == ([("V27", 4)] if breach else [])

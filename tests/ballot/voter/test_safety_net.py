@@ -169,7 +169,7 @@ class Refusing:
     def cast(self, raw: bytes) -> Promise:
         self.sent.append(raw)
         if len(self.sent) == 1:
-            raise BallotRejected("V19", "a range proof does not hold")
+            raise BallotRejected("V19", "a membership proof does not hold")
         return self._losing.cast(raw)
 
 

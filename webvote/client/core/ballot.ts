@@ -7,6 +7,7 @@
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { expand, extract } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
+import { heldFor } from "./ballot-shape.ts";
 import { concat, equal, toBig, u32, utf8, type Bytes } from "./bytes.ts";
 import type { BallotContext } from "./context.ts";
 import { ClientError } from "./errors.ts";
@@ -24,18 +25,19 @@ export interface PreparedBallot {
   readonly seed: Bytes;
 }
 
-/** The 0 or 1 of every option. Throws choice-invalid. */
+/** Which of its values each ciphertext holds. Throws choice-invalid. */
 export function checkChoice(context: BallotContext, choice: Choice): number[] {
   const refuse = (problem: string): never => {
     throw new ClientError("choice-invalid", problem);
   };
   if (choice.length !== context.questions.length) refuse("one answer for each question");
-  return context.questions.flatMap(([options, most], number) => {
+  return context.questions.flatMap((question, number) => {
+    const [options, most] = question;
     const chosen = choice[number] ?? [];
     if (new Set(chosen).size !== chosen.length || chosen.some((k) => !Number.isInteger(k) || k < 0 || k >= options))
       refuse("no such option");
     if (chosen.length > most) refuse("too many options");
-    return Array.from({ length: options }, (_, option) => Number(chosen.includes(option)));
+    return heldFor(question, chosen);
   });
 }
 
@@ -50,31 +52,32 @@ interface Encrypted {
   readonly nonce: Point;
   readonly blinded: Point;
   readonly randomness: bigint;
-  readonly value: number;
+  readonly value: bigint;
 }
 
 interface Witness {
+  readonly branch: number;
   readonly commitments: readonly (readonly [Point, Point])[];
   readonly challenges: bigint[];
   readonly responses: bigint[];
   readonly secret: bigint;
 }
 
-/** First move of the proof that `item` holds one of 0..maximum. */
-function commit(joint: Point, item: Encrypted, maximum: number, next: () => bigint): Witness {
+/** First move of the proof that `item` holds one of `values`. */
+function commit(joint: Point, item: Encrypted, values: readonly bigint[], next: () => bigint): Witness {
   const secret = next();
   const commitments: (readonly [Point, Point])[] = [];
   const challenges: bigint[] = [];
   const responses: bigint[] = [];
-  for (let branch = 0; branch <= maximum; branch++) {
+  for (const value of values) {
     const [challenge, response] = [next(), next()];
-    if (branch === item.value) {
+    if (value === item.value) {
       commitments.push([timesSecret(G, secret), timesSecret(joint, secret)]);
       challenges.push(0n);
       responses.push(0n);
       continue;
     }
-    const target = branch === 0 ? item.blinded : item.blinded.subtract(times(G, BigInt(branch)));
+    const target = item.blinded.subtract(times(G, value));
     commitments.push([
       timesSecret(G, response).subtract(timesSecret(item.nonce, challenge)),
       timesSecret(joint, response).subtract(timesSecret(target, challenge)),
@@ -82,28 +85,28 @@ function commit(joint: Point, item: Encrypted, maximum: number, next: () => bigi
     challenges.push(challenge);
     responses.push(response);
   }
-  return { commitments, challenges, responses, secret };
+  return { branch: values.indexOf(item.value), commitments, challenges, responses, secret };
 }
 
 /** Last move: the true branch takes what the simulated ones leave of the challenge. */
 function respond(witness: Witness, item: Encrypted, challenge: bigint): Bytes {
-  const { challenges, responses } = witness;
+  const { branch, challenges, responses } = witness;
   const real = mod(challenge - challenges.reduce((total, part) => total + part, 0n));
-  challenges[item.value] = real;
-  responses[item.value] = mod(witness.secret + real * item.randomness);
+  challenges[branch] = real;
+  responses[branch] = mod(witness.secret + real * item.randomness);
   return concat(...[...challenges.slice(0, -1), ...responses].map(scalarBytes));
 }
 
 /** The one body that follows from seed, choice and commitment. */
 export function buildBody(context: BallotContext, commitment: Uint8Array, choice: Choice, seed: Uint8Array): Bytes {
-  const bits = checkChoice(context, choice);
-  const info = concat(utf8("stembus/v1 ballot randomness"), context.electionKey, commitment, Uint8Array.from(bits));
+  const held = checkChoice(context, choice);
+  const info = concat(utf8("stembus/v1 ballot randomness"), context.electionKey, commitment, Uint8Array.from(held));
   const next = scalarStream(seed, context.referendum, info);
-  const randomness = bits.map(() => next());
-  const items = bits.map((value, k): Encrypted => {
-    const r = randomness[k] ?? 0n;
+  const randomness = held.map(() => next());
+  const items = held.map((branch, k): Encrypted => {
+    const [r, value] = [randomness[k] ?? 0n, context.values[k]?.[branch] ?? 0n];
     const masked = timesSecret(context.jointKey, r);
-    return { nonce: timesSecret(G, r), blinded: value === 1 ? masked.add(G) : masked, randomness: r, value };
+    return { nonce: timesSecret(G, r), blinded: masked.add(timesSecret(G, value)), randomness: r, value };
   });
   const proven = context.proofs.map((shape) => {
     const part = items.slice(shape.first, shape.last);
@@ -111,9 +114,9 @@ export function buildBody(context: BallotContext, commitment: Uint8Array, choice
       nonce: sum(part.map((one) => one.nonce)),
       blinded: sum(part.map((one) => one.blinded)),
       randomness: mod(part.reduce((total, one) => total + one.randomness, 0n)),
-      value: part.reduce((total, one) => total + one.value, 0),
+      value: part.reduce((total, one) => total + one.value, 0n),
     };
-    return { item, witness: commit(context.jointKey, item, shape.maximum, next) };
+    return { item, witness: commit(context.jointKey, item, shape.values, next) };
   });
   const ciphertexts = concat(...items.flatMap((item) => [pointBytes(item.nonce), pointBytes(item.blinded)]));
   const commitments = concat(

@@ -4,7 +4,8 @@
 // election key. Leaves making ballots to `ballot`, and checking them to `verify-ballot`.
 
 import { sha256 } from "@noble/hashes/sha2.js";
-import { concat, fromHex, u16, type Bytes } from "./bytes.ts";
+import { encodeShape, proofsOf, valuesOf, type ProofShape, type Question } from "./ballot-shape.ts";
+import { concat, fromHex, type Bytes } from "./bytes.ts";
 import { POINT_BYTES, SCALAR_BYTES, pointBytes, pointFrom, verifySchnorr, type Point } from "./group.ts";
 import type { Manifest } from "./manifest.ts";
 import { Transcript } from "./transcript.ts";
@@ -12,15 +13,9 @@ import { Transcript } from "./transcript.ts";
 export const SIGNATURE_BYTES = 384;
 export const CIPHERTEXT_BYTES = 2 * POINT_BYTES;
 
-/** That the sum of the ciphertexts first..last-1 lies in 0..maximum. */
-export interface ProofShape {
-  readonly first: number;
-  readonly last: number;
-  readonly maximum: number;
-}
-
 export class BallotContext {
-  readonly options: number;
+  /** What each ciphertext of a ballot may hold. */
+  readonly values: readonly (readonly bigint[])[];
   readonly proofs: readonly ProofShape[];
   readonly commitmentsAt: number;
   readonly scalarsAt: number;
@@ -33,24 +28,23 @@ export class BallotContext {
     readonly electionKey: Uint8Array,
     readonly jointKey: Point,
     readonly registrars: readonly Uint8Array[],
-    /** (options, most) of each question. */
-    readonly questions: readonly (readonly [number, number])[],
+    readonly questions: readonly Question[],
     readonly maxCasts: number,
   ) {
     const proofs: ProofShape[] = [];
-    let first = 0;
-    for (const [options, most] of questions) {
-      for (let index = first; index < first + options; index++)
-        proofs.push({ first: index, last: index + 1, maximum: 1 });
-      if (most < options) proofs.push({ first, last: first + options, maximum: most });
-      first += options;
+    const values: (readonly bigint[])[] = [];
+    for (const question of questions) {
+      proofs.push(...proofsOf(question, values.length));
+      values.push(...valuesOf(question));
     }
-    this.options = first;
+    this.values = values;
     this.proofs = proofs;
-    this.shape = concat(u16(questions.length), ...questions.flatMap(([options, most]) => [u16(options), u16(most)]));
-    this.commitmentsAt = 32 + CIPHERTEXT_BYTES * first;
-    this.scalarsAt = this.commitmentsAt + proofs.reduce((size, p) => size + 2 * POINT_BYTES * (p.maximum + 1), 0);
-    this.bodyBytes = this.scalarsAt + proofs.reduce((size, p) => size + SCALAR_BYTES * (2 * p.maximum + 1), 0);
+    this.shape = concat(...proofs.map(encodeShape));
+    const size = (of: (branches: number) => number): number =>
+      proofs.reduce((total, proof) => total + of(proof.values.length), 0);
+    this.commitmentsAt = 32 + CIPHERTEXT_BYTES * values.length;
+    this.scalarsAt = this.commitmentsAt + size((branches) => 2 * POINT_BYTES * branches);
+    this.bodyBytes = this.scalarsAt + size((branches) => SCALAR_BYTES * (2 * branches - 1));
     this.castBytes = 1 + this.bodyBytes + 64 + SIGNATURE_BYTES * registrars.length + 4 + 64;
   }
 

@@ -5,7 +5,8 @@
 
 import { equal } from "./bytes.ts";
 import { verifyBlindSignature } from "./blind-rsa.ts";
-import { CIPHERTEXT_BYTES, SIGNATURE_BYTES, type BallotContext, type ProofShape } from "./context.ts";
+import type { ProofShape } from "./ballot-shape.ts";
+import { CIPHERTEXT_BYTES, SIGNATURE_BYTES, type BallotContext } from "./context.ts";
 import { BallotRefused, ClientError, type BallotCheck } from "./errors.ts";
 import { G, POINT_BYTES, SCALAR_BYTES, mod, parseScalar, pointFrom, sum, times, type Point } from "./group.ts";
 
@@ -15,6 +16,7 @@ type Pair = readonly [Point, Point];
 
 interface Statement {
   readonly ciphertext: Pair;
+  readonly values: readonly bigint[];
   readonly commitments: readonly Pair[];
   readonly challenges: readonly bigint[];
   readonly responses: readonly bigint[];
@@ -60,7 +62,7 @@ export async function verifyBallot(context: BallotContext, raw: Uint8Array): Pro
   need(
     elements.statements.every((statement) => proofHolds(context.jointKey, statement)),
     "V19",
-    "a range proof does not hold",
+    "a membership proof does not hold",
   );
   return { ballotId: context.ballotId(body), tokenKey, seq };
 }
@@ -86,26 +88,28 @@ function parseBody(context: BallotContext, body: Uint8Array): Elements {
     (data): Pair => [pointFrom(data.slice(0, POINT_BYTES)), pointFrom(data.slice(POINT_BYTES))],
   );
   const scalars = split(body.slice(scalarsAt), SCALAR_BYTES).map(parseScalar);
-  const ciphertexts = pairs.slice(0, context.options);
+  const ciphertexts = pairs.slice(0, context.values.length);
   const whole = context.challenges(
     body.slice(0, 32),
     body.slice(32, commitmentsAt),
     body.slice(commitmentsAt, scalarsAt),
   );
-  let [branch, scalar] = [context.options, 0];
+  let [branch, scalar] = [context.values.length, 0];
   const statements = context.proofs.map((shape, position): Statement => {
-    const commitments = pairs.slice(branch, branch + shape.maximum + 1);
-    const parts = scalars.slice(scalar, scalar + 2 * shape.maximum + 1);
+    const branches = shape.values.length;
+    const commitments = pairs.slice(branch, branch + branches);
+    const parts = scalars.slice(scalar, scalar + 2 * branches - 1);
     branch += commitments.length;
     scalar += parts.length;
-    const given = parts.slice(0, shape.maximum);
+    const given = parts.slice(0, branches - 1);
     // The last branch's challenge is derived, so that no equation about the sum could be forgotten.
     const last = mod((whole[position] ?? 0n) - given.reduce((total, part) => total + part, 0n));
     return {
       ciphertext: sumCiphertexts(ciphertexts, shape),
+      values: shape.values,
       commitments,
       challenges: [...given, last],
-      responses: parts.slice(shape.maximum),
+      responses: parts.slice(branches - 1),
     };
   });
   return { ciphertexts, statements };
@@ -126,12 +130,12 @@ function sumCiphertexts(ciphertexts: readonly Pair[], shape: ProofShape): Pair {
 /** For every branch v: z*G = a + c*A and z*H = b + c*(B - v*G). */
 function proofHolds(
   joint: Point,
-  { ciphertext: [nonce, blinded], commitments, challenges, responses }: Statement,
+  { ciphertext: [nonce, blinded], values, commitments, challenges, responses }: Statement,
 ): boolean {
   return commitments.every(([first, second], branch) => {
-    const [challenge, response] = [challenges[branch], responses[branch]];
-    if (challenge === undefined || response === undefined) return false;
-    const target = blinded.subtract(times(G, BigInt(branch)));
+    const [value, challenge, response] = [values[branch], challenges[branch], responses[branch]];
+    if (value === undefined || challenge === undefined || response === undefined) return false;
+    const target = blinded.subtract(times(G, value));
     return (
       times(G, response).equals(first.add(times(nonce, challenge))) &&
       times(joint, response).equals(second.add(times(target, challenge)))

@@ -1,4 +1,4 @@
-"""Range proofs: honest ones hold alone and in a batch; altered and forged ones fail in both, and are named."""
+"""Membership proofs: honest ones hold alone and in a batch; altered and forged ones fail in both, and are named."""
 
 from __future__ import annotations
 
@@ -10,14 +10,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stembus.crypto.batch import BATCH_THRESHOLD, ProvenBallot, RangeStatement, find_invalid, verify_all, verify_one
+from stembus.crypto.batch import (
+    BATCH_THRESHOLD,
+    MembershipStatement,
+    ProvenBallot,
+    find_invalid,
+    verify_all,
+    verify_one,
+)
 from stembus.crypto.elgamal import Ciphertext, encrypt
 from stembus.crypto.errors import ProofInvalid
 from stembus.crypto.group import GENERATOR, ORDER, Point
-from stembus.crypto.proofs import RangeProof, RangeWitness, commit_range, respond_range, verify_range
+from stembus.crypto.proofs import (
+    MembershipProof,
+    MembershipWitness,
+    commit_membership,
+    respond_membership,
+    verify_membership,
+)
 from tests.crypto.builders import JOINT_KEY, challenge_of, choice, scalars, single
 
 SEEDS = st.integers(0, 2**64)
+PAIR = (0, 1, 1 << 32)
+LISTS = [*(tuple(range(m + 1)) for m in range(5)), PAIR]
 
 
 def _refused(ballot: ProvenBallot) -> None:
@@ -33,10 +48,10 @@ def _refused(ballot: ProvenBallot) -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.integers(0, 4).flatmap(lambda m: st.tuples(st.just(m), st.integers(0, m))), SEEDS)
-def test_an_honest_proof_holds_alone_and_in_a_batch(case: tuple[int, int], seed: int) -> None:
-    maximum, value = case
-    ballot = single(value, Random(seed), maximum)
+@given(st.sampled_from(LISTS).flatmap(lambda v: st.tuples(st.just(v), st.sampled_from(v))), SEEDS)
+def test_an_honest_proof_holds_alone_and_in_a_batch(case: tuple[tuple[int, ...], int], seed: int) -> None:
+    values, value = case
+    ballot = single(value, Random(seed), values)
     verify_one(JOINT_KEY, ballot)
     verify_all(JOINT_KEY, [ballot])
     verify_all(JOINT_KEY, [ballot, ballot])
@@ -53,7 +68,7 @@ def test_honest_choices_hold_alone_and_in_a_batch(bits: list[int], seed: int) ->
     assert find_invalid(JOINT_KEY, ballots) == []
 
 
-def _with_proof(ballot: ProvenBallot, index: int, proof: RangeProof) -> ProvenBallot:
+def _with_proof(ballot: ProvenBallot, index: int, proof: MembershipProof) -> ProvenBallot:
     statements = list(ballot.statements)
     statements[index] = replace(statements[index], proof=proof)
     return replace(ballot, statements=tuple(statements))
@@ -96,10 +111,21 @@ def test_an_altered_number_or_point_is_refused_alone_and_in_a_batch(shift: int, 
     assert len(everything) == 3 * (2 + 1 + 6 + 1) + 4
 
 
-@pytest.mark.parametrize("value", [2, -1, 5, ORDER // 2])
-@pytest.mark.parametrize("maximum", [0, 1])
-def test_a_simulated_proof_for_another_number_is_refused(value: int, maximum: int) -> None:
-    _refused(single(value, Random(value), maximum))
+@pytest.mark.parametrize("value", [2, -1, 5, ORDER // 2, (1 << 32) - 1, (1 << 32) + 1, 2 << 32])
+@pytest.mark.parametrize("values", [(0,), (0, 1), PAIR])
+def test_a_simulated_proof_for_another_number_is_refused(value: int, values: tuple[int, ...]) -> None:
+    _refused(single(value, Random(value), values))
+
+
+@pytest.mark.parametrize("others", [(0, 1), (0, 1, 2), (0, 1 << 32, 1), (1, 0, 1 << 32), (0, 1, 1 << 31)])
+def test_a_proof_is_about_the_values_for_which_it_was_made(others: tuple[int, ...]) -> None:
+    """Also where the value itself stands in both lists."""
+    ballot = single(1, Random(6), PAIR)
+    verify_one(JOINT_KEY, ballot)
+    moved = replace(ballot, statements=(replace(ballot.statements[0], values=others),))
+    for check in (lambda: verify_one(JOINT_KEY, moved), lambda: verify_all(JOINT_KEY, [moved])):
+        with pytest.raises((ProofInvalid, ValueError)):
+            check()
 
 
 @pytest.mark.parametrize("value", [2, -1, 5])
@@ -109,9 +135,13 @@ def test_a_proof_that_claims_a_wrong_number_is_refused(value: int, claimed: int)
     random = Random(3)
     randomness = random.randrange(1, ORDER)
     ciphertext = encrypt(JOINT_KEY, value, randomness)
-    witness = commit_range(JOINT_KEY, ciphertext, claimed, randomness, 1, scalars(random))
+    witness = commit_membership(JOINT_KEY, ciphertext, claimed, randomness, (0, 1), scalars(random))
     challenge = challenge_of(ciphertext, witness)
-    _refused(ProvenBallot((ciphertext,), (RangeStatement(0, 1, respond_range(witness, challenge), challenge),)))
+    _refused(
+        ProvenBallot(
+            (ciphertext,), (MembershipStatement(0, 1, (0, 1), respond_membership(witness, challenge), challenge),)
+        )
+    )
 
 
 @pytest.mark.parametrize("bits", [[1, 1], [1, 1, 1], [0, 2], [-1, 1], [3, -2]])
@@ -158,7 +188,7 @@ def test_a_proof_of_the_wrong_shape_is_never_accepted() -> None:
         replace(proof, commitments=proof.commitments[:1]),
     ):
         with pytest.raises((ProofInvalid, ValueError)):
-            verify_range(JOINT_KEY, ciphertext, wrong, statement.challenge)
+            verify_membership(JOINT_KEY, ciphertext, (0, 1), wrong, statement.challenge)
 
 
 def test_an_empty_batch_proves_nothing() -> None:
@@ -194,9 +224,9 @@ def test_any_set_of_bad_ballots_is_named(many: list[ProvenBallot], bad: set[int]
 def test_a_prover_who_knows_no_randomness_cannot_respond() -> None:
     random = Random(14)
     ciphertext = encrypt(JOINT_KEY, 1, 1234)
-    witness = commit_range(JOINT_KEY, ciphertext, 1, 1234, 1, scalars(random))
-    guess = RangeWitness(1, 1235, *(getattr(witness, name) for name in RangeWitness.__slots__[2:]))
+    witness = commit_membership(JOINT_KEY, ciphertext, 1, 1234, (0, 1), scalars(random))
+    guess = MembershipWitness(1, 1235, *(getattr(witness, name) for name in MembershipWitness.__slots__[2:]))
     challenge = challenge_of(ciphertext, witness)
-    verify_range(JOINT_KEY, ciphertext, respond_range(witness, challenge), challenge)
+    verify_membership(JOINT_KEY, ciphertext, (0, 1), respond_membership(witness, challenge), challenge)
     with pytest.raises(ProofInvalid):
-        verify_range(JOINT_KEY, ciphertext, respond_range(guess, challenge), challenge)
+        verify_membership(JOINT_KEY, ciphertext, (0, 1), respond_membership(guess, challenge), challenge)
