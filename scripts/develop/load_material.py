@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from stembus.audit.formats.manifest import cast_ballot_bytes
 from stembus.ballot.office.services import ServedOffice
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.scripts.rehearsal.local import make_rehearsal
@@ -38,7 +39,7 @@ class Material:
 
 
 def material(folder: Path, number: int) -> Material | None:
-    """The smallest one that was kept, is still open, and has `number` ballots."""
+    """The smallest one that was kept, is still open, and has `number` ballots of today's form."""
     kept = sorted(int(path.name) for path in folder.glob("[0-9]*") if path.name.isdigit())
     for size in kept:
         place = folder / str(size)
@@ -47,7 +48,10 @@ def material(folder: Path, number: int) -> Material | None:
         manifest = ServedOffice(place / "referendum", lambda _: PASSPHRASE).manifest
         if manifest.closes_at < time.time() + _DAYS_NEEDED * 86_400:
             continue
-        raw, width = (place / "ballots").read_bytes(), int((place / "ballots.size").read_text())
+        width = int((place / "ballots.size").read_text())
+        if width != cast_ballot_bytes(manifest):  # made before ballots changed
+            continue
+        raw = (place / "ballots").read_bytes()
         return Material(place / "referendum", [raw[k * width : (k + 1) * width] for k in range(number)])
     return None
 
