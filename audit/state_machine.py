@@ -12,10 +12,12 @@ the chapters of `verify`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+from stembus.audit.bounds import TALLY_TRIES
 from stembus.audit.errors import OrderInvalid
 from stembus.audit.formats.entry_bodies import (
     Batch,
@@ -87,8 +89,9 @@ class Order:
         self.replaced: set[str] = set()
         self.paper_roll = False
         self.paper_result = False
-        self.intents: set[int] = set()
-        self.partials: set[int] = set()
+        # How many of each trustee.
+        self.intents: Counter[int] = Counter()
+        self.partials: Counter[int] = Counter()
         self.trustees = 0
         self.threshold = 0
 
@@ -213,14 +216,18 @@ class Order:
     def _tally_intent(self, body: TallyIntent) -> None:
         self._need(1 <= body.trustee <= self.trustees, f"trustee {body.trustee} does not exist")
         self._need(self.paper_result or not self.paper_roll, "the paper votes are not logged yet")
-        self._need(body.trustee not in self.intents, f"trustee {body.trustee} stated an intent already")
-        self.intents.add(body.trustee)
+        self._need(
+            self.intents[body.trustee] < TALLY_TRIES, f"trustee {body.trustee} stated {TALLY_TRIES} intents already"
+        )
+        self.intents[body.trustee] += 1
 
     def _partial_decryption(self, body: PartialDecryption) -> None:
         self._need(len(self.intents) >= self.threshold, "a decryption before enough trustees stated their intent")
         self._need(body.trustee in self.intents, f"trustee {body.trustee} decrypts without an intent")
-        self._need(body.trustee not in self.partials, f"trustee {body.trustee} decrypted already")
-        self.partials.add(body.trustee)
+        self._need(
+            self.partials[body.trustee] < TALLY_TRIES, f"trustee {body.trustee} decrypted {TALLY_TRIES} times already"
+        )
+        self.partials[body.trustee] += 1
 
     def _result(self, _: Body) -> None:
         self._need(self.paper_result or not self.paper_roll, "the paper votes are not logged yet")

@@ -1,13 +1,15 @@
-"""A trustee's steps of the count: announce the one tree, then decrypt its sums.
+"""A trustee's steps of the count: announce the sums, then decrypt them.
 
 Decrypts nothing that is handed to it: only the sums that it computed from the log, only after t trustees announced
-the same tree, only ever one tree. Decides when a share is released; leaves the combination to `combine`.
+the same ones, and only ever those that it announced first. Decides when a share is released; leaves the combination to
+`combine`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stembus.audit.bounds import TALLY_TRIES
 from stembus.audit.formats.entry_bodies import Decryption, PaperResult, PartialDecryption, TallyIntent
 from stembus.audit.formats.manifest import question_shapes
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
@@ -17,7 +19,7 @@ from stembus.crypto.elgamal import Ciphertext
 from stembus.crypto.group import scalar_to_bytes
 from stembus.crypto.proofs import prove_equal_logs
 from stembus.crypto.threshold import partial_decrypt
-from stembus.tally.errors import MustNotCount, OtherRootSigned, ReferendumCancelled, StepDone, StepOutOfTurn
+from stembus.tally.errors import MustNotCount, OtherSumsAnnounced, ReferendumCancelled, StepDone, StepOutOfTurn
 from stembus.tally.key_file import AnnouncedTree
 from stembus.tally.member import Member, demand
 
@@ -38,23 +40,53 @@ class CountSteps(Member):
             raise MustNotCount("too few took part, and this referendum is then not counted; nothing is decrypted")
         return log.sums
 
-    def _intents(self) -> dict[int, TallyIntent]:
+    def _logged(self) -> list[TallyIntent]:
+        """All intents of this trustee in the log, sound ones and others."""
         bodies = [entry.body for _, _, entry in self._log.entries() if isinstance(entry.body, TallyIntent)]
-        return {body.trustee: body for body in bodies}
+        return [body for body in bodies if body.trustee == self.number]
+
+    def _first_announced(self) -> AnnouncedTree | None:
+        """What this trustee announced first: as its file says, or else the log, whose intents it signed. A file from a
+        backup may not know of them."""
+        if self._secrets.announced is not None:
+            return self._secrets.announced
+        return next((AnnouncedTree(size=i.size, root=i.root, sums=i.sums) for i in self._logged()), None)
+
+    def _demand_same(self, announced: AnnouncedTree, digest: str) -> None:
+        """Raises OtherSumsAnnounced."""
+        if announced.sums != digest:
+            raise OtherSumsAnnounced(
+                "the log's sums are not the ones this trustee announced, and it never announces or decrypts any other; "
+                "nothing is released"
+            )
 
     def intent(self) -> bytes:
-        """Announces the tree and the sums that this trustee is ready to decrypt."""
+        """Announces the sums that this trustee is ready to decrypt, and a tree that holds them; once more, if what it
+        announced was lost or does not count."""
         sums = self._closed_sums()
-        if self.number in self._intents():
-            raise StepDone("this trustee has announced its intent; next: decrypt")
+        self.rehearse()
         digest = sums_digest(self._referendum, sums).hex()
-        announced = self._secrets.announced
-        tree = announced or self._tree_to_name(digest)
-        same = tree.size <= self._log.head.size and self._log.tree.root_at(tree.size).hex() == tree.root
-        if announced is not None and (announced.sums != digest or not same):
-            raise OtherRootSigned("this trustee has announced another tree before and never announces a second one")
-        self._store(announced=tree)
-        return self._entry(TallyIntent(trustee=self.number, size=tree.size, root=tree.root, sums=digest))
+        announced = self._first_announced()
+        if announced is not None:
+            self._demand_same(announced, digest)
+        if any(intent.trustee == self.number for intent in self._log.tally.intents):
+            self._store(announced=announced)
+            raise StepDone("this trustee has announced its intent; next: decrypt")
+        demand(
+            len(self._logged()) < TALLY_TRIES,
+            f"the log holds {TALLY_TRIES} intents of this trustee, none of which counts; it takes no more",
+        )
+        named = self._tree_to_name(digest)
+        if announced is not None and self._may_name(announced):
+            named = announced
+        self._store(announced=announced or named)
+        return self._entry(TallyIntent(trustee=self.number, size=named.size, root=named.root, sums=digest))
+
+    def _may_name(self, announced: AnnouncedTree) -> bool:
+        """Whether it is a tree of this log, and not one that did not count."""
+        if announced.size > self._log.head.size or any(intent.size == announced.size for intent in self._logged()):
+            return False
+        return self._log.tree.root_at(announced.size).hex() == announced.root
 
     def _tree_to_name(self, digest: str) -> AnnouncedTree:
         """The tree of the first valid intent, or else the one right before any intent."""
@@ -66,23 +98,27 @@ class CountSteps(Member):
         return AnnouncedTree(size=size, root=self._log.tree.root_at(size).hex(), sums=digest)
 
     def decrypt(self) -> bytes:
-        """This trustee's partial decryption, once t trustees' valid intents for one tree stand in the log."""
+        """This trustee's partial decryption, once t trustees' valid intents stand in the log."""
         sums = self._closed_sums()
-        own = self._intents().get(self.number)
-        if own is None:
+        announced = self._first_announced()
+        if announced is None:
             raise StepOutOfTurn("announce first: run the intent step and publish it")
-        if self._secrets.announced != AnnouncedTree(size=own.size, root=own.root, sums=own.sums):
-            raise OtherRootSigned("the intent in the log is not the one this file announced; nothing is released")
-        if own.sums != sums_digest(self._referendum, sums).hex():
-            raise OtherRootSigned("the log's sums are not the ones this trustee announced; nothing is released")
-        tally = self._log.tally
-        alike = [i for i in tally.intents if (i.size, i.root, i.sums) == (own.size, own.root, own.sums)]
-        missing = self._threshold - len({intent.trustee for intent in alike})
-        demand(missing <= 0, f"{missing} more trustees must announce the same tree")
-        demand(self.number in tally.agreed, "the trustees agreed on another tree than this one announced")
-        for _, _, entry in self._log.entries():
-            if isinstance(entry.body, PartialDecryption) and entry.body.trustee == self.number:
-                raise StepDone("this trustee's partial decryption stands in the log")
+        self._demand_same(announced, sums_digest(self._referendum, sums).hex())
+        intents = self._log.tally.intents
+        own = next((intent for intent in intents if intent.trustee == self.number), None)
+        if own is None:
+            raise StepOutOfTurn(
+                "no intent of this trustee that counts stands in the log; run the intent step once more"
+            )
+        missing = self._threshold - len({intent.trustee for intent in intents})
+        demand(missing <= 0, f"{missing} more trustees must announce the same sums")
+        if self.number in self._log.tally.partials:
+            raise StepDone("this trustee's partial decryption stands in the log")
+        logged = [e.body for _, _, e in self._log.entries() if isinstance(e.body, PartialDecryption)]
+        demand(
+            sum(body.trustee == self.number for body in logged) < TALLY_TRIES,
+            f"the log holds {TALLY_TRIES} decryptions of this trustee, none of which is valid; it takes no more",
+        )
         self.rehearse()
         return self._entry(self._decryptions(sums, own.root))
 

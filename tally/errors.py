@@ -31,8 +31,8 @@ class ReferendumCancelled(TallyError):
     """The referendum was cancelled; nothing is decrypted."""
 
 
-class OtherRootSigned(TallyError):
-    """This trustee has announced another tree; it never signs for a second one."""
+class OtherSumsAnnounced(TallyError):
+    """This trustee has announced other sums; it never announces or decrypts a second set."""
 
 
 class DealerFaulty(TallyError):

@@ -27,13 +27,11 @@ def check_partial(
     questions: Sequence[int],
     sums: Sequence[Ciphertext],
     verification_key: Point,
-    root: bytes,
     body: PartialDecryption,
 ) -> list[Point]:
-    """One trustee's proven contributions in the order of `sums`. `questions` gives how many each has.
-    Raises ProofInvalid or EncodingInvalid."""
-    if body.root != root.hex():
-        raise ProofInvalid("a decryption for another tree")
+    """One trustee's contributions in the order of `sums`, proven for the tree that the body names. `questions` gives
+    how many each has. Raises ProofInvalid or EncodingInvalid."""
+    root = bytes.fromhex(body.root)
     if [len(parts) for parts in body.decryptions] != list(questions):
         raise ProofInvalid("a decryption without the shape of the questions")
     points: list[Point] = []
@@ -61,13 +59,12 @@ class TallyCheck:
         # The tree that counts ends after the close and any paper entry, and before the first intent.
         self.earliest = 0
         self.latest = 0
-        self._sound: list[TallyIntent] = []
-        self._agreeing: frozenset[int] = frozenset()
+        self._sound: list[tuple[int, TallyIntent]] = []
         self._proven: dict[int, list[Point]] = {}
 
     def state(self) -> TallyState:
         """What was found valid; of use once all was concluded."""
-        return TallyState(tuple(self._sound), self._agreeing, dict(self._proven))
+        return TallyState(tuple(body for _, body in self._sound), dict(self._proven))
 
     def take_intent(self, position: int, body: TallyIntent) -> None:
         if not self.intents:
@@ -84,9 +81,8 @@ class TallyCheck:
     ) -> None:
         """Checks all that was taken. `counted` is the number of counted tokens, `cosigned` the sizes whose
         checkpoint a quorum has seen."""
-        agreed = self._agreed(sums, roots, cosigned)
-        self._agreeing = frozenset(agreed)
-        valid = self._proven = self._valid_partials(sums, verification_keys, agreed)
+        self._sound = self._sound_intents(sums, roots, cosigned)
+        valid = self._proven = self._valid_partials(sums, verification_keys)
         status = count_status(self._manifest, counted, self.paper.ballots if self.paper else 0)
         if status != "counted" and self.partials:
             where = f"entry {self.partials[0][0]}"
@@ -106,10 +102,12 @@ class TallyCheck:
         elif result != make_result(self._manifest, counted, self.paper, claimed, result.trustees):
             self._report.breach("V28", where, "status, participants, totals or outcome do not follow from the counts")
 
-    def _agreed(self, sums: Sequence[Ciphertext], roots: SignedRoots, cosigned: Collection[int]) -> dict[int, int]:
-        """Log positions, by trustee, of the intents for the tree that first gathers t of them."""
-        by_tree: dict[tuple[int, str], dict[int, int]] = {}
+    def _sound_intents(
+        self, sums: Sequence[Ciphertext], roots: SignedRoots, cosigned: Collection[int]
+    ) -> list[tuple[int, TallyIntent]]:
+        """Those that name the sums that count, and a tree of this log that holds them; with their log positions."""
         digest = sums_digest(self._referendum, sums).hex() if sums and not any(s.has_identity for s in sums) else ""
+        sound = []
         for position, body in self.intents:
             where = f"entry {position}"
             root = roots.get(body.size)
@@ -120,37 +118,28 @@ class TallyCheck:
             elif body.sums != digest:
                 self._report.passed_over("V25", where, f"trustee {body.trustee} announces other sums")
             else:
-                self._sound.append(body)
-                by_tree.setdefault((body.size, body.root), {})[body.trustee] = position
-        threshold = self._manifest.trustees.threshold
-        complete = [group for group in by_tree.values() if len(group) >= threshold]
-        if not complete:
-            return {}
-        chosen = min(complete, key=lambda group: sorted(group.values())[threshold - 1])
-        for group in by_tree.values():
-            for trustee, position in group.items() if group is not chosen else ():
-                message = f"trustee {trustee} names another tree than the others"
-                self._report.passed_over("V25", f"entry {position}", message)
-        return chosen
+                sound.append((position, body))
+        return sound
 
-    def _valid_partials(
-        self, sums: Sequence[Ciphertext], verification_keys: Sequence[Point], agreed: Mapping[int, int]
-    ) -> dict[int, list[Point]]:
+    def _valid_partials(self, sums: Sequence[Ciphertext], verification_keys: Sequence[Point]) -> dict[int, list[Point]]:
         shape = [question.ciphertexts for question in question_shapes(self._manifest)]
-        roots = {body.trustee: body.root for _, body in self.intents}
         valid: dict[int, list[Point]] = {}
         for position, body in self.partials:
-            where = f"entry {position}"
-            before = sum(1 for intent in agreed.values() if intent < position)
-            if body.trustee not in agreed or before < self._manifest.trustees.threshold:
-                self._report.passed_over("V26", where, f"trustee {body.trustee} decrypts without agreed intents")
+            where, trustee = f"entry {position}", body.trustee
+            before = [intent for at, intent in self._sound if at < position]
+            roots = [intent.root for intent in before if intent.trustee == trustee]
+            if not roots or len({intent.trustee for intent in before}) < self._manifest.trustees.threshold:
+                self._report.passed_over("V26", where, f"trustee {trustee} decrypts without agreed intents")
+                continue
+            if trustee in valid:
+                self._report.passed_over("V26", where, f"trustee {trustee} has decrypted before")
                 continue
             try:
-                key = verification_keys[body.trustee - 1]
-                root = bytes.fromhex(roots[body.trustee])
-                valid[body.trustee] = check_partial(self._referendum, shape, sums, key, root, body)
+                if body.root not in roots:
+                    raise ProofInvalid("a decryption for another tree")
+                valid[trustee] = check_partial(self._referendum, shape, sums, verification_keys[trustee - 1], body)
             except CryptoError as error:
-                self._report.passed_over("V26", where, f"trustee {body.trustee}: {error}")
+                self._report.passed_over("V26", where, f"trustee {trustee}: {error}")
         return valid
 
     def _check_counts(

@@ -34,12 +34,10 @@ ENGINE: Final = _Seal()
 
 @dataclass(frozen=True)
 class TallyState:
-    """What of the trustees' work is valid. `intents` are those for a tree and sums that count, in log order; `agreed`
-    the trustees whose intents gathered for one tree; `partials` the proven decryptions of these, by trustee, in option
-    order."""
+    """What of the trustees' work is valid. `intents` are those for the sums that count, in log order; `partials` the
+    proven decryptions, by trustee, in the order of the sums."""
 
     intents: tuple[TallyIntent, ...] = ()
-    agreed: frozenset[int] = frozenset()
     partials: Mapping[int, Sequence[Point]] = field(default_factory=dict)
 
 

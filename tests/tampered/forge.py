@@ -117,6 +117,8 @@ class Forge:
     open_time: int | None = None
     close_time: int | None = None
     tally_set: Callable[[list[bytes]], list[bytes]] | None = None
+    # Of the log's first entries up to the intents; known from `tally` on.
+    root_at: Callable[[int], bytes] = lambda size: b""
 
     @property
     def referendum(self) -> bytes:
@@ -231,10 +233,7 @@ class Forge:
         return MemoryPlace(files)
 
     def checkpoint(self, entries: list[bytes], size: int, time: int) -> Checkpoint:
-        frontier = Frontier()
-        for raw in entries[:size]:
-            frontier.append(leaf_hash(raw))
-        signed = sign_checkpoint(self.manifest["log"]["origin"], size, frontier.root(), self.keys.parties["log"])
+        signed = sign_checkpoint(self.manifest["log"]["origin"], size, _root(entries[:size]), self.keys.parties["log"])
         lines = [*signed.signatures, *(self.cosignature(signed, k, time) for k in (1, 2))]
         return Checkpoint(signed.origin, size, signed.root, tuple(lines))
 
@@ -277,10 +276,8 @@ class Forge:
         if self.tally_set:
             sums, counted = self.sum_of(self.tally_set([raw for part in self.batches for raw in part]))
         size = len(entries)
-        frontier = Frontier()
-        for raw in entries:
-            frontier.append(leaf_hash(raw))
-        root = frontier.root()
+        self.root_at = lambda size: _root(entries[:size])
+        root = self.root_at(size)
         digest = sums_digest(self.referendum, sums).hex()
         made: list[tuple[str, Body, list[str]]] = []
         for k in (1, 2):
@@ -338,6 +335,13 @@ class Forge:
         total = [a + b for a, b in zip(online, paper["counts"][0], strict=True)]
         margin = self.manifest["rules"]["minimum_margin_permille"]
         return result_body(online, paper["counts"][0], total, counted, paper["ballots"], margin)
+
+
+def _root(entries: list[bytes]) -> bytes:
+    frontier = Frontier()
+    for raw in entries:
+        frontier.append(leaf_hash(raw))
+    return frontier.root()
 
 
 def _counted(place: MemoryPlace, referendum: bytes) -> tuple[int, Sequence[Ciphertext]]:

@@ -162,12 +162,66 @@ add("result_by_no_trustee", 12, "V27", trustees())
 add("result_by_trustees_out_of_order", 12, "V27", trustees(2, 1))
 
 
-@forgery(12, "V9", also=("V27",))
+@forgery(12, "V27", also=("V26",))
 def one_trustee_decrypts_twice(forge: Forge) -> None:
+    """In the place of two."""
+
     def change(made: Made) -> None:
         made[3] = made[2]
 
     forge.tally_hook = change
+
+
+def again(kind: str, times: int, at: int) -> Callable[[Forge], None]:
+    """The first entry of this kind stands so many times more."""
+
+    def change(forge: Forge, made: Made) -> None:
+        first = next(item for item in made if item[0] == kind)
+        made[at:at] = [first] * times
+
+    return on_tally(change)
+
+
+add("a_second_decryption_of_a_trustee", 12, "V26", again("partial-decryption", 1, 4), PASSED)
+add("four_decryptions_of_a_trustee", 12, "V26", again("partial-decryption", 3, 4), PASSED)
+add("five_decryptions_of_a_trustee", 12, "V9", again("partial-decryption", 4, 4), also=("V26",))
+add("five_intents_of_a_trustee", 12, "V9", again("tally-intent", 4, 2))
+
+
+@forgery(12, "V9", also=("V27",))
+def two_intents_of_one_trustee_in_the_place_of_two(forge: Forge) -> None:
+    def change(made: Made) -> None:
+        made[1] = made[0]
+
+    forge.tally_hook = change
+
+
+@forgery(12, "V9", also=("V27",))
+def a_decryption_before_its_trustees_intent(forge: Forge) -> None:
+    """Two others announced before it."""
+
+    def change(made: Made) -> None:
+        third = ("tally-intent", {**made[0][1], "trustee": THIRD}, ["trustee/3"])
+        made[:4] = [third, made[1], ("partial-decryption", made[2][1], ["trustee/1"]), made[0], made[3]]
+
+    forge.tally_hook = change
+
+
+@forgery(12, "V26", PASSED)
+def a_decryption_for_the_tree_of_another_trustees_intent(forge: Forge) -> None:
+    """Both trees hold these sums; its proofs name the one that this trustee did not announce."""
+    noted = forge.entry("incident", {"number": 1, "text": {"nl": "storing"}})
+    forge.after_close.append(noted)
+
+    def act(forge: Forge, made: Made) -> None:
+        later = bodies(made, "tally-intent")[0]
+        sums, _ = forge.sum_of([raw for part in forge.batches for raw in part])
+        early_root = forge.root_at(later["size"] - 1)
+        with_third(forge, made)
+        made[0][1].update(size=later["size"] - 1, root=early_root.hex())
+        made[3][1].update(forge.partial(1, bytes.fromhex(made[1][1]["root"]), sums))
+
+    forge.tally_hook = lambda made: act(forge, made)
 
 
 @forgery(12, "V10")

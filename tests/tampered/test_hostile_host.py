@@ -24,6 +24,7 @@ from click.testing import CliRunner, Result
 
 from stembus.audit.durable import STAGED
 from stembus.audit.errors import CannotRead
+from stembus.audit.formats.ballot_shape import SECOND
 from stembus.audit.formats.cast_ballot import BallotContext, CastBallot, parse_ballot
 from stembus.audit.formats.entries import parse_entry
 from stembus.audit.formats.entry_bodies import Cancel, Incident, Share
@@ -35,8 +36,9 @@ from stembus.audit.verify import verify
 from stembus.audit.verify.ballots import context_of
 from stembus.audit.verify.outcome import Outcome
 from stembus.audit.verify.voter_evidence import check_voter_evidence
-from stembus.crypto.elgamal import add_ciphertexts
+from stembus.crypto.elgamal import Ciphertext, add_ciphertexts
 from stembus.crypto.errors import CryptoError
+from stembus.crypto.group import generator_times
 from stembus.crypto.sealed import new_box_key, open_sealed
 from stembus.scripts.cli.main import main
 from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
@@ -750,9 +752,11 @@ def swapped_sums(public: Path) -> Lie:
         if ballot.token_key not in last or ballots[last[ballot.token_key]].seq < ballot.seq:
             last[ballot.token_key] = index
     (dead,) = set(ballots) - set(last.values())
-    everything = [add_ciphertexts(b.ciphertexts[k] for b in ballots.values()) for k in range(context.options)]
-    counted = [add_ciphertexts(ballots[i].ciphertexts[k] for i in last.values()) for k in range(context.options)]
-    fake = b"".join((all_ - other).to_bytes() for all_, other in zip(everything, counted[::-1], strict=True))
+    everything = add_ciphertexts(ballot.ciphertexts[0] for ballot in ballots.values())
+    counted = add_ciphertexts(ballots[index].ciphertexts[0] for index in last.values())
+    # Six voters more for yes, and six fewer for no: anybody can add that to a sum.
+    turned = Ciphertext(counted.nonce_point, counted.blinded + generator_times(6 * (SECOND - 1)))
+    fake = (everything - turned).to_bytes()
     raw = read_log(FolderPlace(public)).reader.entry(dead)
 
     def change(entries: list[bytes]) -> list[bytes]:

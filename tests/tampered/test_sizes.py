@@ -102,7 +102,7 @@ def test_a_corrupted_share_is_found_at_every_size(
     forge = electorate(parts, size)
 
     def corrupt(made: list[Any]) -> None:
-        made[2 + trustee][1]["decryptions"][0][1]["response"] = "11" * 32
+        made[2 + trustee][1]["decryptions"][0][0]["response"] = "11" * 32
 
     forge.tally_hook = corrupt
     report = seen(forge, "tallied", pool if trustee else None)

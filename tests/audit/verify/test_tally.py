@@ -121,7 +121,7 @@ def test_an_honest_count_holds() -> None:
         assert Count(entries).faults() == []
 
 
-# Intents: which tree counts
+# Intents: which count
 
 
 @pytest.mark.parametrize(
@@ -176,23 +176,46 @@ def test_a_tree_without_a_quorums_cosignatures_does_not_count() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("sizes", "passed_over"),
-    [
-        ((90, 91, 91, 90), [0, 3]),
-        ((90, 91, 90, 91), [1, 3]),
-        ((91, 91, 90, 90), [2, 3]),
-        ((90, 90, 90, 91), [3]),
-        ((90, 91, 94, 95), []),
-        ((90, 90, 90, 90), []),
-    ],
-)
-def test_the_tree_that_first_gathers_t_intents_counts(sizes: Sequence[int], passed_over: list[int]) -> None:
-    entries = [intent(trustee, size) for trustee, size in enumerate(sizes, 1)]
-    assert Count(entries).faults() == [("V25", place) for place in passed_over]
+@pytest.mark.parametrize("sizes", [(90, 91, 91, 90), (90, 91, 94, 95), (90, 90, 90, 90)])
+def test_intents_gather_by_their_sums_whatever_tree_they_name(sizes: Sequence[int]) -> None:
+    intents = [intent(trustee, size) for trustee, size in enumerate(sizes, 1)]
+    assert Count(intents).faults() == []
+    for pair in ((1, 2), (2, 3), (1, 4)):
+        entries = [*intents, *(partial(k, sizes[k - 1]) for k in pair), result(pair)]
+        assert Count(entries).faults() == []
 
 
-def test_later_intents_for_the_tree_that_counts_are_agreed_too() -> None:
+def test_several_intents_of_one_trustee_count_once() -> None:
+    entries = [intent(1), intent(1, 91), intent(1), partial(1), intent(2), partial(2), result()]
+    assert Count(entries).faults() == [("V26", 3), ("V27", 6)]
+    entries = [intent(1), intent(1, 91), intent(2), partial(1), partial(2), result()]
+    assert Count(entries).faults() == []
+
+
+@pytest.mark.parametrize(("size", "valid"), [(90, True), (91, True), (94, False), (95, False)])
+def test_a_decryption_names_the_tree_of_any_own_intent_before_it(size: int, valid: bool) -> None:
+    """The third names 94 as well, and the first names 95 only after it has decrypted."""
+    entries = [
+        intent(1),
+        intent(1, 91),
+        intent(2),
+        intent(3, 94),
+        partial(1, size),
+        intent(1, 95),
+        partial(2),
+        result(),
+    ]
+    assert Count(entries).faults() == ([] if valid else [("V26", 4), ("V27", 7)])
+
+
+def test_the_first_valid_decryption_of_a_trustee_counts() -> None:
+    bad = partial(1, share=SHARES[3])
+    assert Count([intent(1), intent(2), bad, partial(1), partial(2), result()]).faults() == [("V26", 2)]
+    assert Count([intent(1), intent(2), partial(1), bad, partial(2), result()]).faults() == [("V26", 3)]
+    assert Count([intent(1), intent(2), partial(1), partial(1), partial(2), result()]).faults() == [("V26", 3)]
+
+
+def test_later_intents_are_agreed_too() -> None:
     entries = [intent(1), intent(2), partial(1), intent(3), partial(3), result((1, 3))]
     assert Count(entries).faults() == []
 
@@ -210,7 +233,7 @@ def test_without_sums_no_intent_is_valid() -> None:
 def test_a_decryption_comes_after_t_agreed_intents() -> None:
     early = [intent(1), partial(1), intent(2), partial(2), result()]
     assert Count(early).faults() == [("V26", 1), ("V27", 4)]
-    early = [intent(1), intent(3, 91), partial(1), intent(2), partial(2), result()]
+    early = [intent(1), intent(3, 80), partial(1), intent(2), partial(2), result()]
     assert Count(early).faults() == [("V25", 1), ("V26", 2), ("V27", 5)]
 
 
@@ -219,7 +242,9 @@ def test_only_who_agreed_decrypts() -> None:
     assert Count(entries).faults() == [("V26", 4)]
     assert Count([*HONEST, partial(3), result((1, 3))]).faults() == [("V26", 4), ("V27", 5)]
     other_tree = [intent(1), intent(2), intent(3, 91), partial(1), partial(3, 91), result((1, 3))]
-    assert Count(other_tree).faults() == [("V25", 2), ("V26", 4), ("V27", 5)]
+    assert Count(other_tree).faults() == []
+    older_tree = [intent(1), intent(2), intent(3, 80), partial(1), partial(3, 80), result((1, 3))]
+    assert Count(older_tree).faults() == [("V25", 2), ("V26", 4), ("V27", 5)]
 
 
 def _spoiled() -> dict[str, PartialDecryption]:
@@ -263,7 +288,7 @@ def test_a_bad_decryption_is_passed_over_and_no_result_rests_on_it(name: str) ->
 
 def test_a_decryption_is_proven_for_each_sum_of_each_question() -> None:
     """The same sums as two questions of one option each; each proof names its own."""
-    good = check_partial(REFERENDUM, [2], SUMS, KEYS[0], ROOTS[90], partial(1))
+    good = check_partial(REFERENDUM, [2], SUMS, KEYS[0], partial(1))
     assert good == [partial_decrypt(SHARES[1], ciphertext) for ciphertext in SUMS]
     body = partial(1)
     parts = [[part] for part in body.decryptions[0]]
@@ -273,7 +298,6 @@ def test_a_decryption_is_proven_for_each_sum_of_each_question() -> None:
             [1, 1],
             SUMS,
             KEYS[0],
-            ROOTS[90],
             PartialDecryption(trustee=1, root=body.root, decryptions=parts),
         )
 
