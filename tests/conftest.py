@@ -103,13 +103,18 @@ def parts(opened: Finished) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def project_parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The same of a referendum in which one of three projects may be chosen."""
+def opened_projects(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The same with a question in which one of three projects may be chosen."""
+    root = tmp_path_factory.mktemp("projects")
+    rehearsal, letters = prepare(root, question=PROJECTS)
+    return Finished(root, rehearsal.office.referendum, letters)
+
+
+@pytest.fixture(scope="session")
+def project_parts(opened_projects: Finished) -> dict[str, Any]:
     from tests.tampered.forge import load_parts
 
-    root = tmp_path_factory.mktemp("projects")
-    prepare(root, question=PROJECTS)
-    return load_parts(root)
+    return load_parts(opened_projects.root)
 
 
 @pytest.fixture

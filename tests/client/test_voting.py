@@ -171,13 +171,15 @@ def test_only_a_ballot_of_this_pass_shows_that_a_turn_was_taken(open_log: Publis
 
 @pytest.mark.parametrize("forgery", SINGLE, ids=lambda forgery: forgery.name)
 def test_a_forged_ballot_is_refused_by_the_same_check(
-    forgery: Forgery, parts: dict[str, Any], client: Client, opened: Finished
+    forgery: Forgery, client: Client, request: pytest.FixtureRequest
 ) -> None:
-    forge = new_forge(parts)
+    base, parts = ("opened_projects", "project_parts") if forgery.projects else ("opened", "parts")
+    opened, forge = request.getfixturevalue(base), new_forge(request.getfixturevalue(parts))
     honest = {raw for batch in forge.batches for raw in batch}
     forgery.maker(forge)
     changed = [raw for batch in forge.batches for raw in batch if raw not in honest]
     log = Published(client, opened.public, opened.referendum)
+    assert outcome(lambda: log.ask("checkBallot", raw=min(honest))) is None
     for raw in changed:
         found = outcome(lambda raw=raw: log.ask("checkBallot", raw=raw))
         assert found == outcome(lambda raw=raw: check_ballot(forge.context, raw))

@@ -746,7 +746,7 @@ def ballots_at(public: Path) -> tuple[BallotContext, dict[int, CastBallot]]:
 
 def swapped_sums(public: Path) -> Lie:
     """Another ballot in place of the superseded cast, so that yes and no change places when it is subtracted."""
-    context, ballots = ballots_at(public)
+    _, ballots = ballots_at(public)
     last: dict[bytes, int] = {}
     for index, ballot in ballots.items():
         if ballot.token_key not in last or ballots[last[ballot.token_key]].seq < ballot.seq:
