@@ -183,8 +183,8 @@ class CheckpointCheck:
             self._report.breach("V14", checkpoint_path(closed), "voting was closed before the manifest's time")
 
     def check_batches(self, times: Mapping[int, int], ends: list[int], tokens: Mapping[int, int]) -> None:
-        """`ends[i]` is the size after batch i+1; `tokens` its different tokens (V15). Only the last batch may
-        come after the close, and only then it may be small or soon."""
+        """`ends[i]` is the size after batch i+1; `tokens` how many of its tokens are in no earlier one (V15). Only the
+        last batch may come after the close, and only then it may be small or soon."""
         rules, closes = self._manifest.batching, self._manifest.closes_at
         previous: int | None = None
         for number, size in enumerate(ends, 1):
@@ -192,7 +192,7 @@ class CheckpointCheck:
             time = times.get(size)
             last = number == len(ends) and time is not None and time >= closes
             if tokens.get(number, 0) < rules.minimum_tokens and not last:
-                self._report.stands("V15", path, f"batch {number} holds fewer than {rules.minimum_tokens} tokens")
+                self._report.stands("V15", path, f"batch {number} holds fewer than {rules.minimum_tokens} new tokens")
             if time is None:
                 continue
             if previous is not None and time - previous < rules.minimum_seconds and not last:

@@ -88,7 +88,7 @@ def _conclude_checkpoints(walk: Walk, roots: SignedRoots) -> Mapping[int, int]:
     size = walk.stream.checkpoint.size
     times = check.check_series(walk.required, walk.source.paths(), named, size)
     check.check_window(times, walk.opened, walk.closed)
-    check.check_batches(times, walk.batch_ends, walk.index.tokens_in_batches())
+    check.check_batches(times, walk.batch_ends, walk.index.new_tokens())
     walk.report.done.update(("V6", "V7", "V14", "V15"))
     return times
 

@@ -6,6 +6,7 @@ to find doubles and the counted ballot of each token.
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -94,19 +95,15 @@ class Index:
         """How many tokens have a valid ballot."""
         return int(self._db.execute("SELECT COUNT(DISTINCT token) FROM ballot").fetchone()[0])
 
-    def tokens_by_batch(self) -> list[tuple[int, int]]:
-        """(batch, different tokens up to and including it), for batches that hold a valid ballot."""
+    def new_tokens(self) -> dict[int, int]:
+        """How many tokens have their first valid ballot in each batch; no key for none."""
         rows = self._db.execute(
             "SELECT first, COUNT(*) FROM (SELECT MIN(batch) AS first FROM ballot GROUP BY token)"
             " GROUP BY first ORDER BY first"
         ).fetchall()
-        total, running = 0, []
-        for batch, count in rows:
-            total += count
-            running.append((int(batch), total))
-        return running
-
-    def tokens_in_batches(self) -> dict[int, int]:
-        """Different tokens within each batch."""
-        rows = self._db.execute("SELECT batch, COUNT(DISTINCT token) FROM ballot GROUP BY batch")
         return {int(batch): int(count) for batch, count in rows}
+
+    def tokens_by_batch(self) -> list[tuple[int, int]]:
+        """(batch, different tokens up to and including it), for batches that hold new tokens."""
+        new = self.new_tokens()
+        return list(zip(new, itertools.accumulate(new.values()), strict=True))

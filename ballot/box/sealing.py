@@ -24,7 +24,7 @@ from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import checkpoint_path
 from stembus.ballot.box.position import Bond, position
-from stembus.ballot.box.stored import ALL, count_ballots, count_tokens, publish, waiting
+from stembus.ballot.box.stored import ALL, count_ballots, count_new_tokens, count_tokens, publish, waiting
 from stembus.ballot.database import reading
 from stembus.ballot.errors import (
     TAKE_A_COPY,
@@ -115,7 +115,10 @@ class Sealing:
             # The last batch goes in with the close. Sealed here by a clock that is ahead, it would not be the last.
             return False
         with reading(self._engine) as db:
-            tokens = db.execute(count_tokens(waiting(position(db).batch))).scalar_one()
+            state = position(db)
+            if state.logged < state.sealed:
+                return False  # that one is first brought in
+            tokens = db.execute(count_new_tokens(state.batch)).scalar_one()
         end = self._log.batch_end
         if end and self._log.time_at(end) is None:
             self._log.cosign()

@@ -107,6 +107,13 @@ def count_tokens(*tables: Table) -> Select[int]:
     return select(func.count(func.distinct(tokens.c.token)))
 
 
+def count_new_tokens(batch: int) -> Select[int]:
+    """How many tokens of a batch that waits have no ballot among the published ones."""
+    table = waiting(batch)
+    known = exists().where(ballots.c.token == table.c.token)
+    return select(func.count(func.distinct(table.c.token))).where(~known)
+
+
 def count_ballots(db: Connection, *tables: Table) -> int:
     each = union_all(*(select(func.count().label("n")).select_from(table) for table in tables)).subquery()
     return int(db.execute(select(func.coalesce(func.sum(each.c.n), 0))).scalar_one())

@@ -37,7 +37,7 @@ def make_rehearsal(
         "closes": closes.isoformat(),
         "floor": 1,
         "batch_seconds": 0,
-        "batch_tokens": 1,
+        "batch_tokens": 0,  # else a second vote would wait for somebody who votes for the first time
         "quiet_seconds": 0,
     }
     draft = demo_draft(letters, 1, **values)

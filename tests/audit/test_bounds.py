@@ -50,7 +50,7 @@ PROTOCOL = " ".join((Path(__file__).parents[2] / "docs/protocol.md").read_text(e
         f"there are at most {bounds.CHECKPOINTS:,};",
         f"binding: at least {bounds.BINDING_FLOOR} |",
         f"| `batching.minimum_seconds` | 0 to 86,400 | binding: at least {bounds.BINDING_BATCH_SECONDS} |",
-        f"| `batching.minimum_tokens` | 1 to 100,000 | binding: at least {bounds.BINDING_BATCH_TOKENS} |",
+        f"| `batching.minimum_tokens` | 0 to 100,000 | binding: at least {bounds.BINDING_BATCH_TOKENS} |",
         f"binding: at least {bounds.BINDING_ARGON2_KIB:,} |",
         f"| `second_factor.passes` | 1 to 64 | binding: at least {bounds.BINDING_ARGON2_PASSES} |",
     ],

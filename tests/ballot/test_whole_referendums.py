@@ -168,7 +168,8 @@ class Referendum(RuleBasedStateMachine):
         if self.now >= closes + self.manifest.grace_seconds:
             return bool(self.pending())
         waited = self.last_seal is None or self.now - self.last_seal >= rules.minimum_seconds
-        return len(self.pending()) >= rules.minimum_tokens and waited and self.now < closes - rules.quiet_seconds
+        new = [v for v in self.pending() if all(p.batch == self.batch for _, p, _ in self.casts[v])]
+        return len(new) >= rules.minimum_tokens and waited and self.now < closes - rules.quiet_seconds
 
     @precondition(lambda self: not self.closed)
     @rule()

@@ -226,6 +226,21 @@ def batch_of_one_tokens_many_casts(forge: Forge) -> None:
     forge.batches = [first, *forge.batches]
 
 
+def third_batch(*new: int) -> Callable[[Forge], None]:
+    """Six voters vote again, and these for the first time, in a batch before the close."""
+
+    def maker(forge: Forge) -> None:
+        forge.batches.append([*(forge.ballot(voter) for voter in new), *(forge.ballot(k, 0, 1) for k in range(6))])
+        forge.batch_times = [opens(forge) + 3600 * k for k in (1, 2, 3)]
+
+    return maker
+
+
+add("batch_of_second_casts_alone", 8, "V15", third_batch(), STANDS)
+add("one_new_token_among_many_that_vote_again", 8, "V15", third_batch(12), STANDS)
+add("two_new_tokens_among_many_that_vote_again", 8, "V15", third_batch(12, 13), STANDS)
+
+
 def opens(forge: Forge) -> int:
     return 1_571_036_400
 

@@ -34,7 +34,7 @@ WHOLE: list[tuple[str, Any, int, int]] = [
     ("privacy_floor.online", field(manifest.PrivacyFloor, "online"), 1, 10_000),
     ("privacy_floor.paper", field(manifest.PrivacyFloor, "paper"), 1, 10_000),
     ("minimum_seconds", field(manifest.Batching, "minimum_seconds"), 0, 86_400),
-    ("minimum_tokens", field(manifest.Batching, "minimum_tokens"), 1, 100_000),
+    ("minimum_tokens", field(manifest.Batching, "minimum_tokens"), 0, 100_000),
     ("quiet_seconds", field(manifest.Batching, "quiet_seconds"), 0, 86_400),
     ("memory_kib", field(manifest.SecondFactor, "memory_kib"), 8, 4_194_304),
     ("passes", field(manifest.SecondFactor, "passes"), 1, 64),

@@ -27,7 +27,7 @@ def test_the_limits_are_those_of_the_manifest(forge: Forge) -> None:
 
 QUIET_TIME = "batch {} falls into the quiet time before the close"
 SOON = f"batch {{}} follows within {BETWEEN} seconds"
-SMALL = f"batch {{}} holds fewer than {TOKENS} tokens"
+SMALL = f"batch {{}} holds fewer than {TOKENS} new tokens"
 LATE = "batch {} came after the close and is not the last one"
 
 
@@ -98,6 +98,17 @@ def test_a_small_batch_is_named_wherever_it_stands(forge: Forge) -> None:
     ballots = [raw for batch in forge.batches for raw in batch]
     forge.batches = [ballots[:2], ballots[2:]]
     assert found(forge) == says((SMALL, 1))
+
+
+def test_who_voted_before_does_not_make_a_batch_larger(forge: Forge) -> None:
+    again = [forge.ballot(voter, 0, 1) for voter in range(6)]
+    first, second = forge.batches
+    forge.batches = [first, [*second[:TOKENS], *again], [*second[TOKENS:], forge.ballot(12)]]
+    forge.batch_times = [OPENS, OPENS + BETWEEN, OPENS + 2 * BETWEEN]
+    expected = [] if 7 - TOKENS >= TOKENS else [3]
+    assert found(forge) == says(*((SMALL, number) for number in expected))
+    forge.batches = [first, [*second[: TOKENS - 1], *again], second[TOKENS - 1 :]]
+    assert found(forge) == says((SMALL, 2))
 
 
 def test_a_batch_is_as_large_as_its_different_tokens(forge: Forge) -> None:

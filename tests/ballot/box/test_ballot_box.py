@@ -268,6 +268,29 @@ def test_a_batch_waits_for_enough_different_tokens(poll: Poll, box: BallotBox) -
     assert len(logged(poll)) == 5
 
 
+def test_who_votes_again_does_not_make_a_batch_due(poll: Poll, box: BallotBox) -> None:
+    """Else colluding voters could publish one new ballot alone among theirs."""
+    cast_many(poll, range(3))
+    assert poll.rehearsal.seal() == 1
+    poll.wait(3600)
+    again = [poll.token(voter) for voter in range(3, 5)]
+    for voting_pass in again:
+        box.cast(poll.ballot(voting_pass))
+    for seq in range(1, 4):
+        box.cast(poll.ballot(again[0], seq=seq))
+    assert poll.rehearsal.seal() is None, "two new tokens, of three"
+    cast_many(poll, [5])
+    assert poll.rehearsal.seal() == 2
+    poll.wait(3600)
+    for voting_pass in again:
+        box.cast(poll.ballot(voting_pass, seq=4))
+    cast_many(poll, [6, 7])
+    assert poll.rehearsal.seal() is None, "two new tokens, and two that the log holds already"
+    poll.until_close()
+    poll.rehearsal.close()
+    assert poll.office.log().order.batches == 3
+
+
 def test_a_batch_waits_its_minimum_time_after_the_one_before(poll: Poll, box: BallotBox) -> None:
     cast_many(poll, range(3))
     assert poll.rehearsal.seal() == 1

@@ -59,7 +59,7 @@ const readManifest = record({
   max_casts: integer(1, 1000),
   batching: record({
     minimum_seconds: integer(0, 86_400),
-    minimum_tokens: integer(1, 100_000),
+    minimum_tokens: integer(0, 100_000),
     quiet_seconds: integer(0, 86_400),
   }),
   second_factor: record({
