@@ -12,13 +12,14 @@ the chapters of `verify`.
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
 from stembus.audit.bounds import TALLY_TRIES
 from stembus.audit.errors import OrderInvalid
+from stembus.audit.formats.canonical import encode
 from stembus.audit.formats.entry_bodies import (
     Batch,
     Body,
@@ -89,9 +90,9 @@ class Order:
         self.replaced: set[str] = set()
         self.paper_roll = False
         self.paper_result = False
-        # How many of each trustee.
-        self.intents: Counter[int] = Counter()
-        self.partials: Counter[int] = Counter()
+        # What each trustee said, in hashes.
+        self.intents: dict[int, set[bytes]] = {}
+        self.partials: dict[int, set[bytes]] = {}
         self.trustees = 0
         self.threshold = 0
 
@@ -216,18 +217,19 @@ class Order:
     def _tally_intent(self, body: TallyIntent) -> None:
         self._need(1 <= body.trustee <= self.trustees, f"trustee {body.trustee} does not exist")
         self._need(self.paper_result or not self.paper_roll, "the paper votes are not logged yet")
-        self._need(
-            self.intents[body.trustee] < TALLY_TRIES, f"trustee {body.trustee} stated {TALLY_TRIES} intents already"
-        )
-        self.intents[body.trustee] += 1
+        self._take_once(self.intents, body, "an intent")
 
     def _partial_decryption(self, body: PartialDecryption) -> None:
         self._need(len(self.intents) >= self.threshold, "a decryption before enough trustees stated their intent")
         self._need(body.trustee in self.intents, f"trustee {body.trustee} decrypts without an intent")
-        self._need(
-            self.partials[body.trustee] < TALLY_TRIES, f"trustee {body.trustee} decrypted {TALLY_TRIES} times already"
-        )
-        self.partials[body.trustee] += 1
+        self._take_once(self.partials, body, "a decryption")
+
+    def _take_once(self, taken: dict[int, set[bytes]], body: TallyIntent | PartialDecryption, what: str) -> None:
+        """The same again is refused: else whoever repeats an old one uses up its trustee's tries."""
+        said, digest = taken.setdefault(body.trustee, set()), hashlib.sha256(encode(body)).digest()
+        self._need(digest not in said, f"{what} of trustee {body.trustee} that stands in the log already")
+        self._need(len(said) < TALLY_TRIES, f"{what} of trustee {body.trustee}, who stated {TALLY_TRIES} already")
+        said.add(digest)
 
     def _result(self, _: Body) -> None:
         self._need(self.paper_result or not self.paper_roll, "the paper votes are not logged yet")

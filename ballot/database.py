@@ -44,8 +44,8 @@ def open_database(url: str, state: Table, referendum: bytes, instance: bytes, on
     except DatabaseError as error:
         engine.dispose()
         raise DatabaseUnreachable(
-            f"{_shown(url)} is damaged: {_reason(error)}; bring back its newest copy, or "
-            "move it away, and see in the official's guide how a lost one is recovered"
+            f"{_shown(url)} is damaged: {_reason(error)}; bring back its newest copy, and keep "
+            "this file: it may hold what is nowhere else; see in the official's guide how a lost one is recovered"
         ) from None
     except Exception:
         engine.dispose()

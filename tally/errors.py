@@ -31,8 +31,8 @@ class ReferendumCancelled(TallyError):
     """The referendum was cancelled; nothing is decrypted."""
 
 
-class OtherSumsAnnounced(TallyError):
-    """This trustee has announced other sums; it never announces or decrypts a second set."""
+class OtherTreeAnnounced(TallyError):
+    """This trustee has announced another tree, or other sums; it never announces or decrypts a second one."""
 
 
 class DealerFaulty(TallyError):

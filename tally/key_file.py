@@ -41,7 +41,7 @@ class AttemptSecrets(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 class AnnouncedTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a trustee announced first: size and root of a tree, and the digest of the sums, which bind it."""
+    """The one tree that this trustee is ready to decrypt for: size, root, and the digest of the sums."""
 
     size: Count
     root: Hash

@@ -152,7 +152,7 @@ class PaperResult(Record, frozen=True):
 
 
 class TallyIntent(Record, frozen=True):
-    """`size` and `root` name the tree that counts; `sums` digests the ciphertexts to be decrypted."""
+    """`size` and `root` name the tree that is counted; `sums` digests the ciphertexts to be decrypted."""
 
     trustee: Index
     size: Count

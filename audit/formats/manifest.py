@@ -63,7 +63,7 @@ class PrivacyFloor(Record, frozen=True):
 
 
 class Batching(Record, frozen=True):
-    """Seconds and different tokens between batches; no batch in the quiet seconds before the close."""
+    """Seconds and new tokens between batches; no batch in the quiet seconds before the close."""
 
     minimum_seconds: Annotated[int, msgspec.Meta(ge=0, le=86_400)]
     minimum_tokens: Annotated[int, msgspec.Meta(ge=0, le=100_000)]

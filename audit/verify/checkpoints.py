@@ -6,10 +6,10 @@ with the verifier's own clock.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from stembus.audit import bounds
-from stembus.audit.errors import CannotRead, FileMissing, NoteInvalid, PlaceError, RecordInvalid
+from stembus.audit.errors import CannotRead, NoteInvalid, PlaceError, RecordInvalid
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.merkle import check_consistency, consistency_proof
 from stembus.audit.log.note import (
@@ -99,13 +99,10 @@ class CheckpointCheck:
             return False
         return begins != tree.root_at(now)
 
-    def check_series(
-        self, required: Mapping[int, str], listed: list[str] | None, named: Collection[int], head: int
-    ) -> dict[int, int]:
-        """Checks all listed and all required checkpoints up to the size `head`, and those of the sizes that intents
-        name. `required` says for each size what it covers; what begins with `batch` does not shake the result. Returns
-        the times by size."""
-        sizes = {*required, *named}
+    def check_series(self, required: Mapping[int, str], listed: list[str] | None, head: int) -> dict[int, int]:
+        """Checks all listed and all required checkpoints up to the size `head`. `required` says for each size what it
+        covers; what begins with `batch` does not shake the result. Returns the times by size."""
+        sizes = set(required)
         for path in listed or []:
             size = parse_checkpoint_path(path)
             if size is not None:
@@ -114,12 +111,11 @@ class CheckpointCheck:
             # The log is being written, or its head was put back. What is verified up to the head stays true.
             self._report.passed_over("V6", checkpoint_path(size), "newer than the head, and not looked at")
             sizes.remove(size)
-        optional = set(named) - set(required)
         if len(sizes) > bounds.CHECKPOINTS:
             self._report.breach("V6", CHECKPOINTS, f"more than {bounds.CHECKPOINTS} checkpoints")
         times: dict[int, int] = {}
         for size in sorted(sizes)[: bounds.CHECKPOINTS]:
-            time = self._check_one(size, required.get(size), size in optional)
+            time = self._check_one(size, required.get(size))
             if time is not None:
                 times[size] = time
         previous = 0
@@ -133,15 +129,15 @@ class CheckpointCheck:
         found = self._read(self._place.read, size)
         return isinstance(found, Checkpoint) and found.size == size
 
-    def _check_one(self, size: int, covers: str | None, may_lack: bool) -> int | None:
+    def _check_one(self, size: int, covers: str | None) -> int | None:
         path = checkpoint_path(size)
         found = self._read(self._place.read, size)
         if not isinstance(found, Checkpoint) or self._time(found) is None:
             # A transfer may have gone wrong, and a kept copy may be older than the last cosignature.
             found = self._read(self._place.read_afresh, size)
         if isinstance(found, PlaceError):
-            if not (may_lack and isinstance(found, FileMissing)):
-                self._report.breach("V6", path, f"the checkpoint of {covers} is missing or unreadable: {found}")
+            what = f"the checkpoint of {covers}" if covers else "this checkpoint"
+            self._report.breach("V6", path, f"{what} is missing or unreadable: {found}")
             return None
         if isinstance(found, NoteInvalid):
             self._report.breach("V4", path, str(found))

@@ -84,9 +84,7 @@ def _conclude_checkpoints(walk: Walk, roots: SignedRoots) -> Mapping[int, int]:
     check = CheckpointCheck(walk.source, walk.manifest, walk.report, roots)
     check.check_vkey()
     walk.report.figures.time = check.check_head(walk.stream.checkpoint)
-    named = {body.size for _, body in walk.tally.intents if roots.get(body.size) is not None}
-    size = walk.stream.checkpoint.size
-    times = check.check_series(walk.required, walk.source.paths(), named, size)
+    times = check.check_series(walk.required, walk.source.paths(), walk.stream.checkpoint.size)
     check.check_window(times, walk.opened, walk.closed)
     check.check_batches(times, walk.batch_ends, walk.index.new_tokens())
     walk.report.done.update(("V6", "V7", "V14", "V15"))

@@ -126,19 +126,19 @@ def _cancel(walk: Walk, logged: Logged, body: Cancel) -> None:
 
 
 def _close(walk: Walk, logged: Logged, body: Close) -> None:
-    walk.closed = walk.tally.earliest = logged.size
+    walk.closed = walk.tally.decided = logged.size
     walk.required[logged.size] = "the close"
     walk.report.figures.issued = walk.roll.take_close(logged.where, body, walk.executor)
 
 
 def _paper_roll(walk: Walk, logged: Logged, body: PaperRoll) -> None:
-    walk.tally.earliest = logged.size
     walk.struck = body.count
     walk.roll.take_paper_roll(logged.where, body)
 
 
 def _paper_result(walk: Walk, logged: Logged, body: PaperResult) -> None:
-    walk.tally.earliest = logged.size
+    walk.tally.decided = logged.size
+    walk.required[logged.size] = "the paper result"
     walk.tally.paper = body
     walk.roll.take_paper_result(logged.where, body, walk.struck)
 

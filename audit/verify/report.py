@@ -41,7 +41,7 @@ CHECKS: dict[str, str] = {
     "V22": "used tokens do not exceed issued ones, nor these the roll",
     "V23": "paper votes are at most the listed voters, who are on the roll and got no token, and keep the floor",
     "V24": "each replaced letter was valid, and its replacement a spare",
-    "V25": "trustees announced the sums that count, and a tree that holds them",
+    "V25": "trustees announced the tree that is counted, and its sums",
     "V26": "partial decryptions are proven",
     "V27": "the published counts are what the sums decrypt to",
     "V28": "status, participation and outcome follow from the counts",

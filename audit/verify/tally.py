@@ -56,9 +56,8 @@ class TallyCheck:
         self.partials: list[tuple[int, PartialDecryption]] = []
         self.result: tuple[int, Result] | None = None
         self.paper: PaperResult | None = None
-        # The tree that counts ends after the close and any paper entry, and before the first intent.
-        self.earliest = 0
-        self.latest = 0
+        # The tree that is counted ends right after the close, or after the paper result if there is one.
+        self.decided = 0
         self._sound: list[tuple[int, TallyIntent]] = []
         self._proven: dict[int, list[Point]] = {}
 
@@ -67,8 +66,6 @@ class TallyCheck:
         return TallyState(tuple(body for _, body in self._sound), dict(self._proven))
 
     def take_intent(self, position: int, body: TallyIntent) -> None:
-        if not self.intents:
-            self.latest = position
         self.intents.append((position, body))
 
     def conclude(
@@ -105,15 +102,15 @@ class TallyCheck:
     def _sound_intents(
         self, sums: Sequence[Ciphertext], roots: SignedRoots, cosigned: Collection[int]
     ) -> list[tuple[int, TallyIntent]]:
-        """Those that name the sums that count, and a tree of this log that holds them; with their log positions."""
+        """Those that name the tree that is counted, and its sums; with their log positions."""
         digest = sums_digest(self._referendum, sums).hex() if sums and not any(s.has_identity for s in sums) else ""
+        root = roots.get(self.decided)
         sound = []
         for position, body in self.intents:
             where = f"entry {position}"
-            root = roots.get(body.size)
-            if root is None or root.hex() != body.root or not self.earliest <= body.size <= self.latest:
-                self._report.passed_over("V25", where, f"trustee {body.trustee} names a tree that does not count")
-            elif body.size not in cosigned:
+            if root is None or (body.size, body.root) != (self.decided, root.hex()):
+                self._report.passed_over("V25", where, f"trustee {body.trustee} names a tree that is not counted")
+            elif self.decided not in cosigned:
                 self._report.passed_over("V25", where, f"trustee {body.trustee} names a tree no quorum has cosigned")
             elif body.sums != digest:
                 self._report.passed_over("V25", where, f"trustee {body.trustee} announces other sums")
@@ -126,16 +123,15 @@ class TallyCheck:
         valid: dict[int, list[Point]] = {}
         for position, body in self.partials:
             where, trustee = f"entry {position}", body.trustee
-            before = [intent for at, intent in self._sound if at < position]
-            roots = [intent.root for intent in before if intent.trustee == trustee]
-            if not roots or len({intent.trustee for intent in before}) < self._manifest.trustees.threshold:
+            before = {intent.trustee for at, intent in self._sound if at < position}
+            if trustee not in before or len(before) < self._manifest.trustees.threshold:
                 self._report.passed_over("V26", where, f"trustee {trustee} decrypts without agreed intents")
                 continue
             if trustee in valid:
                 self._report.passed_over("V26", where, f"trustee {trustee} has decrypted before")
                 continue
             try:
-                if body.root not in roots:
+                if body.root != self._sound[0][1].root:
                     raise ProofInvalid("a decryption for another tree")
                 valid[trustee] = check_partial(self._referendum, shape, sums, verification_keys[trustee - 1], body)
             except CryptoError as error:

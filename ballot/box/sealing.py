@@ -74,7 +74,8 @@ class Sealing:
         if self._log.order.phase.value == "cancelled":
             return None  # what waits is never counted
         number = self._go_on(statements)
-        if number is None and self._due() and self._freeze():
+        due = self._due() if number is None else None
+        if due is not None and self._freeze(due):
             number = self._go_on(statements)
         shed_wal(self._engine)
         return number
@@ -85,7 +86,7 @@ class Sealing:
             raise TooEarly(f"ballots are accepted until {self._manifest.closes} and the grace after it")
         while not self._is_done():
             self._go_on(statements)
-            self._freeze(closing=True)
+            self._freeze()
         shed_wal(self._engine)
 
     def _is_done(self) -> bool:
@@ -96,28 +97,30 @@ class Sealing:
             left = count_ballots(db, *waiting_ballots)
         return state.closed and not left and state.logged == state.sealed
 
-    def _freeze(self, closing: bool = False) -> bool:
-        """Seals the open batch unless it is empty, or another sealed one is not in the log yet: that goes first.
-        `closing` ends the casts in the same step: none is promised after it, and none before it is left out."""
+    def _freeze(self, due: int | None = None) -> bool:
+        """Seals the open batch unless it is empty, or another sealed one is not in the log yet: that goes first. With
+        `due`, only the batch of that number, if another sealer was not faster. Without it the casts end in the same
+        step: none is promised after it, and none before it is left out."""
         with self._engine.begin() as db:
             state = position(db, "exclusive")
             size = count_ballots(db, waiting(state.batch))
-            sealing = bool(size) and state.logged == state.sealed
+            sealing = bool(size) and state.logged == state.sealed and due in (None, state.batch)
             if sealing:
                 db.execute(update(box_state).values(batch=state.batch + 1, header=None))
-            if closing:
+            if due is None:
                 db.execute(update(box_state).values(closed=True))
         return sealing
 
-    def _due(self) -> bool:
+    def _due(self) -> int | None:
+        """The number of the open batch, if the rules allow it to be sealed now. It only grows until it is."""
         now, rules, closes = self._clock.now(), self._manifest.batching, self._manifest.closes_at
         if now >= closes - rules.quiet_seconds:
             # The last batch goes in with the close. Sealed here by a clock that is ahead, it would not be the last.
-            return False
+            return None
         with reading(self._engine) as db:
             state = position(db)
             if state.logged < state.sealed:
-                return False  # that one is first brought in
+                return None  # that one is first brought in
             tokens = db.execute(count_new_tokens(state.batch)).scalar_one()
         end = self._log.batch_end
         if end and self._log.time_at(end) is None:
@@ -128,7 +131,8 @@ class Sealing:
                 f"{checkpoint_path(end)} is missing in the published folder, though the head came after it: without it "
                 f"nobody can tell when the next batch may come; bring it back, or {TAKE_A_COPY}"
             )
-        return last is not None and bool(tokens >= rules.minimum_tokens and now - last >= rules.minimum_seconds)
+        due = last is not None and tokens >= rules.minimum_tokens and now - last >= rules.minimum_seconds
+        return state.batch if due else None
 
     def _go_on(self, statements: Statements) -> int | None:
         """Brings a sealed batch into the log, unless it is there, and notes it."""

@@ -32,9 +32,9 @@ class Counts:
 def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
     """Registrars stop and sign, the box takes no more ballots and seals its last batch, two officers close the log.
     Killed anywhere, it can be run again. Raises CountsContradict or DatabaseBehind when registrars, box and log cannot
-    all be right; nothing is published then. `despite` is why the box holds other ballots than the log: two officers log
-    it as an incident. No words help where fewer tokens were given out than the log uses: no result could rest on that
-    (V22)."""
+    all be right: then the log stays open and no list is published, though no token and no ballot is taken any more.
+    `despite` is why the box holds other ballots than the log: two officers log it as an incident. No words help where
+    fewer tokens were given out than the log uses: no result could rest on that (V22)."""
     log = office.log()
     log.check(Close(batches=log.order.batches, ballots=log.order.ballots, issuance=[]))
     _demand_replacements_logged(office)
@@ -47,7 +47,8 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
     given = " and ".join(map(str, counts.issued))
     found = (
         f"registrars gave out {given} tokens, the log holds {order.ballots} ballots of {used} tokens, and the box "
-        f"{accepted} ballots, of which {missing} are not in the log; nothing was closed"
+        f"{accepted} ballots, of which {missing} are not in the log; the log was not closed, and nothing "
+        "is taken any more"
     )
     if min(counts.issued) < used:
         raise CountsContradict(found)

@@ -23,7 +23,7 @@ from stembus.ballot.database import create_database, database_kind, open_databas
 from stembus.ballot.errors import BallotError, DatabaseForeign, DatabaseMissing
 from stembus.ballot.office.folder_settings import folder_settings
 from stembus.ballot.office.layout import Layout
-from stembus.ballot.office.settings import Settings
+from stembus.ballot.office.settings import FOLDER_FILE, Settings
 from stembus.ballot.storage import INSTANCE_BYTES, box_state, desk_state, registrar_state
 
 _STARTS: dict[str, tuple[Table, dict[str, object]]] = {
@@ -136,9 +136,11 @@ class Databases:
         was made: they are lost, or not those of this folder."""
         instance, kind = _parse_mark(self.mark(party))
         if kind != self._kind(party):
+            file = self.layout.root / FOLDER_FILE
+            remedy = f"correct {party}_database in" if file.exists() else "bring back"
             raise DatabaseForeign(
                 f"the database of {party} was made in {kind}, and the settings ({self.settings.source}) name one in "
-                f"{self._kind(party)}; bring {self.layout.root}/settings.toml back; nothing was changed"
+                f"{self._kind(party)}; {remedy} {file}; nothing was changed"
             )
         return instance
 

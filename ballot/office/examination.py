@@ -281,7 +281,9 @@ def _is_secret(path: Path) -> bool:
 def _is_closed(path: Path) -> bool:
     """Whether only its owner can read it. What is being written, or goes meanwhile, is not published."""
     try:
-        return not (is_staged(path.name) or path.stat().st_mode & 0o044)
+        bits = path.stat().st_mode
+        closed = not bits & 0o044 or (path.is_dir() and not bits & 0o011)
+        return closed and not is_staged(path.name)
     except FileNotFoundError:
         return False
 

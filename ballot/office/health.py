@@ -151,7 +151,8 @@ def letters(check: str, differing: Mapping[Kind, int], halted: str, enrolled: bo
     if count := differing.get(Kind.UNKNOWN, 0):
         return warn(
             check, f"{count} letters get no token, for its issuance record cannot say whether they had one; bring back "
-            "a newer copy of database or record, or have these people vote on paper"
+            "a newer copy of database or record, or have these people vote on paper; if you are sure that no token was "
+            "given out that its database lacks, see `registrar recover` in the official's guide"
         )  # fmt: skip
     return ok(check, "its database and issuance record say the same of every letter")
 
@@ -197,7 +198,7 @@ def documents(missing: Sequence[str]) -> Finding:
 def readable(public: Path, closed: int) -> Finding:
     """`closed` is how many published files and folders only their owner can read."""
     if not closed:
-        return ok("published files", "the website's own user may read them")
+        return ok("published files", "none of them is for its owner only")
     return warn(
         "published files", f"only their owner can read {closed} files and folders in {public}; if the website runs as "
         f"another user, run: chmod -R g+rX {public}"

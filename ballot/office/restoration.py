@@ -108,7 +108,7 @@ def _place_record(office: Office, number: int, later: bool) -> list[str]:
     return [
         f"registrar {number} gives no token to {unknown} letters, for nobody knows here which of them had one after "
         "the backup was made; bring back a newer copy of its database or record if there is any; if you are sure that "
-        "no token was given out since, restore once more, with --no-token-since"
+        f"no token was given out since, remove this folder and {place}, and restore with --no-token-since"
     ]
 
 

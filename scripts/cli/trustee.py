@@ -101,7 +101,7 @@ _step("reveal", "Step 2: reveal the commitments.", "share, once all have reveale
 _step("share", "Step 3: send every other trustee its sealed share.", "confirm, once all have shared", Trustee.share)
 _step("confirm", "Step 4: check all shares and confirm the key.", "officials run: stembus roll import", Trustee.confirm)
 _step("complain", "Instead of step 4: show that a share is faulty.", "all commit to a new attempt", Trustee.complain)
-_step("intent", "After the close: announce the sums to decrypt.", "decrypt, once enough have", Trustee.intent)
+_step("intent", "After the close: announce the tree and sums to decrypt.", "decrypt, once enough have", Trustee.intent)
 _step("decrypt", "Release this trustee's part of the decryption.", "stembus tally DIR", Trustee.decrypt)
 
 

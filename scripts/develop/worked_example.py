@@ -236,7 +236,8 @@ def _promise(page: Page, example: Example, raw: bytes) -> None:
 def _decryption(page: Page, example: Example, raw: bytes) -> None:
     page.say(
         "**A partial decryption.** As if this ballot alone were the sum, and the five entries above the tree "
-        "that counts; the proof's nonce is fixed. The sum decrypts to 2^32 * G: no vote for option 1, one for option 2."
+        "that is counted; the proof's nonce is fixed. The sum decrypts to 2^32 * G: no vote for option 1, one for "
+        "option 2."
     )
     ciphertexts = parse_ballot(example.context, raw).ciphertexts
     root, total = root_of(example.entries), ciphertexts[0]

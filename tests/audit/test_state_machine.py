@@ -61,12 +61,12 @@ def close(batches: int, ballots: int) -> Step:
     return "close", bodies.Close(batches=batches, ballots=ballots, issuance=[])
 
 
-def intent(trustee: int) -> Step:
-    return "tally-intent", bodies.TallyIntent(trustee=trustee, size=1, root=HASH, sums=HASH)
+def intent(trustee: int, size: int = 1) -> Step:
+    return "tally-intent", bodies.TallyIntent(trustee=trustee, size=size, root=HASH, sums=HASH)
 
 
-def partial(trustee: int) -> Step:
-    return "partial-decryption", bodies.PartialDecryption(trustee=trustee, root=HASH, decryptions=[])
+def partial(trustee: int, root: str = HASH) -> Step:
+    return "partial-decryption", bodies.PartialDecryption(trustee=trustee, root=root, decryptions=[])
 
 
 ROLL: Step = ("roll", bodies.Roll(count=1, credentials_root=HASH, spares=0, spares_root=HASH))
@@ -400,19 +400,28 @@ def test_what_comes_after_a_paper_roll_waits_for_its_result() -> None:
 def test_each_trustee_states_an_intent_a_few_times_at_most() -> None:
     for trustee, admitted in ((0, False), (1, True), (N, True), (N + 1, False)):
         assert is_admitted(after(*CLOSED), intent(trustee)) == admitted
-    assert is_admitted(after(*CLOSED, *[intent(1)] * 3), intent(1))
-    assert not is_admitted(after(*CLOSED, *[intent(1)] * 4), intent(1))
-    assert is_admitted(after(*CLOSED, *[intent(1)] * 4), intent(2))
+    several = [intent(1, size) for size in range(4)]
+    assert is_admitted(after(*CLOSED, *several[:3]), several[3])
+    assert not is_admitted(after(*CLOSED, *several), intent(1, 4))
+    assert is_admitted(after(*CLOSED, *several), intent(2))
+
+
+def test_what_a_trustee_said_stands_once_in_the_log() -> None:
+    """Else whoever appends could use up its tries by repeating an old one."""
+    assert not is_admitted(after(*CLOSED, intent(1)), intent(1))
+    order = after(*CLOSED, intent(1), intent(2), partial(1))
+    assert not is_admitted(order, partial(1))
+    assert is_admitted(order, partial(1, "11" * 32))
 
 
 def test_decryption_waits_for_t_intents_and_for_the_trustees_own() -> None:
     assert not is_admitted(after(*CLOSED, intent(1)), partial(1))
-    assert not is_admitted(after(*CLOSED, intent(1), intent(1)), partial(1)), "one trustee counts once"
+    assert not is_admitted(after(*CLOSED, intent(1), intent(1, 7)), partial(1)), "one trustee counts once"
     order = after(*CLOSED, intent(1), intent(2))
     assert not is_admitted(order, partial(3))
-    for _ in range(4):
-        assert is_admitted(order, partial(1))
-    assert not is_admitted(order, partial(1))
+    for number in range(4):
+        assert is_admitted(order, partial(1, f"{number:064x}"))
+    assert not is_admitted(order, partial(1, f"{4:064x}"))
     assert is_admitted(order, partial(2))
 
 

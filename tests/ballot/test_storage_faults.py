@@ -25,9 +25,17 @@ from stembus.ballot.errors import TokenAlreadyIssued
 from stembus.ballot.issuance.token import VotingPass
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.ballot.conftest import Poll, patch_log_writes
-from tests.conftest import Finished
+from tests.conftest import Finished, prepare
 
 VOTERS = 20
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """Second votes alone make a batch."""
+    root = tmp_path_factory.mktemp("opened")
+    rehearsal, letters = prepare(root, batch_tokens=0)
+    return Finished(root, rehearsal.office.referendum, letters)
 
 
 class Fault(OSError):

@@ -196,6 +196,32 @@ def test_a_tab_that_does_not_see_yet_what_another_wrote_takes_nothing_away_from_
     assert kept_pass(other)["casts"] == 2
 
 
+def test_a_device_without_room_uses_up_no_turn(page: Page, site: Site) -> None:
+    enter(page, site, site.letter())
+    choose(page, "0")
+    page.evaluate("""() => {
+        const write = Storage.prototype.setItem;
+        window.full = true;
+        Storage.prototype.setItem = function (key, text) {
+            if (window.full && this === localStorage && key.split("/").length === 4) throw new Error("no room");
+            write.call(this, key, text);
+        };
+    }""")
+    page.locator("#cast").click()
+    expect(page.locator("#cast")).to_be_enabled()
+    page.wait_for_timeout(500)
+    assert kept_pass(page)["casts"] == 0
+    assert kept_ballots(page) == []
+    page.evaluate("window.full = false")
+    if page.locator("#step-review").is_visible():
+        cast(page)
+    else:
+        choose(page, "0")
+        cast(page)
+    assert kept_pass(page)["casts"] == 1
+    assert len(kept_ballots(page)) == 1
+
+
 def test_a_voting_pass_moves_to_another_device(page: Page, site: Site, chromium, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     enter(page, site, site.letter())
     choose(page, "0")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stembus.audit.errors import ManifestInvalid
+from stembus.audit.formats.manifest import cast_ballot_bytes
 from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.note import cosignatures
 from stembus.audit.log.source import FolderPlace
@@ -45,6 +46,30 @@ def test_a_definition_that_the_verifier_refuses_is_refused_by_the_client(
     with pytest.raises(Refused) as refusal:
         client.ask("checkManifest", raw=raw)
     assert refusal.value.code == "setup-log"
+
+
+@pytest.mark.parametrize(("pairs", "fits"), [(2, True), (3, False)])
+def test_the_longest_ballots_are_measured_alike(
+    pairs: int, fits: bool, client: Client, manifest: dict[str, Any]
+) -> None:
+    """One of 216 options, and some questions of yes or no: 65,129 bytes with two of them, 65,553 with three."""
+
+    def change(draft: dict[str, Any]) -> None:
+        texts = lambda text: dict.fromkeys(draft["languages"], text)  # noqa: E731
+        options = [{"text": texts(f"project {k}")} for k in range(216)]
+        one = {"kind": "choose", "text": texts("Welk?"), "options": options, "max_choices": 1, "accepts": None}
+        yes_no = draft["questions"][0]
+        draft["questions"] = [one, *({**yes_no, "text": texts(f"Vraag {k}?")} for k in range(pairs))]
+
+    raw = changed(manifest, change)
+    if fits:
+        assert cast_ballot_bytes(parse_manifest(raw)) == 65_129
+        client.ask("checkManifest", raw=raw)
+        return
+    with pytest.raises(ManifestInvalid):
+        parse_manifest(raw)
+    with pytest.raises(Refused):
+        client.ask("checkManifest", raw=raw)
 
 
 def _option(text: str) -> Change:

@@ -1,18 +1,17 @@
-"""A trustee decrypts only the sums that it announced first, whatever history it is shown next.
+"""A trustee announces one tree, and decrypts only its sums, whatever history it is shown next.
 
 The logs here are signed by everybody: by a log operator, and witnesses, who show one trustee this and another that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from stembus.audit.bounds import TALLY_TRIES
 from stembus.audit.errors import CannotRead
 from stembus.audit.formats.entries import parse_entry
 from stembus.audit.formats.entry_bodies import PartialDecryption, TallyIntent
@@ -25,7 +24,7 @@ from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.office.services import ServedOffice
 from stembus.crypto.group import Point
 from stembus.tally.combine import make_result_body
-from stembus.tally.errors import KeyFileInvalid, OtherSumsAnnounced, StepDone, StepOutOfTurn
+from stembus.tally.errors import KeyFileInvalid, OtherTreeAnnounced, StepDone, StepOutOfTurn
 from stembus.tally.key_file import AnnouncedTree, TrusteeKey, parse_trustee_key
 from stembus.tally.trustee import Trustee
 from tests.conftest import Finished
@@ -94,10 +93,13 @@ def root_of(entries: Sequence[bytes]) -> str:
     return frontier.root().hex()
 
 
-def tree(forge: Forge, entries: Sequence[bytes], size: int | None = None) -> AnnouncedTree:
-    """What an honest trustee announces of this log, or of its first `size` entries."""
+ENDS = (b'"type":"close"}', b'"type":"paper-result"}')
+
+
+def tree(forge: Forge, entries: Sequence[bytes]) -> AnnouncedTree:
+    """What an honest trustee announces of this log: up to the close, or the paper result."""
     sums = verified(forge, list(entries)).sums
-    named = entries[:size] if size else entries
+    named = entries[: max(i + 1 for i, raw in enumerate(entries) if raw.endswith(ENDS))]
     return AnnouncedTree(size=len(named), root=root_of(named), sums=sums_digest(forge.referendum, sums).hex())
 
 
@@ -136,38 +138,37 @@ def test_a_trustee_announces_the_tree_before_any_intent_and_decrypts_its_sums(
     assert body.root == expected.root
 
 
-def test_an_incident_after_the_close_belongs_to_the_tree_that_is_announced(
+def test_what_is_logged_after_the_close_changes_nothing_of_what_is_announced(
     forge: Forge, machines: dict[int, Machine]
 ) -> None:
-    entries = [*closed(forge), incident(forge)]
-    assert machines[1].shown(forge.bundle(entries)).intent() == intent(forge, 1, tree(forge, entries))
-
-
-def test_the_tree_of_the_first_sound_intent_is_announced_by_the_others(
-    forge: Forge, machines: dict[int, Machine]
-) -> None:
-    """Trustee 2 was quick: it named the close, and an incident came before its intent."""
-    entries = [*closed(forge), incident(forge)]
-    early = tree(forge, entries, len(entries) - 1)
-    entries += [intent(forge, 2, early), incident(forge, number=2)]
-    assert machines[1].shown(forge.bundle(entries)).intent() == intent(forge, 1, early)
-
-
-@pytest.mark.parametrize("changes", [{"root": "00" * 32}, {"sums": "00" * 32}, {"size": 3}])
-def test_an_unsound_intent_is_not_followed(forge: Forge, machines: dict[int, Machine], changes: dict[str, Any]) -> None:
+    """So trustees who look at different moments agree, and nobody else's intent leads them."""
     entries = closed(forge)
     expected = tree(forge, entries)
-    entries += [intent(forge, 2, other(expected, **changes)), incident(forge)]
-    assert machines[1].shown(forge.bundle(entries)).intent() == intent(forge, 1, expected)
+    entries += [incident(forge), intent(forge, 3, other(expected, size=len(entries) + 1)), incident(forge, number=2)]
+    for number in (1, 2):
+        made = machines[number].shown(forge.bundle(entries)).intent()
+        assert made == intent(forge, number, expected)
+        entries += [made, incident(forge, number=number + 2)]
+    for number in (1, 2):
+        entries.append(machines[number].shown(forge.bundle(entries)).decrypt())
+    assert make_result_body(verified(forge, entries)).questions[0].online == [8, 4]
 
 
-def test_the_first_sound_intent_is_followed_although_an_unsound_one_stands_before(
-    forge: Forge, machines: dict[int, Machine]
-) -> None:
-    entries = [*closed(forge), incident(forge)]
-    early = tree(forge, entries, len(entries) - 1)
-    entries += [intent(forge, 3, other(early, root="00" * 32)), intent(forge, 2, early)]
-    assert machines[1].shown(forge.bundle(entries)).intent() == intent(forge, 1, early)
+@pytest.mark.parametrize("counts", [[8, 0], [0, 8]])
+def test_the_paper_result_belongs_to_the_tree(forge: Forge, machines: dict[int, Machine], counts: list[int]) -> None:
+    """One history with these paper votes and one with those have the same sums, and other results."""
+    struck = sorted(key.public for key in forge.keys.credentials[20:30])
+    forge.paper = (struck, {"ballots": 8, "counts": [counts]})
+    entries = closed(forge)
+    made = [machines[number].shown(forge.bundle(entries)).intent() for number in (1, 2)]
+    assert made == [intent(forge, number, tree(forge, entries)) for number in (1, 2)]
+    forge.paper = (struck, {"ballots": 8, "counts": [[4, 4]]})
+    second = closed(forge)
+    assert tree(forge, second).sums == tree(forge, entries).sums
+    for step in (Trustee.intent, Trustee.decrypt):
+        with pytest.raises(OtherTreeAnnounced):
+            step(machines[1].shown(forge.bundle([*second, *made])))
+    machines[1].shown(forge.bundle([*entries, *made])).decrypt()
 
 
 # A second history
@@ -194,34 +195,24 @@ def test_nothing_is_decrypted_when_the_sums_changed_after_the_intent(
     first = announced(forge, machines)
     second = [*with_other_ballots(forge), *first[-2:]]
     assert len(second) == len(first)
-    with pytest.raises(OtherSumsAnnounced, match="the log's sums are not the ones this trustee announced"):
+    with pytest.raises(OtherTreeAnnounced, match="announced another tree, or other sums, before"):
         machines[1].shown(forge.bundle(second)).decrypt()
     machines[1].shown(forge.bundle(first)).decrypt()
 
 
-def test_nothing_is_decrypted_that_the_file_did_not_announce(forge: Forge, machines: dict[int, Machine]) -> None:
-    """Somebody else holds the trustee's key and announced other sums for it."""
-    entries = announced(forge, machines)
-    named = machines[1].file.announced
-    assert named is not None
-    machines[1].file = msgspec.structs.replace(machines[1].file, announced=other(named, sums="00" * 32))
-    for step in (Trustee.decrypt, Trustee.intent):
-        with pytest.raises(OtherSumsAnnounced, match="not the ones this trustee announced"):
-            step(machines[1].shown(forge.bundle(entries)))
-
-
-@pytest.mark.parametrize("field", ["size", "root"])
-def test_the_same_sums_may_be_decrypted_under_another_tree(
+@pytest.mark.parametrize("field", ["size", "root", "sums"])
+def test_nothing_is_decrypted_that_the_file_did_not_announce(
     forge: Forge, machines: dict[int, Machine], field: str
 ) -> None:
-    """A copy of the file announced them, from another state of the log."""
+    """Somebody else holds the trustee's key and announced for it."""
     entries = announced(forge, machines)
     named = machines[1].file.announced
     assert named is not None
-    value: Any = {"size": 5, "root": "00" * 32}[field]
+    value: Any = {"size": 5, "root": "00" * 32, "sums": "00" * 32}[field]
     machines[1].file = msgspec.structs.replace(machines[1].file, announced=other(named, **{field: value}))
-    entries.append(machines[1].shown(forge.bundle(entries)).decrypt())
-    assert verified(forge, entries).tally.partials.keys() == {1}
+    for step in (Trustee.decrypt, Trustee.intent):
+        with pytest.raises(OtherTreeAnnounced, match="announced another tree, or other sums, before"):
+            step(machines[1].shown(forge.bundle(entries)))
 
 
 def test_a_file_from_a_backup_adopts_what_it_announced_before(forge: Forge, machines: dict[int, Machine]) -> None:
@@ -237,7 +228,7 @@ def test_a_file_from_a_backup_adopts_what_it_announced_before(forge: Forge, mach
     assert verified(forge, entries).tally.partials.keys() == {1, 2}
 
 
-def test_a_file_from_a_backup_never_announces_other_sums_than_its_first_intent_in_the_log(
+def test_a_file_from_a_backup_never_announces_another_tree_than_its_first_intent_in_the_log(
     forge: Forge, machines: dict[int, Machine]
 ) -> None:
     before = machines[1].file
@@ -245,76 +236,34 @@ def test_a_file_from_a_backup_never_announces_other_sums_than_its_first_intent_i
     second = [*with_other_ballots(forge), *first[-2:]]
     for step in (Trustee.intent, Trustee.decrypt):
         machines[1].file = before
-        with pytest.raises(OtherSumsAnnounced, match="not the ones this trustee announced"):
+        with pytest.raises(OtherTreeAnnounced, match="announced another tree, or other sums, before"):
             step(machines[1].shown(forge.bundle(second)))
         assert machines[1].file == before
 
 
 @pytest.mark.parametrize("changes", [{"size": 5}, {"root": "00" * 32}, {"sums": "00" * 32}])
-def test_an_intent_that_does_not_count_is_announced_anew_a_few_times(
-    forge: Forge, machines: dict[int, Machine], changes: dict[str, Any]
-) -> None:
-    """It was made for a tree that nobody cosigned, say, or on the wrong day."""
-    entries = closed(forge)
-    named = tree(forge, entries)
-    entries += [intent(forge, 1, other(named, **changes))] * (TALLY_TRIES - 1)
-    entries.append(machines[2].shown(forge.bundle(entries)).intent())
-    if "sums" in changes:
-        with pytest.raises(OtherSumsAnnounced):
-            machines[1].shown(forge.bundle(entries)).intent()
-        return
-    with pytest.raises(StepOutOfTurn, match="run the intent step once more"):
-        machines[1].shown(forge.bundle(entries)).decrypt()
-    again = machines[1].shown(forge.bundle(entries)).intent()
-    assert body_of(again) == body_of(intent(forge, 1, named))
-    machines[1].shown(forge.bundle([*entries, again])).decrypt()
-    full = [*entries, intent(forge, 1, other(named, **changes))]
-    with pytest.raises(StepOutOfTurn, match="holds 4 intents of this trustee, none of which counts"):
-        machines[1].shown(forge.bundle(full)).intent()
-
-
-@pytest.mark.parametrize("changes", [{"size": 5}, {"root": "00" * 32}, {"sums": "00" * 32}])
-def test_another_trustee_agrees_only_on_the_sums_and_a_tree_of_the_log(
+def test_another_trustee_agrees_only_on_size_root_and_sums(
     forge: Forge, machines: dict[int, Machine], changes: dict[str, Any]
 ) -> None:
     entries = closed(forge)
     named = tree(forge, entries)
     entries.append(machines[1].shown(forge.bundle(entries)).intent())
-    with pytest.raises(StepOutOfTurn, match="1 more trustees must announce the same sums"):
+    with pytest.raises(StepOutOfTurn, match="1 more trustees must announce the same tree"):
         machines[1].shown(forge.bundle(entries)).decrypt()
-    entries += [intent(forge, 2, other(named, **changes)), intent(forge, 1, named)]
-    with pytest.raises(StepOutOfTurn, match="1 more trustees must announce the same sums"):
+    entries.append(intent(forge, 2, other(named, **changes)))
+    with pytest.raises(StepOutOfTurn, match="1 more trustees must announce the same tree"):
         machines[1].shown(forge.bundle(entries)).decrypt()
     entries.append(intent(forge, 3, named))
     machines[1].shown(forge.bundle(entries)).decrypt()
 
 
-def test_trustees_who_named_different_trees_count_together(forge: Forge, machines: dict[int, Machine]) -> None:
-    """One announced before an incident was logged, the other after it."""
-    entries = [*closed(forge), incident(forge)]
-    early, late = tree(forge, entries, len(entries) - 1), tree(forge, entries)
-    entries += [intent(forge, 3, early), intent(forge, 2, late)]
-    for number in (2, 3):
-        body = body_of(machines[number].shown(forge.bundle(entries)).decrypt())
-        assert body.root == (late.root if number == 2 else early.root)
-        entries.append(forge.entry("partial-decryption", body))
-    log = verified(forge, entries)
-    assert make_result_body(log).questions[0].online == [8, 4]
-
-
-def test_a_decryption_that_is_not_valid_is_made_anew_a_few_times(forge: Forge, machines: dict[int, Machine]) -> None:
+def test_a_decryption_that_is_not_valid_is_made_anew(forge: Forge, machines: dict[int, Machine]) -> None:
     entries = announced(forge, machines)
-    good = machines[1].shown(forge.bundle(entries)).decrypt()
-    body = body_of(good)
-    bad = forge.entry("partial-decryption", msgspec.structs.replace(body, root="00" * 32))
-    entries += [bad] * (TALLY_TRIES - 1)
-    again = body_of(machines[1].shown(forge.bundle(entries)).decrypt())
-    assert [[part.point for part in parts] for parts in again.decryptions] == [
-        [part.point for part in parts] for parts in body.decryptions
-    ]
-    assert verified(forge, [*entries, good]).tally.partials.keys() == {1}
-    with pytest.raises(StepOutOfTurn, match="holds 4 decryptions of this trustee, none of which is valid"):
-        machines[1].shown(forge.bundle([*entries, bad])).decrypt()
+    body = body_of(machines[1].shown(forge.bundle(entries)).decrypt())
+    entries.append(forge.entry("partial-decryption", msgspec.structs.replace(body, root="00" * 32)))
+    assert verified(forge, entries).tally.partials == {}
+    entries.append(machines[1].shown(forge.bundle(entries)).decrypt())
+    assert verified(forge, entries).tally.partials.keys() == {1}
 
 
 def test_who_announces_opens_the_share_first(forge: Forge, machines: dict[int, Machine]) -> None:
@@ -332,26 +281,25 @@ def test_a_trustee_that_announced_nothing_decrypts_nothing(forge: Forge, machine
         machines[3].shown(forge.bundle(entries)).decrypt()
 
 
-@pytest.mark.parametrize("what", ["other ballots", "other text", "shorter"])
-def test_a_lost_intent_is_made_anew_for_the_same_sums_alone(
+@pytest.mark.parametrize("what", ["other ballots", "other text", "fewer ballots"])
+def test_a_lost_intent_is_made_anew_for_the_same_tree_alone(
     forge: Forge, machines: dict[int, Machine], what: str
 ) -> None:
     """`other text` has the same sums, and another tree of the same size."""
-    first = [*closed(forge), incident(forge)]
+    forge.between.append(incident(forge))
+    first = closed(forge)
     made = machines[1].shown(forge.bundle(first)).intent()
-    shown: dict[str, Callable[[], list[bytes]]] = {
-        "other text": lambda: [*first[:-1], incident(forge, "brand")],
-        "shorter": lambda: first[:-1],
-        "other ballots": lambda: [*with_other_ballots(forge), incident(forge)],
-    }
-    entries = shown[what]()
     if what == "other ballots":
-        with pytest.raises(OtherSumsAnnounced, match="not the ones this trustee announced"):
-            machines[1].shown(forge.bundle(entries)).intent()
+        second = with_other_ballots(forge)
+    elif what == "other text":
+        forge.between[:] = [incident(forge, "brand")]
+        second = closed(forge)
+        assert tree(forge, second).sums == body_of(made).sums
     else:
-        again = machines[1].shown(forge.bundle(entries)).intent()
-        assert again == intent(forge, 1, tree(forge, entries))
-        assert body_of(again).sums == body_of(made).sums
+        forge.batches = forge.batches[:1]
+        second = closed(forge)
+    with pytest.raises(OtherTreeAnnounced, match="announced another tree, or other sums, before"):
+        machines[1].shown(forge.bundle(second)).intent()
     assert machines[1].shown(forge.bundle([*first, incident(forge, number=2)])).intent() == made
 
 

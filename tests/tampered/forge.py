@@ -47,6 +47,7 @@ from stembus.crypto.transcript import Transcript
 from stembus.tally.key_file import parse_trustee_key
 
 DAY = 86_400
+_CLOSE, _PAPER = b'"type":"close"}', b'"type":"paper-result"}'
 Body = dict[str, Any]
 
 
@@ -275,7 +276,8 @@ class Forge:
         counted, sums = _counted(self.bundle_quietly(entries), self.referendum)
         if self.tally_set:
             sums, counted = self.sum_of(self.tally_set([raw for part in self.batches for raw in part]))
-        size = len(entries)
+        ends = {kind: [i + 1 for i, raw in enumerate(entries) if raw.endswith(kind)] for kind in (_CLOSE, _PAPER)}
+        size = (ends[_PAPER] or ends[_CLOSE])[0]
         self.root_at = lambda size: _root(entries[:size])
         root = self.root_at(size)
         digest = sums_digest(self.referendum, sums).hex()

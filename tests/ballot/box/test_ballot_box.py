@@ -291,6 +291,26 @@ def test_who_votes_again_does_not_make_a_batch_due(poll: Poll, box: BallotBox) -
     assert poll.office.log().order.batches == 3
 
 
+def test_two_sealers_at_once_make_no_small_batch(poll: Poll, box: BallotBox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One found the batch due; the other sealed it, and somebody cast, before the first one could."""
+    cast_many(poll, range(3))
+    late, other = box._sealing, poll.reopen()
+    found = late._due
+    other.office.box  # noqa: B018 - open before the first one looks
+
+    def slowly() -> int | None:
+        due = found()
+        assert other.rehearsal.seal() == 1
+        cast_many(poll, [3])
+        return due
+
+    with monkeypatch.context() as patch:
+        patch.setattr(late, "_due", slowly)
+        assert poll.rehearsal.seal() is None
+    assert poll.office.log().order.batches == 1
+    assert box.pending() == 1
+
+
 def test_a_batch_waits_its_minimum_time_after_the_one_before(poll: Poll, box: BallotBox) -> None:
     cast_many(poll, range(3))
     assert poll.rehearsal.seal() == 1

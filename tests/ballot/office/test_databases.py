@@ -117,7 +117,9 @@ def test_settings_that_are_lost_put_no_other_database_in_the_place_of_a_servers(
     before = files(tmp_path)
     lost = Databases(Layout(tmp_path), REFERENDUM)
     for use in (lost.open, lost.is_lost, lost.remake, lost.create):
-        with pytest.raises(DatabaseForeign, match=r"made in postgresql, and the settings .* name one in sqlite; bring"):
+        with pytest.raises(
+            DatabaseForeign, match=r"made in postgresql, and the settings .* name one in sqlite; bring back"
+        ):
             use("box")
     assert files(tmp_path) == before
     (tmp_path / "away").rename(settings)
@@ -153,7 +155,7 @@ def test_a_damaged_page_anywhere_in_a_file_is_named_when_it_is_opened(tmp_path: 
     page = len(data) // 4096 // 2 * 4096
     data[page : page + 4096] = bytes(range(256)) * 16
     path.write_bytes(data)
-    with pytest.raises(DatabaseUnreachable, match=r"is damaged: .*; bring back its newest copy, or move it away"):
+    with pytest.raises(DatabaseUnreachable, match=r"is damaged: .*; bring back its newest copy, and keep this file"):
         databases.open("box")
 
 

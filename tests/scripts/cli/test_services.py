@@ -62,6 +62,7 @@ def test_only_two_officers_reasons_close_a_voting_whose_box_holds_what_the_log_l
         box.execute("INSERT INTO ballot VALUES (?, ?, 0, ?, 1, ?)", (bytes(32), bytes(32), bytes(32), b"a ballot"))
     refused = run("close", folder, at=CLOSED, status=1).output
     assert "the log holds 3 ballots of 3 tokens, and the box 4 ballots, of which 1 are not in the log" in refused
+    assert "nothing is taken any more" in refused
     assert "--despite" in refused
     assert not (folder / "public" / "issuance").exists(), "nothing of a close that was refused is published"
     reason = ["--despite", "nl=een proefstem van voor de opening"]

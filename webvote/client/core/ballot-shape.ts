@@ -4,9 +4,23 @@
 // whose sum carries both counts; any other takes one for each option.
 
 import { concat, fromBig, u16, type Bytes } from "./bytes.ts";
+import { G, IDENTITY, times, type Point } from "./group.ts";
 
 /** What the second option of a pair counts. */
 export const SECOND = 1n << 32n;
+
+const SECOND_POINT = times(G, SECOND);
+// The values that a secret choice can have take the same time.
+const KNOWN = new Map<bigint, Point>([
+  [0n, IDENTITY],
+  [1n, G],
+  [SECOND, SECOND_POINT],
+]);
+
+/** value * G. */
+export function pointOf(value: bigint): Point {
+  return KNOWN.get(value) ?? times(G, value);
+}
 
 /** That the sum of the ciphertexts first..last-1 holds one of `values`. */
 export interface ProofShape {
@@ -46,4 +60,10 @@ export function proofsOf(question: Question, first: number): ProofShape[] {
 /** As every proof binds it. */
 export function encodeShape({ first, last, values }: ProofShape): Bytes {
   return concat(u16(first), u16(last), u16(values.length), ...values.map((value) => fromBig(value, 8)));
+}
+
+/** Of a question's ciphertexts and proofs in a ballot. */
+export function questionBytes(question: Question): number {
+  const proofs = proofsOf(question, 0).map(({ values: { length } }) => 66 * length + 32 * (2 * length - 1));
+  return 66 * valuesOf(question).length + proofs.reduce((total, size) => total + size, 0);
 }

@@ -7,11 +7,11 @@
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { expand, extract } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { heldFor } from "./ballot-shape.ts";
+import { heldFor, pointOf } from "./ballot-shape.ts";
 import { concat, equal, toBig, u32, utf8, type Bytes } from "./bytes.ts";
 import type { BallotContext } from "./context.ts";
 import { ClientError } from "./errors.ts";
-import { G, ORDER, mod, pointBytes, scalarBytes, sum, times, timesSecret, type Point } from "./group.ts";
+import { G, ORDER, mod, pointBytes, scalarBytes, sum, timesSecret, type Point } from "./group.ts";
 import { tokenPublic, type VotingPass } from "./token.ts";
 
 export type Choice = readonly (readonly number[])[];
@@ -77,7 +77,7 @@ function commit(joint: Point, item: Encrypted, values: readonly bigint[], next: 
       responses.push(0n);
       continue;
     }
-    const target = item.blinded.subtract(times(G, value));
+    const target = item.blinded.subtract(pointOf(value));
     commitments.push([
       timesSecret(G, response).subtract(timesSecret(item.nonce, challenge)),
       timesSecret(joint, response).subtract(timesSecret(target, challenge)),
@@ -106,7 +106,7 @@ export function buildBody(context: BallotContext, commitment: Uint8Array, choice
   const items = held.map((branch, k): Encrypted => {
     const [r, value] = [randomness[k] ?? 0n, context.values[k]?.[branch] ?? 0n];
     const masked = timesSecret(context.jointKey, r);
-    return { nonce: timesSecret(G, r), blinded: masked.add(timesSecret(G, value)), randomness: r, value };
+    return { nonce: timesSecret(G, r), blinded: masked.add(pointOf(value)), randomness: r, value };
   });
   const proven = context.proofs.map((shape) => {
     const part = items.slice(shape.first, shape.last);

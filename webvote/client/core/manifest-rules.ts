@@ -2,6 +2,7 @@
 //
 // Decides exactly as audit/formats/manifest_rules.py does (V3): a definition that auditors refuse is none for voters.
 
+import { questionBytes } from "./ballot-shape.ts";
 import { MODULUS_BYTES, parseSpki } from "./blind-rsa.ts";
 import { fromHex } from "./bytes.ts";
 import { isValidKey } from "./ed25519.ts";
@@ -102,10 +103,7 @@ function timesAreSound({ opens, closes, batching, eligibility }: Manifest): bool
 }
 
 function castBytes({ questions, registrars }: Manifest): number {
-  const sizes = questions.map(({ options: { length }, max_choices: most }) => {
-    const branches = [...Array<number>(length).fill(2), ...(most < length ? [most + 1] : [])];
-    return 66 * length + branches.reduce((total, b) => total + 66 * b + 32 * (2 * b - 1), 0);
-  });
+  const sizes = questions.map(({ options, max_choices }) => questionBytes([options.length, max_choices]));
   return 1 + 32 + sizes.reduce((total, size) => total + size, 0) + 64 + MODULUS_BYTES * registrars.length + 4 + 64;
 }
 

@@ -105,8 +105,18 @@ export class DeviceStorage implements VoterStorage {
   /** Writes what differs from what this tab reads, and takes no ballot away: a browser shows another tab's changes with
    * a delay, and those must outlast what is written here meanwhile. */
   write({ ballots, ...voter }: VoterRecord): void {
-    writeChanged(this.key, JSON.stringify(voter));
-    for (const ballot of ballots) writeChanged(`${this.key}/${ballot.cast_hash}`, JSON.stringify(ballot));
+    const texts = new Map([[this.key, JSON.stringify(voter)]]);
+    for (const ballot of ballots) texts.set(`${this.key}/${ballot.cast_hash}`, JSON.stringify(ballot));
+    const before = [...texts.keys()].map((key) => [key, localStorage.getItem(key)] as const);
+    try {
+      for (const [key, text] of texts) writeChanged(key, text);
+    } catch (error) {
+      // All or nothing, where there is no room: else a turn would be used up without a ballot.
+      for (const [key, old] of before)
+        if (old === null) localStorage.removeItem(key);
+        else writeChanged(key, old);
+      throw error;
+    }
   }
 
   private ballotKeys(): string[] {
