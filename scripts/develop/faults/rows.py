@@ -44,10 +44,12 @@ ROWS: tuple[Row, ...] = (
     Row("lost-box-database", rows_databases.lost_box_database, (_EMPTY,)),
     Row("old-registrar-database", rows_databases.old_registrar_database),
     Row("lost-registrar-database", rows_databases.lost_registrar_database, (_EMPTY,)),
-    Row(
-        "wrong-settings",
-        rows_databases.wrong_settings,
-        ("is no address", "does not answer", _EMPTY, "belongs to another folder"),
+    # An address of another kind of database is refused before anybody looks there.
+    *(
+        Row(
+            "wrong-settings", rows_databases.wrong_settings, ("is no address", "was made in", _EMPTY, said), (database,)
+        )
+        for database, said in ((SQLITE, "belongs to another folder"), (POSTGRESQL, "does not answer"))
     ),
     Row("old-log-folder", rows_files.old_log_folder, ("came back from an older copy",)),
     Row("lost-pepper", rows_files.lost_pepper, ("restore it from a backup",)),
