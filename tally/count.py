@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stembus.audit.formats.entry_bodies import Close, Decryption, PaperResult, PartialDecryption, TallyIntent
+from stembus.audit.formats.entry_bodies import Decryption, PaperResult, PartialDecryption, TallyIntent
 from stembus.audit.formats.manifest import question_shapes
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.rules import count_status
@@ -54,8 +54,7 @@ class CountSteps(Member):
     def _tree(self, sums: Sequence[Ciphertext]) -> AnnouncedTree:
         """The tree that is counted, the same for everybody: right after the close, or the paper result. Raises
         OtherTreeAnnounced unless it is the one that this trustee announced first, if any."""
-        ends = [i + 1 for i, _, entry in self._log.entries() if isinstance(entry.body, (Close, PaperResult))]
-        size, digest = ends[-1], sums_digest(self._referendum, sums).hex()
+        size, digest = self._log.tally.decided, sums_digest(self._referendum, sums).hex()
         tree = AnnouncedTree(size=size, root=self._log.tree.root_at(size).hex(), sums=digest)
         if self._first_announced() not in (None, tree):
             raise OtherTreeAnnounced(

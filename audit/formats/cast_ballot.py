@@ -130,7 +130,7 @@ class BallotContext:
 
     @cached_property
     def body_bytes(self) -> int:
-        return self.scalars_at + SCALAR_BYTES * sum(2 * len(shape.values) - 1 for shape in self.proofs)
+        return 32 + sum(question.size for question in self.questions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class TallyCheck:
 
     def state(self) -> TallyState:
         """What was found valid; of use once all was concluded."""
-        return TallyState(tuple(body for _, body in self._sound), dict(self._proven))
+        return TallyState(self.decided, tuple(body for _, body in self._sound), dict(self._proven))
 
     def take_intent(self, position: int, body: TallyIntent) -> None:
         self.intents.append((position, body))

@@ -34,9 +34,11 @@ ENGINE: Final = _Seal()
 
 @dataclass(frozen=True)
 class TallyState:
-    """What of the trustees' work is valid. `intents` are those for the sums that count, in log order; `partials` the
-    proven decryptions, by trustee, in the order of the sums."""
+    """What the trustees are to count, and what of their work is valid. `decided` is the size of the tree that is
+    counted, 0 before the close; `intents` are those for it, in log order; `partials` the proven decryptions, by
+    trustee, in the order of the sums."""
 
+    decided: int = 0
     intents: tuple[TallyIntent, ...] = ()
     partials: Mapping[int, Sequence[Point]] = field(default_factory=dict)
 

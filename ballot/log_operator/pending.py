@@ -40,7 +40,11 @@ class Pending:
 
     def checkpoint(self) -> Checkpoint | None:
         """With the cosignatures that it has so far; None when nothing waits. Raises LogDamaged."""
-        return read_head(self._head, "move it away: the step that waited is lost, so run its command again")
+        return read_head(
+            self._head,
+            "restore the newest copy of its folder, in its place; move it away "
+            "only if there is none, for the step that waited is lost with it; then run its command again",
+        )
 
     def entries(self, count: int) -> list[bytes]:
         """The entries between the published head and this one. Raises LogDamaged unless there are `count`."""

@@ -51,7 +51,11 @@ class Databases:
     def url(self, party: str) -> str:
         role = party.partition("-")[0]
         own = f"sqlite:///{self.layout.folder(party).absolute() / role}.db"
-        return self.settings.get(f"{party.upper().replace('-', '_')}_DATABASE", own)
+        return self.settings.get(self._setting(party), own)
+
+    @staticmethod
+    def _setting(party: str) -> str:
+        return f"{party.upper().replace('-', '_')}_DATABASE"
 
     def file(self, party: str) -> Path | None:
         """The SQLite file; None where the database is PostgreSQL's."""
@@ -137,7 +141,7 @@ class Databases:
         instance, kind = _parse_mark(self.mark(party))
         if kind != self._kind(party):
             file = self.layout.root / FOLDER_FILE
-            remedy = f"correct {party}_database in" if file.exists() else "bring back"
+            remedy = f"correct {self._setting(party).lower()} in" if file.exists() else "bring back"
             raise DatabaseForeign(
                 f"the database of {party} was made in {kind}, and the settings ({self.settings.source}) name one in "
                 f"{self._kind(party)}; {remedy} {file}; nothing was changed"

@@ -80,7 +80,7 @@ def test_a_head_that_is_no_head_is_named_with_its_file_and_what_to_do(
     kept = waiting.read_bytes()
     waiting.write_bytes(b"garbage")
     for look in (lambda: writer(lite), lambda: complete(lite.office, tmp_path / "mirror")):
-        with pytest.raises(LogDamaged, match=f"{waiting} is damaged: .*; move it away"):
+        with pytest.raises(LogDamaged, match=f"{waiting} is damaged: .*; restore the newest copy.*; move it away only"):
             look()
     waiting.write_bytes(kept)
     (log.folder / "checkpoint").write_bytes(b"garbage")

@@ -126,6 +126,15 @@ def test_settings_that_are_lost_put_no_other_database_in_the_place_of_a_servers(
     Databases(Layout(tmp_path), REFERENDUM).open("box").dispose()
 
 
+def test_settings_that_name_another_kind_of_database_are_to_be_corrected(tmp_path: Path) -> None:
+    Databases(Layout(tmp_path), REFERENDUM).create("registrar-1")
+    settings = tmp_path / "settings.toml"
+    settings.write_text('registrar_1_database = "postgresql+psycopg://x@127.0.0.1:1/y"\n')
+    settings.chmod(0o600)
+    with pytest.raises(DatabaseForeign, match=f"made in sqlite, .*; correct registrar_1_database in {settings}"):
+        Databases(Layout(tmp_path), REFERENDUM).open("registrar-1")
+
+
 def test_settings_may_change_until_the_database_is_made(postgres_url: str, tmp_path: Path) -> None:
     settings = tmp_path / "settings.toml"
     settings.write_text('box_database = "postgresql+psycopg://x:secret@127.0.0.1:1/y"\n')

@@ -4,9 +4,9 @@
 // election key. Leaves making ballots to `ballot`, and checking them to `verify-ballot`.
 
 import { sha256 } from "@noble/hashes/sha2.js";
-import { encodeShape, proofsOf, valuesOf, type ProofShape, type Question } from "./ballot-shape.ts";
+import { encodeShape, proofsOf, questionBytes, valuesOf, type ProofShape, type Question } from "./ballot-shape.ts";
 import { concat, fromHex, type Bytes } from "./bytes.ts";
-import { POINT_BYTES, SCALAR_BYTES, pointBytes, pointFrom, verifySchnorr, type Point } from "./group.ts";
+import { POINT_BYTES, pointBytes, pointFrom, verifySchnorr, type Point } from "./group.ts";
 import type { Manifest } from "./manifest.ts";
 import { Transcript } from "./transcript.ts";
 
@@ -40,11 +40,10 @@ export class BallotContext {
     this.values = values;
     this.proofs = proofs;
     this.shape = concat(...proofs.map(encodeShape));
-    const size = (of: (branches: number) => number): number =>
-      proofs.reduce((total, proof) => total + of(proof.values.length), 0);
+    const branches = proofs.reduce((total, proof) => total + proof.values.length, 0);
     this.commitmentsAt = 32 + CIPHERTEXT_BYTES * values.length;
-    this.scalarsAt = this.commitmentsAt + size((branches) => 2 * POINT_BYTES * branches);
-    this.bodyBytes = this.scalarsAt + size((branches) => SCALAR_BYTES * (2 * branches - 1));
+    this.scalarsAt = this.commitmentsAt + 2 * POINT_BYTES * branches;
+    this.bodyBytes = 32 + questions.reduce((total, question) => total + questionBytes(question), 0);
     this.castBytes = 1 + this.bodyBytes + 64 + SIGNATURE_BYTES * registrars.length + 4 + 64;
   }
 
