@@ -12,9 +12,10 @@ from collections.abc import Collection, Sequence
 
 from stembus.audit import bounds
 from stembus.audit.errors import PlaceError
-from stembus.audit.formats.entries import issued_digest
-from stembus.audit.formats.entry_bodies import Batch, Client, Minutes, Open, PaperResult, Purge, Roll
+from stembus.audit.formats.entries import issuance_digest, issued_digest
+from stembus.audit.formats.entry_bodies import Batch, Client, Close, Minutes, Open, PaperResult, Purge, Roll
 from stembus.audit.formats.file_name import is_client_path, is_document_name, is_release
+from stembus.audit.formats.lists import parse_keys, struck_path
 from stembus.audit.formats.manifest import Manifest, Texts
 from stembus.audit.formats.text import text_problem
 from stembus.audit.log.source import Place
@@ -82,11 +83,50 @@ def counts_problem(manifest: Manifest, referendum: bytes, body: Batch, before: S
     return None
 
 
+def issuance_problem(manifest: Manifest, referendum: bytes, body: Close) -> str | None:
+    """The registrars' final statements."""
+    if len(body.issuance) != len(manifest.registrars):
+        return "the close states one issuance for each registrar"
+    for number, (statement, registrar) in enumerate(zip(body.issuance, manifest.registrars, strict=True), 1):
+        issued = statement.count, bytes.fromhex(statement.root)
+        struck = statement.struck, bytes.fromhex(statement.struck_root)
+        try:
+            digest = issuance_digest(referendum, number, issued, struck)
+            verify_ed25519(bytes.fromhex(registrar.key), digest, bytes.fromhex(statement.signature))
+        except SignatureInvalid:
+            return f"registrar {number} did not sign its issuance"
+    return None
+
+
+def struck_voters(place: Place, manifest: Manifest) -> int:
+    """How many people some registrar struck for paper, by the lists beside a closed log. Raises PlaceError,
+    RecordInvalid."""
+    limit = bounds.KEY_LINE_BYTES * manifest.eligibility.official_count
+    struck: set[bytes] = set()
+    for number in range(1, len(manifest.registrars) + 1):
+        struck.update(parse_keys(place.lines(struck_path(number), limit)))
+    return len(struck)
+
+
+def paper_ballots_problem(manifest: Manifest, ballots: int, struck: int) -> str | None:
+    """Of paper ballots that are encrypted: fewer than may be counted apart, and no more than `struck` voters."""
+    if ballots > struck:
+        return f"{ballots} paper ballots where {struck} voters were struck for paper"
+    if not 0 < ballots < manifest.privacy_floor.paper:
+        return f"{ballots} paper ballots are stated as counts: the privacy floor is {manifest.privacy_floor.paper}"
+    return None
+
+
 def paper_problem(manifest: Manifest, body: PaperResult, struck: int) -> str | None:
     if body.ballots > struck:
         return f"{body.ballots} paper ballots where {struck} voters were struck for paper"
     if 0 < body.ballots < manifest.privacy_floor.paper:
         return f"{body.ballots} paper ballots are below the privacy floor of {manifest.privacy_floor.paper}"
+    return paper_counts_problem(manifest, body)
+
+
+def paper_counts_problem(manifest: Manifest, body: PaperResult) -> str | None:
+    """Whether so many ballots can hold these counts."""
     if [len(counts) for counts in body.counts] != [len(question.options) for question in manifest.questions]:
         return "the paper counts do not have the shape of the questions"
     for number, (counts, question) in enumerate(zip(body.counts, manifest.questions, strict=True), 1):

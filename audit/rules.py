@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from stembus.audit.formats.entry_bodies import PaperResult, QuestionResult, Result
+from stembus.audit.formats.entry_bodies import PaperBallots, PaperResult, QuestionResult, Result
 from stembus.audit.formats.manifest import Manifest, Question
 
+Paper = PaperResult | PaperBallots
 Status = Literal["counted", "not-counted-minimum", "not-counted-floor"]
 Outcome = Literal["accepted", "rejected", "tie", "invalid-too-few", "invalid-too-narrow", "ranked"]
 
@@ -22,6 +23,11 @@ def count_status(manifest: Manifest, online: int, paper: int) -> Status:
     if online + paper < manifest.rules.minimum_participants and not manifest.rules.count_below_minimum:
         return "not-counted-minimum"
     return "counted"
+
+
+def ballots_in_sums(online: int, paper: Paper | None) -> int:
+    """How many ballots the decrypted sums are made of, `online` of them cast with a token."""
+    return online + (paper.ballots if isinstance(paper, PaperBallots) else 0)
 
 
 def outcome(manifest: Manifest, question: Question, counts: Sequence[int], participants: int) -> Outcome:
@@ -49,23 +55,25 @@ def ranking(counts: Sequence[int]) -> list[list[int]]:
 def make_result(
     manifest: Manifest,
     online_ballots: int,
-    paper: PaperResult | None,
-    online: Sequence[Sequence[int]],
+    paper: Paper | None,
+    decrypted: Sequence[Sequence[int]],
     trustees: Sequence[int],
 ) -> Result:
-    """The one result that follows from the counts; `online` is ignored unless they may be counted."""
+    """The one result that follows from what the sums give, which is ignored unless they may be counted. Encrypted paper
+    ballots are in the sums, and no part of these is stated."""
     paper_ballots = paper.ballots if paper else 0
     status = count_status(manifest, online_ballots, paper_ballots)
     participants = online_ballots + paper_ballots
     questions = []
     if status == "counted":
-        for number, (question, counts) in enumerate(zip(manifest.questions, online, strict=True)):
-            added = paper.counts[number] if paper else [0] * len(counts)
+        together = isinstance(paper, PaperBallots)
+        for number, (question, counts) in enumerate(zip(manifest.questions, decrypted, strict=True)):
+            added = paper.counts[number] if isinstance(paper, PaperResult) else [0] * len(counts)
             total = [a + b for a, b in zip(counts, added, strict=True)]
             questions.append(
                 QuestionResult(
-                    online=list(counts),
-                    paper=list(added),
+                    online=None if together else list(counts),
+                    paper=None if together else list(added),
                     total=total,
                     outcome=outcome(manifest, question, total, participants),
                     ranking=ranking(total),

@@ -6,7 +6,7 @@ the chapters of `verify`.
 
     setup:     commit, reveal, share, confirm, complaint ... election-key, roll, client*
     voting:    open, then batches, replace, client, incident
-    closed:    close, paper-roll, paper-result, tally-intent, partial-decryption
+    closed:    close, paper-result or paper-ballots, tally-intent, partial-decryption
     ended:     result or cancel, then minutes, purge, incident
 """
 
@@ -29,6 +29,7 @@ from stembus.audit.formats.entry_bodies import (
     Confirm,
     ElectionKey,
     Incident,
+    PaperBallots,
     PartialDecryption,
     Replace,
     Reveal,
@@ -56,7 +57,7 @@ _ALLOWED: dict[Phase, set[str]] = {
     Phase.ROLLED: {"client", "open", "replace", "incident", "cancel"},
     Phase.OPEN: {"batch", "client", "replace", "incident", "close", "cancel"},
     Phase.CLOSED: {
-        "paper-roll", "paper-result", "tally-intent", "partial-decryption", "result", "incident", "cancel",
+        "paper-result", "paper-ballots", "tally-intent", "partial-decryption", "result", "incident", "cancel",
     },
     Phase.TALLIED: {"minutes", "purge", "incident"},
     Phase.CANCELLED: {"minutes", "purge", "incident"},
@@ -88,8 +89,9 @@ class Order:
         self.awaiting = 0
         self.incidents = 0
         self.replaced: set[str] = set()
-        self.paper_roll = False
-        self.paper_result = False
+        # Whether anybody was struck for paper, and whether it was said how they voted.
+        self.paper_due = False
+        self.paper_stated = False
         # What each trustee said, in hashes.
         self.intents: dict[int, set[bytes]] = {}
         self.partials: dict[int, set[bytes]] = {}
@@ -104,10 +106,17 @@ class Order:
         self.phase = Phase.CEREMONY
 
     def admit_ballot(self) -> None:
-        if self.phase is not Phase.OPEN or not self.awaiting:
+        """A cast ballot in a batch, or a paper ballot after its header."""
+        if not self.awaiting:
             raise OrderInvalid("a ballot outside a batch of the open referendum")
         self.awaiting -= 1
-        self.ballots += 1
+        if not self.on_paper:
+            self.ballots += 1
+
+    @property
+    def on_paper(self) -> bool:
+        """Whether a ballot that may stand here would be a paper ballot."""
+        return self.phase is Phase.CLOSED
 
     def admit(self, kind: str, body: Body) -> None:
         self._allow(kind)
@@ -118,7 +127,8 @@ class Order:
 
     def _allow(self, kind: str) -> None:
         if self.awaiting:
-            raise OrderInvalid(f"an entry {kind} where {self.awaiting} more ballots of batch {self.batches} must stand")
+            missing = "paper ballots" if self.on_paper else f"ballots of batch {self.batches}"
+            raise OrderInvalid(f"an entry {kind} where {self.awaiting} more {missing} must stand")
         if kind not in _ALLOWED[self.phase]:
             raise OrderInvalid(f"an entry {kind} in the phase {self.phase.value}")
 
@@ -204,19 +214,24 @@ class Order:
             f"the close states {body.batches} batches and {body.ballots} ballots; the log has {self.batches} and "
             f"{self.ballots}",
         )
-
-    def _paper_roll(self, _: Body) -> None:
-        self._need(not self.paper_roll and not self.intents, "the paper roll comes once, before any tally intent")
-        self.paper_roll = True
+        self.paper_due = body.struck
 
     def _paper_result(self, _: Body) -> None:
-        self._need(self.paper_roll, "a paper result without a paper roll")
-        self._need(not self.paper_result and not self.intents, "the paper result comes once, before any tally intent")
-        self.paper_result = True
+        """No intent may stand before it, since they wait for it."""
+        self._need(self.paper_due, "paper votes where nobody was struck for paper")
+        self._need(not self.paper_stated, "the paper votes stand in the log already")
+        self.paper_stated = True
+
+    def _paper_ballots(self, body: PaperBallots) -> None:
+        self._paper_result(body)
+        self.awaiting = body.ballots
+
+    def _demand_paper(self) -> None:
+        self._need(self.paper_stated or not self.paper_due, "people were struck for paper, and their votes not logged")
 
     def _tally_intent(self, body: TallyIntent) -> None:
         self._need(1 <= body.trustee <= self.trustees, f"trustee {body.trustee} does not exist")
-        self._need(self.paper_result or not self.paper_roll, "the paper votes are not logged yet")
+        self._demand_paper()
         self._take_once(self.intents, body, "an intent")
 
     def _partial_decryption(self, body: PartialDecryption) -> None:
@@ -232,7 +247,7 @@ class Order:
         said.add(digest)
 
     def _result(self, _: Body) -> None:
-        self._need(self.paper_result or not self.paper_roll, "the paper votes are not logged yet")
+        self._demand_paper()
 
     def _cancel(self, _: Body) -> None:
         self._need(not self.intents, "a referendum cannot be cancelled once the tally began")
@@ -250,8 +265,8 @@ _CHECKS: dict[str, Callable[[Order, Any], None]] = {
     "replace": Order._replace,
     "incident": Order._incident,
     "close": Order._close,
-    "paper-roll": Order._paper_roll,
     "paper-result": Order._paper_result,
+    "paper-ballots": Order._paper_ballots,
     "tally-intent": Order._tally_intent,
     "partial-decryption": Order._partial_decryption,
     "result": Order._result,

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from sqlalchemy import Connection, Engine, Table, delete, text
 from sqlalchemy.exc import OperationalError
@@ -38,13 +39,14 @@ def empty(db: Connection, *tables: Table) -> None:
         db.execute(text(f"TRUNCATE {names}"))
 
 
-def lock(db: Connection, table: Table) -> None:
-    """Nobody else reads or writes the table until the transaction ends. Raises TableInUse as `empty` does. SQLite needs
-    none: a transaction that writes is alone."""
+def lock(db: Connection, table: Table, against: Literal["all", "writers"] = "all") -> None:
+    """Nobody else reads or writes the table, or nobody else writes it, until the transaction ends. Raises TableInUse as
+    `empty` does. SQLite needs none: a transaction that writes is alone."""
     if db.dialect.name == "postgresql":
         name = db.dialect.identifier_preparer.format_table(table)
+        mode = "ACCESS EXCLUSIVE" if against == "all" else "SHARE"
         with _impatient(db):
-            db.execute(text(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
+            db.execute(text(f"LOCK TABLE {name} IN {mode} MODE"))
 
 
 @contextmanager

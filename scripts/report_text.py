@@ -143,6 +143,8 @@ def _result(report: Report) -> Iterator[tuple[str, str]]:
     official = report.figures.official_count
     share = 100 * result.participants / max(1, official)
     yield "turnout", f"{result.participants} of {official} ({share:.1f} %), {result.paper_ballots} of them on paper"
+    if any(question.paper is None for question in result.questions):
+        yield "", "the paper votes are too few to be shown apart: only totals were decrypted"
     if result.status != "counted":
         yield "result", f"{result.status}: nothing was decrypted"
     language = manifest.languages[0]

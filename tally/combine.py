@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 
 from stembus.audit.formats.ballot_shape import SECOND
-from stembus.audit.formats.entry_bodies import PaperResult, Result
+from stembus.audit.formats.entry_bodies import Result
 from stembus.audit.formats.manifest import question_shapes
-from stembus.audit.rules import count_status, make_result
+from stembus.audit.rules import ballots_in_sums, count_status, make_result
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.crypto.discrete_log import small_log, two_small_logs
@@ -25,20 +25,21 @@ def make_result_body(log: VerifiedLog) -> Result:
         raise StepDone("the result stands in the log already")
     if log.phase is not Phase.CLOSED:
         raise StepOutOfTurn(f"voting is not closed, or was cancelled (phase: {log.phase.value})")
-    manifest, counted = log.manifest, log.counted
-    paper = next((entry.body for _, _, entry in log.entries() if isinstance(entry.body, PaperResult)), None)
+    if not log.tally.decided:
+        raise StepOutOfTurn("people were struck for paper, and their votes are not logged yet")
+    manifest, counted, paper = log.manifest, log.counted, log.tally.paper
     if count_status(manifest, counted, paper.ballots if paper else 0) != "counted":
         return make_result(manifest, counted, paper, [], [])
     valid, threshold = log.tally.partials, manifest.trustees.threshold
     if len(valid) < threshold:
         raise StepOutOfTurn(f"{threshold - len(valid)} more valid partial decryptions are needed")
     chosen = sorted(valid)[:threshold]
-    remaining = enumerate(log.sums)
-    online = []
+    remaining, held = enumerate(log.sums), ballots_in_sums(counted, paper)
+    decrypted = []
     for shape in question_shapes(manifest):
         counts: list[int] = []
         for number, ciphertext in itertools.islice(remaining, shape.ciphertexts):
             message = combine_partials(ciphertext, {trustee: valid[trustee][number] for trustee in chosen})
-            counts += two_small_logs(message, SECOND, counted) if shape.is_pair else [small_log(message, counted)]
-        online.append(counts)
-    return make_result(manifest, counted, paper, online, chosen)
+            counts += two_small_logs(message, SECOND, held) if shape.is_pair else [small_log(message, held)]
+        decrypted.append(counts)
+    return make_result(manifest, counted, paper, decrypted, chosen)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stembus.audit.formats.entry_bodies import Decryption, PaperResult, PartialDecryption, TallyIntent
+from stembus.audit.formats.entry_bodies import Decryption, PartialDecryption, TallyIntent
 from stembus.audit.formats.manifest import question_shapes
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.rules import count_status
@@ -31,7 +31,8 @@ class CountSteps(Member):
         if log.phase is Phase.CANCELLED:
             raise ReferendumCancelled("the referendum was cancelled; nothing is decrypted")
         demand(bool(log.sums), "voting is not closed, or no ballot counts")
-        paper = next((e.body for _, _, e in log.entries() if isinstance(e.body, PaperResult)), None)
+        demand(log.tally.decided > 0, "people were struck for paper, and their votes are not logged yet")
+        paper = log.tally.paper
         status = count_status(manifest, log.counted, paper.ballots if paper else 0)
         if status == "not-counted-floor":
             raise MustNotCount(f"{log.counted} ballots are below the privacy floor; nothing is decrypted")
@@ -52,7 +53,7 @@ class CountSteps(Member):
         return next((AnnouncedTree(size=i.size, root=i.root, sums=i.sums) for i in self._logged()), None)
 
     def _tree(self, sums: Sequence[Ciphertext]) -> AnnouncedTree:
-        """The tree that is counted, the same for everybody: right after the close, or the paper result. Raises
+        """The tree that is counted, the same for everybody: right after the close, or the paper votes. Raises
         OtherTreeAnnounced unless it is the one that this trustee announced first, if any."""
         size, digest = self._log.tally.decided, sums_digest(self._referendum, sums).hex()
         tree = AnnouncedTree(size=size, root=self._log.tree.root_at(size).hex(), sums=digest)

@@ -68,13 +68,21 @@ PROJECTS = "".join(
 
 
 def prepare(
-    root: Path, eligible: int = 40, margin: int = 25, question: str = "", **draft: object
+    root: Path,
+    eligible: int = 40,
+    margin: int = 25,
+    question: str = "",
+    paper_floor: int | None = None,
+    **draft: object,
 ) -> tuple[Rehearsal, list[tuple[str, str]]]:
-    """A referendum that has just opened, and its letters. `question` takes the place of the usual one."""
+    """A referendum that has just opened, and its letters. `question` takes the place of the usual one; `paper_floor` is
+    the online floor unless stated."""
     rehearsal = Rehearsal(root)
     rehearsal.keys()
     values: dict[str, object] = {"floor": 1, "batch_tokens": 3, **draft}
     text = demo_draft(eligible, 10, **values)
+    if paper_floor is not None:
+        text = text.replace(f"paper = {values['floor']}", f"paper = {paper_floor}")
     if question:
         text = text[: text.index("[[questions]]")] + question + text[text.index("[eligibility]") :]
     rehearsal.define(text.replace("minimum_margin_permille = 25", f"minimum_margin_permille = {margin}"))
@@ -90,7 +98,7 @@ def prepare(
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A referendum of 40 voters, open, without a vote. Copy it before use."""
     root = tmp_path_factory.mktemp("opened")
-    rehearsal, letters = prepare(root)
+    rehearsal, letters = prepare(root, paper_floor=4)
     return Finished(root, rehearsal.office.referendum, letters)
 
 
@@ -106,7 +114,7 @@ def parts(opened: Finished) -> dict[str, Any]:
 def opened_projects(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The same with a question in which one of three projects may be chosen."""
     root = tmp_path_factory.mktemp("projects")
-    rehearsal, letters = prepare(root, question=PROJECTS)
+    rehearsal, letters = prepare(root, question=PROJECTS, paper_floor=4)
     return Finished(root, rehearsal.office.referendum, letters)
 
 

@@ -16,7 +16,7 @@ from flask import Flask, Response, request
 from flask_compress import Compress
 
 from stembus.audit.bounds import TILE_WIDTH
-from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES
+from stembus.audit.formats.lists import CREDENTIALS, SPARES
 from stembus.audit.log.tiles import CHECKPOINTS, HEAD, parse_tile_path
 
 
@@ -45,7 +45,7 @@ FILE = Lifetime("public, max-age=0, s-maxage=60")  # checkpoints by size, lists,
 PARTIAL = Lifetime("public, max-age=60")  # never changes, but goes when it is outgrown
 FULL = Lifetime("public, max-age=31536000, immutable")
 
-_TEXTS, _ISSUANCE = (HEAD, "log.vkey", CREDENTIALS, SPARES, PAPER), "issuance/"
+_TEXTS, _LISTS = (HEAD, "log.vkey", CREDENTIALS, SPARES), ("issuance/", "struck/")
 _COMPRESSED = [
     "text/html", "text/plain", "text/css", "text/javascript", "application/javascript", "application/json",
     "image/svg+xml", "application/octet-stream",
@@ -64,7 +64,7 @@ def log_lifetime(path: str) -> Lifetime:
 
 def log_type(path: str) -> str:
     """Of a file of the log, as C2SP tlog-tiles names it. Keys and lists are lines of ASCII, a document is anything."""
-    is_text = path in _TEXTS or path.startswith((CHECKPOINTS, _ISSUANCE))
+    is_text = path in _TEXTS or path.startswith((CHECKPOINTS, *_LISTS))
     return "text/plain" if is_text else "application/octet-stream"
 
 

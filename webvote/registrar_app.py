@@ -86,14 +86,11 @@ class _Views:
         answer: object
         if asking.what == "count":
             answer = registrar.count_statement(asking.batch, asking.at_least)
-        elif asking.what == "struck":
-            answer = [key.hex() for key in registrar.struck()]
         elif asking.what == "cancel":
             registrar.cancel()
             answer = True
         else:
-            issuance, issued = registrar.close(asking.at_least)
-            answer = Closing(issuance, [line.line() for line in issued])
+            answer = Closing.of(registrar.close(asking.at_least))
         return Response(msgspec.json.encode(answer), mimetype="application/json")
 
 

@@ -95,6 +95,11 @@ class BallotContext:
         return Transcript("token-commitment").add("token-key", token_key).add("nonce", nonce).digest()
 
     @cached_property
+    def paper_commitment(self) -> bytes:
+        """What stands in a token commitment's place in every paper ballot."""
+        return self._bound("paper-commitment").digest()
+
+    @cached_property
     def _id_prefix(self) -> Transcript:
         return self._bound("ballot-id")
 
@@ -184,7 +189,7 @@ def parse_ballot(context: BallotContext, raw: bytes) -> CastBallot:
     tail = 1 + context.body_bytes
     signatures_at = tail + _TAIL
     seq_at = signatures_at + MODULUS_BYTES * len(context.registrars)
-    ciphertexts, statements = _parse_body(context, body)
+    ciphertexts, statements = parse_body(context, body)
     return CastBallot(
         raw=raw,
         body=body,
@@ -200,7 +205,8 @@ def parse_ballot(context: BallotContext, raw: bytes) -> CastBallot:
     )
 
 
-def _parse_body(context: BallotContext, body: bytes) -> tuple[tuple[Ciphertext, ...], tuple[MembershipStatement, ...]]:
+def parse_body(context: BallotContext, body: bytes) -> tuple[tuple[Ciphertext, ...], tuple[MembershipStatement, ...]]:
+    """Body bytes of the right length to ciphertexts and statements. Raises EncodingInvalid."""
     commitments_at, scalars_at = context.commitments_at, context.scalars_at
     points = [Point.from_bytes(body[i : i + POINT_BYTES]) for i in range(32, scalars_at, POINT_BYTES)]
     scalars = [scalar_from_bytes(body[i : i + SCALAR_BYTES]) for i in range(scalars_at, len(body), SCALAR_BYTES)]

@@ -35,8 +35,8 @@ from stembus.audit.formats.entry_bodies import (
     Incident,
     Minutes,
     Open,
+    PaperBallots,
     PaperResult,
-    PaperRoll,
     PartialDecryption,
     Purge,
     Replace,
@@ -67,8 +67,8 @@ KINDS: dict[str, tuple[type[Record], str]] = {
     "incident": (Incident, "officer"),
     "cancel": (Cancel, "officers"),
     "close": (Close, "officers"),
-    "paper-roll": (PaperRoll, "officers"),
     "paper-result": (PaperResult, "officers"),
+    "paper-ballots": (PaperBallots, "officers"),
     "tally-intent": (TallyIntent, "trustee"),
     "partial-decryption": (PartialDecryption, "trustee"),
     "result": (Result, "officers"),
@@ -187,7 +187,8 @@ def issued_digest(referendum: bytes, registrar: int, batch: int, count: int) -> 
     return transcript.add_int("batch", batch).add_int("count", count).digest()
 
 
-def issuance_digest(referendum: bytes, registrar: int, count: int, root: bytes) -> bytes:
-    """What a registrar signs at the close."""
+def issuance_digest(referendum: bytes, registrar: int, issued: tuple[int, bytes], struck: tuple[int, bytes]) -> bytes:
+    """What a registrar signs at the close: lengths and roots of its two lists."""
     transcript = Transcript("issuance").add("referendum", referendum).add_int("registrar", registrar)
-    return transcript.add_int("count", count).add("root", root).digest()
+    transcript.add_int("count", issued[0]).add("root", issued[1])
+    return transcript.add_int("struck", struck[0]).add("struck-root", struck[1]).digest()

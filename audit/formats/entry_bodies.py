@@ -126,10 +126,13 @@ class Cancel(Record, frozen=True):
 
 
 class Issuance(Record, frozen=True):
-    """A registrar's final statement: the issuance list's length and RFC 6962 root."""
+    """A registrar's final statement: length and RFC 6962 root of its issuance list, and of the list of those whom it
+    struck for paper."""
 
     count: Count
     root: Hash
+    struck: Count
+    struck_root: Hash
     signature: SignatureHex
 
 
@@ -138,10 +141,10 @@ class Close(Record, frozen=True):
     ballots: Count
     issuance: _PerRegistrar[Issuance]
 
-
-class PaperRoll(Record, frozen=True):
-    count: Count
-    root: Hash
+    @property
+    def struck(self) -> bool:
+        """Whether anybody was struck for paper."""
+        return any(statement.struck for statement in self.issuance)
 
 
 class PaperResult(Record, frozen=True):
@@ -149,6 +152,14 @@ class PaperResult(Record, frozen=True):
 
     ballots: Count
     counts: _PerQuestion[_PerOption[Count]]
+
+
+class PaperBallots(Record, frozen=True):
+    """Paper below its floor: so many encrypted paper ballots follow, blank ones included, of which only the sum with
+    the online ones is ever opened. `root` is the RFC 6962 root over these entries."""
+
+    ballots: Count
+    root: Hash
 
 
 class TallyIntent(Record, frozen=True):
@@ -173,10 +184,11 @@ class PartialDecryption(Record, frozen=True):
 
 
 class QuestionResult(Record, frozen=True):
-    """`ranking` lists groups of option numbers from most to fewest; a group of several is a tie."""
+    """`ranking` lists groups of option numbers from most to fewest; a group of several is a tie. The two parts are null
+    where only their sum was opened."""
 
-    online: _PerOption[Count]
-    paper: _PerOption[Count]
+    online: _PerOption[Count] | None
+    paper: _PerOption[Count] | None
     total: _PerOption[Count]
     outcome: Literal["accepted", "rejected", "tie", "invalid-too-few", "invalid-too-narrow", "ranked"]
     ranking: _PerOption[_PerOption[Count]]
@@ -204,5 +216,5 @@ class Purge(Record, frozen=True):
 
 Body = (
     Commit | Reveal | Share | Confirm | Complaint | ElectionKey | Roll | Client | Open | Batch | Replace | Incident
-    | Cancel | Close | PaperRoll | PaperResult | TallyIntent | PartialDecryption | Result | Minutes | Purge
+    | Cancel | Close | PaperResult | PaperBallots | TallyIntent | PartialDecryption | Result | Minutes | Purge
 )  # fmt: skip

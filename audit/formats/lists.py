@@ -1,4 +1,4 @@
-"""The published lists beside the log: credentials, spares, issuance, paper.
+"""The published lists beside the log: credentials, spares, and of each registrar issuance and struck.
 
 A list is lines of lower-case hex, each ending in a newline, strictly ascending; its RFC 6962 root (over
 the decoded bytes of each line) stands in the log. Decides the formats; whether a line is *right* is for
@@ -15,13 +15,17 @@ from stembus.audit.errors import RecordInvalid
 from stembus.audit.log.merkle import Frontier, leaf_hash
 from stembus.crypto.transcript import Transcript
 
-CREDENTIALS, SPARES, PAPER = "credentials", "spares", "paper"
+CREDENTIALS, SPARES = "credentials", "spares"
 _KEY = re.compile(rb"\A[0-9a-f]{64}\Z")
 _ISSUED = re.compile(rb"\A([0-9a-f]{64}) ([0-9a-f]{64}) ([0-9a-f]{128})\Z")
 
 
 def issuance_path(registrar: int) -> str:
     return f"issuance/{registrar}"
+
+
+def struck_path(registrar: int) -> str:
+    return f"struck/{registrar}"
 
 
 @dataclass(frozen=True, slots=True)

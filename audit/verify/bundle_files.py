@@ -11,7 +11,7 @@ from stembus.audit import bounds
 from stembus.audit.durable import is_staged
 from stembus.audit.entry_rules import DOCUMENTS
 from stembus.audit.errors import FileMissing, PlaceError, RecordInvalid
-from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path
+from stembus.audit.formats.lists import CREDENTIALS, SPARES, issuance_path, struck_path
 from stembus.audit.log.source import is_litter
 from stembus.audit.log.tiles import (
     HEAD,
@@ -55,9 +55,8 @@ def _expected(walk: Walk, size: int) -> set[str]:
     if walk.order.phase not in _BEFORE_THE_ROLL:
         expected |= {CREDENTIALS, SPARES}
     if walk.closed is not None:
-        expected |= {issuance_path(number) for number in range(1, len(walk.manifest.registrars) + 1)}
-    if walk.order.paper_roll:
-        expected.add(PAPER)
+        registrars = range(1, len(walk.manifest.registrars) + 1)
+        expected |= {path(number) for number in registrars for path in (issuance_path, struck_path)}
     return expected
 
 

@@ -84,9 +84,9 @@ class CheckedLog:
 
 
 class SignedRoots:
-    """The roots at the sizes at which a log may have been signed: all but those inside a batch, which would show the
-    order in which ballots arrived. `starts[i]` is the size right after the header of batch i+1, `ends[i]` that after
-    its last ballot."""
+    """The roots at the sizes at which a log may have been signed: all but those between ballots that stand under one
+    header, which would show the order in which they arrived. `starts[i]` is the size right after such a header,
+    `ends[i]` that after its last ballot."""
 
     def __init__(self, tree: CheckedLog, starts: Sequence[int], ends: Sequence[int]) -> None:
         self.tree = tree

@@ -30,7 +30,7 @@ def conclude(walk: Walk) -> None:
     walk.required.setdefault(size, "the head")
     report.done.update(_FROM_THE_PASS)
     tree = walk.stream.checked()
-    roots = SignedRoots(tree, walk.batch_starts, walk.batch_ends)
+    roots = SignedRoots(tree, walk.starts, walk.ends)
     ballots = walk.ballots
     outside = _chapter(walk, "ballots", lambda: _settle(ballots)) if ballots else []
     times = _chapter(walk, "checkpoints", lambda: _conclude_checkpoints(walk, roots))
@@ -99,7 +99,7 @@ def _conclude_ballots(
     roots: SignedRoots,
     times: Mapping[int, int],
 ) -> None:
-    sums = ballots.sums(tree.at(outside))
+    online = ballots.sums(tree.at(outside))
     report, figures = walk.report, walk.report.figures
     figures.counted = walk.index.counted()
     for number, issued in enumerate(figures.issued, 1):
@@ -110,10 +110,12 @@ def _conclude_ballots(
     report.done.update(("V16", "V17", "V18", "V19", "V20", "V22"))
     if walk.closed is None:
         return
-    walk.sums = sums
+    on_paper = walk.paper.conclude(ballots.context)
+    walk.sums = tuple(a + b for a, b in zip(online, on_paper, strict=True)) if on_paper else online
+    parts = (online, on_paper) if on_paper else ()
     assert walk.election_key is not None
     keys = [Point.from_bytes(bytes.fromhex(key)) for key in walk.election_key[1].verification_keys]
-    walk.tally.conclude(sums, figures.counted, keys, roots, times.keys())
+    walk.tally.conclude(walk.sums, parts, figures.counted, keys, roots, times.keys())
     report.done.update(("V21", "V23", "V25", "V26", "V28"))
     if report.result is not None:
         report.done.add("V27")

@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 
 from stembus.audit.errors import CannotRead, ManifestInvalid, OrderInvalid, RecordInvalid
 from stembus.audit.formats.entries import check_signatures, parse_entry
-from stembus.audit.formats.entry_bodies import Batch
+from stembus.audit.formats.entry_bodies import Batch, PaperBallots
 from stembus.audit.formats.manifest import referendum_id
 from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.source import Place
@@ -109,20 +109,24 @@ def _begin(
 
 
 def _take_ballot(walk: Walk, position: int, raw: bytes) -> None:
-    report, where = walk.report, f"entry {position}"
-    report.figures.ballots += 1
+    report, where, on_paper = walk.report, f"entry {position}", walk.order.on_paper
     try:
         walk.order.admit_ballot()
     except OrderInvalid as error:
+        report.figures.ballots += 1
         report.stands("V9", where, f"ballot excluded: {error}")
         report.figures.excluded += 1
         return
     if walk.ballots is None:
         report.breach("V12", where, "a ballot without a valid election key")
         raise Unreadable
-    walk.ballots.add(position, walk.order.batches, raw)
+    if on_paper:
+        walk.paper.take_ballot(position, raw)
+    else:
+        report.figures.ballots += 1
+        walk.ballots.add(position, walk.order.batches, raw)
     if not walk.order.awaiting:
-        walk.end_batch()
+        walk.end_paper() if on_paper else walk.end_batch()
 
 
 def _take_entry(walk: Walk, position: int, raw: bytes) -> None:
@@ -141,8 +145,8 @@ def _take_entry(walk: Walk, position: int, raw: bytes) -> None:
     except OrderInvalid as error:
         report.breach("V9", where, str(error))
         return
-    if isinstance(entry.body, Batch):
-        walk.batch_starts.append(position + 1)
+    if isinstance(entry.body, Batch | PaperBallots):
+        walk.starts.append(position + 1)
     handle(walk, Logged(position, raw, entry))
 
 

@@ -35,8 +35,8 @@ from stembus.audit.formats.entry_bodies import (
     Incident,
     Minutes,
     Open,
+    PaperBallots,
     PaperResult,
-    PaperRoll,
     PartialDecryption,
     Purge,
     Replace,
@@ -126,21 +126,25 @@ def _cancel(walk: Walk, logged: Logged, body: Cancel) -> None:
 
 
 def _close(walk: Walk, logged: Logged, body: Close) -> None:
-    walk.closed = walk.tally.decided = logged.size
+    walk.closed = logged.size
+    walk.tally.decided = 0 if body.struck else logged.size
     walk.required[logged.size] = "the close"
     walk.report.figures.issued = walk.roll.take_close(logged.where, body, walk.executor)
-
-
-def _paper_roll(walk: Walk, logged: Logged, body: PaperRoll) -> None:
-    walk.struck = body.count
-    walk.roll.take_paper_roll(logged.where, body)
+    walk.paper.take_close(logged.where, body)
 
 
 def _paper_result(walk: Walk, logged: Logged, body: PaperResult) -> None:
     walk.tally.decided = logged.size
-    walk.required[logged.size] = "the paper result"
+    walk.required[logged.size] = "the paper votes"
     walk.tally.paper = body
-    walk.roll.take_paper_result(logged.where, body, walk.struck)
+    walk.paper.take_result(logged.where, body)
+
+
+def _paper_ballots(walk: Walk, logged: Logged, body: PaperBallots) -> None:
+    walk.tally.paper = body
+    walk.paper.take_header(logged.where, body)
+    if not body.ballots:
+        walk.end_paper()
 
 
 def _tally_intent(walk: Walk, logged: Logged, body: TallyIntent) -> None:
@@ -198,8 +202,8 @@ _HANDLERS: dict[type[Record], Callable[[Walk, Logged, Any], None]] = {
     Incident: _incident,
     Cancel: _cancel,
     Close: _close,
-    PaperRoll: _paper_roll,
     PaperResult: _paper_result,
+    PaperBallots: _paper_ballots,
     TallyIntent: _tally_intent,
     PartialDecryption: _partial_decryption,
     Result: _result,

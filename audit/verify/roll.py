@@ -1,7 +1,7 @@
-"""Chapter 3, who may vote: credentials, spares, replacements, issuance, paper (V13, V21-V24).
+"""Chapter 3, who may vote: credentials, spares, replacements, issuance (V13, V21, V22, V24).
 
 Works on the published lists beside the log. Decides membership and bounds. Of a person, list and log know only the
-public key of a letter's credential.
+public key of a letter's credential. Leaves who votes on paper to `paper`.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ from concurrent.futures import Executor
 from itertools import islice
 
 from stembus.audit import bounds
-from stembus.audit.entry_rules import counts_problem, paper_problem, roll_problem
+from stembus.audit.entry_rules import counts_problem, issuance_problem, roll_problem
 from stembus.audit.errors import PlaceError, RecordInvalid
-from stembus.audit.formats.entries import issuance_digest
-from stembus.audit.formats.entry_bodies import Batch, Close, PaperResult, PaperRoll, Replace, Roll
-from stembus.audit.formats.lists import CREDENTIALS, PAPER, SPARES, issuance_path, parse_issued, parse_keys
+from stembus.audit.formats.entry_bodies import Batch, Close, Replace, Roll
+from stembus.audit.formats.lists import CREDENTIALS, SPARES, issuance_path, parse_issued, parse_keys
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.merkle import Frontier, leaf_hash
 from stembus.audit.log.source import Place
 from stembus.audit.verify.ballots import check_issued_chunk
 from stembus.audit.verify.index import Index
 from stembus.audit.verify.report import Report
-from stembus.crypto.errors import CryptoError, SignatureInvalid
-from stembus.crypto.signing import check_schnorr_key, verify_ed25519
+from stembus.crypto.errors import CryptoError
+from stembus.crypto.signing import check_schnorr_key
 
 _CHUNK = 4096
 
@@ -87,15 +86,9 @@ class RollCheck:
 
     def take_close(self, where: str, close: Close, executor: Executor | None) -> list[int]:
         """Checks the registrars' final statements and lists; returns the issued counts."""
-        if len(close.issuance) != len(self._manifest.registrars):
-            self._report.breach("V21", where, "the close states one issuance for each registrar")
-            return [statement.count for statement in close.issuance]
-        for number, (statement, registrar) in enumerate(zip(close.issuance, self._manifest.registrars, strict=True), 1):
-            try:
-                digest = issuance_digest(self._referendum, number, statement.count, bytes.fromhex(statement.root))
-                verify_ed25519(bytes.fromhex(registrar.key), digest, bytes.fromhex(statement.signature))
-            except SignatureInvalid:
-                self._report.breach("V21", where, f"registrar {number} did not sign its issuance")
+        if problem := issuance_problem(self._manifest, self._referendum, close):
+            self._report.breach("V21", where, problem)
+        for number, statement in enumerate(close.issuance[: len(self._manifest.registrars)], 1):
             if statement.count < self._last_counts[number - 1]:
                 self._report.breach("V22", where, f"registrar {number}'s issuance count went down at the close")
             if statement.count > self._manifest.eligibility.official_count:
@@ -136,26 +129,3 @@ class RollCheck:
     def _name_bad(self, path: str, credentials: list[bytes]) -> None:
         for credential in credentials:
             self._report.breach("V21", path, f"credential {credential.hex()[:16]}... did not sign its request")
-
-    def take_paper_roll(self, where: str, body: PaperRoll) -> None:
-        frontier = Frontier()
-        try:
-            for key in parse_keys(self._lines(PAPER, bounds.KEY_LINE_BYTES)):
-                frontier.append(leaf_hash(key))
-                if self._index.credential(key) not in ("credential", "replacement"):
-                    self._report.breach("V23", PAPER, "a voter struck for paper is not on the roll")
-                elif self._index.is_issued(key):
-                    self._report.breach("V23", PAPER, "a voter struck for paper has a token as well")
-        except PlaceError as error:
-            self._report.breach("V1", PAPER, str(error))
-            return
-        except RecordInvalid as error:
-            self._report.breach("V23", PAPER, str(error))
-            return
-        if (frontier.size, frontier.root().hex()) != (body.count, body.root):
-            self._report.breach("V23", where, "the paper list is not the one whose length and root stand in the log")
-
-    def take_paper_result(self, where: str, body: PaperResult, struck: int) -> None:
-        problem = paper_problem(self._manifest, body, struck)
-        if problem:
-            self._report.breach("V23", where, problem)

@@ -7,11 +7,12 @@ over; a result that does not follow is a breach.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
-from stembus.audit.formats.entry_bodies import PaperResult, PartialDecryption, Result, TallyIntent
+from stembus.audit.formats.entry_bodies import PaperBallots, PartialDecryption, Result, TallyIntent
 from stembus.audit.formats.manifest import Manifest, question_shapes
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
-from stembus.audit.rules import count_status, make_result
+from stembus.audit.rules import Paper, ballots_in_sums, count_status, make_result
 from stembus.audit.verify.checked_log import SignedRoots
 from stembus.audit.verify.report import Report
 from stembus.audit.verify.verified_log import TallyState
@@ -55,15 +56,15 @@ class TallyCheck:
         self.intents: list[tuple[int, TallyIntent]] = []
         self.partials: list[tuple[int, PartialDecryption]] = []
         self.result: tuple[int, Result] | None = None
-        self.paper: PaperResult | None = None
-        # The tree that is counted ends right after the close, or after the paper result if there is one.
+        self.paper: Paper | None = None
+        # The tree that is counted ends right after the close or, if people were struck, after the paper votes.
         self.decided = 0
         self._sound: list[tuple[int, TallyIntent]] = []
         self._proven: dict[int, list[Point]] = {}
 
     def state(self) -> TallyState:
         """What was found valid; of use once all was concluded."""
-        return TallyState(self.decided, tuple(body for _, body in self._sound), dict(self._proven))
+        return TallyState(self.decided, self.paper, tuple(body for _, body in self._sound), dict(self._proven))
 
     def take_intent(self, position: int, body: TallyIntent) -> None:
         self.intents.append((position, body))
@@ -71,19 +72,22 @@ class TallyCheck:
     def conclude(
         self,
         sums: Sequence[Ciphertext],
+        parts: Sequence[Sequence[Ciphertext]],
         counted: int,
         verification_keys: Sequence[Point],
         roots: SignedRoots,
         cosigned: Collection[int],
     ) -> None:
-        """Checks all that was taken. `counted` is the number of counted tokens, `cosigned` the sizes whose
-        checkpoint a quorum has seen."""
+        """Checks all that was taken. `parts` are sums that must not be opened apart, `counted` is the number of counted
+        tokens, `cosigned` the sizes whose checkpoint a quorum has seen."""
         self._sound = self._sound_intents(sums, roots, cosigned)
         valid = self._proven = self._valid_partials(sums, verification_keys)
         status = count_status(self._manifest, counted, self.paper.ballots if self.paper else 0)
         if status != "counted" and self.partials:
             where = f"entry {self.partials[0][0]}"
             self._report.breach("V28", where, "sums were decrypted that the rules say must not be")
+        for part in parts:
+            self._forbid_part(part, verification_keys)
         if self.result is None:
             return
         position, result = self.result
@@ -92,8 +96,9 @@ class TallyCheck:
             if result != make_result(self._manifest, counted, self.paper, [], []):
                 self._report.breach("V28", where, f"the result must be {status}, with these participants, no figures")
             return
-        self._check_counts(where, result, sums, counted, valid)
-        claimed = [question.online for question in result.questions]
+        together, held = isinstance(self.paper, PaperBallots), ballots_in_sums(counted, self.paper)
+        claimed = [question.total if together else question.online or [] for question in result.questions]
+        self._check_counts(where, result, claimed, sums, held, valid)
         if [len(counts) for counts in claimed] != [len(q.options) for q in self._manifest.questions]:
             self._report.breach("V28", where, "the result does not have the shape of the questions")
         elif result != make_result(self._manifest, counted, self.paper, claimed, result.trustees):
@@ -138,24 +143,44 @@ class TallyCheck:
                 self._report.passed_over("V26", where, f"trustee {trustee}: {error}")
         return valid
 
+    def _forbid_part(self, part: Sequence[Ciphertext], verification_keys: Sequence[Point]) -> None:
+        """A few paper votes are only ever counted together with the online ones: either part would show the other.
+        Fewer than t trustees open nothing, and make nothing void."""
+        shape = [question.ciphertexts for question in question_shapes(self._manifest)]
+        opened: set[int] = set()
+        for _, body in self.partials:
+            with suppress(CryptoError):
+                check_partial(self._referendum, shape, part, verification_keys[body.trustee - 1], body)
+                opened.add(body.trustee)
+        if len(opened) >= self._manifest.trustees.threshold:
+            where = f"entry {self.partials[0][0]}"
+            self._report.breach("V28", where, "the online votes, or a few paper votes, were decrypted apart")
+
     def _check_counts(
-        self, where: str, result: Result, sums: Sequence[Ciphertext], counted: int, valid: Mapping[int, list[Point]]
+        self,
+        where: str,
+        result: Result,
+        claims: Sequence[Sequence[int]],
+        sums: Sequence[Ciphertext],
+        held: int,
+        valid: Mapping[int, list[Point]],
     ) -> None:
+        """`claims` are what the sums are said to give, `held` is the number of ballots in them."""
         chosen = result.trustees
         enough = len(chosen) == self._manifest.trustees.threshold and chosen == sorted(set(chosen))
         if not enough or any(trustee not in valid for trustee in chosen):
             self._report.breach("V27", where, "the result does not rest on enough proven partial decryptions")
             return
         shapes = question_shapes(self._manifest)
-        if [len(question.online) for question in result.questions] != [shape.options for shape in shapes]:
+        if [len(counts) for counts in claims] != [shape.options for shape in shapes]:
             self._report.breach("V27", where, "the result does not have a count for each option")
             return
         number = 0
-        for asked, (question, shape) in enumerate(zip(result.questions, shapes, strict=True), 1):
-            for claimed in shape.sums(question.online):
+        for asked, (counts, shape) in enumerate(zip(claims, shapes, strict=True), 1):
+            for claimed in shape.sums(counts):
                 message = combine_partials(sums[number], {trustee: valid[trustee][number] for trustee in chosen})
                 number += 1
-                # A sum of two counts has one reading only because they add up to no more than what was counted.
-                if sum(claimed) > counted or generator_times(shape.number(claimed)) != message:
+                # A sum of two counts has one reading only because they add up to no more than the ballots in it.
+                if sum(claimed) > held or generator_times(shape.number(claimed)) != message:
                     told = " and ".join(map(str, claimed))
                     self._report.breach("V27", where, f"a sum of question {asked} does not decrypt to {told}")

@@ -15,6 +15,7 @@ from stembus.audit.formats.entries import Entry, parse_entry
 from stembus.audit.formats.entry_bodies import TallyIntent
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.note import Checkpoint
+from stembus.audit.rules import Paper
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.checked_log import CheckedLog
 from stembus.crypto.elgamal import Ciphertext
@@ -35,10 +36,11 @@ ENGINE: Final = _Seal()
 @dataclass(frozen=True)
 class TallyState:
     """What the trustees are to count, and what of their work is valid. `decided` is the size of the tree that is
-    counted, 0 before the close; `intents` are those for it, in log order; `partials` the proven decryptions, by
-    trustee, in the order of the sums."""
+    counted, 0 until close and paper votes stand in the log; `paper` what was stated of paper votes; `intents` those for
+    that tree, in log order; `partials` the proven decryptions, by trustee, in the order of the sums."""
 
     decided: int = 0
+    paper: Paper | None = None
     intents: tuple[TallyIntent, ...] = ()
     partials: Mapping[int, Sequence[Point]] = field(default_factory=dict)
 

@@ -65,6 +65,12 @@ def refuse_halted(halted: str) -> None:
         )
 
 
+def demand_running(db: Connection) -> None:
+    """To be asked while a letter is held: the close waits for that, so nothing changes once the final lists are signed.
+    Raises as `refuse_halted` does."""
+    refuse_halted(str(db.execute(select(registrar_state.c.halted)).scalar_one()))
+
+
 def enrolled_credentials(engine: Engine) -> list[bytes]:
     """Of every letter in a registrar's database: what `open_record` is asked for."""
     with reading(engine) as db:
@@ -118,9 +124,9 @@ class Letters:
 
     def strike(self, number: str) -> bytes:
         """Strikes a voter for paper; returns the credential. Striking twice changes nothing."""
-        refuse_halted(self.halted())
         with self._engine.begin() as db:
             row = hold(db, bytes(_numbered(db, number).credential))
+            demand_running(db)
             if change(db, row.credential, state="struck") or row.state == "struck":
                 self._write_record(bytes(row.credential), STRUCK)
         if row.state == "issued":
@@ -132,15 +138,16 @@ class Letters:
     def replace(self, number: str, spare: bytes) -> bytes:
         """Moves a voter to a spare letter; returns the struck credential. Refused once a token was issued, and as
         `strike` is."""
-        refuse_halted(self.halted())
         with self._engine.begin() as db:
             row = _numbered(db, number)
             old = replaced_number(number)
             if row.credential == spare:
+                demand_running(db)
                 previous = bytes(db.execute(select(voters.c.credential).where(voters.c.number == old)).scalar_one())
                 self._write_record(previous, Slot.replaced(spare))
                 return previous
             row = hold(db, bytes(row.credential))
+            demand_running(db)
             if row.state == "issued":
                 raise TokenAlreadyIssued(f"voter {number} has a token already; the letter cannot be replaced")
             refuse_unready(row.state)
@@ -170,8 +177,3 @@ class Letters:
             }
             rows = db.execute(select(voters.c.number, voters.c.credential)).all()
         return {row.number: bytes(row.credential) for row in rows if replaced_number(row.number) in replaced}
-
-    def struck(self) -> list[bytes]:
-        """Credentials struck for paper, sorted."""
-        with reading(self._engine) as db:
-            return sorted(db.execute(select(letters.c.credential).where(letters.c.state == "struck")).scalars())

@@ -28,12 +28,14 @@ from stembus.ballot.errors import (
     TokenAlreadyIssued,
 )
 from stembus.ballot.issuance.issuance_record import IssuanceRecord
-from stembus.ballot.issuance.issuance_slot import Slot, State
+from stembus.ballot.issuance.issuance_slot import STRUCK, Slot, State
 from stembus.ballot.issuance.letter_changes import change, fold, hold, letters
 from stembus.ballot.issuance.letter_state import MAXIMUM_TRIES, Letters, refuse_halted, refuse_unready
 from stembus.ballot.issuance.record_comparison import differences
+from stembus.ballot.issuance.statements import FinalLists
 from stembus.ballot.issuance.token import TokenRequest
-from stembus.ballot.storage import registrar_state
+from stembus.ballot.resting_order import lock
+from stembus.ballot.storage import letter_changes, registrar_state
 from stembus.crypto.blind_signer import BlindSigner
 from stembus.crypto.errors import CryptoError
 from stembus.crypto.signing import SigningKey, verify_schnorr
@@ -182,9 +184,9 @@ class Registrar(Letters):
         with self._engine.begin() as db:
             db.execute(update(registrar_state).where(registrar_state.c.halted.in_(("", "behind"))).values(halted=why))
 
-    def close(self, at_least: int) -> tuple[Issuance, list[Issued]]:
-        """Stops issuing for good; returns the signed final statement and the list to publish. Raises NotOpen before
-        the closing time, Cancelled, and DatabaseBehind as `count_statement` does."""
+    def close(self, at_least: int) -> FinalLists:
+        """Stops issuing for good; returns the signed final statement and the lists to publish. Raises NotOpen before
+        the closing time, Cancelled, DatabaseBehind as `count_statement` does, and TableInUse."""
         if self._clock.now() < self._manifest.closes_at:
             raise NotOpen(f"voting runs until {self._manifest.closes}")
         if self.issued_count() < at_least:
@@ -194,23 +196,40 @@ class Registrar(Letters):
             if halted in ("behind", "cancelled"):
                 refuse_halted(halted)
             db.execute(update(registrar_state).values(halted="closed"))
+            lock(db, letter_changes, against="writers")  # who is being struck is on the list, or refused after this
             rows = db.execute(
                 select(letters.c.credential, letters.c.request_hash, letters.c.signature)
                 .where(letters.c.state == "issued")
                 .order_by(letters.c.credential)
             ).all()
             issued = [Issued(bytes(row.credential), bytes(row.request_hash), bytes(row.signature)) for row in rows]
-            self._refuse_behind(issued)
+            of_struck = select(letters.c.credential).where(letters.c.state == "struck")
+            struck = sorted(bytes(credential) for credential in db.execute(of_struck).scalars())
+            self._refuse_behind(issued, struck)
         fold(self._engine)
-        count, root = list_root(line.leaf() for line in issued)
-        signature = self._key.sign(issuance_digest(self.referendum, self.number, count, root))
-        return Issuance(count=count, root=root.hex(), signature=signature.hex()), issued
+        return FinalLists(self._final_statement(issued, struck), issued, struck)
 
-    def _refuse_behind(self, issued: list[Issued]) -> None:
-        """A list that lacks a token which was used would void the result (V22)."""
+    def _final_statement(self, issued: list[Issued], struck: list[bytes]) -> Issuance:
+        of_issued, of_struck = list_root(line.leaf() for line in issued), list_root(struck)
+        digest = issuance_digest(self.referendum, self.number, of_issued, of_struck)
+        return Issuance(
+            count=of_issued[0],
+            root=of_issued[1].hex(),
+            struck=of_struck[0],
+            struck_root=of_struck[1].hex(),
+            signature=self._key.sign(digest).hex(),
+        )
+
+    def _refuse_behind(self, issued: list[Issued], struck: list[bytes]) -> None:
+        """A list that lacks a token which was used would void the result (V22); somebody struck who is on no list could
+        not vote at all."""
         rows = [(line.credential, Slot.issued(line.request_hash, line.signature)) for line in issued]
-        lacking = [found for found in differences(rows, self.record) if found.record.state is State.ISSUED]
+        rows += [(credential, STRUCK) for credential in struck]
+        final = (State.ISSUED, State.STRUCK)
+        lacking = [found for found in differences(rows, self.record) if found.record.state in final]
         if lacking:
+            tokens = sum(found.record.state is State.ISSUED for found in lacking)
             raise DatabaseBehind(
-                f"the database lacks {len(lacking)} tokens of the issuance record; recover it from there, then close"
+                f"the database lacks {tokens} tokens and {len(lacking) - tokens} people struck for paper of the "
+                "issuance record; recover it from there, then close"
             )

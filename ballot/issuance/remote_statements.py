@@ -11,11 +11,9 @@ from typing import TypeVar
 import msgspec
 
 from stembus.audit import bounds
-from stembus.audit.formats.canonical import Hash
-from stembus.audit.formats.entry_bodies import Issuance, IssuedCount
-from stembus.audit.formats.lists import Issued, parse_issued
+from stembus.audit.formats.entry_bodies import IssuedCount
 from stembus.ballot.http_client import foreign_answer, post
-from stembus.ballot.issuance.statements import Closing, What, ask
+from stembus.ballot.issuance.statements import Closing, FinalLists, What, ask
 from stembus.crypto.signing import SigningKey
 
 # A line of a list in JSON has two quotation marks, a comma and an escape more; around the list is a signed statement.
@@ -36,12 +34,8 @@ class RemoteStatements:
     def count_statement(self, batch: int, at_least: int) -> IssuedCount:
         return self._ask("count", IssuedCount, batch, at_least)
 
-    def close(self, at_least: int) -> tuple[Issuance, list[Issued]]:
-        answer = self._ask("close", Closing, at_least=at_least)
-        return answer.issuance, list(parse_issued(line.encode("ascii") for line in answer.lines))
-
-    def struck(self) -> list[bytes]:
-        return sorted(bytes.fromhex(key) for key in self._ask("struck", list[Hash]))
+    def close(self, at_least: int) -> FinalLists:
+        return self._ask("close", Closing, at_least=at_least).parse()
 
     def cancel(self) -> None:
         self._ask("cancel", bool)

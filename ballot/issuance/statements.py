@@ -1,5 +1,5 @@
-"""What a ballot box asks of a registrar elsewhere: the signed count for a batch, the final list, who was struck; and
-that the referendum is cancelled.
+"""What a ballot box asks of a registrar elsewhere: the signed count for a batch, the final lists; and that the
+referendum is cancelled.
 
 Decides who may ask: only the box of this referendum, by its key. A count that anybody could ask for at any moment would
 tell when tokens are issued.
@@ -7,19 +7,20 @@ tell when tokens are issued.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
 
 import msgspec
 
+from stembus.audit.formats.canonical import Hash
 from stembus.audit.formats.entry_bodies import Issuance, IssuedCount
-from stembus.audit.formats.lists import Issued
+from stembus.audit.formats.lists import Issued, parse_issued
 from stembus.ballot.errors import RequestInvalid
 from stembus.crypto.errors import CryptoError
 from stembus.crypto.signing import SigningKey, verify_ed25519
 from stembus.crypto.transcript import Transcript
 
-What = Literal["count", "close", "struck", "cancel"]
+What = Literal["count", "close", "cancel"]
 
 
 class Statements(Protocol):
@@ -27,11 +28,19 @@ class Statements(Protocol):
 
     def count_statement(self, batch: int, at_least: int) -> IssuedCount: ...
 
-    def close(self, at_least: int) -> tuple[Issuance, list[Issued]]: ...
-
-    def struck(self) -> Sequence[bytes]: ...
+    def close(self, at_least: int) -> FinalLists: ...
 
     def cancel(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FinalLists:
+    """The signed statement at the close, and the lists that it is about: tokens given out, and credentials struck for
+    paper, both ascending."""
+
+    statement: Issuance
+    issued: list[Issued]
+    struck: list[bytes]
 
 
 class Asking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +75,17 @@ def parse_asking(data: bytes, referendum: bytes, registrar: int, box_key: bytes)
 
 
 class Closing(msgspec.Struct, frozen=True):
-    """The answer to `close`: the final statement, and the lines of the issuance list."""
+    """The answer to `close`: the final statement, the lines of the issuance list, and who was struck."""
 
     issuance: Issuance
     lines: list[str]
+    struck: list[Hash]
+
+    @classmethod
+    def of(cls, final: FinalLists) -> Closing:
+        return cls(final.statement, [line.line() for line in final.issued], [key.hex() for key in final.struck])
+
+    def parse(self) -> FinalLists:
+        """Raises RecordInvalid."""
+        issued = parse_issued(line.encode("ascii") for line in self.lines)
+        return FinalLists(self.issuance, list(issued), [bytes.fromhex(key) for key in self.struck])

@@ -14,11 +14,14 @@ from stembus.audit.entry_rules import (
     batch_problem,
     client_problem,
     counts_problem,
+    issuance_problem,
     open_problem,
+    paper_ballots_problem,
     paper_problem,
     present_problem,
     purge_problem,
     roll_problem,
+    struck_voters,
     texts_problem,
 )
 from stembus.audit.formats.ceremony import Attempt
@@ -36,8 +39,8 @@ from stembus.audit.formats.entry_bodies import (
     Incident,
     Minutes,
     Open,
+    PaperBallots,
     PaperResult,
-    PaperRoll,
     Purge,
     Reveal,
     Roll,
@@ -67,7 +70,6 @@ class Admission:
         self._attempt = Attempt(0)
         self._election_key: bytes | None = None
         self.issued = [0] * len(manifest.registrars)
-        self._struck = 0
         self._last_incident: Texts | None = None
         self._documents: set[str] = set()
 
@@ -111,14 +113,21 @@ class Admission:
                 return texts_problem(self._manifest, body.text, self._last_incident)
             case Cancel():
                 return texts_problem(self._manifest, body.text)
+            case Close():
+                return issuance_problem(self._manifest, self._referendum, body)
             case PaperResult():
-                return paper_problem(self._manifest, body, self._struck)
+                return paper_problem(self._manifest, body, self._struck())
+            case PaperBallots():
+                return paper_ballots_problem(self._manifest, body.ballots, self._struck())
             case Minutes():
                 return present_problem(FolderPlace(self._folder), body, self._documents)
             case Purge():
                 return purge_problem(body)
             case _:
                 return None
+
+    def _struck(self) -> int:
+        return struck_voters(FolderPlace(self._folder), self._manifest)
 
     def _ceremony_problem(self, body: Reveal | Confirm | Complaint | ElectionKey) -> str | None:
         """Of a message of the current attempt, as the order has found it to be."""
@@ -154,8 +163,6 @@ class Admission:
             self.batches.append((index + 1, body.size))
             if not counts_problem(self._manifest, self._referendum, body, self.issued):
                 self.issued = [statement.count for statement in body.issued]
-        elif isinstance(body, PaperRoll):
-            self._struck = body.count
         elif isinstance(body, Incident):
             self._last_incident = body.text
         elif isinstance(body, Minutes):

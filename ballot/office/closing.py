@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stembus.audit.formats.entry_bodies import Close
-from stembus.audit.formats.lists import issuance_path
+from stembus.audit.formats.lists import encode_keys, issuance_path, struck_path
 from stembus.audit.formats.manifest import Texts
 from stembus.ballot.errors import CountsContradict
 from stembus.ballot.http_client import ServiceUnreachable
@@ -39,7 +39,7 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
     log.check(Close(batches=log.order.batches, ballots=log.order.ballots, issuance=[]))
     _demand_replacements_logged(office)
     closed = [office.statements(number).close(least) for number, least in enumerate(log.issued, 1)]
-    statements = [statement for statement, _ in closed]
+    statements = [final.statement for final in closed]
     office.box.finish(office.count_statements)
     order, accepted, missing = log.order, office.box.accepted(), office.box.missing()
     used = office.logged_tokens()
@@ -58,8 +58,9 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
                 f"{found}; bring back what is missing, or say why: stembus close DIR --despite LANG=TEXT"
             )
         office.tell(despite, officers=2)
-    for number, (_, issued) in enumerate(closed, 1):
-        log.publish(issuance_path(number), "".join(line.line() for line in issued).encode("ascii"))
+    for number, final in enumerate(closed, 1):
+        log.publish(issuance_path(number), "".join(line.line() for line in final.issued).encode("ascii"))
+        log.publish(struck_path(number), encode_keys(final.struck).encode("ascii"))
     log.append([office.officers_sign(Close(batches=order.batches, ballots=order.ballots, issuance=statements))])
     return counts
 

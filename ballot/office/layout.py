@@ -55,5 +55,10 @@ class Layout:
         return path
 
     @property
+    def paper_seed(self) -> Path:
+        """From which a few paper votes are encrypted; there only until they stand in the log."""
+        return self.folder("officer-1") / "paper.seed"
+
+    @property
     def pepper_file(self) -> Path:
         return self.folder("registrar-1") / "pepper"

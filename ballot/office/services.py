@@ -12,8 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from stembus.audit.formats.entry_bodies import IssuedCount, PaperRoll
-from stembus.audit.formats.lists import PAPER, encode_keys, list_root
+from stembus.audit.formats.entry_bodies import IssuedCount
 from stembus.ballot.box.ballot_box import BallotBox
 from stembus.ballot.box.position import Bond
 from stembus.ballot.box.recovery import Recovered, count_logged_tokens, lacks_ballots, recover
@@ -229,12 +228,3 @@ class ServedOffice(Office):
         authority = self.folder("authority")
         letters = read_csv(authority / "enrolment.csv", ENROLMENT_COLUMNS)
         return [*(bytes.fromhex(key) for _, key in letters), *spare_keys(authority).values()]
-
-    def log_paper_roll(self) -> None:
-        """Publishes who was struck for paper, and logs the list's root."""
-        struck = self.statements().struck()
-        count, root = list_root(struck)
-        body = PaperRoll(count=count, root=root.hex())
-        self.log().check(body)
-        self.log().publish(PAPER, encode_keys(struck).encode("ascii"))
-        self.log().append([self.officers_sign(body)])

@@ -16,11 +16,11 @@ from stembus.scripts.cli.office import (
     close,
     incident,
     open_command,
-    paper,
     seal,
     status,
     tally,
 )
+from stembus.scripts.cli.paper import paper, paper_root_command
 from stembus.scripts.cli.records import minutes, purge
 from stembus.scripts.cli.roll import credentials, roll
 from stembus.scripts.cli.serve import serve
@@ -46,8 +46,8 @@ def main() -> None:
 
 for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, track, rebuild, seal, paper,
-    incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client, minutes,
-    purge, desk, services, box, registrar, log, doctor, backup, restore,
+    paper_root_command, incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client,
+    minutes, purge, desk, services, box, registrar, log, doctor, backup, restore,
 ):  # fmt: skip
     main.add_command(command)
 

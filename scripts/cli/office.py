@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stembus.audit.entry_rules import paper_problem, reading_problem
-from stembus.audit.formats.entry_bodies import Cancel, Client, Open, PaperResult, Roll
+from stembus.audit.entry_rules import reading_problem
+from stembus.audit.formats.entry_bodies import Cancel, Client, Open, Roll
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.errors import TooEarly
 from stembus.ballot.office.closing import close_voting, stop_registrars
@@ -128,7 +128,10 @@ def close(directory: Path, despite: tuple[str, ...]) -> None:
     say(f"tokens given out: {issued}; tokens with a ballot: {counts.used}; ballots in the log: {counts.ballots}")
     say(f"voting is closed: {counts.ballots} ballots, {counts.batches} batches")
     _forget(office)
-    next_step(f"paper votes, if any: stembus paper {directory} --help; then: stembus trustee intent {directory}")
+    if office.log().order.paper_due:
+        next_step(f"people were struck for paper; say how they voted: stembus paper {directory} --help")
+    else:
+        next_step(f"stembus trustee intent {directory}")
 
 
 def _forget(office: ServedOffice) -> None:
@@ -136,47 +139,6 @@ def _forget(office: ServedOffice) -> None:
     close, which two officers then explained."""
     if settle(office.log()) and (missing := office.box.forget()):
         say(f"{missing} promised ballots are not in the log; the box keeps them: they are evidence")
-
-
-@click.command()
-@DIRECTORY
-@click.option("--ballots", type=click.IntRange(0), required=True, help="Paper ballots, blank ones included.")
-@click.option(
-    "--counts", multiple=True, required=True, metavar="N,N,...", help="Once for each question, in order of options."
-)
-def paper(directory: Path, ballots: int, counts: tuple[str, ...]) -> None:
-    """Log who was struck for paper, and the count of the paper ballots.
-
-    \b
-    Example:  stembus paper kortrijk --ballots 120 --counts 70,45
-    """
-    office = serve_office(directory)
-    struck = office.statements().struck()
-    try:
-        parsed = [[int(part) for part in text.split(",")] for text in counts]
-    except ValueError:
-        raise click.UsageError("write counts as numbers with commas, like 70,45") from None
-    if any(number < 0 for row in parsed for number in row):
-        raise click.UsageError("a count is not negative")
-    body = PaperResult(ballots=ballots, counts=parsed)
-    if problem := paper_problem(office.manifest, body, len(struck)):
-        raise NotReady(problem)
-    log = office.log()
-    if log.order.paper_result:
-        stands = next(entry.body for _, entry in log.entries() if isinstance(entry.body, PaperResult))
-        if stands != body:
-            told = " ".join(f"--counts {','.join(map(str, row))}" for row in stands.counts)
-            raise NotReady(f"another paper result stands in the log for good: --ballots {stands.ballots} {told}")
-        say("already done: the paper result stands in the log")
-        settle(log)
-        return
-    if not log.order.paper_roll:
-        if log.order.phase.value != "closed":
-            raise NotReady("paper votes are logged after the close")
-        office.log_paper_roll()
-    log.append([office.officers_sign(body)])
-    settle(log)
-    say(f"{ballots} paper ballots of {len(struck)} struck voters are logged")
 
 
 def _texts(manifest: Manifest, pairs: tuple[str, ...], option: str = "--text") -> dict[str, str]:

@@ -245,7 +245,7 @@ def enlarge(material: Material, root: Path, ballots: int) -> Path:
         body = Batch(number=number, size=len(part), issued=list(office.count_statements(number, log.issued)))
         log.append([encode_entry(body, [sign_entry(office.referendum, body, "box", office.signing_key("box"))]), *part])
     rehearsal.clock.move_to(office.manifest.closes_at + 600)
-    statement, _ = office.registrar().close(0)
+    statement = office.registrar().close(0).statement
     log.append([office.officers_sign(Close(batches=number, ballots=ballots, issuance=[statement]))])
     return office.public
 

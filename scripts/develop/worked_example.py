@@ -29,6 +29,7 @@ from stembus.audit.log.merkle import leaf_hash, root_of
 from stembus.audit.log.note import Checkpoint, checkpoint_text, cosign, sign_checkpoint, verifier_key
 from stembus.audit.verify.ballots import check_ballot
 from stembus.ballot.eligibility.letter_code import credential_key, format_code
+from stembus.ballot.office.paper import ballot_seed, paper_entries, paper_header
 from stembus.ballot.voter.encrypt import build_body
 from stembus.crypto.blind_rsa import blind, finalize
 from stembus.crypto.derive import scalar_stream
@@ -53,6 +54,7 @@ def write_page(full: bool = False) -> str:
     raw = _ballot(page, example, *_token(page, example))
     _promise(page, example, raw)
     _decryption(page, example, raw)
+    _paper(page, example)
     return "\n".join(page.lines).strip() + "\n"
 
 
@@ -258,6 +260,27 @@ def _decryption(page: Page, example: Example, raw: bytes) -> None:
             f"response   {scalar_to_bytes((nonce + challenge * example.share) % ORDER).hex()}",
         ]
     )
+
+
+def _paper(page: Page, example: Example) -> None:
+    page.say(
+        "**A few paper ballots.** Two, one for each option, from one paper seed; both stand in the log by ascending id."
+    )
+    context, seed = example.context, secret("paper seed")
+    entries = paper_entries(context, 2, [[1, 1]], seed)
+    own = [ballot_seed(context, seed, number) for number in (0, 1)]
+    bodies = [build_body(context, context.paper_commitment, [[number]], own[number]) for number in (0, 1)]
+    assert sorted(b"\2" + body for body in bodies) == sorted(entries)
+    rows = [
+        ("paper seed", seed.hex()),
+        ("paper commitment", context.paper_commitment.hex()),
+        ("seed of ballot 0, option 1", own[0].hex()),
+        ("its ballot id", context.ballot_id(bodies[0]).hex()),
+        ("seed of ballot 1, option 2", own[1].hex()),
+        ("its ballot id", context.ballot_id(bodies[1]).hex()),
+        (f"root over the two entries of {len(entries[0])} bytes each", paper_header(entries).root),
+    ]
+    page.table(("what", "value"), [(what, f"`{value}`") for what, value in rows])
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ drive it. Each method is one arrow of the way of a vote. Decides only who does w
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -29,6 +30,7 @@ from stembus.ballot.eligibility.register import RollReading, import_roll, read_c
 from stembus.ballot.issuance.token import VotingPass, make_request, new_pass, take_answer
 from stembus.ballot.office.closing import close_voting
 from stembus.ballot.office.definition import DRAFT
+from stembus.ballot.office.paper import SEED_BYTES, paper_entries, paper_header
 from stembus.ballot.office.services import ServedOffice
 from stembus.ballot.voter.encrypt import Choice, prepare, sign_ballot
 from stembus.scripts.parties import new_secret, public_part
@@ -198,10 +200,14 @@ class Rehearsal:
         close_voting(self.office)
 
     def paper(self, ballots: int, counts: Sequence[Sequence[int]]) -> None:
-        """The list of voters struck for paper, and the count of the paper ballots."""
-        self.office.log_paper_roll()
-        body = PaperResult(ballots=ballots, counts=[list(c) for c in counts])
-        self.office.log().append([self.office.officers_sign(body)])
+        """The count of the paper ballots; encrypted where they are too few to be shown apart."""
+        office = self.office
+        if 0 < ballots < office.manifest.privacy_floor.paper:
+            entries = paper_entries(office.context(), ballots, counts, secrets.token_bytes(SEED_BYTES))
+            office.log().append([office.officers_sign(paper_header(entries)), *entries])
+        else:
+            body = PaperResult(ballots=ballots, counts=[list(c) for c in counts])
+            office.log().append([office.officers_sign(body)])
 
     def intents(self, trustees: Sequence[int] = (1, 2)) -> None:
         for number in trustees:

@@ -57,8 +57,9 @@ def incident(number: int) -> Step:
     return "incident", bodies.Incident(number=number, text={"nl": "storing"})
 
 
-def close(batches: int, ballots: int) -> Step:
-    return "close", bodies.Close(batches=batches, ballots=ballots, issuance=[])
+def close(batches: int, ballots: int, struck: int = 0) -> Step:
+    stated = bodies.Issuance(count=0, root=HASH, struck=struck, struck_root=HASH, signature="00" * 64)
+    return "close", bodies.Close(batches=batches, ballots=ballots, issuance=[stated])
 
 
 def intent(trustee: int, size: int = 1) -> Step:
@@ -72,8 +73,13 @@ def partial(trustee: int, root: str = HASH) -> Step:
 ROLL: Step = ("roll", bodies.Roll(count=1, credentials_root=HASH, spares=0, spares_root=HASH))
 CLIENT: Step = ("client", bodies.Client(release="1", files=[]))
 OPEN: Step = ("open", bodies.Open(election_key=HASH))
-PAPER_ROLL: Step = ("paper-roll", bodies.PaperRoll(count=1, root=HASH))
 PAPER_RESULT: Step = ("paper-result", bodies.PaperResult(ballots=1, counts=[[1, 0]]))
+
+
+def paper_ballots(ballots: int) -> Step:
+    return "paper-ballots", bodies.PaperBallots(ballots=ballots, root=HASH)
+
+
 RESULT: Step = (
     "result",
     bodies.Result(
@@ -93,6 +99,7 @@ KEYED = [*CEREMONY, election_key()]
 ROLLED = [*KEYED, ROLL]
 OPENED = [*ROLLED, OPEN]
 CLOSED = [*OPENED, close(0, 0)]
+STRUCK = [*OPENED, close(0, 0, struck=1)]
 PHASES: dict[Phase, list[Step]] = {
     Phase.CEREMONY: CEREMONY,
     Phase.KEYED: KEYED,
@@ -145,7 +152,9 @@ NEXT: dict[Phase, dict[str, Phase]] = {
         "cancel": Phase.CANCELLED,
     },
     Phase.CLOSED: {
-        **dict.fromkeys(("paper-roll", "paper-result", "tally-intent", "partial-decryption", "incident"), Phase.CLOSED),
+        **dict.fromkeys(
+            ("paper-result", "paper-ballots", "tally-intent", "partial-decryption", "incident"), Phase.CLOSED
+        ),
         "result": Phase.TALLIED,
         "cancel": Phase.CANCELLED,
     },
@@ -167,8 +176,8 @@ READY: dict[str, tuple[list[Step], Step]] = {
     "replace": (OPENED, replace("a", "b")),
     "incident": (OPENED, incident(1)),
     "close": (OPENED, close(0, 0)),
-    "paper-roll": (CLOSED, PAPER_ROLL),
-    "paper-result": ([*CLOSED, PAPER_ROLL], PAPER_RESULT),
+    "paper-result": (STRUCK, PAPER_RESULT),
+    "paper-ballots": (STRUCK, paper_ballots(1)),
     "tally-intent": (CLOSED, intent(1)),
     "partial-decryption": ([*CLOSED, intent(1), intent(2)], partial(1)),
     "result": (CLOSED, RESULT),
@@ -380,21 +389,31 @@ def test_a_letter_is_replaced_once_and_by_a_new_one() -> None:
 # After the close
 
 
-def test_the_paper_roll_comes_once_and_before_any_intent() -> None:
-    assert not is_admitted(after(*CLOSED, PAPER_ROLL), PAPER_ROLL)
-    assert not is_admitted(after(*CLOSED, intent(1)), PAPER_ROLL)
+def test_paper_votes_come_once_and_only_where_people_were_struck() -> None:
+    for step in (PAPER_RESULT, paper_ballots(0)):
+        assert is_admitted(after(*STRUCK), step)
+        assert not is_admitted(after(*CLOSED), step)
+        for earlier in (PAPER_RESULT, paper_ballots(0)):
+            assert not is_admitted(after(*STRUCK, earlier), step)
 
 
-def test_the_paper_result_comes_once_and_after_the_paper_roll() -> None:
-    assert not is_admitted(after(*CLOSED), PAPER_RESULT)
-    assert not is_admitted(after(*CLOSED, PAPER_ROLL, PAPER_RESULT), PAPER_RESULT)
-
-
-def test_what_comes_after_a_paper_roll_waits_for_its_result() -> None:
+def test_intents_and_result_wait_for_the_paper_votes_of_people_who_were_struck() -> None:
     for step in (intent(1), RESULT):
-        assert not is_admitted(after(*CLOSED, PAPER_ROLL), step)
-        assert is_admitted(after(*CLOSED, PAPER_ROLL, PAPER_RESULT), step)
+        assert not is_admitted(after(*STRUCK), step)
+        assert is_admitted(after(*STRUCK, PAPER_RESULT), step)
+        assert is_admitted(after(*STRUCK, paper_ballots(0)), step)
         assert is_admitted(after(*CLOSED), step)
+
+
+def test_the_paper_ballots_that_are_announced_stand_before_anything_else() -> None:
+    order = after(*STRUCK, paper_ballots(2))
+    for _ in range(2):
+        assert not is_admitted(order, intent(1))
+        order.admit_ballot()
+    assert is_admitted(order, intent(1))
+    assert order.ballots == 0, "they are no cast ballots"
+    with pytest.raises(OrderInvalid, match="outside a batch"):
+        order.admit_ballot()
 
 
 def test_each_trustee_states_an_intent_a_few_times_at_most() -> None:
@@ -426,6 +445,6 @@ def test_decryption_waits_for_t_intents_and_for_the_trustees_own() -> None:
 
 
 def test_a_referendum_is_cancelled_until_the_first_intent() -> None:
-    for steps in (CEREMONY, KEYED, ROLLED, OPENED, CLOSED, [*CLOSED, PAPER_ROLL]):
+    for steps in (CEREMONY, KEYED, ROLLED, OPENED, CLOSED, STRUCK, [*STRUCK, PAPER_RESULT]):
         assert is_admitted(after(*steps), CANCEL)
     assert not is_admitted(after(*CLOSED, intent(1)), CANCEL)

@@ -56,11 +56,15 @@ def fate(forge: Forge, log: Published, raw: bytes, *batches: int) -> dict[str, A
     return found
 
 
+def without_final_lists(files: dict[str, bytes]) -> None:
+    del files["issuance/1"], files["struck/1"]
+
+
 def still_open(forge: Forge) -> None:
     """Without the close, and what follows it."""
     forge.with_tally = False
     forge.entries_hook = lambda entries: entries.pop() and None
-    forge.files_hook = lambda files: files.pop("issuance/1") and None
+    forge.files_hook = without_final_lists
 
 
 def cancelled(forge: Forge, after_close: bool) -> None:
@@ -70,7 +74,7 @@ def cancelled(forge: Forge, after_close: bool) -> None:
         forge.entries_hook = lambda entries: entries.append(entry)
         return
     forge.entries_hook = lambda entries: entries.__setitem__(-1, entry)
-    forge.files_hook = lambda files: files.pop("issuance/1") and None
+    forge.files_hook = without_final_lists
 
 
 @pytest.mark.parametrize("batches", [(1,), (2,), (1, 2), (7,), ()])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stembus.audit.formats.ballot_shape import QuestionShape
-from stembus.audit.formats.cast_ballot import BallotContext, _parse_body
+from stembus.audit.formats.cast_ballot import BallotContext, parse_body
 from stembus.ballot.eligibility.letter_code import credential_key, format_code, parse_code
 from stembus.ballot.voter.encrypt import build_body, rebuild_id
 from stembus.crypto.batch import ProvenBallot, verify_all, verify_one
@@ -109,7 +109,7 @@ def test_a_stored_ballot_proves_and_decrypts_to_its_choice(record: dict[str, Any
     context = _context(record)
     [body, secret] = _hex(record, "body", "joint_secret")
     assert len(body) == context.body_bytes
-    ciphertexts, statements = _parse_body(context, body)
+    ciphertexts, statements = parse_body(context, body)
     assert [scalar_to_bytes(s.challenge).hex() for s in statements] == record["challenges"]
     verify_one(context.joint_key, ProvenBallot(ciphertexts, statements))
     verify_all(context.joint_key, [ProvenBallot(ciphertexts, statements)])

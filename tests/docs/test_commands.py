@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,12 +20,15 @@ from click.testing import CliRunner
 
 from stembus.audit.clock import SimulatedClock
 from stembus.audit.formats.manifest import parse_time
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.verify import verify
 from stembus.ballot.eligibility.credential_authority import CODED_COLUMNS
 from stembus.ballot.eligibility.register import read_csv
 from stembus.ballot.office.definition import read_draft
 from stembus.scripts.cli.main import main
 from stembus.scripts.develop.sample import BUNDLE, FOLDER, IDENTITY
 from stembus.scripts.rehearsal.made_up_register import write_register
+from tests.conftest import prepare
 from tests.docs.pages import PAGES, ROOT, blocks, commands
 
 # Why a command is not run here.
@@ -93,10 +97,15 @@ def _lines(page: str) -> list[tuple[str, str]]:
     return [(heading, line) for heading, line in found if not _not_run(line)]
 
 
+# Instead of a step of the way; a test of its own runs it.
+FEW = "A few paper votes"
+
+
 def _run_page(page: str, terminal: Terminal, before: Callable[[str], None], after: Callable[[str, str], None]) -> None:
     for heading, line in _lines(page):
-        before(heading)
-        after(line, terminal.run(line))
+        if heading != FEW:
+            before(heading)
+            after(line, terminal.run(line))
 
 
 class Rehearsing:
@@ -171,6 +180,40 @@ def test_the_officials_guide_leads_from_an_empty_folder_to_a_verified_result(ter
     assert "the log states that 2 things were destroyed" in everything
     assert "HOLDS" in official.outputs[-1]
     assert "turnout      2 of 12 (16.7 %), 1 of them on paper" in official.outputs[-1]
+
+
+def test_a_few_paper_votes_are_logged_as_the_guide_says(terminal: Terminal) -> None:
+    """In a referendum of its own: three people are struck, and four paper votes may be shown apart."""
+    folder = terminal.folder / "kortrijk"
+    folder.mkdir()
+    rehearsal, letters = prepare(folder, eligible=12, paper_floor=4)
+    office = rehearsal.office
+    for code, factor in letters[:2]:
+        rehearsal.cast(rehearsal.token(code, factor), [[1]])
+    rows = read_csv(folder / "authority" / "codes.csv", CODED_COLUMNS)
+    for row in list(rows)[9:]:
+        office.letters().strike(row[0])
+    rehearsal.close()
+    terminal.setenv("STEMBUS_CLOCK", datetime.fromtimestamp(rehearsal.clock.now() + 60, UTC).isoformat())
+    terminal.replace |= {"ID": office.referendum.hex(), "--ballots 7 --counts 3,4": "--ballots 3 --counts 1,2"}
+    said: list[str] = []
+    for heading, line in _lines("docs/official-guide.md"):
+        if heading == FEW:
+            said.append(terminal.run(line))
+            if len(said) == 1:
+                shutil.copy(office.paper_seed, terminal.folder)
+                found = re.search(r"^root ([0-9a-f]{64})$", said[0], re.M)
+                assert found
+                terminal.replace["ROOT"] = found[1]
+    assert len(said) == 3
+    assert f"root {terminal.replace['ROOT']}\n" in said[1]
+    assert not office.paper_seed.exists()
+    rehearsal.clock.move_to(rehearsal.clock.now() + 120)
+    rehearsal.tally()
+    report = verify(FolderPlace(office.public), office.referendum)
+    assert report.exit_status == 0
+    assert report.result is not None
+    assert report.result.questions[0].total == [1, 4]
 
 
 def test_the_auditors_guide_verifies_the_sample(terminal: Terminal) -> None:

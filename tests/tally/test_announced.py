@@ -93,7 +93,7 @@ def root_of(entries: Sequence[bytes]) -> str:
     return frontier.root().hex()
 
 
-ENDS = (b'"type":"close"}', b'"type":"paper-result"}')
+ENDS = (b'"type":"close"}', b'"type":"paper-result"}')  # of paper ballots, see tests/tampered
 
 
 def tree(forge: Forge, entries: Sequence[bytes]) -> AnnouncedTree:
@@ -157,12 +157,12 @@ def test_what_is_logged_after_the_close_changes_nothing_of_what_is_announced(
 @pytest.mark.parametrize("counts", [[8, 0], [0, 8]])
 def test_the_paper_result_belongs_to_the_tree(forge: Forge, machines: dict[int, Machine], counts: list[int]) -> None:
     """One history with these paper votes and one with those have the same sums, and other results."""
-    struck = sorted(key.public for key in forge.keys.credentials[20:30])
-    forge.paper = (struck, {"ballots": 8, "counts": [counts]})
+    forge.struck = [key.public for key in forge.keys.credentials[20:30]]
+    forge.paper = {"ballots": 8, "counts": [counts]}
     entries = closed(forge)
     made = [machines[number].shown(forge.bundle(entries)).intent() for number in (1, 2)]
     assert made == [intent(forge, number, tree(forge, entries)) for number in (1, 2)]
-    forge.paper = (struck, {"ballots": 8, "counts": [[4, 4]]})
+    forge.paper = {"ballots": 8, "counts": [[4, 4]]}
     second = closed(forge)
     assert tree(forge, second).sums == tree(forge, entries).sums
     for step in (Trustee.intent, Trustee.decrypt):

@@ -14,13 +14,22 @@ import pytest
 from stembus.audit.errors import OrderInvalid
 from stembus.audit.formats.ceremony import latest_attempt
 from stembus.audit.formats.entries import encode_entry, parse_entry, sign_entry
-from stembus.audit.formats.entry_bodies import Complaint, Incident, PartialDecryption, Reveal, Share, TallyIntent
+from stembus.audit.formats.entry_bodies import (
+    Complaint,
+    Incident,
+    PaperResult,
+    PartialDecryption,
+    Reveal,
+    Share,
+    TallyIntent,
+)
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import Report, Verdict, verify
 from stembus.audit.verify.verified_log import LogNotVerified
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
-from stembus.ballot.errors import BallotRejected
+from stembus.ballot.errors import BallotRejected, EntryRefused
 from stembus.ballot.issuance.token import make_request, new_pass, take_answer
+from stembus.ballot.office.paper import paper_entries, paper_header
 from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, sign_ballot
 from stembus.ballot.voter.encrypt import prepare as prepare_ballot
 from stembus.crypto.group import GENERATOR, ORDER, scalar_to_bytes
@@ -377,15 +386,22 @@ def test_a_trustee_does_nothing_on_a_log_that_does_not_verify(opened: Finished, 
 
 @pytest.fixture(scope="module")
 def voted(opened: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12 of 40 voted online, 5 yes, 6 no and a blank; three letters are struck; the log is closed."""
+    """12 of 40 voted online, 5 yes, 6 no and a blank; the log is closed."""
     root = tmp_path_factory.mktemp("voted")
     rehearsal = opened.rehearsal(root)
     vote(rehearsal, opened.letters, [[[1]]] * 5 + [[[0]]] * 6 + [[[]]])
-    lines = (rehearsal.office.folder("authority") / "enrolment.csv").read_text().splitlines()[1:]
-    for line in lines[20:23]:
-        rehearsal.office.registrar().strike(line.partition(",")[0])
     rehearsal.close()
     return root
+
+
+@pytest.fixture
+def on_paper(opened: Finished, tmp_path: Path) -> Rehearsal:
+    """The same, and five letters are struck; four paper ballots or more may be shown apart."""
+    rehearsal = opened.rehearsal(tmp_path / "paper")
+    vote(rehearsal, opened.letters, [[[1]]] * 5 + [[[0]]] * 6 + [[[]]])
+    strike(rehearsal, 20, 5)
+    rehearsal.close()
+    return rehearsal
 
 
 @pytest.fixture
@@ -633,47 +649,83 @@ def strike(rehearsal: Rehearsal, first: int, count: int) -> None:
 # Paper
 
 
-def test_paper_votes_are_added_to_the_online_ones(closed: Rehearsal) -> None:
-    closed.paper(3, [[1, 1]])
-    closed.tally()
-    report = checked(closed)
+def test_paper_votes_are_added_to_the_online_ones(on_paper: Rehearsal) -> None:
+    on_paper.paper(4, [[1, 2]])
+    on_paper.tally()
+    report = checked(on_paper)
     assert (report.exit_status, report.faults) == (0, [])
     assert report.result is not None
     question = report.result.questions[0]
-    assert (question.online, question.paper, question.total) == ([6, 5], [1, 1], [7, 6])
-    assert (report.result.online_ballots, report.result.paper_ballots, report.result.participants) == (12, 3, 15)
+    assert (question.online, question.paper, question.total) == ([6, 5], [1, 2], [7, 7])
+    assert (report.result.online_ballots, report.result.paper_ballots, report.result.participants) == (12, 4, 16)
+
+
+@pytest.mark.parametrize(("ballots", "counts"), [(1, [0, 1]), (3, [1, 1]), (3, [0, 0]), (2, [2, 0])])
+def test_paper_votes_below_the_floor_are_counted_together_with_the_online_ones(
+    on_paper: Rehearsal, ballots: int, counts: list[int]
+) -> None:
+    on_paper.paper(ballots, [counts])
+    on_paper.tally((1, 3))
+    report = checked(on_paper)
+    assert (report.exit_status, report.faults) == (0, [])
+    assert report.result is not None
+    question = report.result.questions[0]
+    assert (question.online, question.paper) == (None, None)
+    assert question.total == [6 + counts[0], 5 + counts[1]]
+    assert (report.result.online_ballots, report.result.paper_ballots) == (12, ballots)
+    assert report.result.participants == 12 + ballots
+
+
+def test_nobody_came_who_was_struck_and_that_is_said_before_the_count(on_paper: Rehearsal) -> None:
+    with pytest.raises(OrderInvalid, match="struck for paper"):
+        on_paper.intents((1,))
+    on_paper.paper(0, [[0, 0]])
+    on_paper.tally()
+    report = checked(on_paper)
+    assert (report.exit_status, report.faults) == (0, [])
+    assert report.result is not None
+    assert report.result.questions[0].paper == [0, 0]
 
 
 @pytest.mark.usefixtures("careless_log")
-def test_paper_ballots_below_the_floor_are_refused_by_the_verifier(tmp_path: Path) -> None:
-    rehearsal, letters = prepare(tmp_path, eligible=12, batch_tokens=1, floor=3)
-    vote(rehearsal, letters, [[[1]]] * 5)
-    strike(rehearsal, 6, 2)
-    rehearsal.close()
-    rehearsal.paper(2, [[1, 1]])
-    report = checked(rehearsal)
+def test_paper_ballots_below_the_floor_are_refused_as_counts_by_the_verifier(on_paper: Rehearsal) -> None:
+    state(on_paper, 3, [[1, 1]])
+    report = checked(on_paper)
     assert [fault.check for fault in report.faults] == ["V23"]
-    assert "privacy floor of 3" in report.faults[0].message
+    assert "privacy floor of 4" in report.faults[0].message
     assert report.exit_status == 1
     with pytest.raises(LogNotVerified):
-        rehearsal.trustee(1)
+        on_paper.trustee(1)
+
+
+def state(rehearsal: Rehearsal, ballots: int, counts: list[list[int]]) -> None:
+    """Counts, whatever the floor says."""
+    append(rehearsal, rehearsal.office.officers_sign(PaperResult(ballots=ballots, counts=counts)))
 
 
 @pytest.mark.usefixtures("careless_log")
 @pytest.mark.parametrize(
-    ("ballots", "counts"), [(4, [[2, 2]]), (3, [[4, 0]]), (3, [[2, 2]]), (3, [[1, 1, 1]]), (3, [])]
+    ("ballots", "counts"), [(6, [[2, 2]]), (4, [[5, 0]]), (4, [[3, 2]]), (4, [[1, 1, 1]]), (4, [])]
 )
 def test_impossible_paper_counts_are_refused_by_the_verifier(
-    closed: Rehearsal, ballots: int, counts: list[list[int]]
+    on_paper: Rehearsal, ballots: int, counts: list[list[int]]
 ) -> None:
-    closed.paper(ballots, counts)
-    assert [fault.check for fault in checked(closed).faults] == ["V23"]
+    state(on_paper, ballots, counts)
+    assert [fault.check for fault in checked(on_paper).faults] == ["V23"]
 
 
-def test_no_paper_entry_stands_after_an_intent(closed: Rehearsal) -> None:
-    closed.intents((1,))
-    with pytest.raises(OrderInvalid):
-        closed.paper(3, [[1, 1]])
+def test_an_honest_log_takes_no_paper_votes_that_the_rules_do_not_allow(on_paper: Rehearsal) -> None:
+    for ballots, counts in ((6, [[2, 2]]), (4, [[3, 2]]), (3, [[1, 1]])):
+        with pytest.raises(EntryRefused):
+            state(on_paper, ballots, counts)
+    entries = paper_entries(on_paper.office.context(), 4, [[2, 2]], bytes(32))
+    with pytest.raises(EntryRefused, match="floor is 4"):
+        on_paper.office.log().append([on_paper.office.officers_sign(paper_header(entries)), *entries])
+
+
+def test_no_paper_vote_is_stated_where_nobody_was_struck(closed: Rehearsal) -> None:
+    with pytest.raises(OrderInvalid, match="nobody was struck"):
+        closed.paper(4, [[1, 1]])
 
 
 # Several questions, several registrars

@@ -34,6 +34,7 @@ from stembus.ballot.eligibility.credential_authority import CODED_COLUMNS, SPARE
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.register import read_csv
 from stembus.ballot.issuance.token import VotingPass, new_pass, take_answer
+from stembus.ballot.office.paper import paper_entries
 from stembus.ballot.office.services import ServedOffice
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.crypto.blind_signer import BlindSigner
@@ -47,7 +48,7 @@ from stembus.crypto.transcript import Transcript
 from stembus.tally.key_file import parse_trustee_key
 
 DAY = 86_400
-_CLOSE, _PAPER = b'"type":"close"}', b'"type":"paper-result"}'
+_CLOSE, _PAPER, _FEW = b'"type":"close"}', b'"type":"paper-result"}', b'"type":"paper-ballots"}'
 Body = dict[str, Any]
 
 
@@ -102,7 +103,12 @@ class Forge:
     batches: list[list[bytes]] = field(default_factory=list)
     batch_times: list[int] = field(default_factory=list)
     sort: bool = True
-    paper: tuple[list[bytes], Body] | None = None
+    # Who was struck for paper; then either what two officers state, or the counts that are encrypted.
+    struck: list[bytes] = field(default_factory=list)
+    paper: Body | None = None
+    few: Body | None = None
+    few_hook: Callable[[list[bytes]], None] | None = None
+    few_header_hook: Callable[[Body], None] | None = None
     issued: list[Issued] = field(default_factory=list)
     counts: Callable[[int], int] | None = None
     with_tally: bool = True
@@ -181,8 +187,27 @@ class Forge:
         lines = sorted(self.issued, key=lambda line: line.credential)
         count, root = list_root(line.leaf() for line in lines)
         self.lists["issuance/1"] = "".join(line.line() for line in lines).encode()
-        digest = issuance_digest(self.referendum, 1, count, root)
-        return {"count": count, "root": root.hex(), "signature": self.keys.parties["registrar-1"].sign(digest).hex()}
+        self.lists["struck/1"] = encode_keys(self.struck).encode()
+        struck, struck_root = list_root(sorted(self.struck))
+        return self.statement(count, root, struck, struck_root)
+
+    def statement(self, count: int, root: bytes, struck: int, struck_root: bytes) -> Body:
+        """What the registrar signs at the close."""
+        digest = issuance_digest(self.referendum, 1, (count, root), (struck, struck_root))
+        signature = self.keys.parties["registrar-1"].sign(digest).hex()
+        lists = {"count": count, "root": root.hex(), "struck": struck, "struck_root": struck_root.hex()}
+        return {**lists, "signature": signature}
+
+    def few_ballots(self) -> list[bytes]:
+        """Paper ballots that are too few to be shown apart, with their header."""
+        assert self.few
+        entries = paper_entries(self.context, self.few["ballots"], self.few["counts"], bytes(32))
+        if self.few_hook:
+            self.few_hook(entries)
+        body = {"ballots": len(entries), "root": list_root(entries)[1].hex()}
+        if self.few_header_hook:
+            self.few_header_hook(body)
+        return [self.entry("paper-ballots", body), *entries]
 
     def body_id(self, raw: bytes) -> bytes:
         return self.context.ballot_id(raw[1 : 1 + self.context.body_bytes])
@@ -201,11 +226,9 @@ class Forge:
             self.close_hook(close)
         entries.append(self.entry("close", close))
         if self.paper:
-            struck, result = self.paper
-            count, root = list_root(sorted(struck))
-            self.lists["paper"] = encode_keys(struck).encode()
-            entries.append(self.entry("paper-roll", {"count": count, "root": root.hex()}))
-            entries.append(self.entry("paper-result", result))
+            entries.append(self.entry("paper-result", self.paper))
+        if self.few:
+            entries += self.few_ballots()
         entries += self.after_close
         if self.with_tally:
             entries += [self.entry(*item) for item in self.tally(entries)]
@@ -264,6 +287,8 @@ class Forge:
                 left = json.loads(raw)["body"]["size"]
                 if left:
                     continue
+            elif kind == "paper-ballots":
+                left = json.loads(raw)["body"]["ballots"]
             elif kind == "close":
                 now = self.close_time or closes + 300
             result.append((index + 1, now))
@@ -276,8 +301,7 @@ class Forge:
         counted, sums = _counted(self.bundle_quietly(entries), self.referendum)
         if self.tally_set:
             sums, counted = self.sum_of(self.tally_set([raw for part in self.batches for raw in part]))
-        ends = {kind: [i + 1 for i, raw in enumerate(entries) if raw.endswith(kind)] for kind in (_CLOSE, _PAPER)}
-        size = (ends[_PAPER] or ends[_CLOSE])[0]
+        size = self.decided(entries)
         self.root_at = lambda size: _root(entries[:size])
         root = self.root_at(size)
         digest = sums_digest(self.referendum, sums).hex()
@@ -292,6 +316,13 @@ class Forge:
         if self.tally_hook:
             self.tally_hook(made)
         return made
+
+    def decided(self, entries: list[bytes]) -> int:
+        """Where the tree ends that is counted."""
+        ends = [(kind, i + 1) for kind in (_FEW, _PAPER, _CLOSE) for i, raw in enumerate(entries) if raw.endswith(kind)]
+        kind, end = ends[0]
+        few = json.loads(entries[end - 1])["body"]["ballots"] if kind == _FEW else 0
+        return min(end + int(few), len(entries))
 
     def bundle_quietly(self, entries: list[bytes]) -> MemoryPlace:
         hooks = self.checkpoint_hook, self.files_hook
@@ -333,9 +364,11 @@ class Forge:
             message = combine_partials(ciphertext, points)
             pair = self.context.questions[0].is_pair
             online += two_small_logs(message, SECOND, bound) if pair else [small_log(message, bound)]
-        paper = self.paper[1] if self.paper else {"ballots": 0, "counts": [[0] * len(online)]}
-        total = [a + b for a, b in zip(online, paper["counts"][0], strict=True)]
         margin = self.manifest["rules"]["minimum_margin_permille"]
+        if self.few:
+            return result_body(None, None, online, counted, self.few["ballots"], margin)
+        paper = self.paper or {"ballots": 0, "counts": [[0] * len(online)]}
+        total = [a + b for a, b in zip(online, paper["counts"][0], strict=True)]
         return result_body(online, paper["counts"][0], total, counted, paper["ballots"], margin)
 
 
@@ -359,7 +392,12 @@ def _counted(place: MemoryPlace, referendum: bytes) -> tuple[int, Sequence[Ciphe
 
 
 def result_body(
-    online: list[int], paper: list[int], total: list[int], counted: int, paper_ballots: int, margin: int
+    online: list[int] | None,
+    paper: list[int] | None,
+    total: list[int],
+    counted: int,
+    paper_ballots: int,
+    margin: int,
 ) -> Body:
     groups = {count: [k for k, c in enumerate(total) if c == count] for count in total}
     participants = counted + paper_ballots

@@ -1,4 +1,4 @@
-"""Forged rolls (class 7, 11): credentials, spares, replacements, issuance, paper."""
+"""Forged rolls (class 7): credentials, spares, replacements, issuance."""
 
 from __future__ import annotations
 
@@ -172,13 +172,9 @@ def on_close(change: Callable[[Forge, Body], None]) -> Callable[[Forge], None]:
 
 
 def resign_issuance(forge: Forge, body: Body, count: int | None = None, root: str | None = None) -> None:
-    from stembus.audit.formats.entries import issuance_digest
-
-    statement = body["issuance"][0]
-    statement["count"] = statement["count"] if count is None else count
-    statement["root"] = root or statement["root"]
-    digest = issuance_digest(forge.referendum, 1, statement["count"], bytes.fromhex(statement["root"]))
-    statement["signature"] = forge.keys.parties["registrar-1"].sign(digest).hex()
+    stated = body["issuance"][0]
+    issued = stated["count"] if count is None else count, bytes.fromhex(root or stated["root"])
+    body["issuance"] = [forge.statement(*issued, stated["struck"], bytes.fromhex(stated["struck_root"]))]
 
 
 add("issuance_list_of_another_root", 7, "V21", on_close(lambda f, b: resign_issuance(f, b, root="00" * 32)))
@@ -212,13 +208,6 @@ def more_spares_than_voters(forge: Forge) -> None:
     forge.with_tally = False
 
 
-@forgery(11, "V1", also=("V23",))
-def more_paper_voters_than_voters(forge: Forge) -> None:
-    strangers = sorted(SchnorrKey.generate().public for _ in range(41))
-    forge.paper = (strangers, {"ballots": 0, "counts": [[0, 0]]})
-    forge.with_tally = False
-
-
 @forgery(7, "V22", STANDS)
 def issuance_counted_after_the_batch(forge: Forge) -> None:
     forge.counts = lambda batch: 14 if batch == 2 else 5
@@ -242,59 +231,3 @@ def issuance_count_signed_for_another_batch(forge: Forge) -> None:
 @forgery(7, "V22", STANDS)
 def batch_without_an_issuance_count(forge: Forge) -> None:
     forge.header_hook = lambda number, body: body.update(issued=[])
-
-
-# Paper.
-
-
-def paper(struck: Callable[[Forge], list[bytes]], ballots: int, counts: list[int]) -> Callable[[Forge], None]:
-    def maker(forge: Forge) -> None:
-        forge.paper = (struck(forge), {"ballots": ballots, "counts": [counts]})
-
-    return maker
-
-
-def letters(first: int, last: int) -> Callable[[Forge], list[bytes]]:
-    return lambda forge: [forge.keys.credentials[k].public for k in range(first, last)]
-
-
-add("more_paper_ballots_than_struck_voters", 11, "V23", paper(letters(20, 24), 5, [3, 2]))
-add("paper_voter_with_a_token", 11, "V23", paper(letters(13, 17), 2, [1, 1]))
-add("paper_voter_not_on_the_roll", 11, "V23", paper(lambda f: [SchnorrKey.generate().public], 1, [1, 0]))
-add("paper_voter_of_a_spare_letter", 11, "V23", paper(lambda f: [f.keys.spares[0].public], 1, [1, 0]))
-add("more_paper_choices_than_ballots", 11, "V23", paper(letters(20, 24), 4, [3, 2]))
-
-
-@forgery(11, "V9")
-def paper_counted_twice(forge: Forge) -> None:
-    struck = letters(20, 24)(forge)
-    body: Body = {"ballots": 4, "counts": [[3, 1]]}
-    forge.paper = (struck, body)
-    forge.after_close.append(forge.entry("paper-result", body))
-
-
-@forgery(11, "V23")
-def paper_list_of_another_root(forge: Forge) -> None:
-    forge.paper = (letters(20, 24)(forge), {"ballots": 4, "counts": [[3, 1]]})
-    forge.files_hook = lambda files: files.update({"paper": encode_keys(letters(20, 23)(forge)).encode()})
-
-
-@forgery(11, "V23")
-def paper_list_out_of_order(forge: Forge) -> None:
-    forge.paper = (letters(20, 24)(forge), {"ballots": 4, "counts": [[3, 1]]})
-    forge.files_hook = lambda files: files.update({"paper": files["paper"] + files["paper"][:65]})
-
-
-@forgery(11, "V23")
-def paper_counts_of_another_shape(forge: Forge) -> None:
-    forge.paper = (letters(20, 24)(forge), {"ballots": 4, "counts": [[3, 1], [0, 0]]})
-
-
-@forgery(11, "V1")
-def paper_list_missing(forge: Forge) -> None:
-    forge.paper = (letters(20, 24)(forge), {"ballots": 4, "counts": [[3, 1]]})
-
-    def hook(files: dict[str, bytes]) -> None:
-        del files["paper"]
-
-    forge.files_hook = hook

@@ -87,13 +87,14 @@ def test_a_request_that_was_only_checked_is_a_line_like_any_other(parts: dict[st
 
 
 @pytest.mark.parametrize(("first", "checks"), [(14, set()), (13, {"V23"})])
-def test_two_officers_state_paper_votes_for_whoever_is_not_on_the_issuance_list(
+def test_two_officers_with_the_registrar_state_paper_votes_for_whoever_is_not_on_the_issuance_list(
     parts: dict[str, Any], first: int, checks: set[str]
 ) -> None:
-    """Nobody was struck; 26 of the 40 people did not ask for a token. The registrar has no part in it."""
+    """26 of the 40 people did not ask for a token, and came to no desk. The registrar has to state before the count
+    that it struck them."""
     forge = new_forge(parts)
-    absent = [key.public for key in forge.keys.credentials[first:40]]
-    forge.paper = (sorted(absent), {"ballots": 26, "counts": [[0, 26]]})
+    forge.struck = [key.public for key in forge.keys.credentials[first:40]]
+    forge.paper = {"ballots": 26, "counts": [[0, 26]]}
     report = judge(forge, forge.build())
     assert found(report) == checks
     assert report.result is not None
@@ -108,8 +109,16 @@ def test_two_officers_with_the_registrar_count_on_paper_who_voted_online(
     forge = new_forge(parts)
     twice = forge.voters[:victims]
     forge.issued = [voter.issued for voter in forge.voters if voter not in twice]
-    forge.paper = (sorted(v.issued.credential for v in twice), {"ballots": victims, "counts": [[0, victims]]})
+    forge.struck = [voter.issued.credential for voter in twice]
+    forge.few = {"ballots": victims, "counts": [[0, victims]]}
     assert found(judge(forge, forge.build())) == checks
+
+
+def test_two_officers_alone_state_no_paper_votes_for_people_whom_no_registrar_struck(parts: dict[str, Any]) -> None:
+    forge = new_forge(parts)
+    forge.after_close.append(forge.entry("paper-result", {"ballots": 26, "counts": [[0, 26]]}))
+    forge.with_tally = False
+    assert found(judge(forge, forge.build())) == {"V9"}
 
 
 def test_a_box_drops_a_ballot_unseen_and_its_promise_shows_it(parts: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ def site(finished: Finished) -> FlaskClient:
         ("tile/0/0000", FILE, "application/octet-stream"),
         ("checkpoints/70", FILE, "text/plain"),
         ("issuance/1", FILE, "text/plain"),
+        ("struck/1", FILE, "text/plain"),
         ("credentials", FILE, "text/plain"),
         ("log.vkey", FILE, "text/plain"),
         ("minutes.pdf", FILE, "application/octet-stream"),

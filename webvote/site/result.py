@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stembus.audit.formats.entry_bodies import QuestionResult
@@ -15,15 +16,16 @@ WIDTH = 340
 class Bar:
     text: str
     count: int
-    paper: int
+    paper: int | None
     percent: float
     width: int
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One question: `width` is in the chart's units, of which the whole has WIDTH. `tied` names the options that share
-    a place, one group for each such place; a yes-no question says it by its outcome."""
+    """One question: `width` is in the chart's units, of which the whole has WIDTH; a bar's `paper` is None where paper
+    votes are not shown apart. `tied` names the options that share a place, one group for each such place; a yes-no
+    question says it by its outcome."""
 
     text: str
     outcome: str
@@ -40,6 +42,7 @@ def charts(published: LogSummary, language: str) -> list[Chart]:
         texts = language if language in question.text else published.manifest.languages[0]
         # Shares are of the voices of this question: of yes + no, or of participants where several may be chosen.
         whole = sum(counted.total) if question.kind == "yes-no" else published.result.participants
+        on_paper: Sequence[int | None] = counted.paper or [None] * len(counted.total)
         bars = tuple(
             Bar(
                 option.text[texts],
@@ -48,7 +51,7 @@ def charts(published: LogSummary, language: str) -> list[Chart]:
                 100 * total / whole if whole else 0.0,
                 round(WIDTH * total / whole) if whole else 0,
             )
-            for option, total, paper in zip(question.options, counted.total, counted.paper, strict=True)
+            for option, total, paper in zip(question.options, counted.total, on_paper, strict=True)
         )
         if counted.outcome == "ranked":
             bars = tuple(bars[option] for group in counted.ranking for option in group)

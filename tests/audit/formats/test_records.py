@@ -347,6 +347,9 @@ def _lists(kind: inspect.Type) -> list[inspect.ListType]:
             found += _lists(field.type)
     elif isinstance(kind, inspect.ListType):
         found += [kind, *_lists(kind.item_type)]
+    elif isinstance(kind, inspect.UnionType):
+        for part in kind.types:
+            found += _lists(part)
     return found
 
 
@@ -381,6 +384,10 @@ def _values(kind: inspect.Type) -> st.SearchStrategy[Any]:
         return st.sampled_from(kind.values)
     if isinstance(kind, inspect.IntType):
         return st.integers(kind.ge, kind.le)
+    if isinstance(kind, inspect.NoneType):
+        return st.none()
+    if isinstance(kind, inspect.UnionType):
+        return st.one_of([_values(part) for part in kind.types])
     assert isinstance(kind, inspect.StrType), kind
     return st.from_regex(kind.pattern) if kind.pattern else st.text(max_size=20)
 

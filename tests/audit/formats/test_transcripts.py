@@ -45,9 +45,16 @@ DIGESTS: dict[str, tuple[Callable[[], bytes], str, list[Field]]] = {
         [("referendum", REFERENDUM), ("registrar", 2), ("batch", 3), ("count", 4)],
     ),
     "issuance": (
-        lambda: issuance_digest(REFERENDUM, 2, 4, OTHER),
+        lambda: issuance_digest(REFERENDUM, 2, (4, OTHER), (5, ELECTION_KEY)),
         "issuance",
-        [("referendum", REFERENDUM), ("registrar", 2), ("count", 4), ("root", OTHER)],
+        [
+            ("referendum", REFERENDUM),
+            ("registrar", 2),
+            ("count", 4),
+            ("root", OTHER),
+            ("struck", 5),
+            ("struck-root", ELECTION_KEY),
+        ],
     ),
     "token-request": (
         lambda: request_digest(REFERENDUM, 2, OTHER),
@@ -55,6 +62,7 @@ DIGESTS: dict[str, tuple[Callable[[], bytes], str, list[Field]]] = {
         [("referendum", REFERENDUM), ("registrar", 2), ("request", OTHER)],
     ),
     "token": (lambda: CONTEXT.token_message(OTHER), "token", [*BOUND, ("token-key", OTHER)]),
+    "paper-commitment": (lambda: CONTEXT.paper_commitment, "paper-commitment", BOUND),
     "token-commitment": (
         lambda: CONTEXT.token_commitment(OTHER, b"\4" * 32),
         "token-commitment",

@@ -13,12 +13,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stembus.audit.errors import RecordInvalid
 from stembus.audit.formats.canonical import decode, encode
-from stembus.audit.formats.entry_bodies import Decryption, PaperResult, PartialDecryption, Result, TallyIntent
+from stembus.audit.formats.entry_bodies import (
+    Decryption,
+    PaperBallots,
+    PaperResult,
+    PartialDecryption,
+    Result,
+    TallyIntent,
+)
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
-from stembus.audit.rules import make_result
+from stembus.audit.rules import Paper, make_result
 from stembus.audit.verify.report import Report
 from stembus.audit.verify.tally import TallyCheck, check_partial
 from stembus.crypto.elgamal import ZERO, Ciphertext, encrypt
@@ -88,7 +96,8 @@ class Count:
     entries: Sequence[TallyIntent | PartialDecryption | Result]
     cosigned: set[int] = field(default_factory=lambda: set(ROOTS))
     counted: int = 10
-    paper: PaperResult | None = None
+    paper: Paper | None = None
+    parts: Sequence[Sequence[Ciphertext]] = ()
     manifest: Any = field(default_factory=_manifest)
     sums: Any = field(default_factory=lambda: SUMS)
 
@@ -103,7 +112,7 @@ class Count:
                 check.partials.append((position, body))
             else:
                 check.result = (position, body)
-        check.conclude(self.sums, self.counted, KEYS, ROOTS, self.cosigned)
+        check.conclude(self.sums, self.parts, self.counted, KEYS, ROOTS, self.cosigned)
         return report
 
     def faults(self) -> list[tuple[str, int]]:
@@ -342,6 +351,40 @@ def test_paper_ballots_reach_the_minimum_and_are_added() -> None:
     other = make_result(_manifest(), 7, PaperResult(ballots=6, counts=[[5, 1]]), [list(COUNTS)], [1, 2])
     assert Count([*HONEST, other], counted=7, paper=paper).faults() == [("V28", 4)]
     assert Count([*HONEST, made], counted=7).faults() == [("V28", 2), ("V28", 4)]
+
+
+# Few paper votes, in the sums
+
+FEW = PaperBallots(ballots=3, root="00" * 32)
+PART = [encrypt(generator_times(POLYNOMIAL[0]), count, RANDOM.randrange(1, ORDER)) for count in (3, 4)]
+
+
+def test_few_paper_votes_reach_the_minimum_and_only_totals_are_stated() -> None:
+    made = make_result(_manifest(), 7, FEW, [list(COUNTS)], [1, 2])
+    assert (made.status, made.participants) == ("counted", 10)
+    assert (made.questions[0].online, made.questions[0].paper, made.questions[0].total) == (None, None, COUNTS)
+    assert Count([*HONEST, made], counted=7, paper=FEW).faults() == []
+    for changes in ({"online": [3, 4]}, {"paper": [1, 2]}, {"online": [3, 4], "paper": [1, 2]}):
+        shown = _changed(made, questions=[replace(made.questions[0], **changes)])
+        assert Count([*HONEST, shown], counted=7, paper=FEW).faults() == [("V28", 4)]
+
+
+def test_a_result_has_both_parts_where_paper_is_shown_apart() -> None:
+    for changes in ({"online": None}, {"paper": None}, {"online": None, "paper": None}):
+        hidden = _changed(result(), questions=[replace(result().questions[0], **changes)])
+        assert ("V28", 4) in Count([*HONEST, hidden]).faults()
+
+
+@pytest.mark.parametrize(("who", "breach"), [((1,), False), ((1, 1), False), ((1, 2), True), ((3, 4), True)])
+@pytest.mark.parametrize("parts", [[PART], [SUMS[::-1], PART]])
+def test_t_trustees_who_open_a_part_of_the_votes_break_the_rules(
+    who: Sequence[int], breach: bool, parts: Sequence[Sequence[Ciphertext]]
+) -> None:
+    """One trustee alone opens nothing, and must not be able to make a referendum void."""
+    apart = [partial(trustee, sums=PART) for trustee in who]
+    entries = [*(intent(k) for k in (1, 2, 3, 4)), *apart]
+    faults = Count(entries, counted=7, paper=FEW, parts=parts).faults()
+    assert [fault for fault in faults if fault[0] == "V28"] == ([("V28", 4)] if breach else [])
 
 
 # Yes or no: both counts in one sum

@@ -113,7 +113,7 @@ def test_a_ballot_that_the_whole_log_lacks_is_a_broken_promise_once_voting_has_c
 
 
 def _without_issuance(files: dict[str, bytes]) -> None:
-    del files["issuance/1"]
+    del files["issuance/1"], files["struck/1"]
 
 
 def test_before_the_close_a_missing_ballot_can_still_be_handed_in(forge: Forge) -> None:

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Thread
+from typing import Any
 
 import pytest
 from sqlalchemy import inspect, text
@@ -30,6 +32,7 @@ from stembus.ballot.errors import (
     RollInvalid,
     TokenAlreadyIssued,
 )
+from stembus.ballot.issuance import letter_state
 from stembus.ballot.issuance.enrolment import Enrolment, enrol, is_enrolled
 from stembus.ballot.issuance.registrar import Registrar
 from stembus.ballot.issuance.token import TokenRequest, make_request, new_pass
@@ -280,23 +283,29 @@ def test_a_struck_letter_gets_no_token_and_stays_struck(poll: Poll, registrar: R
     assert registrar.strike(number) == poll.credential(0)
     with pytest.raises(LetterStruck):
         poll.token(0)
-    assert registrar.struck() == [poll.credential(0)]
     assert registrar.standing(number).state == "struck"
     with pytest.raises(LetterStruck):
         registrar.replace(number, bytes(32))
+    assert finally_struck(poll, registrar) == [poll.credential(0)]
+
+
+def finally_struck(poll: Poll, registrar: Registrar) -> list[bytes]:
+    """Who is on the list that the registrar signs at the close."""
+    poll.until_close()
+    return registrar.close(0).struck
 
 
 def test_a_voter_with_a_token_cannot_be_struck(poll: Poll, registrar: Registrar) -> None:
     poll.token(0)
     with pytest.raises(TokenAlreadyIssued):
         registrar.strike(poll.numbers()[0])
-    assert registrar.struck() == []
+    assert finally_struck(poll, registrar) == []
 
 
 def test_struck_letters_are_listed_in_order(poll: Poll, registrar: Registrar) -> None:
     for voter in range(6):
         registrar.strike(poll.numbers()[voter])
-    assert registrar.struck() == sorted(poll.credential(voter) for voter in range(6))
+    assert finally_struck(poll, registrar) == sorted(poll.credential(voter) for voter in range(6))
 
 
 def test_a_lost_letter_is_replaced_by_a_spare_with_the_same_factor(poll: Poll, registrar: Registrar) -> None:
@@ -340,7 +349,7 @@ def test_the_replacement_of_a_lost_letter_can_be_struck(poll: Poll, registrar: R
     number, spare = poll.numbers()[0], poll.spares[0].public
     registrar.replace(number, spare)
     assert registrar.strike(number) == spare
-    assert registrar.struck() == [spare]
+    assert finally_struck(poll, registrar) == [spare]
 
 
 def test_an_unknown_voter_number_is_named(poll: Poll, registrar: Registrar) -> None:
@@ -397,7 +406,7 @@ def test_no_token_at_or_after_the_close(poll: Poll, registrar: Registrar) -> Non
         poll.token(1)
     # A token that was issued in time is still handed over: its answer may have been lost on the way.
     assert registrar.issue(request) == answer
-    statement, _ = registrar.close(0)
+    statement = registrar.close(0).statement
     assert registrar.issue(request) == answer
     assert statement.count == registrar.issued_count() == 1
 
@@ -414,19 +423,24 @@ def test_the_final_list_is_sorted_and_verifies_and_never_changes(poll: Poll, reg
         _, request = poll.ask(voter)
         registrar.issue(request)
         hashes[poll.credential(voter)] = request.request_hash
-    registrar.strike(poll.numbers()[8])
+    for voter in (8, 9):
+        registrar.strike(poll.numbers()[voter])
     poll.until_close()
-    statement, issued = registrar.close(0)
+    final = registrar.close(0)
+    statement, issued = final.statement, final.issued
     assert [line.credential for line in issued] == sorted(hashes)
     for line in issued:
         assert line.request_hash == hashes[line.credential]
         verify_schnorr(line.credential, request_digest(poll.office.referendum, 1, line.request_hash), line.signature)
     count, root = list_root(line.leaf() for line in issued)
     assert (statement.count, statement.root) == (7, root.hex()) == (count, root.hex())
-    digest = issuance_digest(poll.office.referendum, 1, count, root)
+    assert final.struck == sorted(poll.credential(voter) for voter in (8, 9))
+    of_struck = list_root(final.struck)
+    assert (statement.struck, statement.struck_root) == (2, of_struck[1].hex())
+    digest = issuance_digest(poll.office.referendum, 1, (count, root), of_struck)
     verify_ed25519(_registrar_key(poll), digest, bytes.fromhex(statement.signature))
-    assert registrar.close(0) == (statement, issued)
-    assert poll.reopen().office.registrar().close(0) == (statement, issued)
+    assert registrar.close(0) == final
+    assert poll.reopen().office.registrar().close(0) == final
 
 
 def test_a_closed_registrar_stays_closed_when_its_clock_is_wrong(poll: Poll, registrar: Registrar) -> None:
@@ -444,7 +458,7 @@ def test_a_request_that_is_under_way_at_the_close_is_on_the_final_list_or_refuse
 
     def close_meanwhile(self: FactorHasher, stored: str, factor: str) -> bool:
         poll.until_close()
-        lists.append(registrar.close(0)[1])
+        lists.append(registrar.close(0).issued)
         return matches(self, stored, factor)
 
     _, request = poll.ask(0)
@@ -452,7 +466,7 @@ def test_a_request_that_is_under_way_at_the_close_is_on_the_final_list_or_refuse
     answer = race(lambda: registrar.issue(request))[0]
     listed = any(line.request_hash == request.request_hash for line in lists[0])
     assert listed == isinstance(answer, bytes), f"answered {answer!r:.60}, on the final list: {listed}"
-    assert registrar.close(0)[1] == lists[0], "the final list changed after it was signed"
+    assert registrar.close(0).issued == lists[0], "the final list changed after it was signed"
 
 
 def test_nobody_is_struck_for_paper_once_the_registrar_is_closed(poll: Poll, registrar: Registrar) -> None:
@@ -460,7 +474,29 @@ def test_nobody_is_struck_for_paper_once_the_registrar_is_closed(poll: Poll, reg
     registrar.close(0)
     with pytest.raises(NotOpen):
         registrar.strike(poll.numbers()[0])
-    assert registrar.struck() == []
+    assert registrar.standing(poll.numbers()[0]).state == "ready"
+    assert registrar.close(0).struck == []
+
+
+def test_who_is_being_struck_at_the_close_is_on_the_signed_list(
+    poll: Poll, registrar: Registrar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody may be told to vote on paper and stand on no list: such a vote could not be counted."""
+    poll.until_close()
+    other = poll.reopen(poll.office.manifest.closes_at).office.registrar()
+    closing = Thread(target=lambda: other.close(0))
+    held = letter_state.hold
+
+    def close_meanwhile(*arguments: Any) -> Any:
+        row = held(*arguments)
+        closing.start()
+        closing.join(0.3)
+        return row
+
+    monkeypatch.setattr(letter_state, "hold", close_meanwhile)
+    registrar.strike(poll.numbers()[0])
+    closing.join()
+    assert registrar.close(0).struck == [poll.credential(0)]
 
 
 def test_the_running_count_is_signed_for_its_batch(poll: Poll, registrar: Registrar) -> None:

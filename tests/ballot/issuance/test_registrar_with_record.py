@@ -210,13 +210,13 @@ def test_a_registrar_whose_database_lacks_tokens_does_not_close_before_it_is_rec
     registrar.strike(poll.numbers()[3])
     put_back(registrar._engine, before)
     poll.until_close()
-    with pytest.raises(DatabaseBehind, match="lacks 2 tokens"):
+    with pytest.raises(DatabaseBehind, match="lacks 2 tokens and 1 people struck"):
         registrar.close(0)
     assert registrar.halted() == ""
     assert recover_database(registrar._engine, record, []) == 3
-    statement, issued = registrar.close(0)
-    assert [line.credential for line in issued] == sorted(poll.credential(voter) for voter in range(3))
-    assert statement.count == 3
+    final = registrar.close(0)
+    assert [line.credential for line in final.issued] == sorted(poll.credential(voter) for voter in range(3))
+    assert (final.statement.count, final.struck) == (3, [poll.credential(3)])
 
 
 def test_a_registrar_killed_at_any_line_never_has_a_token_that_is_not_on_record(lite: Poll, path: Path) -> None:

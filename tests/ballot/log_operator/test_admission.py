@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -136,11 +137,28 @@ def test_voting_opens_and_closes_at_its_times_only(opened: Finished, tmp_path: P
     rehearsal = opened.rehearsal(tmp_path / "copy")
     office, manifest = rehearsal.office, rehearsal.office.manifest
     rehearsal.clock.move_to(manifest.closes_at + manifest.grace_seconds - 1)
-    close = office.officers_sign(Close(batches=0, ballots=0, issuance=[office.registrar().close(0)[0]]))
+    close = office.officers_sign(Close(batches=0, ballots=0, issuance=[office.registrar().close(0).statement]))
     with pytest.raises(TooEarly, match="grace"):
         office.log().append([close])
     rehearsal.clock.move_to(manifest.closes_at + manifest.grace_seconds)
     office.log().append([close])
+    office.dispose()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"count": 1}, {"root": "00" * 32}, {"struck": 1}, {"struck_root": "00" * 32}, {"signature": "00" * 64}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_close_states_what_the_registrar_signed(opened: Finished, tmp_path: Path, changes: dict[str, Any]) -> None:
+    rehearsal = opened.rehearsal(tmp_path / "copy")
+    office, manifest = rehearsal.office, rehearsal.office.manifest
+    rehearsal.clock.move_to(manifest.closes_at + manifest.grace_seconds)
+    signed = office.registrar().close(0).statement
+    for issuance in ([msgspec.structs.replace(signed, **changes)], [], [signed, signed]):
+        with pytest.raises(EntryRefused, match="issuance"):
+            office.log().append([office.officers_sign(Close(batches=0, ballots=0, issuance=issuance))])
+    office.log().append([office.officers_sign(Close(batches=0, ballots=0, issuance=[signed]))])
     office.dispose()
 
 

@@ -39,12 +39,12 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     return call
 
 
-def _set_up(run: Run, folder: Path) -> None:
+def _set_up(run: Run, folder: Path, floor: int = 1) -> None:
     run("new", folder)
     parties = ["trustee-1", "trustee-2", "officer-1", "officer-2", "registrar-1", "witness-1", "box", "log", "client"]
     for party in parties:
         run("key", "make", folder, party)
-    (folder / "referendum.toml").write_text(demo_draft(12, 3, floor=1, batch_tokens=2, quorum=1))
+    (folder / "referendum.toml").write_text(demo_draft(12, 3, floor=floor, batch_tokens=2, quorum=1))
     run("check", folder)
     run("define", folder)
     run("services", "create", folder)
@@ -107,7 +107,7 @@ def test_an_official_runs_a_referendum_from_draft_to_result(run: Run, tmp_path: 
     assert '"manifest"' in run("show", public, 0).output
 
 
-def test_paper_that_comes_too_late_publishes_nothing_and_stops_nobody(run: Run, tmp_path: Path) -> None:
+def test_a_trustee_in_a_hurry_shuts_out_no_paper_votes(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "kortrijk"
     _set_up(run, folder)
     run("open", folder, at=OPENS)
@@ -116,13 +116,64 @@ def test_paper_that_comes_too_late_publishes_nothing_and_stops_nobody(run: Run, 
         run("vote", folder, "--code", code, "--factor", born, "--choice", "1", at=OPENS, answer="cast")
     run("roll", "strike", folder, letters[5][0], at=OPENS)
     run("close", folder, at=CLOSED)
-    run("trustee", "intent", folder, "--number", 1, at=CLOSED)
-    run("paper", folder, "--ballots", 1, "--counts", "1,0", at=CLOSED, status=1)
-    assert not (folder / "public" / "paper").exists()
-    run("trustee", "intent", folder, "--number", 2, at=CLOSED)
-    for number in (1, 2):
-        run("trustee", "decrypt", folder, "--number", number, at=CLOSED)
+    for words in (("trustee", "intent", folder, "--number", 1), ("tally", folder)):
+        assert "their votes are not logged yet" in run(*words, at=CLOSED, status=1).output
+    run("paper", folder, "--ballots", 1, "--counts", "1,0", at=CLOSED)
+    for step in ("intent", "decrypt"):
+        for number in (1, 2):
+            run("trustee", step, folder, "--number", number, at=CLOSED)
     run("tally", folder, at=CLOSED)
+
+
+def test_paper_votes_are_logged_when_and_as_they_can_be(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    counted = ("paper", folder, "--ballots", 1, "--counts", "1,0")
+    assert "after the close" in run(*counted, status=1).output
+    run("open", folder, at=OPENS)
+    run("close", folder, at=CLOSED)
+    assert "nobody was struck" in run(*counted, at=CLOSED, status=1).output
+    for wrong in ("1", "1,0,0", "2,0", "1,1"):
+        run("paper", folder, "--ballots", 1, "--counts", wrong, at=CLOSED, status=1)
+    for wrong in ("one,0", "-1,0"):
+        run("paper", folder, "--ballots", 1, "--counts", wrong, at=CLOSED, status=2)
+
+
+def test_a_few_paper_votes_need_the_root_that_somebody_else_computed(run: Run, tmp_path: Path) -> None:
+    """The floor is 3."""
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder, floor=3)
+    run("open", folder, at=OPENS)
+    letters = _letters(folder)
+    for _, code, born in letters[:4]:
+        run("vote", folder, "--code", code, "--factor", born, "--choice", "1", at=OPENS, answer="cast")
+    for number, _, _ in letters[5:8]:
+        run("roll", "strike", folder, number, at=OPENS)
+    run("close", folder, at=CLOSED)
+    counted = ("paper", folder, "--ballots", 2, "--counts", "0,2")
+    first = run(*counted, at=CLOSED).output
+    seed = folder / "officer-1" / "paper.seed"
+    assert re.search("^root [0-9a-f]{64}$", first, re.M)
+    assert seed.stat().st_mode & 0o777 == 0o600
+    assert run(*counted, at=CLOSED).output == first
+    identity = (folder / "referendum.id").read_text().strip()
+    elsewhere = ("paper-root", folder / "public", "--referendum", identity, "--seed", seed)
+    other = run(*elsewhere, "--ballots", 2, "--counts", "1,1").output.splitlines()[0].split()[1]
+    assert "not the one that was typed" in run(*counted, "--root", other, at=CLOSED, status=1).output
+    assert seed.exists()
+    same = run(*elsewhere, "--ballots", 2, "--counts", "0,2").output.splitlines()[0].split()[1]
+    run(*counted, "--root", same.upper(), at=CLOSED)
+    assert not seed.exists()
+    assert "already done" in run(*counted, "--root", same, at=CLOSED).output
+    assert "for good" in run("paper", folder, "--ballots", 1, "--counts", "0,1", at=CLOSED, status=1).output
+    for step in ("intent", "decrypt"):
+        for number in (1, 2):
+            run("trustee", step, folder, "--number", number, at=CLOSED)
+    run("tally", folder, at=CLOSED)
+    said = run("verify", folder / "public", "--referendum", identity, "--workers", 1).output
+    assert "6 of 12 (50.0 %), 2 of them on paper" in said
+    assert re.search("4  Nee\n +2  Ja\n", said)
+    assert "too few to be shown apart" in said
 
 
 def test_a_voter_can_test_a_ballot_and_rebuild_it_elsewhere(run: Run, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ const bodies = {
   close: record({
     ballots: count,
     batches: count,
-    issuance: list(record({ count, root: hash, signature: signatureHex }), 0, 8),
+    issuance: list(record({ count, root: hash, signature: signatureHex, struck: count, struck_root: hash }), 0, 8),
   }),
 } as const satisfies Readonly<Record<string, Reader<object>>>;
 
