@@ -22,6 +22,7 @@ WITNESSES = 64
 OFFICERS = 64
 TEXT_CHARACTERS = 4_000
 TALLY_TRIES = 4  # intents, and partial decryptions, of one trustee
+ABANDON_SECONDS = 14 * 86_400  # so long the trustees have, before officers may end a referendum without a result
 CASTS = 1_000
 ROLL = 16_000_000  # an issuance list of so many lines stays below 4 GiB
 BALLOTS = 99_000_000  # as many as voters and their casts allow; a log of ENTRIES has room for all else

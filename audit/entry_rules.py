@@ -99,13 +99,11 @@ def issuance_problem(manifest: Manifest, referendum: bytes, body: Close) -> str 
 
 
 def struck_voters(place: Place, manifest: Manifest) -> int:
-    """How many people some registrar struck for paper, by the lists beside a closed log. Raises PlaceError,
-    RecordInvalid."""
+    """How many people all registrars struck for paper, by the lists beside a closed log. One of them is not enough: a
+    token of the others' signatures could still be used, with somebody else's. Raises PlaceError, RecordInvalid."""
     limit = bounds.KEY_LINE_BYTES * manifest.eligibility.official_count
-    struck: set[bytes] = set()
-    for number in range(1, len(manifest.registrars) + 1):
-        struck.update(parse_keys(place.lines(struck_path(number), limit)))
-    return len(struck)
+    lists = (place.lines(struck_path(number), limit) for number in range(1, len(manifest.registrars) + 1))
+    return len(set.intersection(*(set(parse_keys(lines)) for lines in lists)))
 
 
 def paper_ballots_problem(manifest: Manifest, ballots: int, struck: int) -> str | None:
@@ -113,7 +111,8 @@ def paper_ballots_problem(manifest: Manifest, ballots: int, struck: int) -> str 
     if ballots > struck:
         return f"{ballots} paper ballots where {struck} voters were struck for paper"
     if not 0 < ballots < manifest.privacy_floor.paper:
-        return f"{ballots} paper ballots are stated as counts: the privacy floor is {manifest.privacy_floor.paper}"
+        most = manifest.privacy_floor.paper - 1
+        return f"from 1 to {most} paper ballots are encrypted, by the privacy floor, and not {ballots}: state counts"
     return None
 
 

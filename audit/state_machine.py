@@ -7,7 +7,7 @@ the chapters of `verify`.
     setup:     commit, reveal, share, confirm, complaint ... election-key, roll, client*
     voting:    open, then batches, replace, client, incident
     closed:    close, paper-result or paper-ballots, tally-intent, partial-decryption
-    ended:     result or cancel, then minutes, purge, incident
+    ended:     result, cancel or abandon, then minutes, purge, incident
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Phase(Enum):
     CLOSED = "closed"
     TALLIED = "tallied"
     CANCELLED = "cancelled"
+    ABANDONED = "abandoned"
 
 
 _ALLOWED: dict[Phase, set[str]] = {
@@ -57,10 +58,12 @@ _ALLOWED: dict[Phase, set[str]] = {
     Phase.ROLLED: {"client", "open", "replace", "incident", "cancel"},
     Phase.OPEN: {"batch", "client", "replace", "incident", "close", "cancel"},
     Phase.CLOSED: {
-        "paper-result", "paper-ballots", "tally-intent", "partial-decryption", "result", "incident", "cancel",
+        "paper-result", "paper-ballots", "tally-intent", "partial-decryption", "result", "abandon", "incident",
+        "cancel",
     },
     Phase.TALLIED: {"minutes", "purge", "incident"},
     Phase.CANCELLED: {"minutes", "purge", "incident"},
+    Phase.ABANDONED: {"minutes", "purge", "incident"},
 }  # fmt: skip
 _NEXT = {
     "election-key": Phase.KEYED,
@@ -69,6 +72,7 @@ _NEXT = {
     "close": Phase.CLOSED,
     "result": Phase.TALLIED,
     "cancel": Phase.CANCELLED,
+    "abandon": Phase.ABANDONED,
 }
 
 
@@ -249,6 +253,9 @@ class Order:
     def _result(self, _: Body) -> None:
         self._demand_paper()
 
+    def _abandon(self, _: Body) -> None:
+        self._demand_paper()
+
     def _cancel(self, _: Body) -> None:
         self._need(not self.intents, "a referendum cannot be cancelled once the tally began")
 
@@ -271,4 +278,5 @@ _CHECKS: dict[str, Callable[[Order, Any], None]] = {
     "partial-decryption": Order._partial_decryption,
     "result": Order._result,
     "cancel": Order._cancel,
+    "abandon": Order._abandon,
 }

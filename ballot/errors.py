@@ -39,6 +39,10 @@ class LogBehindDatabase(BallotError):
     """The log is older than the database, or another one. Nothing was changed."""
 
 
+class ListsContradict(BallotError):
+    """A registrar's final lists are not what it states, or cannot be right. The log stays open."""
+
+
 class CountsContradict(BallotError):
     """Registrars, ballot box and log state counts that cannot all be true."""
 

@@ -48,6 +48,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "simulated_clock": report.simulated_clock,
         "finished": report.finished,
         "cancelled": report.cancelled,
+        "abandoned": report.abandoned,
         "established": report.established,
         "checks_done": sorted(report.done, key=lambda check: int(check[1:])),
         "faults": [
@@ -134,6 +135,14 @@ def _log(report: Report) -> Iterator[tuple[str, str]]:
         issued = " / ".join(str(number) for number in figures.issued)
         unused = " / ".join(str(max(0, number - figures.counted)) for number in figures.issued)
         yield "tokens", f"{issued} issued, {figures.counted} used, {unused} unused"
+    if figures.struck:
+        yield "paper", f"{figures.struck} struck for paper before the close{_paper_told(report)}"
+
+
+def _paper_told(report: Report) -> str:
+    if report.result is not None:
+        return f", {report.result.paper_ballots} ballots"
+    return "" if report.finished else "; how they voted is said before the count"
 
 
 def _result(report: Report) -> Iterator[tuple[str, str]]:

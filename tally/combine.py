@@ -16,7 +16,18 @@ from stembus.audit.state_machine import Phase
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.crypto.discrete_log import small_log, two_small_logs
 from stembus.crypto.threshold import combine_partials
-from stembus.tally.errors import StepDone, StepOutOfTurn
+from stembus.tally.errors import PAPER_MISSING, StepDone, StepOutOfTurn
+
+
+def demand_uncountable(log: VerifiedLog) -> None:
+    """That a referendum may end without a result, as far as the log shows. Raises StepOutOfTurn."""
+    if log.phase is not Phase.CLOSED or not log.tally.decided:
+        raise StepOutOfTurn(f"there is nothing to be counted yet, or it was counted (phase: {log.phase.value})")
+    paper = log.tally.paper
+    if count_status(log.manifest, log.counted, paper.ballots if paper else 0) != "counted":
+        raise StepOutOfTurn("the rules say that nothing is decrypted; run stembus tally, which states that result")
+    if len(log.tally.partials) >= log.manifest.trustees.threshold:
+        raise StepOutOfTurn("enough trustees have decrypted; run stembus tally")
 
 
 def make_result_body(log: VerifiedLog) -> Result:
@@ -26,7 +37,7 @@ def make_result_body(log: VerifiedLog) -> Result:
     if log.phase is not Phase.CLOSED:
         raise StepOutOfTurn(f"voting is not closed, or was cancelled (phase: {log.phase.value})")
     if not log.tally.decided:
-        raise StepOutOfTurn("people were struck for paper, and their votes are not logged yet")
+        raise StepOutOfTurn(PAPER_MISSING)
     manifest, counted, paper = log.manifest, log.counted, log.tally.paper
     if count_status(manifest, counted, paper.ballots if paper else 0) != "counted":
         return make_result(manifest, counted, paper, [], [])

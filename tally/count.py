@@ -18,7 +18,15 @@ from stembus.crypto.elgamal import Ciphertext
 from stembus.crypto.group import scalar_to_bytes
 from stembus.crypto.proofs import prove_equal_logs
 from stembus.crypto.threshold import partial_decrypt
-from stembus.tally.errors import MustNotCount, OtherTreeAnnounced, ReferendumCancelled, StepDone, StepOutOfTurn
+from stembus.tally.errors import (
+    PAPER_MISSING,
+    MustNotCount,
+    OtherTreeAnnounced,
+    ReferendumCancelled,
+    ReferendumEnded,
+    StepDone,
+    StepOutOfTurn,
+)
 from stembus.tally.key_file import AnnouncedTree
 from stembus.tally.member import Member, demand
 
@@ -30,8 +38,13 @@ class CountSteps(Member):
         log, manifest = self._log, self._log.manifest
         if log.phase is Phase.CANCELLED:
             raise ReferendumCancelled("the referendum was cancelled; nothing is decrypted")
+        if log.phase is Phase.ABANDONED:
+            raise ReferendumEnded("the referendum was ended without a result; nothing is decrypted")
         demand(bool(log.sums), "voting is not closed, or no ballot counts")
-        demand(log.tally.decided > 0, "people were struck for paper, and their votes are not logged yet")
+        demand(
+            log.tally.decided > 0,
+            PAPER_MISSING,
+        )
         paper = log.tally.paper
         status = count_status(manifest, log.counted, paper.ballots if paper else 0)
         if status == "not-counted-floor":

@@ -31,6 +31,10 @@ class ReferendumCancelled(TallyError):
     """The referendum was cancelled; nothing is decrypted."""
 
 
+class ReferendumEnded(TallyError):
+    """The referendum was ended without a result; nothing is decrypted."""
+
+
 class OtherTreeAnnounced(TallyError):
     """This trustee has announced another tree, or other sums; it never announces or decrypts a second one."""
 
@@ -41,3 +45,8 @@ class DealerFaulty(TallyError):
     def __init__(self, dealer: int) -> None:
         super().__init__(f"the share of trustee {dealer} is faulty; publish a complaint, which voids this attempt")
         self.dealer = dealer
+
+
+PAPER_MISSING = (
+    "people were struck for paper, and their votes are not logged yet; the office runs: stembus paper DIR --help"
+)

@@ -96,18 +96,26 @@ def prepare(
 
 @pytest.fixture(scope="session")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A referendum of 40 voters, open, without a vote. Copy it before use."""
+    """A referendum of 40 voters, open, without a vote. Copy it before use. A batch may hold one ballot."""
     root = tmp_path_factory.mktemp("opened")
+    rehearsal, letters = prepare(root, paper_floor=4, batch_tokens=1)
+    return Finished(root, rehearsal.office.referendum, letters)
+
+
+@pytest.fixture(scope="session")
+def opened_crowd(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The same, but for a batch of three tokens at least: so one is held back until the next has three as well."""
+    root = tmp_path_factory.mktemp("crowd")
     rehearsal, letters = prepare(root, paper_floor=4)
     return Finished(root, rehearsal.office.referendum, letters)
 
 
 @pytest.fixture(scope="session")
-def parts(opened: Finished) -> dict[str, Any]:
+def parts(opened_crowd: Finished) -> dict[str, Any]:
     """What forged logs start from: every key of that referendum, and voters with tokens."""
     from tests.tampered.forge import load_parts
 
-    return load_parts(opened.root)
+    return load_parts(opened_crowd.root)
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ from prometheus_client.registry import Collector
 from stembus.audit.formats.manifest import Manifest
 from stembus.webvote.health import Check
 
-PHASES = ("setup", "open", "closed", "tallied", "cancelled")
+PHASES = ("setup", "open", "closed", "tallied", "cancelled", "abandoned")
 HOUR = 3600
 
 

@@ -23,6 +23,7 @@ from stembus.audit.formats.canonical import (
     encode,
 )
 from stembus.audit.formats.entry_bodies import (
+    Abandon,
     Batch,
     Body,
     Cancel,
@@ -72,6 +73,7 @@ KINDS: dict[str, tuple[type[Record], str]] = {
     "tally-intent": (TallyIntent, "trustee"),
     "partial-decryption": (PartialDecryption, "trustee"),
     "result": (Result, "officers"),
+    "abandon": (Abandon, "officers"),
     "minutes": (Minutes, "officer"),
     "purge": (Purge, "officers"),
 }

@@ -205,6 +205,12 @@ class Result(Record, frozen=True):
     questions: _PerQuestion[QuestionResult]
 
 
+class Abandon(Record, frozen=True):
+    """The end of a referendum that too few trustees decrypt."""
+
+    text: Texts
+
+
 class Minutes(Record, frozen=True):
     name: str
     sha256: Hash
@@ -216,5 +222,5 @@ class Purge(Record, frozen=True):
 
 Body = (
     Commit | Reveal | Share | Confirm | Complaint | ElectionKey | Roll | Client | Open | Batch | Replace | Incident
-    | Cancel | Close | PaperResult | PaperBallots | TallyIntent | PartialDecryption | Result | Minutes | Purge
+    | Cancel | Close | PaperResult | PaperBallots | Abandon | TallyIntent | PartialDecryption | Result | Minutes | Purge
 )  # fmt: skip

@@ -178,16 +178,27 @@ class CheckpointCheck:
         if closed is not None and closed in times and times[closed] < manifest.closes_at + manifest.grace_seconds:
             self._report.breach("V14", checkpoint_path(closed), "voting was closed before the manifest's time")
 
+    def check_end(self, times: Mapping[int, int], decided: int, abandoned: int | None) -> None:
+        """`decided` is the size of the tree that trustees count, `abandoned` that right after the entry which ends the
+        referendum without a result (V14)."""
+        if abandoned is None or abandoned not in times or decided not in times:
+            return
+        if times[abandoned] - times[decided] < bounds.ABANDON_SECONDS:
+            days = bounds.ABANDON_SECONDS // 86_400
+            self._report.breach("V14", checkpoint_path(abandoned), f"ended before trustees had {days} days to count")
+
     def check_batches(self, times: Mapping[int, int], ends: list[int], tokens: Mapping[int, int]) -> None:
         """`ends[i]` is the size after batch i+1; `tokens` how many of its tokens are in no earlier one (V15). Only the
-        last batch may come after the close, and only then it may be small or soon."""
+        last batch may come after the close, and only then it may be soon. It may be small if it is the only one, or if
+        no crowd was asked for."""
         rules, closes = self._manifest.batching, self._manifest.closes_at
         previous: int | None = None
         for number, size in enumerate(ends, 1):
             path = checkpoint_path(size)
             time = times.get(size)
             last = number == len(ends) and time is not None and time >= closes
-            if tokens.get(number, 0) < rules.minimum_tokens and not last:
+            alone = last and (number == 1 or rules.minimum_tokens <= 1)
+            if tokens.get(number, 0) < rules.minimum_tokens and not alone:
                 self._report.stands("V15", path, f"batch {number} holds fewer than {rules.minimum_tokens} new tokens")
             if time is None:
                 continue

@@ -26,7 +26,8 @@ _FROM_THE_PASS = ("V1", "V2", "V3", "V4", "V5", "V8", "V9", "V10", "V12", "V13",
 def conclude(walk: Walk) -> None:
     report, order, size = walk.report, walk.order, walk.stream.checkpoint.size
     if order.awaiting:
-        report.breach("V9", HEAD, f"the log ends in the middle of batch {order.batches}")
+        missing = "the paper ballots" if order.on_paper else f"batch {order.batches}"
+        report.breach("V9", HEAD, f"the log ends in the middle of {missing}")
     walk.required.setdefault(size, "the head")
     report.done.update(_FROM_THE_PASS)
     tree = walk.stream.checked()
@@ -66,8 +67,9 @@ def _note_figures(walk: Walk) -> None:
     figures.phase = order.phase.value
     figures.attempts = order.attempt
     figures.batches = order.batches
-    report.finished = order.phase in (Phase.TALLIED, Phase.CANCELLED)
+    report.finished = order.phase in (Phase.TALLIED, Phase.CANCELLED, Phase.ABANDONED)
     report.cancelled = order.phase is Phase.CANCELLED
+    report.abandoned = order.phase is Phase.ABANDONED
 
 
 def _conclude_ceremony(walk: Walk) -> None:
@@ -86,6 +88,7 @@ def _conclude_checkpoints(walk: Walk, roots: SignedRoots) -> Mapping[int, int]:
     walk.report.figures.time = check.check_head(walk.stream.checkpoint)
     times = check.check_series(walk.required, walk.source.paths(), walk.stream.checkpoint.size)
     check.check_window(times, walk.opened, walk.closed)
+    check.check_end(times, walk.tally.decided, walk.abandoned)
     check.check_batches(times, walk.batch_ends, walk.index.new_tokens())
     walk.report.done.update(("V6", "V7", "V14", "V15"))
     return times
@@ -110,7 +113,7 @@ def _conclude_ballots(
     report.done.update(("V16", "V17", "V18", "V19", "V20", "V22"))
     if walk.closed is None:
         return
-    on_paper = walk.paper.conclude(ballots.context)
+    on_paper = walk.paper.conclude()
     walk.sums = tuple(a + b for a, b in zip(online, on_paper, strict=True)) if on_paper else online
     parts = (online, on_paper) if on_paper else ()
     assert walk.election_key is not None

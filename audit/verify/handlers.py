@@ -24,6 +24,7 @@ from stembus.audit.errors import PlaceError
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.entries import Entry
 from stembus.audit.formats.entry_bodies import (
+    Abandon,
     Batch,
     Cancel,
     Client,
@@ -125,12 +126,19 @@ def _cancel(walk: Walk, logged: Logged, body: Cancel) -> None:
     _stands(walk, logged, "V8", texts_problem(walk.manifest, body.text))
 
 
+def _abandon(walk: Walk, logged: Logged, body: Abandon) -> None:
+    walk.abandoned = logged.size
+    walk.required[logged.size] = "the end"
+    walk.tally.abandoned = logged.index
+    _stands(walk, logged, "V8", texts_problem(walk.manifest, body.text))
+
+
 def _close(walk: Walk, logged: Logged, body: Close) -> None:
     walk.closed = logged.size
     walk.tally.decided = 0 if body.struck else logged.size
     walk.required[logged.size] = "the close"
     walk.report.figures.issued = walk.roll.take_close(logged.where, body, walk.executor)
-    walk.paper.take_close(logged.where, body)
+    walk.report.figures.struck = walk.paper.take_close(logged.where, body)
 
 
 def _paper_result(walk: Walk, logged: Logged, body: PaperResult) -> None:
@@ -142,7 +150,7 @@ def _paper_result(walk: Walk, logged: Logged, body: PaperResult) -> None:
 
 def _paper_ballots(walk: Walk, logged: Logged, body: PaperBallots) -> None:
     walk.tally.paper = body
-    walk.paper.take_header(logged.where, body)
+    walk.paper.take_header(logged.where, body, walk.ballots.context if walk.ballots else None)
     if not body.ballots:
         walk.end_paper()
 
@@ -201,6 +209,7 @@ _HANDLERS: dict[type[Record], Callable[[Walk, Logged, Any], None]] = {
     Replace: _replace,
     Incident: _incident,
     Cancel: _cancel,
+    Abandon: _abandon,
     Close: _close,
     PaperResult: _paper_result,
     PaperBallots: _paper_ballots,

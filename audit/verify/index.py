@@ -14,7 +14,7 @@ from types import TracebackType
 _SCHEMA = """
 CREATE TABLE credential (key BLOB PRIMARY KEY, kind TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE issued (registrar INTEGER, key BLOB, PRIMARY KEY (registrar, key)) WITHOUT ROWID;
-CREATE TABLE struck (key BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE struck (key BLOB, registrar INTEGER, PRIMARY KEY (key, registrar)) WITHOUT ROWID;
 CREATE TABLE ballot (
     token BLOB NOT NULL, seq INTEGER NOT NULL, id BLOB NOT NULL, position INTEGER NOT NULL, batch INTEGER NOT NULL,
     PRIMARY KEY (token, seq, id, position)
@@ -59,12 +59,13 @@ class Index:
         row = self._db.execute("SELECT 1 FROM issued WHERE registrar = ? AND key = ?", (registrar, key)).fetchone()
         return row is not None
 
-    def add_struck(self, key: bytes) -> None:
-        self._db.execute("INSERT OR IGNORE INTO struck VALUES (?)", (key,))
+    def add_struck(self, registrar: int, key: bytes) -> None:
+        self._db.execute("INSERT OR IGNORE INTO struck VALUES (?, ?)", (key, registrar))
 
-    def struck(self) -> int:
-        """How many voters some registrar struck for paper."""
-        return int(self._db.execute("SELECT COUNT(*) FROM struck").fetchone()[0])
+    def struck(self, registrars: int) -> int:
+        """How many voters all of so many registrars struck for paper."""
+        each = "SELECT key FROM struck GROUP BY key HAVING COUNT(*) = ?"
+        return int(self._db.execute(f"SELECT COUNT(*) FROM ({each})", (registrars,)).fetchone()[0])  # noqa: S608
 
     def add_ballots(self, rows: Iterable[tuple[bytes, int, bytes, int, int]]) -> None:
         """(token, seq, id, position, batch)."""

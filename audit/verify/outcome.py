@@ -18,6 +18,7 @@ class Outcome(Enum):
     UNANCHORED = (3, "UNANCHORED", "What is published is consistent, but nobody said which referendum it must be: "
                   "compare the id with a letter.")  # fmt: skip
     CANCELLED = (6, "CANCELLED", "The referendum was cancelled; it has no result.")
+    ABANDONED = (9, "ABANDONED", "Too few trustees decrypted in time; the referendum ended without a result.")
     FAULTS = (5, "FAULTS", "Rules were broken in what is listed; what was counted does not depend on it.")
     UNFINISHED = (4, "SOUND SO FAR", "Everything published until now is in order; the referendum is not finished.")
     NOT_COUNTED = (7, "NOT COUNTED", "Too few took part; by its own rules the referendum is not counted, and nothing "

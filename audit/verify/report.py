@@ -30,7 +30,7 @@ CHECKS: dict[str, str] = {
     "V11": "the key ceremony was carried out as prescribed",
     "V12": "the election key is the one all trustees confirmed",
     "V13": "the lists of credentials and spares are those of the log",
-    "V14": "voting opened and closed within the stated times",
+    "V14": "voting opened and closed within the stated times, and trustees had the time to count",
     "V15": "batches keep order, size and distance",
     "V16": "each ballot has its one valid encoding",
     "V17": "each ballot carries a token that every registrar signed",
@@ -91,6 +91,7 @@ class Figures:
     excluded: int = 0
     counted: int = 0
     issued: list[int] = field(default_factory=list)
+    struck: int = 0
     official_count: int = 0
 
 
@@ -110,6 +111,7 @@ class Report:
     result: Result | None = None
     finished: bool = False
     cancelled: bool = False
+    abandoned: bool = False
     log: VerifiedLog | None = None
 
     def add(self, check: str, verdict: Verdict, where: str, message: str) -> None:
@@ -158,6 +160,7 @@ class Report:
             Outcome.NO_EVIDENCE: self.has(Verdict.NO_EVIDENCE),
             Outcome.UNANCHORED: not self.anchored,
             Outcome.CANCELLED: self.cancelled,
+            Outcome.ABANDONED: self.abandoned,
             Outcome.FAULTS: self.has(Verdict.STANDS),
             Outcome.UNFINISHED: not self.finished,
             Outcome.NOT_COUNTED: self.result is not None and self.result.status != "counted",

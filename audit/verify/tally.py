@@ -12,7 +12,7 @@ from contextlib import suppress
 from stembus.audit.formats.entry_bodies import PaperBallots, PartialDecryption, Result, TallyIntent
 from stembus.audit.formats.manifest import Manifest, question_shapes
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
-from stembus.audit.rules import Paper, ballots_in_sums, count_status, make_result
+from stembus.audit.rules import Paper, Status, ballots_in_sums, count_status, make_result
 from stembus.audit.verify.checked_log import SignedRoots
 from stembus.audit.verify.report import Report
 from stembus.audit.verify.verified_log import TallyState
@@ -32,18 +32,25 @@ def check_partial(
 ) -> list[Point]:
     """One trustee's contributions in the order of `sums`, proven for the tree that the body names. `questions` gives
     how many each has. Raises ProofInvalid or EncodingInvalid."""
-    root = bytes.fromhex(body.root)
     if [len(parts) for parts in body.decryptions] != list(questions):
         raise ProofInvalid("a decryption without the shape of the questions")
-    points: list[Point] = []
-    for question, parts in enumerate(body.decryptions):
-        for number, part in enumerate(parts):
-            image = Point.from_bytes(bytes.fromhex(part.point))
-            proof = LogProof(*(scalar_from_bytes(bytes.fromhex(text)) for text in (part.challenge, part.response)))
-            context = decryption_context(referendum, root, body.trustee, question, number)
-            verify_equal_logs(verification_key, sums[len(points)].nonce_point, image, proof, context)
-            points.append(image)
-    return points
+    places = [(question, number) for question, count in enumerate(questions) for number in range(count)]
+    return [
+        _check_decryption(referendum, total, verification_key, body, *place)
+        for total, place in zip(sums, places, strict=True)
+    ]
+
+
+def _check_decryption(
+    referendum: bytes, total: Ciphertext, verification_key: Point, body: PartialDecryption, question: int, number: int
+) -> Point:
+    """Raises ProofInvalid or EncodingInvalid."""
+    part = body.decryptions[question][number]
+    image = Point.from_bytes(bytes.fromhex(part.point))
+    proof = LogProof(*(scalar_from_bytes(bytes.fromhex(text)) for text in (part.challenge, part.response)))
+    context = decryption_context(referendum, bytes.fromhex(body.root), body.trustee, question, number)
+    verify_equal_logs(verification_key, total.nonce_point, image, proof, context)
+    return image
 
 
 class TallyCheck:
@@ -59,6 +66,8 @@ class TallyCheck:
         self.paper: Paper | None = None
         # The tree that is counted ends right after the close or, if people were struck, after the paper votes.
         self.decided = 0
+        # Where the log says that the referendum ends without a result.
+        self.abandoned: int | None = None
         self._sound: list[tuple[int, TallyIntent]] = []
         self._proven: dict[int, list[Point]] = {}
 
@@ -88,6 +97,8 @@ class TallyCheck:
             self._report.breach("V28", where, "sums were decrypted that the rules say must not be")
         for part in parts:
             self._forbid_part(part, verification_keys)
+        if self.abandoned is not None:
+            self._check_end(f"entry {self.abandoned}", status)
         if self.result is None:
             return
         position, result = self.result
@@ -143,18 +154,28 @@ class TallyCheck:
                 self._report.passed_over("V26", where, f"trustee {trustee}: {error}")
         return valid
 
+    def _check_end(self, where: str, status: Status) -> None:
+        if status != "counted":
+            self._report.breach("V28", where, f"ended without a result, though the rules say that it is {status}")
+        elif len(self._proven) >= self._manifest.trustees.threshold:
+            self._report.breach("V28", where, "ended without a result, though enough trustees had decrypted")
+
     def _forbid_part(self, part: Sequence[Ciphertext], verification_keys: Sequence[Point]) -> None:
         """A few paper votes are only ever counted together with the online ones: either part would show the other.
-        Fewer than t trustees open nothing, and make nothing void."""
-        shape = [question.ciphertexts for question in question_shapes(self._manifest)]
-        opened: set[int] = set()
-        for _, body in self.partials:
-            with suppress(CryptoError):
-                check_partial(self._referendum, shape, part, verification_keys[body.trustee - 1], body)
-                opened.add(body.trustee)
-        if len(opened) >= self._manifest.trustees.threshold:
-            where = f"entry {self.partials[0][0]}"
-            self._report.breach("V28", where, "the online votes, or a few paper votes, were decrypted apart")
+        Fewer than t trustees open nothing, and make nothing void. Each sum counts, in whatever entries it is opened."""
+        shapes = question_shapes(self._manifest)
+        places = [(question, number) for question, shape in enumerate(shapes) for number in range(shape.ciphertexts)]
+        for total, (question, number) in zip(part, places, strict=True):
+            opened: set[int] = set()
+            for _, body in self.partials:
+                with suppress(CryptoError, IndexError):  # a body need not have the shape of the questions
+                    key = verification_keys[body.trustee - 1]
+                    _check_decryption(self._referendum, total, key, body, question, number)
+                    opened.add(body.trustee)
+            if len(opened) >= self._manifest.trustees.threshold:
+                where = f"entry {self.partials[0][0]}"
+                self._report.breach("V28", where, "the online votes, or a few paper votes, were decrypted apart")
+                return
 
     def _check_counts(
         self,

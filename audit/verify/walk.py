@@ -44,6 +44,7 @@ class Walk:
     batch_ends: list[int] = field(default_factory=list)
     opened: int | None = None
     closed: int | None = None
+    abandoned: int | None = None
     election_key: tuple[bytes, ElectionKey] | None = None
     ballots: BallotChecker | None = None
     sums: tuple[Ciphertext, ...] = ()

@@ -1,12 +1,14 @@
 """Batches: how stored ballots come into the log.
 
-A batch is sealed first, in the database alone: from then on casts go into the next one. Then the registrars are asked
-for their counts, the header is written beside it, the batch is appended, and it is noted that the log has it. Killed or
-refused between any two of these, the next `seal` goes on there; casts never wait for a registrar or a witness. When it
-is noted, its ballots are written anew in key order (`stored`), which casts wait for: a moment for an ordinary batch.
+A batch is sealed first, in the database alone: from then on casts go into the next one. It is held back until that one
+has a crowd of its own; so the last batch, into which goes what came after it, has one too. Then the registrars are
+asked for their counts, the header is written beside it, the batch is appended, and it is noted that the log has it.
+Killed or refused between any two of these, the next `seal` goes on there; casts never wait for a registrar or a
+witness. When it is noted, its ballots are written anew in key order (`stored`), which casts wait for: a moment for an
+ordinary batch.
 
-Decides when a batch may be sealed, that it is sorted, and that its counts can be true. Leaves to `ballot_box` what is
-accepted, and to the log what may be appended.
+Decides when a batch may be sealed and released, that it is sorted, and that its counts can be true. Leaves to
+`ballot_box` what is accepted, and to the log what may be appended.
 """
 
 from __future__ import annotations
@@ -24,7 +26,15 @@ from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import checkpoint_path
 from stembus.ballot.box.position import Bond, position
-from stembus.ballot.box.stored import ALL, count_ballots, count_new_tokens, count_tokens, publish, waiting
+from stembus.ballot.box.stored import (
+    ALL,
+    count_ballots,
+    count_new_tokens,
+    count_tokens,
+    move_waiting,
+    publish,
+    waiting,
+)
 from stembus.ballot.database import reading
 from stembus.ballot.errors import (
     TAKE_A_COPY,
@@ -73,9 +83,9 @@ class Sealing:
         self._log.refresh()
         if self._log.order.phase.value == "cancelled":
             return None  # what waits is never counted
-        number = self._go_on(statements)
-        due = self._due() if number is None else None
-        if due is not None and self._freeze(due):
+        number = self._go_on(statements) if self._is_released() else None
+        full = self._full()
+        if full is not None and self._freeze(full) and number is None and self._is_released():
             number = self._go_on(statements)
         shed_wal(self._engine)
         return number
@@ -85,8 +95,8 @@ class Sealing:
         if self._clock.now() < self._manifest.closes_at + self._manifest.grace_seconds:
             raise TooEarly(f"ballots are accepted until {self._manifest.closes} and the grace after it")
         while not self._is_done():
+            self._end()
             self._go_on(statements)
-            self._freeze()
         shed_wal(self._engine)
 
     def _is_done(self) -> bool:
@@ -97,31 +107,67 @@ class Sealing:
             left = count_ballots(db, *waiting_ballots)
         return state.closed and not left and state.logged == state.sealed
 
-    def _freeze(self, due: int | None = None) -> bool:
-        """Seals the open batch unless it is empty, or another sealed one is not in the log yet: that goes first. With
-        `due`, only the batch of that number, if another sealer was not faster. Without it the casts end in the same
-        step: none is promised after it, and none before it is left out."""
+    def _freeze(self, number: int) -> bool:
+        """Seals the open batch if it is the one of that number, no other sealed one is left, and it is not empty."""
         with self._engine.begin() as db:
             state = position(db, "exclusive")
-            size = count_ballots(db, waiting(state.batch))
-            sealing = bool(size) and state.logged == state.sealed and due in (None, state.batch)
-            if sealing:
-                db.execute(update(box_state).values(batch=state.batch + 1, header=None))
-            if due is None:
-                db.execute(update(box_state).values(closed=True))
-        return sealing
+            if state.batch != number or state.logged < state.sealed or not count_ballots(db, waiting(number)):
+                return False
+            db.execute(update(box_state).values(batch=number + 1, header=None))
+        return True
 
-    def _due(self) -> int | None:
-        """The number of the open batch, if the rules allow it to be sealed now. It only grows until it is."""
-        now, rules, closes = self._clock.now(), self._manifest.batching, self._manifest.closes_at
-        if now >= closes - rules.quiet_seconds:
-            # The last batch goes in with the close. Sealed here by a clock that is ahead, it would not be the last.
+    def _end(self) -> None:
+        """Ends the casts: none is promised after this step, and none before it is left out. What is open goes into the
+        batch that is held back, unless that is on its way into the log already; if none is left, it is sealed."""
+        self._log.refresh()
+        with self._engine.begin() as db:
+            state = position(db, "exclusive")
+            held = state.logged < state.sealed
+            if held and state.header is None and self._log.order.batches < state.sealed:
+                move_waiting(db, state.batch, state.sealed)
+            elif not held and count_ballots(db, waiting(state.batch)):
+                db.execute(update(box_state).values(batch=state.batch + 1, header=None))
+            db.execute(update(box_state).values(closed=True))
+
+    def _full(self) -> int | None:
+        """The number of the open batch, if it has its crowd and is the next to be sealed. It only grows until it is."""
+        if self._is_quiet():
             return None
         with reading(self._engine) as db:
             state = position(db)
             if state.logged < state.sealed:
-                return None  # that one is first brought in
+                return None
             tokens = db.execute(count_new_tokens(state.batch)).scalar_one()
+        is_time = self._holds_back or self._is_time()
+        return state.batch if tokens >= self._manifest.batching.minimum_tokens and is_time else None
+
+    @property
+    def _holds_back(self) -> bool:
+        """A crowd of one is none, and nothing waits for it."""
+        return self._manifest.batching.minimum_tokens > 1
+
+    def _is_quiet(self) -> bool:
+        """The last batch goes in with the close. Released here by a clock that is ahead, it would not be the last."""
+        return self._clock.now() >= self._manifest.closes_at - self._manifest.batching.quiet_seconds
+
+    def _is_released(self) -> bool:
+        """Whether a sealed batch goes into the log now: it is on its way there, or the open one has its crowd and the
+        rules allow the time."""
+        state = self._bond.position(self._engine)
+        if state.logged == state.sealed:
+            return False
+        if state.header is not None or self._log.order.batches >= state.sealed or state.closed:
+            return True
+        if self._is_quiet() or not self._is_time():
+            return False
+        if not self._holds_back:
+            return True
+        with reading(self._engine) as db:
+            tokens = db.execute(count_new_tokens(state.batch)).scalar_one()
+        return int(tokens) >= self._manifest.batching.minimum_tokens
+
+    def _is_time(self) -> bool:
+        """Whether the last batch in the log is long enough ago. Raises LogDamaged."""
         end = self._log.batch_end
         if end and self._log.time_at(end) is None:
             self._log.cosign()
@@ -131,8 +177,7 @@ class Sealing:
                 f"{checkpoint_path(end)} is missing in the published folder, though the head came after it: without it "
                 f"nobody can tell when the next batch may come; bring it back, or {TAKE_A_COPY}"
             )
-        due = last is not None and tokens >= rules.minimum_tokens and now - last >= rules.minimum_seconds
-        return state.batch if due else None
+        return last is not None and self._clock.now() - last >= self._manifest.batching.minimum_seconds
 
     def _go_on(self, statements: Statements) -> int | None:
         """Brings a sealed batch into the log, unless it is there, and notes it."""
@@ -163,6 +208,20 @@ class Sealing:
 
     def _header(self, number: int, statements: Statements) -> bytes:
         """Signed and kept: whoever goes on with this batch appends the same one."""
+        for _ in range(_TRIES):
+            size, header = self._signed_header(number, statements)
+            with self._engine.begin() as db:
+                position(db, "exclusive")
+                if count_ballots(db, waiting(number)) == size:
+                    # Another sealer may have been faster: the first header stays.
+                    mine = (box_state.c.batch == number + 1) & box_state.c.header.is_(None)
+                    db.execute(update(box_state).where(mine).values(header=header))
+                    return position(db).header or header
+                # The casts ended meanwhile, and what was open came to this batch.
+        raise CountsContradict(f"batch {number} changes while its counts are asked for; nothing is lost, try again")
+
+    def _signed_header(self, number: int, statements: Statements) -> tuple[int, bytes]:
+        """The size of a sealed batch, and its header for that size."""
         counts = list(statements(number, self._log.issued))
         with reading(self._engine) as db:
             used = db.execute(count_tokens(ballots, waiting(number))).scalar_one()
@@ -174,14 +233,7 @@ class Sealing:
                     f"the log says {logged}; batch {number} waits until this is explained; nothing is lost"
                 )
         body = Batch(number=number, size=size, issued=counts)
-        header = encode_entry(body, [sign_entry(self._context.referendum, body, "box", self._key)])
-        with self._engine.begin() as db:
-            position(db, "exclusive")
-            # Another sealer may have been faster: the first header stays.
-            mine = (box_state.c.batch == number + 1) & box_state.c.header.is_(None)
-            db.execute(update(box_state).where(mine).values(header=header))
-            kept = position(db).header
-        return header if kept is None else kept
+        return size, encode_entry(body, [sign_entry(self._context.referendum, body, "box", self._key)])
 
     def _note(self, number: int) -> None:
         """That batch `number` is published: its ballots go to the published ones, and nothing stays of the order in

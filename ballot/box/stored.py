@@ -21,6 +21,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
     union_all,
@@ -108,15 +109,24 @@ def count_tokens(*tables: Table) -> Select[int]:
 
 
 def count_new_tokens(batch: int) -> Select[int]:
-    """How many tokens of a batch that waits have no ballot among the published ones."""
-    table = waiting(batch)
-    known = exists().where(ballots.c.token == table.c.token)
-    return select(func.count(func.distinct(table.c.token))).where(~known)
+    """How many tokens of the open batch have no ballot among the published ones, nor in the batch before it."""
+    table, before = waiting(batch), waiting(batch - 1)
+    known = [exists().where(other.c.token == table.c.token) for other in (ballots, before)]
+    return select(func.count(func.distinct(table.c.token))).where(~or_(*known))
 
 
 def count_ballots(db: Connection, *tables: Table) -> int:
     each = union_all(*(select(func.count().label("n")).select_from(table) for table in tables)).subquery()
     return int(db.execute(select(func.coalesce(func.sum(each.c.n), 0))).scalar_one())
+
+
+def move_waiting(db: Connection, batch: int, into: int) -> None:
+    """Adds the ballots of one batch that waits to those of another. The caller holds the box's state alone."""
+    table = waiting(batch)
+    names = [column.name for column in table.c]
+    rows = select(*(literal(into).label("batch") if name == "batch" else table.c[name] for name in names))
+    db.execute(insert(waiting(into)).from_select(names, rows.order_by(table.c.ballot_id)))
+    empty(db, table)
 
 
 def publish(db: Connection, batch: int) -> int:

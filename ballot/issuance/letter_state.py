@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from stembus.audit.clock import Clock
 from stembus.ballot.database import reading
 from stembus.ballot.errors import (
     Cancelled,
@@ -87,9 +88,16 @@ def _numbered(db: Connection, number: str) -> Any:
 class Letters:
     """The letters of one registrar's database, with its issuance record."""
 
-    def __init__(self, engine: Engine, record: IssuanceRecord) -> None:
+    def __init__(self, engine: Engine, record: IssuanceRecord, clock: Clock, closes_at: int) -> None:
         self._engine = engine
         self.record = record
+        self._clock = clock
+        self._closes_at = closes_at
+
+    def _demand_voting(self) -> None:
+        """Who did not vote online is known once the voting is over: nobody is struck for paper then. Raises Closed."""
+        if self._clock.now() >= self._closes_at:
+            raise Closed("voting is over; nobody is struck for paper, and no letter replaced, any more")
 
     def _recorded(self, credential: bytes) -> Slot:
         """Raises IssuanceUnknown or IssuanceRecordUnusable."""
@@ -124,6 +132,7 @@ class Letters:
 
     def strike(self, number: str) -> bytes:
         """Strikes a voter for paper; returns the credential. Striking twice changes nothing."""
+        self._demand_voting()
         with self._engine.begin() as db:
             row = hold(db, bytes(_numbered(db, number).credential))
             demand_running(db)
@@ -138,6 +147,7 @@ class Letters:
     def replace(self, number: str, spare: bytes) -> bytes:
         """Moves a voter to a spare letter; returns the struck credential. Refused once a token was issued, and as
         `strike` is."""
+        self._demand_voting()
         with self._engine.begin() as db:
             row = _numbered(db, number)
             old = replaced_number(number)

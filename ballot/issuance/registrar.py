@@ -56,14 +56,13 @@ class Registrar(Letters):
         clock: Clock,
         record: IssuanceRecord,
     ) -> None:
-        super().__init__(engine, record)
+        super().__init__(engine, record, clock, manifest.closes_at)
         self._manifest = manifest
         self.referendum = referendum
         self.number = number
         self._signer = signer
         self._key = key
         self._hasher = FactorHasher(manifest.second_factor, pepper)
-        self._clock = clock
 
     def check(self, request: TokenRequest) -> None:
         """Raises what `issue` would raise now, and gives nothing out. A wrong factor costs a try; a right one none."""

@@ -87,5 +87,5 @@ class Closing(msgspec.Struct, frozen=True):
 
     def parse(self) -> FinalLists:
         """Raises RecordInvalid."""
-        issued = parse_issued(line.encode("ascii") for line in self.lines)
+        issued = parse_issued(line.encode("utf-8", "replace") for line in self.lines)
         return FinalLists(self.issuance, list(issued), [bytes.fromhex(key) for key in self.struck])

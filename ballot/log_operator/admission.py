@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from stembus.audit import bounds
 from stembus.audit.entry_rules import (
     batch_problem,
     client_problem,
@@ -24,9 +25,12 @@ from stembus.audit.entry_rules import (
     struck_voters,
     texts_problem,
 )
+from stembus.audit.errors import AuditError
+from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.ceremony import Attempt
 from stembus.audit.formats.entries import check_signatures, parse_entry
 from stembus.audit.formats.entry_bodies import (
+    Abandon,
     Batch,
     Body,
     Cancel,
@@ -46,29 +50,34 @@ from stembus.audit.formats.entry_bodies import (
     Roll,
 )
 from stembus.audit.formats.manifest import Manifest, Texts
+from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace
-from stembus.audit.log.tiles import check_entry_size
+from stembus.audit.log.tiles import check_entry_size, checkpoint_path
 from stembus.audit.state_machine import Order
 from stembus.audit.verify.ceremony import confirm_problem, expected_key, guilty, reveal_problems
+from stembus.audit.verify.paper_ballots import PaperReading
 from stembus.ballot.errors import EntryRefused, TooEarly
+from stembus.ballot.log_operator.cosigning import time_of
 
 Now = Callable[[], int]
 
 
 class Admission:
-    """What the log holds so far: `order`, in `batches` (index of the first ballot, number of ballots) of each, and in
-    `issued` how many tokens each registrar last stated."""
+    """What the log holds so far: `order`, in `batches` (index of the first ballot, number of ballots) of each, in
+    `issued` how many tokens each registrar last stated, and in `decided` the size of the tree that is counted, or 0."""
 
     def __init__(self, folder: Path, manifest: Manifest, referendum: bytes, now: Now) -> None:
         self.order = Order()
         self.order.start(manifest)
         self.batches: list[tuple[int, int]] = []
+        self.decided = 0
         self._folder = folder
         self._manifest = manifest
         self._referendum = referendum
         self._now = now
         self._attempt = Attempt(0)
         self._election_key: bytes | None = None
+        self._paper: PaperReading | None = None
         self.issued = [0] * len(manifest.registrars)
         self._last_incident: Texts | None = None
         self._documents: set[str] = set()
@@ -88,6 +97,8 @@ class Admission:
         check_entry_size(raw)
         if raw[:1] != b"{":
             self.order.admit_ballot()
+            if self._paper is not None:
+                self._admit_paper(index, raw, self._paper)
             return
         entry = parse_entry(raw)
         check_signatures(self._manifest, self._referendum, entry)
@@ -95,6 +106,30 @@ class Admission:
         if problem := self._problem(entry.body):
             raise EntryRefused(f"the log does not take this entry {entry.type}: {problem}; nothing was added")
         self._note(index, raw, entry.body)
+        if isinstance(entry.body, PaperBallots):
+            self._paper = PaperReading(self._context(), entry.body)
+
+    def _context(self) -> BallotContext:
+        assert self._election_key is not None  # nothing is closed without one
+        body = parse_entry(self._election_key).body
+        assert isinstance(body, ElectionKey)
+        return BallotContext.of(self._manifest, self._referendum, self._election_key, body)
+
+    def demand_whole(self) -> None:
+        """Ballots come with their header. Raises EntryRefused."""
+        if self.order.awaiting:
+            raise EntryRefused(
+                f"{self.order.awaiting} ballots that their header announces are missing; nothing was added"
+            )
+
+    def _admit_paper(self, index: int, raw: bytes, reading: PaperReading) -> None:
+        """Raises EntryRefused."""
+        problems = list(reading.take(index, raw))
+        if not self.order.awaiting:
+            self._paper = None
+            problems += [(index, problem) for _, problem in reading.finish()]
+        for _, problem in problems:
+            raise EntryRefused(f"the log does not take these paper ballots: {problem}; nothing was added")
 
     def _problem(self, body: Body) -> str | None:
         self._demand_time(body)
@@ -111,7 +146,7 @@ class Admission:
                 return batch_problem(body) or counts_problem(self._manifest, self._referendum, body, self.issued)
             case Incident():
                 return texts_problem(self._manifest, body.text, self._last_incident)
-            case Cancel():
+            case Cancel() | Abandon():
                 return texts_problem(self._manifest, body.text)
             case Close():
                 return issuance_problem(self._manifest, self._referendum, body)
@@ -151,6 +186,22 @@ class Admission:
             raise TooEarly(f"voting opens at {manifest.opens} and closes at {manifest.closes}; nothing was added")
         if isinstance(body, Close) and self._now() < manifest.closes_at + manifest.grace_seconds:
             raise TooEarly(f"ballots are accepted until {manifest.closes} and the grace after it; nothing was added")
+        if isinstance(body, Abandon) and self._now() < self._counted_since() + bounds.ABANDON_SECONDS:
+            days = bounds.ABANDON_SECONDS // 86_400
+            raise TooEarly(
+                f"trustees have {days} days to count, from the close or the paper votes on; nothing was added"
+            )
+
+    def _counted_since(self) -> int:
+        """When a quorum had seen the tree that is counted."""
+        try:
+            data = FolderPlace(self._folder).read(checkpoint_path(self.decided), bounds.CHECKPOINT_BYTES)
+            time = time_of(parse_checkpoint(data), self._manifest)
+        except AuditError:
+            time = None
+        if time is None:
+            raise TooEarly("no quorum of witnesses has seen yet what is to be counted; nothing was added")
+        return time
 
     def _note(self, index: int, raw: bytes, body: Body) -> None:
         """Remembers what later entries are compared with."""
@@ -163,6 +214,12 @@ class Admission:
             self.batches.append((index + 1, body.size))
             if not counts_problem(self._manifest, self._referendum, body, self.issued):
                 self.issued = [statement.count for statement in body.issued]
+        elif isinstance(body, Close):
+            self.decided = 0 if body.struck else index + 1
+        elif isinstance(body, PaperResult):
+            self.decided = index + 1
+        elif isinstance(body, PaperBallots):
+            self.decided = index + 1 + body.ballots
         elif isinstance(body, Incident):
             self._last_incident = body.text
         elif isinstance(body, Minutes):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from stembus.audit.bounds import ABANDON_SECONDS
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.entries import Entry
-from stembus.audit.formats.entry_bodies import Close, Open
+from stembus.audit.formats.entry_bodies import Abandon, Close, Open
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.merkle import consistency_proof
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosignatures, quorum_time
@@ -77,14 +78,17 @@ def timely(answers: Sequence[NoteSignature], earliest: int) -> list[NoteSignatur
     return [line for line in answers if int.from_bytes(line.signature[:8], "big") >= earliest]
 
 
-def earliest_time(manifest: Manifest, previous: int, entries: Iterable[Entry]) -> int:
-    """When a checkpoint that covers these entries may be cosigned; `previous` is the time of the head before it."""
+def earliest_time(manifest: Manifest, previous: int, entries: Iterable[Entry], counted_since: int) -> int:
+    """When a checkpoint that covers these entries may be cosigned; `previous` is the time of the head before it, and
+    `counted_since` that of the tree which trustees count."""
     bounds = [previous]
     for entry in entries:
         if isinstance(entry.body, Open):
             bounds.append(manifest.opens_at)
         elif isinstance(entry.body, Close):
             bounds.append(manifest.closes_at + manifest.grace_seconds)
+        elif isinstance(entry.body, Abandon):
+            bounds.append(counted_since + ABANDON_SECONDS)
     return max(bounds)
 
 

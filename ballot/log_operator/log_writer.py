@@ -79,6 +79,11 @@ class LogWriter(LoadedLog):
         return self._loaded.admission.issued
 
     @property
+    def decided(self) -> int:
+        """The size of the tree that is counted; 0 until it is known."""
+        return self._loaded.admission.decided
+
+    @property
     def batch_end(self) -> int:
         """The size of the log right after its last batch; 0 before the first."""
         return sum(self.batches[-1]) if self.batches else 0
@@ -178,6 +183,7 @@ class LogWriter(LoadedLog):
             admission = deepcopy(self._loaded.admission)
             for index, raw in enumerate(entries, first):
                 admission.admit(index, raw)
+            admission.demand_whole()
             self._loaded = Loaded(self._loaded.manifest_raw, self._files.stage(entries, self._sign), admission)
         except BaseException:
             self._load()
@@ -250,7 +256,8 @@ class LogWriter(LoadedLog):
         reader = self._files.reader()
         added = (reader.entry(index) for index in range(head.size, waiting.size))
         entries = (parse_entry(raw) for raw in added if raw[:1] == b"{")
-        return earliest_time(self.manifest, self.time_at(head.size) or 0, entries)
+        counted_since = self.time_at(self.decided) or 0
+        return earliest_time(self.manifest, self.time_at(head.size) or 0, entries, counted_since)
 
     def _add_late(self) -> None:
         """Asks those who have not cosigned the published head."""

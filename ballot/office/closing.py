@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stembus.audit.formats.entry_bodies import Close
-from stembus.audit.formats.lists import encode_keys, issuance_path, struck_path
+from stembus.audit import bounds
+from stembus.audit.formats.entry_bodies import Close, Replace
+from stembus.audit.formats.lists import CREDENTIALS, encode_keys, issuance_path, list_root, parse_keys, struck_path
 from stembus.audit.formats.manifest import Texts
-from stembus.ballot.errors import CountsContradict
+from stembus.audit.log.source import FolderPlace
+from stembus.ballot.errors import CountsContradict, ListsContradict
 from stembus.ballot.http_client import ServiceUnreachable
+from stembus.ballot.issuance.statements import FinalLists
 
 if TYPE_CHECKING:
     from stembus.ballot.office.services import ServedOffice  # needs the server's parts
@@ -21,9 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """At the close: tokens of each registrar; of the log, tokens with a ballot, ballots and batches."""
+    """At the close: tokens of each registrar, and people whom all of them struck; of the log, tokens with a ballot,
+    ballots and batches."""
 
     issued: list[int]
+    struck: int
     used: int
     ballots: int
     batches: int
@@ -39,11 +44,14 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
     log.check(Close(batches=log.order.batches, ballots=log.order.ballots, issuance=[]))
     _demand_replacements_logged(office)
     closed = [office.statements(number).close(least) for number, least in enumerate(log.issued, 1)]
+    for number, final in enumerate(closed, 1):
+        _demand_lists(office, number, final)
     statements = [final.statement for final in closed]
     office.box.finish(office.count_statements)
     order, accepted, missing = log.order, office.box.accepted(), office.box.missing()
     used = office.logged_tokens()
-    counts = Counts([statement.count for statement in statements], used, order.ballots, order.batches)
+    struck = len(set.intersection(*(set(final.struck) for final in closed)))
+    counts = Counts([statement.count for statement in statements], struck, used, order.ballots, order.batches)
     given = " and ".join(map(str, counts.issued))
     found = (
         f"registrars gave out {given} tokens, the log holds {order.ballots} ballots of {used} tokens, and the box "
@@ -63,6 +71,40 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
         log.publish(struck_path(number), encode_keys(final.struck).encode("ascii"))
     log.append([office.officers_sign(Close(batches=order.batches, ballots=order.ballots, issuance=statements))])
     return counts
+
+
+def _demand_lists(office: ServedOffice, number: int, final: FinalLists) -> None:
+    """What the verifier will ask of a registrar's lists; once the close stands in the log, it is too late. Raises
+    ListsContradict."""
+    stated = final.statement
+    credentials = [line.credential for line in final.issued]
+    strangers = {*credentials, *final.struck} - _valid_credentials(office)
+    problem = None
+    if list_root(line.leaf() for line in final.issued) != (stated.count, bytes.fromhex(stated.root)):
+        problem = "its list of tokens is not the one that it states"
+    elif list_root(final.struck) != (stated.struck, bytes.fromhex(stated.struck_root)):
+        problem = "its list of people struck for paper is not the one that it states"
+    elif final.struck != sorted(set(final.struck)) or credentials != sorted(set(credentials)):
+        problem = "its lists are not sorted, each credential once"
+    elif both := set(credentials) & set(final.struck):
+        problem = f"{len(both)} people have a token and are struck for paper"
+    elif strangers:
+        problem = f"{len(strangers)} credentials of its lists are not on the roll, or were replaced"
+    if problem:
+        raise ListsContradict(
+            f"registrar {number}: {problem}; the log was not closed, and can be once the registrar mends that"
+        )
+
+
+def _valid_credentials(office: ServedOffice) -> set[bytes]:
+    """Of the roll, as the log has replaced some by spares."""
+    limit = bounds.KEY_LINE_BYTES * office.manifest.eligibility.official_count
+    valid = set(parse_keys(FolderPlace(office.public).lines(CREDENTIALS, limit)))
+    for _, entry in office.log().entries():
+        if isinstance(entry.body, Replace):
+            valid.discard(bytes.fromhex(entry.body.struck))
+            valid.add(bytes.fromhex(entry.body.replacement))
+    return valid
 
 
 def _demand_replacements_logged(office: ServedOffice) -> None:

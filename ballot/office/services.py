@@ -87,7 +87,8 @@ class ServedOffice(Office):
 
     def letters(self, number: int = 1) -> Letters:
         """What needs no key and no passphrase of the registrar."""
-        return Letters(self._database(f"registrar-{number}"), self.issuance_record(number))
+        engine, closes_at = self._database(f"registrar-{number}"), self.manifest.closes_at
+        return Letters(engine, self.issuance_record(number), self.clock, closes_at)
 
     def issuance_record(self, number: int) -> IssuanceRecord:
         """Raises IssuanceRecordUnusable."""

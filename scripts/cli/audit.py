@@ -14,9 +14,12 @@ from stembus.audit.errors import CannotRead, RecordInvalid
 from stembus.audit.formats.cast_ballot import parse_ballot
 from stembus.audit.formats.entries import parse_entry
 from stembus.audit.formats.entry_bodies import ElectionKey
+from stembus.audit.formats.paper_ballot import VERSION as PAPER
+from stembus.audit.formats.paper_ballot import parse_paper_ballot
 from stembus.audit.verify import Report
 from stembus.audit.verify.ballots import context_of
 from stembus.audit.verify.checked_log import CheckedLog
+from stembus.audit.verify.handed_decryptions import check_decryptions
 from stembus.audit.verify.outcome import EXIT_USAGE
 from stembus.audit.verify.tree import check_tree
 from stembus.audit.verify.voter_evidence import check_voter_evidence
@@ -34,6 +37,7 @@ EVIDENCE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--promise", type=EVIDENCE, help="A promise that the ballot box gave to a voter.")
 @click.option("--ballot", type=EVIDENCE, help="The promised ballot itself: it tells a replaced vote from a lost one.")
 @click.option("--receipt", type=EVIDENCE, help="A voter's receipt (tlog-proof).")
+@click.option("--decryption", multiple=True, type=EVIDENCE, help="A trustee's decryption that is not in the log.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the copy of an address here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
@@ -43,6 +47,7 @@ def verify_command(
     promise: Path | None,
     ballot: Path | None,
     receipt: Path | None,
+    decryption: tuple[Path, ...],
     keep: Path | None,
     as_json: bool,
     workers: int,
@@ -54,7 +59,9 @@ def verify_command(
     the copy stays: the next one must continue it, and a copy that was cut off goes on.
     Exit status: 0 holds, 1 breach, 2 usage or a file that is no evidence, 3 no id given,
     4 sound but not finished, 5 faults on which no result depends, 6 cancelled,
-    7 not counted, 8 could not be checked.
+    7 not counted, 8 could not be checked, 9 ended without a result.
+    A trustee's decryption that is not in the log counts with those that are: from enough
+    trustees, an end without a result is 1.
     A promise ends with its verdict: kept changes no status; late but counted, superseded
     by the same token and missing so far are 5; broken is 1.
     Example:  stembus verify public --referendum $(cat referendum.id)
@@ -68,6 +75,9 @@ def verify_command(
             if promise is not None or receipt is not None:
                 evidence = [path.read_bytes() if path else None for path in (promise, receipt, ballot)]
                 found = check_voter_evidence(report, *evidence)
+            if decryption:
+                told = check_decryptions(report, [path.read_bytes() for path in decryption])
+                found = f"{found}; {told}" if found else told
     except CannotRead as error:
         report.unchecked("place", str(error))
     if as_json:
@@ -115,7 +125,12 @@ def _ballot(tree: CheckedLog, raw: bytes) -> dict[str, Any]:
         if not index:
             continue
         if isinstance(parse_entry(entry_raw).body, ElectionKey):
-            ballot = parse_ballot(context_of(tree.entry(0), entry_raw), raw)
+            context = context_of(tree.entry(0), entry_raw)
+            if raw[:1] == bytes([PAPER]):
+                paper = parse_paper_ballot(context, raw)
+                ciphertexts = [c.to_bytes().hex() for c in paper.ciphertexts]
+                return {"paper_ballot_id": paper.ballot_id.hex(), "bytes": len(raw), "ciphertexts": ciphertexts}
+            ballot = parse_ballot(context, raw)
             return {
                 "ballot_id": ballot.ballot_id.hex(),
                 "bytes": len(raw),

@@ -12,6 +12,7 @@ from stembus.scripts.cli.doctor import doctor
 from stembus.scripts.cli.exchange import publish, submit
 from stembus.scripts.cli.log import log
 from stembus.scripts.cli.office import (
+    abandon,
     cancel,
     close,
     incident,
@@ -47,7 +48,7 @@ def main() -> None:
 for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, track, rebuild, seal, paper,
     paper_root_command, incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client,
-    minutes, purge, desk, services, box, registrar, log, doctor, backup, restore,
+    abandon, minutes, purge, desk, services, box, registrar, log, doctor, backup, restore,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stembus.audit.entry_rules import reading_problem
-from stembus.audit.formats.entry_bodies import Cancel, Client, Open, Roll
+from stembus.audit.formats.entry_bodies import Abandon, Cancel, Client, Open, Roll
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.errors import TooEarly
 from stembus.ballot.office.closing import close_voting, stop_registrars
@@ -16,7 +16,7 @@ from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.published import verified_log
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say, serve_office
-from stembus.tally.combine import make_result_body
+from stembus.tally.combine import demand_uncountable, make_result_body
 
 if TYPE_CHECKING:
     from stembus.ballot.office.services import ServedOffice
@@ -75,6 +75,8 @@ def status(directory: Path) -> None:
     if order.phase.value == "ceremony":
         done = f"{len(order.committed)} committed, {len(order.revealed)} revealed, {len(order.confirmed)} confirmed"
         click.echo(f"ceremony    attempt {order.attempt}: {done} of {order.trustees}")
+    if order.paper_due and not order.paper_stated and order.phase.value == "closed":
+        click.echo(f"paper       people were struck for paper: say how they voted, stembus paper {directory} --help")
     if order.phase.value == "closed":
         click.echo(f"tally       {len(order.intents)} intents, {len(order.partials)} decryptions of {order.threshold}")
     if order.phase.value == "open":
@@ -116,7 +118,7 @@ def close(directory: Path, despite: tuple[str, ...]) -> None:
     Example:  stembus close kortrijk
     """
     office = serve_office(directory)
-    if office.log().order.phase.value in ("closed", "tallied"):
+    if office.log().order.phase.value in ("closed", "tallied", "abandoned"):
         say("already done: voting is closed")
         _forget(office)
         return
@@ -129,7 +131,8 @@ def close(directory: Path, despite: tuple[str, ...]) -> None:
     say(f"voting is closed: {counts.ballots} ballots, {counts.batches} batches")
     _forget(office)
     if office.log().order.paper_due:
-        next_step(f"people were struck for paper; say how they voted: stembus paper {directory} --help")
+        say(f"people struck for paper: {counts.struck}; the count waits until it is said how they voted")
+        next_step(f"stembus paper {directory} --help")
     else:
         next_step(f"stembus trustee intent {directory}")
 
@@ -193,10 +196,39 @@ def cancel(directory: Path, text: tuple[str, ...]) -> None:
     else:
         log.append([office.officers_sign(Cancel(text=_texts(office.manifest, text)))])
         say("the referendum is cancelled")
+    office.paper_seed.unlink(missing_ok=True)
     settle(log)
     if any(isinstance(entry.body, Roll) for _, entry in log.entries()):
         stop_registrars(serve_office(directory))
         say("the registrars give out nothing any more")
+
+
+@click.command()
+@DIRECTORY
+@TEXT
+@click.confirmation_option(prompt="This ends the referendum for good, without a result. Go on?")
+def abandon(directory: Path, text: tuple[str, ...]) -> None:
+    """End a referendum that cannot be counted, because too few trustees decrypt.
+
+    \b
+    Two officers sign it, 14 days after the close or the paper votes at the earliest, and only while fewer valid
+    decryptions stand in the log than are needed. Decryptions of enough trustees prove it false, wherever they turn up.
+    Example:  stembus abandon kortrijk --text nl="..." --yes
+    """
+    office = open_office(directory)
+    log = office.log()
+    if log.order.phase.value == "abandoned":
+        say("already done: this referendum ended without a result")
+        settle(log)
+        return
+    body = Abandon(text=_texts(office.manifest, text))
+    say("checking the published log ...")
+    with verified_log(str(office.public), office.referendum) as published:
+        demand_uncountable(published)
+    log.append([office.officers_sign(body)])
+    settle(log)
+    say("the referendum ended without a result")
+    next_step(f"stembus publish {directory}")
 
 
 @click.command()

@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
 
-from stembus.audit.entry_rules import paper_counts_problem, paper_problem, struck_voters
+from stembus.audit.entry_rules import paper_ballots_problem, paper_counts_problem, paper_problem, struck_voters
 from stembus.audit.formats.entry_bodies import PaperBallots, PaperResult
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify.setup import load_setup
 from stembus.ballot.office.office import NotReady, Office
-from stembus.ballot.office.own_secret import create_own_secret, read_own_secret
-from stembus.ballot.office.paper import paper_entries, paper_header
+from stembus.ballot.office.own_secret import create_own_secret
+from stembus.ballot.office.paper import SEED_BYTES, paper_entries, paper_header
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.published import opened, referendum_id
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, program, say
 
 BALLOTS = click.option("--ballots", type=click.IntRange(0), required=True, help="Paper ballots, blank ones included.")
 COUNTS = click.option(
-    "--counts", multiple=True, required=True, metavar="N,N,...", help="Once for each question, in order of options."
+    "--counts",
+    multiple=True,
+    metavar="N,N,...",
+    help="Once for each question, in order of options; blanks are left out.",
 )
 
 
 def _stated(manifest: Manifest, ballots: int, counts: tuple[str, ...]) -> PaperResult:
-    """What was typed. Raises NotReady where so many ballots cannot have these counts."""
+    """What was typed; nothing need be typed for no ballots. Raises NotReady where so many ballots cannot have these
+    counts."""
+    if not counts and not ballots:
+        counts = tuple(",".join("0" for _ in question.options) for question in manifest.questions)
+    if len(counts) != len(manifest.questions):
+        raise click.UsageError(f"give --counts {len(manifest.questions)} times, once for each question")
     try:
         parsed = [[int(part) for part in text.split(",")] for text in counts]
     except ValueError:
         raise click.UsageError("write counts as numbers with commas, like 70,45") from None
     if any(number < 0 for row in parsed for number in row):
         raise click.UsageError("a count is not negative")
+    for number, (row, question) in enumerate(zip(parsed, manifest.questions, strict=True), 1):
+        if len(row) != len(question.options):
+            raise NotReady(f"question {number} has {len(question.options)} options, and {len(row)} counts were given")
     body = PaperResult(ballots=ballots, counts=parsed)
     if problem := paper_counts_problem(manifest, body):
         raise NotReady(problem)
     return body
+
+
+def _root(text: str) -> str:
+    root = text.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", root):
+        raise click.UsageError("--root is 64 hexadecimal digits, without the word before them")
+    return root
 
 
 @click.command()
@@ -44,80 +63,119 @@ def _stated(manifest: Manifest, ballots: int, counts: tuple[str, ...]) -> PaperR
 @COUNTS
 @click.option("--root", metavar="HEX", help="For a few ballots: what the second officer rebuilt.")
 def paper(directory: Path, ballots: int, counts: tuple[str, ...], root: str | None) -> None:
-    """Log the count of the paper ballots, of people who were struck for paper before the close.
+    """Log how those voted who were struck for paper; if nobody came, with --ballots 0.
 
     \b
     Fewer ballots than the privacy floor are not shown apart: they are encrypted, and counted together with the online
-    votes. Then this command only says what they become; a second officer computes the same with stembus paper-root,
-    and the root that this gives, typed in with --root, logs them.
+    votes. Then this command only makes a seed and says the root of what they become. A second officer computes the same
+    with stembus paper-root, and that root, typed in with --root, logs them and deletes the seed.
     Example:  stembus paper kortrijk --ballots 120 --counts 70,45
     """
     office = open_office(directory)
     body = _stated(office.manifest, ballots, counts)
+    typed = None if root is None else _root(root)
     order = office.log().order
     if order.paper_stated:
-        _compare(office, body, root)
+        _compare(office, body, typed)
         return
     if order.phase.value != "closed":
-        raise NotReady("paper votes are logged after the close, and before the result")
+        raise NotReady(f"paper votes are logged after the close and before the result (phase: {order.phase.value})")
     if not order.paper_due:
-        raise NotReady("nobody was struck for paper before the close, so there are no paper votes")
-    if 0 < ballots < office.manifest.privacy_floor.paper:
-        _encrypted(office, body, root)
-        return
+        raise NotReady(
+            f"nobody was struck for paper before the close, so there are none; run: stembus trustee intent {directory}"
+        )
     struck = struck_voters(FolderPlace(office.public), office.manifest)
+    if 0 < ballots < office.manifest.privacy_floor.paper:
+        if problem := paper_ballots_problem(office.manifest, ballots, struck):
+            raise NotReady(problem)
+        _encrypted(office, body, typed)
+        return
+    if typed is not None:
+        raise NotReady(
+            f"{ballots} ballots are not encrypted, so they have no root: leave --root away, or correct --ballots; "
+            "nothing was logged"
+        )
     if problem := paper_problem(office.manifest, body, struck):
         raise NotReady(problem)
     office.log().append([office.officers_sign(body)])
+    office.paper_seed.unlink(missing_ok=True)
     settle(office.log())
-    say(f"{ballots} paper ballots of {struck} struck voters are logged")
+    say(f"paper ballots logged: {ballots}, of {struck} people struck")
     next_step(f"stembus trustee intent {directory}")
 
 
 def _encrypted(office: Office, body: PaperResult, root: str | None) -> None:
-    create_own_secret(office.paper_seed)
-    entries = paper_entries(office.context(), body.ballots, body.counts, read_own_secret(office.paper_seed))
-    header = paper_header(entries)
     if root is None:
-        typed = " ".join(f"--counts {','.join(map(str, row))}" for row in body.counts)
+        create_own_secret(office.paper_seed)
+        header = paper_header(_rebuilt(office, body))
         floor = office.manifest.privacy_floor.paper
-        say(f"{body.ballots} paper ballots are fewer than the {floor} that may be shown apart: they are encrypted")
+        say(f"{body.ballots} on paper are fewer than the {floor} that may be shown apart: they are encrypted")
         click.echo(f"root {header.root}")
-        say(f"the second officer, and who watches, count the paper too; with a copy of {office.paper_seed}, each runs:")
-        say(
-            f"  {program()} paper-root public --referendum {office.referendum.hex()} --ballots N --counts ... "
-            "--seed paper.seed"
-        )
+        counts = " ".join("--counts " + ",".join("N" * len(q.options)) for q in office.manifest.questions)
+        say(f"the second officer, and who watches, count the paper too and take a copy of {office.paper_seed};")
+        say("each runs, with the public log (its address, a zip file or a folder) and their own numbers:")
+        rebuild = f"{program()} paper-root PLACE --referendum {office.referendum.hex()}"
+        say(f"  {rebuild} --ballots N {counts} --seed paper.seed")
+        typed = " ".join(f"--counts {','.join(map(str, row))}" for row in body.counts)
         again = f"stembus paper {office.root} --ballots {body.ballots} {typed} --root HEX"
         next_step(f"once they have the same root: {again}")
         return
-    if root.strip().lower() != header.root:
+    entries = _rebuilt(office, body)
+    header = paper_header(entries)
+    if root != header.root:
         raise NotReady(
-            f"these counts and this seed give the root {header.root}, not the one that was typed; count again; "
-            "nothing was logged"
+            f"these counts and this seed give the root {header.root}, not the one that was typed: either the counts "
+            "differ, or the copy of the seed is another; compare both; nothing was logged"
         )
     office.log().append([office.officers_sign(header), *entries])
     settle(office.log())
     office.paper_seed.unlink()
-    say(f"{body.ballots} paper ballots are logged, encrypted; the seed here is deleted: destroy every copy of it")
+    say(f"paper ballots logged, encrypted: {body.ballots}; the seed here is deleted: destroy every copy of it")
     next_step(f"stembus trustee intent {office.root}")
+
+
+def _rebuilt(office: Office, body: PaperResult) -> list[bytes]:
+    path = office.paper_seed
+    if not path.exists():
+        raise NotReady(
+            f"{path}, from which the root was computed, is not here: bring it back from a copy, or run the command "
+            "without --root and compare again; nothing was logged"
+        )
+    again = f"delete {path}, and run the command without --root: a new seed is made, and all compare again"
+    return paper_entries(office.context(), body.ballots, body.counts, _seed(path, again))
+
+
+def _seed(path: Path, remedy: str) -> bytes:
+    try:
+        seed = path.read_bytes()
+    except OSError as error:
+        raise NotReady(f"{path} cannot be read: {error.strerror}") from None
+    if len(seed) != SEED_BYTES:
+        raise NotReady(f"{path} is no paper seed: it holds {len(seed)} bytes, not {SEED_BYTES}; {remedy}")
+    return seed
 
 
 def _compare(office: Office, body: PaperResult, root: str | None) -> None:
     """Paper votes stand in the log for good: whether they are these."""
-    log = office.log()
+    log, seed = office.log(), office.paper_seed
     stands = next(e.body for _, e in log.entries() if isinstance(e.body, PaperResult | PaperBallots))
-    if isinstance(stands, PaperBallots):
-        if stands.ballots != body.ballots or root not in (None, stands.root):
-            raise NotReady(f"{stands.ballots} encrypted paper ballots stand in the log for good, root {stands.root}")
-        office.paper_seed.unlink(missing_ok=True)
-        say("already done: encrypted paper ballots stand in the log; of their counts only the root tells")
-    elif stands != body:
-        told = " ".join(f"--counts {','.join(map(str, row))}" for row in stands.counts)
-        raise NotReady(f"another paper result stands in the log for good: --ballots {stands.ballots} {told}")
-    else:
+    if isinstance(stands, PaperResult):
+        if stands != body:
+            told = " ".join(f"--counts {','.join(map(str, row))}" for row in stands.counts)
+            raise NotReady(f"another paper result stands in the log for good: --ballots {stands.ballots} {told}")
         say("already done: the paper result stands in the log")
+    else:
+        known = seed.exists() and body.ballots == stands.ballots
+        mine = paper_header(_rebuilt(office, body)).root if known else root
+        if stands.ballots != body.ballots or mine not in (None, stands.root):
+            raise NotReady(f"{stands.ballots} encrypted paper ballots stand in the log for good, root {stands.root}")
+        say(f"already done: {stands.ballots} encrypted paper ballots stand in the log, root {stands.root}")
+        if mine is None:
+            say("without the seed, nobody can tell any more which counts they have")
     settle(log)
+    if seed.exists():
+        seed.unlink()
+        say("the seed here is deleted: destroy every copy of it")
 
 
 @click.command("paper-root")
@@ -126,15 +184,26 @@ def _compare(office: Office, body: PaperResult, root: str | None) -> None:
 @BALLOTS
 @COUNTS
 @click.option("--seed", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The copy of paper.seed.")
-def paper_root_command(place: str, referendum: str, ballots: int, counts: tuple[str, ...], seed: Path) -> None:
+@click.option("--root", metavar="HEX", help="The first officer's root, to be compared.")
+def paper_root_command(
+    place: str, referendum: str, ballots: int, counts: tuple[str, ...], seed: Path, root: str | None
+) -> None:
     """Compute what a few paper ballots become, from your own count; for the second officer and who watches.
 
     \b
     Example:  stembus paper-root public --referendum ID --ballots 7 --counts 3,4 --seed paper.seed
     """
+    typed = None if root is None else _root(root)
     with opened(place) as source:
         setup = load_setup(source, referendum_id(referendum))
     body = _stated(setup.manifest, ballots, counts)
-    entries = paper_entries(setup.context, body.ballots, body.counts, read_own_secret(seed))
-    click.echo(f"root {paper_header(entries).root}")
-    say("if it is the root that the first officer has, both counted the same; destroy your copy of the seed afterwards")
+    if problem := paper_ballots_problem(setup.manifest, ballots, ballots):
+        raise NotReady(problem)
+    secret = _seed(seed, "take a new copy of the first officer's")
+    own = paper_header(paper_entries(setup.context, body.ballots, body.counts, secret)).root
+    click.echo(f"root {own}")
+    if typed not in (None, own):
+        raise NotReady("this is not the first officer's root: compare the counts, then the seeds; sign nothing")
+    if typed is None:
+        say("compare it with the first officer's root; if it is another, compare counts and seeds, and sign nothing")
+    say("destroy your copy of the seed once the ballots are logged")

@@ -69,7 +69,7 @@ def test_a_ballot_that_its_batch_lacks_is_handed_in_again_until_it_is_found(
     enter(page, site, site.letter(), "en")
     choose(page, "0")
     number = cast(page)
-    expect(page.locator("#batch-state")).to_contain_text("waits for the next publication")
+    expect(page.locator("#batch-state")).to_contain_text("will be published, at the latest in publication")
     somebody_else_votes(chromium, site)
     expect(page.locator("#batch-state")).to_contain_text(MISSED, timeout=SLOW)
     expect(page.locator("#save-missing")).to_be_visible()

@@ -189,7 +189,7 @@ def test_a_tab_that_does_not_see_yet_what_another_wrote_takes_nothing_away_from_
     }""")
     numbers.append(cast(other))
     page.unroute("**/log/checkpoint")
-    expect(page.locator("#batch-state")).not_to_contain_text("wacht op de volgende publicatie", timeout=40_000)
+    expect(page.locator("#batch-state")).not_to_contain_text("wordt gepubliceerd, ten laatste", timeout=40_000)
     states = {ballot["ballot_id"]: ballot["state"] for ballot in kept_ballots(other)}
     assert sorted(states) == sorted(numbers)
     assert states[numbers[0]] in ("found", "replaced")

@@ -123,7 +123,10 @@ class Forge:
     files_hook: Callable[[dict[str, bytes]], None] | None = None
     open_time: int | None = None
     close_time: int | None = None
+    patience: int = 14 * DAY  # between the close and an end without a result
     tally_set: Callable[[list[bytes]], list[bytes]] | None = None
+    # The log up to its close, once it was built.
+    closed: list[bytes] = field(default_factory=list)
     # Of the log's first entries up to the intents; known from `tally` on.
     root_at: Callable[[int], bytes] = lambda size: b""
 
@@ -225,6 +228,7 @@ class Forge:
         if self.close_hook:
             self.close_hook(close)
         entries.append(self.entry("close", close))
+        self.closed = list(entries)
         if self.paper:
             entries.append(self.entry("paper-result", self.paper))
         if self.few:
@@ -289,6 +293,8 @@ class Forge:
                     continue
             elif kind == "paper-ballots":
                 left = json.loads(raw)["body"]["ballots"]
+            elif kind == "abandon":
+                now += self.patience
             elif kind == "close":
                 now = self.close_time or closes + 300
             result.append((index + 1, now))

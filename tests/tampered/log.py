@@ -221,6 +221,18 @@ def batch_with_too_few_tokens(forge: Forge) -> None:
 
 
 @forgery(8, "V15", STANDS)
+def last_batch_with_too_few_tokens(forge: Forge) -> None:
+    """It comes after the close; who is in it stands nearly alone."""
+    forge.batches = [forge.batches[0], forge.batches[1][:4], forge.batches[1][4:]]
+
+
+@forgery(8, "V15", STANDS)
+def only_batch_with_too_few_tokens_before_the_close(forge: Forge) -> None:
+    forge.batches = [forge.batches[0][:2]]
+    forge.batch_times = [opens(forge) + 3600]
+
+
+@forgery(8, "V15", STANDS)
 def batch_of_one_tokens_many_casts(forge: Forge) -> None:
     first = [forge.ballot(12, 0, seq) for seq in range(4)]
     forge.batches = [first, *forge.batches]

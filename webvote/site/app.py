@@ -100,7 +100,7 @@ class _Pages:
     def bundle(self) -> Response:
         """All published files, once there is a result."""
         summary = self._summaries.now()
-        if summary.phase not in ("tallied", "cancelled"):
+        if summary.phase not in ("tallied", "cancelled", "abandoned"):
             abort(404)
         # The head says what is in it; the zip itself is only made when somebody has not got it yet.
         tag = hashlib.sha256((self._public / HEAD).read_bytes()).hexdigest()

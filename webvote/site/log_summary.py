@@ -13,7 +13,17 @@ from pathlib import Path
 from stembus.audit import bounds
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.entries import parse_entry
-from stembus.audit.formats.entry_bodies import Batch, Cancel, Close, Incident, Minutes, Open, Result
+from stembus.audit.formats.entry_bodies import (
+    Abandon,
+    Batch,
+    Cancel,
+    Close,
+    Incident,
+    Minutes,
+    Open,
+    PaperBallots,
+    Result,
+)
 from stembus.audit.formats.manifest import Manifest, referendum_id
 from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.note import cosignatures, parse_checkpoint, quorum_time
@@ -40,7 +50,7 @@ class LogSummary:
     opening: int = 0
     result: Result | None = None
     incidents: tuple[Incident, ...] = ()
-    cancelled: Cancel | None = None
+    ended: Cancel | Abandon | None = None
     documents: tuple[str, ...] = ()
 
 
@@ -90,6 +100,8 @@ def _read_on(reader: TileReader, known: LogSummary | None, root: bytes) -> LogSu
         if isinstance(body, Batch):
             known = replace(known, ballots=known.ballots + body.size, batches=(*known.batches, (body.number, index)))
             index += body.size
+        elif isinstance(body, PaperBallots):
+            index += body.ballots
         elif isinstance(body, Open):
             known = replace(known, phase="open", opening=index + 1)
         elif isinstance(body, Close):
@@ -97,7 +109,9 @@ def _read_on(reader: TileReader, known: LogSummary | None, root: bytes) -> LogSu
         elif isinstance(body, Result):
             known = replace(known, phase="tallied", result=body)
         elif isinstance(body, Cancel):
-            known = replace(known, phase="cancelled", cancelled=body)
+            known = replace(known, phase="cancelled", ended=body)
+        elif isinstance(body, Abandon):
+            known = replace(known, phase="abandoned", ended=body)
         elif isinstance(body, Incident):
             known = replace(known, incidents=(*known.incidents, body))
         elif isinstance(body, Minutes):

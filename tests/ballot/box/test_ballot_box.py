@@ -254,63 +254,6 @@ def test_a_referendum_that_officers_cancel_elsewhere_takes_no_more_ballots(poll:
 # Batches
 
 
-def test_a_batch_waits_for_enough_different_tokens(poll: Poll, box: BallotBox) -> None:
-    first, second = poll.token(0), poll.token(1)
-    poll.wait(3600)
-    for seq in range(3):
-        box.cast(poll.ballot(first, seq=seq))
-    box.cast(poll.ballot(second))
-    assert poll.rehearsal.seal() is None
-    assert box.pending() == 4
-    cast_many(poll, [2])
-    assert poll.rehearsal.seal() == 1
-    assert box.pending() == 0
-    assert len(logged(poll)) == 5
-
-
-def test_who_votes_again_does_not_make_a_batch_due(poll: Poll, box: BallotBox) -> None:
-    """Else colluding voters could publish one new ballot alone among theirs."""
-    cast_many(poll, range(3))
-    assert poll.rehearsal.seal() == 1
-    poll.wait(3600)
-    again = [poll.token(voter) for voter in range(3, 5)]
-    for voting_pass in again:
-        box.cast(poll.ballot(voting_pass))
-    for seq in range(1, 4):
-        box.cast(poll.ballot(again[0], seq=seq))
-    assert poll.rehearsal.seal() is None, "two new tokens, of three"
-    cast_many(poll, [5])
-    assert poll.rehearsal.seal() == 2
-    poll.wait(3600)
-    for voting_pass in again:
-        box.cast(poll.ballot(voting_pass, seq=4))
-    cast_many(poll, [6, 7])
-    assert poll.rehearsal.seal() is None, "two new tokens, and two that the log holds already"
-    poll.until_close()
-    poll.rehearsal.close()
-    assert poll.office.log().order.batches == 3
-
-
-def test_two_sealers_at_once_make_no_small_batch(poll: Poll, box: BallotBox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One found the batch due; the other sealed it, and somebody cast, before the first one could."""
-    cast_many(poll, range(3))
-    late, other = box._sealing, poll.reopen()
-    found = late._due
-    other.office.box  # noqa: B018 - open before the first one looks
-
-    def slowly() -> int | None:
-        due = found()
-        assert other.rehearsal.seal() == 1
-        cast_many(poll, [3])
-        return due
-
-    with monkeypatch.context() as patch:
-        patch.setattr(late, "_due", slowly)
-        assert poll.rehearsal.seal() is None
-    assert poll.office.log().order.batches == 1
-    assert box.pending() == 1
-
-
 def test_a_batch_waits_its_minimum_time_after_the_one_before(poll: Poll, box: BallotBox) -> None:
     cast_many(poll, range(3))
     assert poll.rehearsal.seal() == 1

@@ -478,11 +478,29 @@ def test_nobody_is_struck_for_paper_once_the_registrar_is_closed(poll: Poll, reg
     assert registrar.close(0).struck == []
 
 
+@pytest.mark.parametrize("change", ["strike", "replace"])
+def test_once_the_voting_is_over_nobody_is_struck_or_moved(poll: Poll, registrar: Registrar, change: str) -> None:
+    """Who did not vote is known then, and who holds the keys may know how the vote went."""
+    numbers, spares, closes = poll.numbers(), poll.spares, poll.office.manifest.closes_at
+
+    def act(voter: int) -> bytes:
+        if change == "strike":
+            return registrar.strike(numbers[voter])
+        return registrar.replace(numbers[voter], spares[voter].public)
+
+    poll.rehearsal.clock.move_to(closes - 1)
+    act(0)
+    poll.rehearsal.clock.move_to(closes)
+    with pytest.raises(NotOpen, match="voting is over"):
+        act(1)
+    assert registrar.standing(numbers[1]).state == "ready"
+
+
 def test_who_is_being_struck_at_the_close_is_on_the_signed_list(
     poll: Poll, registrar: Registrar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody may be told to vote on paper and stand on no list: such a vote could not be counted."""
-    poll.until_close()
+    poll.rehearsal.clock.move_to(poll.office.manifest.closes_at - 1)
     other = poll.reopen(poll.office.manifest.closes_at).office.registrar()
     closing = Thread(target=lambda: other.close(0))
     held = letter_state.hold
@@ -496,6 +514,7 @@ def test_who_is_being_struck_at_the_close_is_on_the_signed_list(
     monkeypatch.setattr(letter_state, "hold", close_meanwhile)
     registrar.strike(poll.numbers()[0])
     closing.join()
+    poll.until_close()
     assert registrar.close(0).struck == [poll.credential(0)]
 
 

@@ -176,6 +176,33 @@ def test_a_few_paper_votes_need_the_root_that_somebody_else_computed(run: Run, t
     assert "too few to be shown apart" in said
 
 
+def test_a_referendum_that_nobody_decrypts_is_ended_after_two_weeks(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    ending = ("abandon", folder, "--text", "nl=Een sleutel is weg.", "--yes")
+    assert "nothing to be counted yet" in run(*ending, status=1).output
+    run("open", folder, at=OPENS)
+    for _, code, born in _letters(folder)[:3]:
+        run("vote", folder, "--code", code, "--factor", born, "--choice", "1", at=OPENS, answer="cast")
+    run("close", folder, at=CLOSED)
+    for number in (1, 2):
+        run("trustee", "intent", folder, "--number", number, at=CLOSED)
+    run("trustee", "decrypt", folder, "--number", 1, "--out", tmp_path / "late.json", at=CLOSED)
+    assert "already" not in run("trustee", "decrypt", folder, "--number", 2, "--out", tmp_path / "two.json").output
+    assert "14 days" in run(*ending, at="2019-10-25T12:00:00+02:00", status=1).output
+    run(*ending, at="2019-11-10T12:00:00+01:00")
+    assert "already done" in run(*ending, at="2019-11-10T12:00:00+01:00").output
+    assert "ended without a result" in run("trustee", "decrypt", folder, "--number", 1, status=1).output
+    identity = (folder / "referendum.id").read_text().strip()
+    verify = ("verify", folder / "public", "--referendum", identity, "--workers", 1)
+    assert "ABANDONED" in run(*verify, status=9).output
+    one = ("--decryption", tmp_path / "late.json")
+    assert "1 trustees have decrypted" in run(*verify, *one, status=9).output
+    said = run(*verify, *one, "--decryption", tmp_path / "two.json", status=1).output
+    assert "though 2 trustees have decrypted" in said
+    assert "There is no result" not in run("status", folder).output
+
+
 def test_a_voter_can_test_a_ballot_and_rebuild_it_elsewhere(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "kortrijk"
     _set_up(run, folder)
