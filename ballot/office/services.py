@@ -90,6 +90,16 @@ class ServedOffice(Office):
         engine, closes_at = self._database(f"registrar-{number}"), self.manifest.closes_at
         return Letters(engine, self.issuance_record(number), self.clock, closes_at)
 
+    def strike(self, voter: str) -> None:
+        """Strikes a voter for paper at every registrar whose letters are here, since a paper vote needs all of them.
+        Raises what `Letters.strike` raises."""
+        numbers = range(1, len(self.manifest.registrars) + 1)
+        each = [self.letters(number) for number in numbers if self.databases.made(f"registrar-{number}")]
+        if any(letters.standing(voter).state == "issued" for letters in each):
+            each.sort(key=lambda letters: letters.standing(voter).state != "issued")  # refused before any is changed
+        for letters in each:
+            letters.strike(voter)
+
     def issuance_record(self, number: int) -> IssuanceRecord:
         """Raises IssuanceRecordUnusable."""
         enrolled = enrolled_credentials(self._database(f"registrar-{number}"))

@@ -77,6 +77,8 @@ def status(directory: Path) -> None:
         click.echo(f"ceremony    attempt {order.attempt}: {done} of {order.trustees}")
     if order.paper_due and not order.paper_stated and order.phase.value == "closed":
         click.echo(f"paper       people were struck for paper: say how they voted, stembus paper {directory} --help")
+    if order.paper_stated and office.paper_seed.exists():
+        click.echo(f"seed        {office.paper_seed} is still here, and every copy of it is to be destroyed")
     if order.phase.value == "closed":
         click.echo(f"tally       {len(order.intents)} intents, {len(order.partials)} decryptions of {order.threshold}")
     if order.phase.value == "open":

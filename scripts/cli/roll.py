@@ -72,7 +72,7 @@ def roll_strike(directory: Path, number: str) -> None:
     \b
     Example:  stembus roll strike kortrijk 012345678
     """
-    serve_office(directory).letters().strike(number)
+    serve_office(directory).strike(number)
     say(f"voter {number} is struck and can vote on paper")
 
 

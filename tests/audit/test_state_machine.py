@@ -203,7 +203,7 @@ def test_an_entry_stands_in_its_phases_and_in_no_other(phase: Phase, kind: str) 
 
 
 def test_the_phases_have_the_names_of_the_protocol() -> None:
-    names = ["empty", "ceremony", "keyed", "rolled", "open", "closed", "tallied", "cancelled"]
+    names = ["empty", "ceremony", "keyed", "rolled", "open", "closed", "tallied", "cancelled", "abandoned"]
     assert [phase.value for phase in Phase] == names
 
 

@@ -29,7 +29,7 @@ BOUND = 6.0
 def many(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """An open referendum of 128 voters."""
     root = tmp_path_factory.mktemp("many")
-    rehearsal, letters = prepare(root, VOTERS)
+    rehearsal, letters = prepare(root, VOTERS, batch_tokens=1)
     return Finished(root, rehearsal.office.referendum, letters)
 
 

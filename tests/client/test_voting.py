@@ -173,7 +173,7 @@ def test_only_a_ballot_of_this_pass_shows_that_a_turn_was_taken(open_log: Publis
 def test_a_forged_ballot_is_refused_by_the_same_check(
     forgery: Forgery, client: Client, request: pytest.FixtureRequest
 ) -> None:
-    base, parts = ("opened_projects", "project_parts") if forgery.projects else ("opened", "parts")
+    base, parts = ("opened_projects", "project_parts") if forgery.projects else ("opened_crowd", "parts")
     opened, forge = request.getfixturevalue(base), new_forge(request.getfixturevalue(parts))
     honest = {raw for batch in forge.batches for raw in batch}
     forgery.maker(forge)

@@ -65,7 +65,7 @@ def test_of_one_kind_ten_findings_are_shown_and_the_others_counted(
 
 def test_every_outcome_has_its_own_status_and_word() -> None:
     assert len({outcome.status for outcome in Outcome}) == len({outcome.word for outcome in Outcome}) == len(Outcome)
-    assert {outcome.status for outcome in Outcome} == set(range(9))
+    assert {outcome.status for outcome in Outcome} == set(range(10))
 
 
 def test_the_report_names_question_options_and_counts(finished: Finished, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,9 +39,9 @@ def forge(parts: dict[str, Any]) -> Forge:
 
 
 @pytest.fixture(scope="module")
-def files(opened: Finished) -> dict[int, TrusteeKey]:
+def files(opened_crowd: Finished) -> dict[int, TrusteeKey]:
     """The secret files of the three trustees."""
-    office = ServedOffice(Path(opened.root), lambda _: "rehearsal")
+    office = ServedOffice(Path(opened_crowd.root), lambda _: "rehearsal")
     return {number: parse_trustee_key(office.secret(f"trustee-{number}")) for number in (1, 2, 3)}
 
 

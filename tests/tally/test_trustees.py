@@ -597,6 +597,9 @@ def test_at_the_privacy_floor_the_votes_are_counted(tmp_path: Path) -> None:
     assert report.result.questions[0].outcome == "invalid-too-few"
 
 
+ONE, TWO = '["https://registrar.example.org"]', '["https://registrar.example.org", "https://registrar.example.net"]'
+
+
 def draft_with(eligible: int, minimum: int, change: Callable[[str], str], **values: object) -> str:
     text = demo_draft(eligible, minimum, floor=1, batch_tokens=1, **values)
     changed = change(text)
@@ -677,7 +680,7 @@ def test_paper_votes_below_the_floor_are_counted_together_with_the_online_ones(
 
 
 def test_nobody_came_who_was_struck_and_that_is_said_before_the_count(on_paper: Rehearsal) -> None:
-    with pytest.raises(OrderInvalid, match="struck for paper"):
+    with pytest.raises(StepOutOfTurn, match="struck for paper"):
         on_paper.intents((1,))
     on_paper.paper(0, [[0, 0]])
     on_paper.tally()
@@ -719,8 +722,49 @@ def test_an_honest_log_takes_no_paper_votes_that_the_rules_do_not_allow(on_paper
         with pytest.raises(EntryRefused):
             state(on_paper, ballots, counts)
     entries = paper_entries(on_paper.office.context(), 4, [[2, 2]], bytes(32))
-    with pytest.raises(EntryRefused, match="floor is 4"):
+    with pytest.raises(EntryRefused, match="from 1 to 3 paper ballots"):
         on_paper.office.log().append([on_paper.office.officers_sign(paper_header(entries)), *entries])
+
+
+@pytest.mark.parametrize("at", [-1, 40, 200])
+def test_an_honest_log_takes_no_paper_ballots_that_are_damaged_or_left_out(on_paper: Rehearsal, at: int) -> None:
+    """What stands in the log cannot be taken back, and would be a breach for ever."""
+    office = on_paper.office
+    entries = paper_entries(office.context(), 3, [[2, 1]], bytes(32))
+    header, log = office.officers_sign(paper_header(entries)), office.log()
+    broken = bytearray(entries[-1])
+    broken[at] ^= 1
+    for wrong in (
+        [header],
+        [header, *entries[:2]],
+        [header, *entries[:2], bytes(broken)],
+        [header, *entries[::-1]],
+        [header, entries[0], entries[0], entries[2]],
+    ):
+        with pytest.raises(EntryRefused, match="nothing was added"):
+            log.append(wrong)
+    log.append([header, *entries])
+    assert checked(on_paper).faults == []
+
+
+def test_a_paper_vote_needs_every_registrar(tmp_path: Path) -> None:
+    """Tokens name nobody: two voters could make one of the signatures of two registrars, and vote on paper besides."""
+    rehearsal, letters = start(tmp_path, draft_with(12, 1, lambda t: t.replace(ONE, TWO)), registrars=2)
+    vote(rehearsal, letters, [[[1]]] * 5)
+    rows = (rehearsal.office.folder("authority") / "enrolment.csv").read_text().splitlines()[1:]
+    numbers = [row.partition(",")[0] for row in rows]
+    rehearsal.office.registrar(1).strike(numbers[8])
+    rehearsal.office.registrar(2).strike(numbers[9])
+    rehearsal.office.strike(numbers[10])
+    rehearsal.close()
+    with pytest.raises(EntryRefused, match="where 1 voters were struck"):
+        rehearsal.paper(2, [[2, 0]])
+    rehearsal.paper(1, [[1, 0]])
+    rehearsal.tally()
+    report = checked(rehearsal)
+    assert (report.exit_status, report.figures.struck) == (0, 1)
+    assert report.result is not None
+    assert report.result.questions[0].total == [1, 5]
 
 
 def test_no_paper_vote_is_stated_where_nobody_was_struck(closed: Rehearsal) -> None:
@@ -759,9 +803,7 @@ def test_nobody_can_choose_more_than_the_question_allows(tmp_path: Path) -> None
 
 
 def test_two_registrars_must_both_sign_a_token(tmp_path: Path) -> None:
-    one = '["https://registrar.example.org"]'
-    two = '["https://registrar.example.org", "https://registrar.example.net"]'
-    rehearsal, letters = start(tmp_path, draft_with(12, 1, lambda t: t.replace(one, two)), registrars=2)
+    rehearsal, letters = start(tmp_path, draft_with(12, 1, lambda t: t.replace(ONE, TWO)), registrars=2)
     vote(rehearsal, letters, [[[1]], [[0]], [[1]]])
     office = rehearsal.office
     assert [office.registrar(number).issued_count() for number in (1, 2)] == [3, 3]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
+from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.lists import encode_keys, list_root
 from stembus.audit.formats.paper_ballot import encode_paper_ballot
 from stembus.ballot.office.paper import paper_entries
+from stembus.ballot.voter import encrypt
+from stembus.crypto.derive import scalar_stream
 from stembus.crypto.elgamal import Ciphertext
+from stembus.crypto.group import ORDER
 from stembus.crypto.signing import SchnorrKey
 from tests.tampered.catalogue import PASSED, STANDS, add, forgery
 from tests.tampered.forge import Body, Forge
@@ -290,6 +296,39 @@ for name, (change, also) in FEW.items():
     add(f"{name}_of_projects", 11, "V23", without_tally(few_entries(change)), also=also, projects=True)
 
 
+def opposite(forge: Forge) -> None:
+    """Two ballots whose randomness cancels out: then the online votes have the decryptions of the total, so these would
+    open them, and honest trustees would seem to have opened a part."""
+    few(letters(20, 24), 2, (1, 1))(forge)
+    forge.with_tally = False
+    context = forge.context
+
+    def change(entries: list[bytes]) -> None:
+        stream = scalar_stream(bytes(32), context.referendum, b"opposite")
+        first, second = ([stream() for _ in range(context.ciphertexts)] for _ in range(2))
+        second = [(ORDER - k) % ORDER for k in first]
+        bodies = [_body(context, randomness, stream) for randomness in (first, second)]
+        entries[:] = [encode_paper_ballot(body) for body in sorted(bodies, key=context.ballot_id)]
+
+    forge.few_hook = change
+
+
+def _body(context: BallotContext, randomness: list[int], stream: Callable[[], int]) -> bytes:
+    """A blank ballot, made as an honest one is, with this randomness."""
+    real = [*randomness]
+
+    def next_scalar() -> int:
+        return real.pop(0) if real else stream()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encrypt, "scalar_stream", lambda *_: next_scalar)
+        return encrypt.build_body(context, context.paper_commitment, [[] for _ in context.questions], bytes(32))
+
+
+add("few_paper_ballots_that_hide_nothing", 11, "V23", opposite)
+add("few_paper_ballots_that_hide_nothing_of_projects", 11, "V23", opposite, projects=True)
+
+
 @forgery(11, "V23")
 def few_paper_ballots_of_another_root(forge: Forge) -> None:
     THREE(forge)
@@ -351,6 +390,28 @@ def tally_parts(trustees: tuple[int, ...], online: bool) -> Callable[[Forge], No
     return maker
 
 
+def tally_parts_in_pieces(forge: Forge) -> None:
+    """Each entry holds the decryptions of some sums alone, and of the total for the others."""
+    THREE(forge)
+
+    def change(made: list[tuple[str, Body, list[str]]]) -> None:
+        raws = [raw for batch in forge.batches for raw in batch]
+        part, _ = forge.sum_of(raws)
+        root = bytes.fromhex(made[0][1]["root"])
+        at = next(k for k, item in enumerate(made) if item[0] == "partial-decryption")
+        pieces = []
+        for trustee in (1, 2):
+            apart = forge.partial(trustee, root, part)["decryptions"][0]
+            total = made[at + trustee - 1][1]["decryptions"][0]
+            for mixed in ([*apart[:1], *total[1:]], [*total[:1], *apart[1:]]):
+                body = {"trustee": trustee, "root": root.hex(), "decryptions": [mixed]}
+                pieces.append(("partial-decryption", body, [f"trustee/{trustee}"]))
+        made[-1:-1] = pieces
+
+    forge.tally_hook = change
+
+
+add("online_votes_decrypted_apart_in_pieces", 11, "V28", tally_parts_in_pieces, also=("V26",), projects=True)
 add("online_votes_decrypted_apart_from_few_paper_votes", 11, "V28", tally_parts((1, 2), True), also=("V26",))
 add("few_paper_votes_decrypted_apart", 11, "V28", tally_parts((1, 2), False), also=("V26",))
 add("one_share_of_the_online_votes_apart", 11, "V26", tally_parts((1,), True), PASSED)

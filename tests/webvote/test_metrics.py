@@ -109,11 +109,11 @@ def test_the_heads_time_is_its_hour(served: Served) -> None:
         assert numbers(served, name)["stembus_log_head_timestamp_seconds"] == head // 3600 * 3600
 
 
-def test_the_phase_is_one_of_five(served: Served) -> None:
+def test_the_phase_is_one_of_six(served: Served) -> None:
     for name in ("box", "site"):
         phases = {key: value for key, value in numbers(served, name).items() if "phase" in key}
         assert [key for key, value in phases.items() if value] == ["stembus_log_phase open"]
-        assert len(phases) == 5
+        assert len(phases) == 6
 
 
 def test_entries_that_wait_for_their_quorum_are_told_by_the_box(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-import msgspec
 import pytest
 from sqlalchemy import update
 
-from stembus.audit.formats.entry_bodies import Issuance
-from stembus.ballot.errors import CountsContradict
+from stembus.audit.formats.entry_bodies import Replace
+from stembus.ballot.errors import CountsContradict, ListsContradict
+from stembus.ballot.issuance.statements import FinalLists
 from stembus.ballot.office.closing import close_voting
 from stembus.ballot.storage import ballots
 from tests.ballot.conftest import Poll
@@ -34,10 +33,6 @@ def open_still(poll: Poll) -> bool:
 
 
 @pytest.mark.parametrize("despite", [None, WORDS])
-def forgotten(statement: Issuance, tokens: int) -> Issuance:
-    return msgspec.structs.replace(statement, count=statement.count - tokens)
-
-
 def test_fewer_tokens_than_the_log_uses_close_nothing_whatever_officers_say(
     voted: Poll, despite: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,7 +49,8 @@ def test_fewer_tokens_than_the_log_uses_close_nothing_whatever_officers_say(
 
         def close(self, at_least: int) -> Any:
             final = real.close(at_least)
-            return replace(final, statement=forgotten(final.statement, self._forgets))
+            kept = final.issued[self._forgets :]
+            return FinalLists(real._final_statement(kept, final.struck), kept, final.struck)
 
     with monkeypatch.context() as patch:
         patch.setattr(voted.office, "statements", lambda number=1: Short(2))
@@ -77,3 +73,43 @@ def test_a_promised_ballot_that_is_not_in_the_log_is_noticed_also_where_the_numb
     assert open_still(voted)
     assert close_voting(voted.office, WORDS).ballots == 3
     assert voted.office.box.forget() == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("a token left out of the list", "list of tokens is not the one"),
+        ("somebody struck left out of the list", "struck for paper is not the one"),
+        ("struck and with a token", "have a token and are struck"),
+        ("struck and not on the roll", "not on the roll"),
+        ("struck with a letter that was replaced", "not on the roll"),
+        ("struck twice", "not sorted, each credential once"),
+    ],
+)
+def test_a_registrar_whose_lists_cannot_be_right_closes_nothing(
+    voted: Poll, monkeypatch: pytest.MonkeyPatch, what: str, words: str
+) -> None:
+    """Else the log would be closed for good with lists that no verifier accepts (V21, V23)."""
+    real = voted.office.registrar()
+    final = real.close(0)
+    token, other = final.issued[0].credential, voted.credential(9)
+    struck = {
+        "a token left out of the list": [],
+        "somebody struck left out of the list": [other],
+        "struck and with a token": [token],
+        "struck and not on the roll": [bytes(32)],
+        "struck with a letter that was replaced": [other],
+        "struck twice": [other, other],
+    }[what]
+    issued = final.issued[1:] if what.startswith("a token") else final.issued
+    listed = [] if what.startswith("somebody") else struck
+    lists = FinalLists(real._final_statement(final.issued, struck), issued, listed)
+    if "replaced" in what:
+        spare = voted.spares[0].public.hex()
+        office = voted.office
+        office.log().append([office.officers_sign(Replace(struck=other.hex(), replacement=spare))])
+    with monkeypatch.context() as patch:
+        patch.setattr(real, "close", lambda at_least: lists)
+        with pytest.raises(ListsContradict, match=words):
+            close_voting(voted.office)
+    assert open_still(voted)

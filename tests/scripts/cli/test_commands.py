@@ -133,7 +133,11 @@ def test_paper_votes_are_logged_when_and_as_they_can_be(run: Run, tmp_path: Path
     run("open", folder, at=OPENS)
     run("close", folder, at=CLOSED)
     assert "nobody was struck" in run(*counted, at=CLOSED, status=1).output
-    for wrong in ("1", "1,0,0", "2,0", "1,1"):
+    for wrong in ("1", "1,0,0"):
+        told = run("paper", folder, "--ballots", 1, "--counts", wrong, at=CLOSED, status=1).output
+        assert "question 1 has 2 options" in told
+    assert "give --counts 1 times" in run("paper", folder, "--ballots", 1, at=CLOSED, status=2).output
+    for wrong in ("2,0", "1,1"):
         run("paper", folder, "--ballots", 1, "--counts", wrong, at=CLOSED, status=1)
     for wrong in ("one,0", "-1,0"):
         run("paper", folder, "--ballots", 1, "--counts", wrong, at=CLOSED, status=2)
@@ -161,10 +165,32 @@ def test_a_few_paper_votes_need_the_root_that_somebody_else_computed(run: Run, t
     other = run(*elsewhere, "--ballots", 2, "--counts", "1,1").output.splitlines()[0].split()[1]
     assert "not the one that was typed" in run(*counted, "--root", other, at=CLOSED, status=1).output
     assert seed.exists()
+    for wrong in ("abc", "HEX", f"root {other}"):
+        assert "64 hexadecimal digits" in run(*counted, "--root", wrong, at=CLOSED, status=2).output
+    assert (
+        "not the first officer's"
+        in run(*elsewhere, "--ballots", 2, "--counts", "1,1", "--root", "00" * 32, status=1).output
+    )
+    assert "3 voters were struck" in run("paper", folder, "--ballots", 4, "--counts", "0,4", at=CLOSED, status=1).output
+    assert (
+        "have no root"
+        in run("paper", folder, "--ballots", 3, "--counts", "0,3", "--root", other, at=CLOSED, status=1).output
+    )
+    aside = seed.rename(seed.with_name("aside"))
+    assert "is not here" in run(*counted, "--root", other, at=CLOSED, status=1).output
+    seed.write_bytes(b"short")
+    assert "holds 5 bytes" in run(*counted, at=CLOSED, status=1).output
+    aside.rename(seed)
     same = run(*elsewhere, "--ballots", 2, "--counts", "0,2").output.splitlines()[0].split()[1]
     run(*counted, "--root", same.upper(), at=CLOSED)
     assert not seed.exists()
+    said = run("verify", folder / "public", "--referendum", identity, "--workers", 1, status=4).output
+    assert "3 struck for paper before the close; how they voted is said before the count" in said
+    entries = int(re.findall(r"log +([0-9]+) entries", said)[0])
+    assert "paper_ballot_id" in run("show", folder / "public", entries - 1).output
     assert "already done" in run(*counted, "--root", same, at=CLOSED).output
+    assert "nobody can tell" in run("paper", folder, "--ballots", 2, "--counts", "1,1", at=CLOSED).output
+    assert "for good" in run(*counted, "--root", other, at=CLOSED, status=1).output
     assert "for good" in run("paper", folder, "--ballots", 1, "--counts", "0,1", at=CLOSED, status=1).output
     for step in ("intent", "decrypt"):
         for number in (1, 2):

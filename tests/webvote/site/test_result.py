@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from stembus.webvote.site.app import create_site_app
 from stembus.webvote.site.log_summary import SummaryReader
 from stembus.webvote.site.result import charts
 from tests.conftest import Finished, prepare
-from tests.tampered.forge import load_parts, new_forge
+from tests.tampered.end import end
+from tests.tampered.forge import Forge, load_parts, new_forge
+from tests.tampered.paper import few, letters
 from tests.tampered.tally import electorate
 
 TIE = {"nl": "Gelijke stand", "en": "A tie: yes and no", "fr": "Égalité"}
@@ -82,3 +85,33 @@ def test_options_of_equal_count_are_named_and_bars_stand_in_order_of_votes(finis
 
     assert drawn([3, 9, 3, 1]) == (("b", "a", "c", "d"), (("a", "c"),))
     assert drawn([3, 9, 2, 1]) == (("b", "a", "c", "d"), ())
+
+
+FEW = {"nl": "te weinig om ze apart te tonen", "en": "too few to be shown apart", "fr": "trop peu nombreux"}
+NO_RESULT = {"nl": "konden niet geteld worden", "en": "could not be counted", "fr": "pu être comptés"}
+
+
+@pytest.mark.parametrize("language", ["nl", "en", "fr"])
+def test_a_few_paper_votes_are_in_the_totals_and_no_part_is_shown(forge: Forge, tmp_path: Path, language: str) -> None:
+    """The log is read on, past ballots that stand after the close."""
+    few(letters(20, 24), 3, (1, 2))(forge)
+    client = create_site_app(written(forge.build(), tmp_path)).test_client()
+    page = client.get(f"/{language}/result").get_data(as_text=True)
+    assert FEW[language] in page
+    assert re.findall(r"<tr><th scope=.row.>(\w+)</th><td>(\d+)</td><td>[\d,.]+</td></tr>", page) == [
+        ("Ja" if language == "nl" else "Yes" if language == "en" else "Oui", "6")
+        if number
+        else ("Nee" if language == "nl" else "No" if language == "en" else "Non", "9")
+        for number in range(2)
+    ]
+    assert client.get("/bundle.zip").status_code == 200
+
+
+@pytest.mark.parametrize("language", ["nl", "en", "fr"])
+def test_an_end_without_a_result_is_said_with_its_reason(forge: Forge, tmp_path: Path, language: str) -> None:
+    end(forge)
+    client = create_site_app(written(forge.build(), tmp_path)).test_client()
+    for page in ("", "result"):
+        assert NO_RESULT[language] in client.get(f"/{language}/{page}").get_data(as_text=True)
+    assert "Te weinig sleutels." in client.get(f"/{language}/").get_data(as_text=True)
+    assert client.get("/bundle.zip").status_code == 200
