@@ -25,6 +25,15 @@ def count_status(manifest: Manifest, online: int, paper: int) -> Status:
     return "counted"
 
 
+def healing_end(manifest: Manifest, batch_times: Sequence[int | None]) -> int:
+    """Until when ballots that the log lacks can be handed in again, in Unix seconds: so long after the last batch of
+    the voting, which is the first one whose time is not before the closing time. `batch_times` are those of the last
+    batches, by number; None where a batch has none."""
+    over = manifest.closes_at + manifest.grace_seconds
+    late = [time for time in batch_times if time is not None and time >= manifest.closes_at]
+    return max([over, *late[:1]]) + manifest.batching.healing_seconds
+
+
 def ballots_in_sums(online: int, paper: Paper | None) -> int:
     """How many ballots the decrypted sums are made of, `online` of them cast with a token."""
     return online + (paper.ballots if isinstance(paper, PaperBallots) else 0)

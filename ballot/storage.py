@@ -109,7 +109,7 @@ box_state = Table(
     Column("header_hash", LargeBinary(32)),
     Column("log_size", Integer, nullable=False),
     Column("log_root", LargeBinary(32)),
-    Column("closed", Boolean, nullable=False),
+    Column("stage", Integer, CheckConstraint("stage BETWEEN 0 AND 3"), nullable=False),
 )
 
 desk_state = Table("desk_state", desk_tables, *_state())

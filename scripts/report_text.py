@@ -28,7 +28,7 @@ def _version() -> str:
         return "unknown"
 
 
-def _time(seconds: int | None) -> str:
+def utc(seconds: int | None) -> str:
     return "unknown" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
@@ -88,7 +88,7 @@ def _subject(report: Report) -> Iterator[tuple[str, str]]:
     yield "", manifest.title[language]
     if report.rehearsal:
         yield "", "a rehearsal" + (", on a simulated clock" if report.simulated_clock else "")
-    yield "voting", f"{_time(manifest.opens_at)} to {_time(manifest.closes_at)}"
+    yield "voting", f"{utc(manifest.opens_at)} to {utc(manifest.closes_at)}"
     yield from zip(("rules", "", ""), _rules(manifest), strict=True)
     trustees, witnesses = manifest.trustees, manifest.witnesses
     yield "parties", f"{trustees.threshold} of {len(trustees.members)} trustees can decrypt: {_names(trustees.members)}"
@@ -128,7 +128,7 @@ def _log(report: Report) -> Iterator[tuple[str, str]]:
     if not figures.entries:
         return
     yield "log", f"{figures.entries} entries, root {figures.root.hex()}"
-    yield "", f"as a quorum of witnesses saw it at {_time(figures.time)}; phase: {figures.phase}"
+    yield "", f"as a quorum of witnesses saw it at {utc(figures.time)}; phase: {figures.phase}"
     yield "ceremony", f"attempts: {figures.attempts}"
     yield "ballots", f"{figures.ballots} in {figures.batches} batches, {figures.excluded} excluded"
     if figures.issued:

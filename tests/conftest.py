@@ -111,6 +111,14 @@ def opened_crowd(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 @pytest.fixture(scope="session")
+def opened_healing(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The same, where missing ballots can be handed in for a quarter of an hour after the last batch."""
+    root = tmp_path_factory.mktemp("healing")
+    rehearsal, letters = prepare(root, paper_floor=4, healing_seconds=900)
+    return Finished(root, rehearsal.office.referendum, letters)
+
+
+@pytest.fixture(scope="session")
 def parts(opened_crowd: Finished) -> dict[str, Any]:
     """What forged logs start from: every key of that referendum, and voters with tokens."""
     from tests.tampered.forge import load_parts

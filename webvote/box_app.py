@@ -11,7 +11,7 @@ from collections.abc import Callable
 from flask import Flask, Response, request
 
 from stembus.audit.formats.manifest import Manifest, cast_ballot_bytes
-from stembus.audit.formats.receipt import encode_promise
+from stembus.audit.formats.receipt import PROMISE_BYTES, encode_promise
 from stembus.ballot.box.ballot_box import BallotBox
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.webvote.csp import NO_PAGE, origin_of
@@ -27,13 +27,16 @@ def create_box_app(
     """`log` is the one that the box feeds. `accepted` is called after every stored ballot; a rehearsal seals its
     batches so."""
     app = Flask("stembus-box", static_folder=None)
-    harden(app, NO_PAGE, cast_ballot_bytes(manifest) + 1)
+    size = cast_ballot_bytes(manifest)
+    harden(app, NO_PAGE, size + PROMISE_BYTES)
     allow_origin(app, origin_of(manifest.client.url))
     answer_errors(app)
 
     @app.post("/cast")
     def cast() -> Response:
-        promise = box.cast(request.get_data())
+        """A ballot, and behind it, if it is handed in again, the promise that the box gave for it."""
+        body = request.get_data()
+        promise = box.cast(body[:size], body[size:])
         accepted()
         return Response(encode_promise(promise), mimetype="application/json")
 

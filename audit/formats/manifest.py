@@ -63,11 +63,13 @@ class PrivacyFloor(Record, frozen=True):
 
 
 class Batching(Record, frozen=True):
-    """Seconds and new tokens between batches; no batch in the quiet seconds before the close."""
+    """Seconds and new tokens between batches; no batch in the quiet seconds before the close. For the healing seconds
+    after the last batch, promised ballots that the log lacks can be handed in again."""
 
     minimum_seconds: Annotated[int, msgspec.Meta(ge=0, le=86_400)]
     minimum_tokens: Annotated[int, msgspec.Meta(ge=0, le=100_000)]
     quiet_seconds: Annotated[int, msgspec.Meta(ge=0, le=86_400)]
+    healing_seconds: Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 
 
 class SecondFactor(Record, frozen=True):

@@ -175,6 +175,8 @@ def _check_binding(manifest: Manifest) -> None:
     demand(min(floor.online, floor.paper) >= bounds.BINDING_FLOOR, "privacy_floor", "must be at least 30")
     demand(batching.minimum_seconds >= bounds.BINDING_BATCH_SECONDS, "batching.minimum_seconds", "must be at least 600")
     demand(batching.minimum_tokens >= bounds.BINDING_BATCH_TOKENS, "batching.minimum_tokens", "must be at least 50")
+    healing = batching.healing_seconds >= bounds.BINDING_HEALING_SECONDS
+    demand(healing, "batching.healing_seconds", "must be at least 900")
     demand(
         factor.memory_kib >= bounds.BINDING_ARGON2_KIB and factor.passes >= bounds.BINDING_ARGON2_PASSES,
         "second_factor",

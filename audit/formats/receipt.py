@@ -21,6 +21,7 @@ from stembus.audit.log.note import Checkpoint, check_log_signature, cosignatures
 from stembus.crypto.errors import SignatureInvalid
 from stembus.crypto.signing import SigningKey, verify_ed25519
 
+PROMISE_BYTES = 1024  # more than any promise has
 _HEADER = "c2sp.org/tlog-proof@v1"
 
 

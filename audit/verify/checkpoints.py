@@ -23,6 +23,7 @@ from stembus.audit.log.note import (
 from stembus.audit.log.source import Earlier, Place
 from stembus.audit.log.tile_reader import Read, TileReader
 from stembus.audit.log.tiles import CHECKPOINTS, HEAD, checkpoint_path, parse_checkpoint_path
+from stembus.audit.rules import healing_end
 from stembus.audit.verify.checked_log import SignedRoots
 from stembus.audit.verify.report import Report
 
@@ -170,13 +171,18 @@ class CheckpointCheck:
             say("V7", path, f"{len(valid)} witnesses cosigned where {quorum} must")
         return time
 
-    def check_window(self, times: Mapping[int, int], opened: int | None, closed: int | None) -> None:
-        """`opened` and `closed` are the sizes right after those entries (V14)."""
+    def check_window(
+        self, times: Mapping[int, int], opened: int | None, closed: int | None, ends: Sequence[int]
+    ) -> None:
+        """`opened` and `closed` are the sizes right after those entries, `ends[i]` that after batch i+1 (V14)."""
         manifest = self._manifest
         if opened is not None and opened in times and not manifest.opens_at <= times[opened] < manifest.closes_at:
             self._report.breach("V14", checkpoint_path(opened), "voting was opened outside the manifest's times")
         if closed is not None and closed in times and times[closed] < manifest.closes_at + manifest.grace_seconds:
             self._report.breach("V14", checkpoint_path(closed), "voting was closed before the manifest's time")
+        elif closed in times and times[closed or 0] < healing_end(manifest, [times.get(end) for end in ends]):
+            problem = "closed before the time was over in which missing ballots can be handed in again"
+            self._report.stands("V14", checkpoint_path(closed or 0), problem)
 
     def check_end(self, times: Mapping[int, int], decided: int, abandoned: int | None) -> None:
         """`decided` is the size of the tree that trustees count, `abandoned` that right after the entry which ends the
@@ -188,24 +194,27 @@ class CheckpointCheck:
             self._report.breach("V14", checkpoint_path(abandoned), f"ended before trustees had {days} days to count")
 
     def check_batches(self, times: Mapping[int, int], ends: list[int], tokens: Mapping[int, int]) -> None:
-        """`ends[i]` is the size after batch i+1; `tokens` how many of its tokens are in no earlier one (V15). Only the
-        last batch may come after the close, and only then it may be soon. It may be small if it is the only one, or if
-        no crowd was asked for."""
+        """`ends[i]` is the size after batch i+1; `tokens` how many of its tokens are in no earlier one (V15). After the
+        closing time there may be the last batch of the voting, and one of ballots that were handed in again. They may
+        be soon. The former may be small if it is the only one, or if no crowd was asked for; the latter always."""
         rules, closes = self._manifest.batching, self._manifest.closes_at
+        late = [number for number, size in enumerate(ends, 1) if times.get(size, 0) >= closes]
+        most = 2 if rules.healing_seconds else 1
+        last, again = (late[-most:] or [0])[0], late[-most:][1:]
         previous: int | None = None
         for number, size in enumerate(ends, 1):
             path = checkpoint_path(size)
             time = times.get(size)
-            last = number == len(ends) and time is not None and time >= closes
-            alone = last and (number == 1 or rules.minimum_tokens <= 1)
-            if tokens.get(number, 0) < rules.minimum_tokens and not alone:
+            alone = number == last and (number == 1 or rules.minimum_tokens <= 1)
+            if tokens.get(number, 0) < rules.minimum_tokens and not alone and number not in again:
                 self._report.stands("V15", path, f"batch {number} holds fewer than {rules.minimum_tokens} new tokens")
             if time is None:
                 continue
-            if previous is not None and time - previous < rules.minimum_seconds and not last:
+            after = number in late[-most:]
+            if previous is not None and time - previous < rules.minimum_seconds and not after:
                 self._report.stands("V15", path, f"batch {number} follows within {rules.minimum_seconds} seconds")
             if closes - rules.quiet_seconds <= time < closes:
                 self._report.stands("V15", path, f"batch {number} falls into the quiet time before the close")
-            if time >= closes and not last:
+            if time >= closes and (not after or number <= len(ends) - most):
                 self._report.stands("V15", path, f"batch {number} came after the close and is not the last one")
             previous = time

@@ -87,7 +87,7 @@ def _conclude_checkpoints(walk: Walk, roots: SignedRoots) -> Mapping[int, int]:
     check.check_vkey()
     walk.report.figures.time = check.check_head(walk.stream.checkpoint)
     times = check.check_series(walk.required, walk.source.paths(), walk.stream.checkpoint.size)
-    check.check_window(times, walk.opened, walk.closed)
+    check.check_window(times, walk.opened, walk.closed, walk.batch_ends)
     check.check_end(times, walk.tally.decided, walk.abandoned)
     check.check_batches(times, walk.batch_ends, walk.index.new_tokens())
     walk.report.done.update(("V6", "V7", "V14", "V15"))

@@ -15,11 +15,13 @@ from sqlalchemy import Connection, Engine, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from stembus.audit.clock import Clock
+from stembus.audit.errors import AuditError
 from stembus.audit.formats.cast_ballot import BallotContext, CastBallot
 from stembus.audit.formats.manifest import Manifest
-from stembus.audit.formats.receipt import Promise, Receipt, make_promise, make_receipt
+from stembus.audit.formats.receipt import Promise, Receipt, check_promise, make_promise, make_receipt, parse_promise
 from stembus.audit.verify.ballots import BallotRefused, check_ballot
-from stembus.ballot.box.position import Bond, Position, position
+from stembus.ballot.box.kept import Kept
+from stembus.ballot.box.position import Bond, Position, Stage, position
 from stembus.ballot.box.sealing import Sealing, Statements
 from stembus.ballot.box.stored import (
     ALL,
@@ -54,11 +56,13 @@ class BallotBox:
         self._clock = clock
         self._bond = Bond(log)
         self._sealing = Sealing(engine, manifest, context, key, log, clock, self._bond)
+        self._kept = Kept(engine, log)
         self.demand_together()
 
-    def cast(self, raw: bytes) -> Promise:
-        """Checks, stores, promises. The same ballot again gets the same promise, as long as that can be kept. Raises
-        NotOpen, BallotRejected or CastOutOfTurn; then nothing was stored. Raises DatabaseBehind or
+    def cast(self, raw: bytes, earlier: bytes = b"") -> Promise:
+        """Checks, stores, promises. The same ballot again gets the same promise, as long as that can be kept. With an
+        `earlier` promise of this box, a ballot that the log lacks is also taken after the voting, while it heals.
+        Raises NotOpen, BallotRejected or CastOutOfTurn; then nothing was stored. Raises DatabaseBehind or
         LogBehindDatabase while the box can promise nothing."""
         if len(raw) != self.context.size:
             raise BallotRejected("V16", f"a ballot of this referendum is {self.context.size} bytes, not {len(raw)}")
@@ -72,15 +76,40 @@ class BallotBox:
             # nothing new is taken any more.
             if (known := self._known(raw)) is not None:
                 return known
+            if earlier and (again := self._heal(raw, earlier)) is not None:
+                return again
             raise
+
+    def _heal(self, raw: bytes, earlier: bytes) -> Promise | None:
+        """Takes a promised ballot again, for the last batch of all; None where it may not be. Raises BallotRejected,
+        CastOutOfTurn."""
+        try:
+            promise = parse_promise(earlier)
+            check_promise(self._manifest, self.context.referendum, promise)
+        except AuditError:
+            return None
+        if promise.cast_hash != hashlib.sha256(raw).hexdigest() or self._log.order.phase.value != "open":
+            return None
+        ballot = self._checked(raw)
+        if any(self._logged(ballot.ballot_id, batch) for batch in range(1, self._log.order.batches + 1)):
+            return None
+        with self._engine.begin() as db:
+            state = position(db, "shared")
+            self._bond.demand(state)
+            if state.stage is not Stage.HEALING or state.logged < state.sealed:
+                return None
+            return self._promise(ballot.cast_hash, ballot.ballot_id, self._place(db, ballot, state))
+
+    def _checked(self, raw: bytes) -> CastBallot:
+        try:
+            return check_ballot(self.context, raw)
+        except BallotRefused as error:
+            raise BallotRejected(error.check, str(error)) from None
 
     def _accept(self, raw: bytes) -> Promise:
         """Takes a ballot as a new one. Raises as `cast` does, also for one that was promised before."""
         self._demand_open()
-        try:
-            ballot = check_ballot(self.context, raw)
-        except BallotRefused as error:
-            raise BallotRejected(error.check, str(error)) from None
+        ballot = self._checked(raw)
         return self._promise(ballot.cast_hash, ballot.ballot_id, self._store(ballot))
 
     def _demand_open(self) -> None:
@@ -132,14 +161,18 @@ class BallotBox:
             # Shared with other casts, exclusive against sealing: no ballot slips behind a sealed batch.
             state = position(db, "shared")
             self._bond.demand(state)
-            if state.closed:
+            if state.stage is not Stage.CASTS:
                 raise Closed("voting is closed")
-            if store_newest(db, ballot, state.batch):
-                return state.batch
-            last = newest(db, ballot.token_key)
-            if last.cast_hash == ballot.cast_hash and self._withdraw(db, ballot, last.batch, state):
-                store(db, ballot, state.batch)
-                return state.batch
+            return self._place(db, ballot, state)
+
+    def _place(self, db: Connection, ballot: CastBallot, state: Position) -> int:
+        """Into the open batch, whose number it returns, if it is the token's turn. Raises CastOutOfTurn."""
+        if store_newest(db, ballot, state.batch):
+            return state.batch
+        last = newest(db, ballot.token_key)
+        if last.cast_hash == ballot.cast_hash and self._withdraw(db, ballot, last.batch, state):
+            store(db, ballot, state.batch)
+            return state.batch
         if ballot.seq > last.seq:
             # The same body, signed for another turn. In the log it would be excluded (V20).
             raise CastOutOfTurn(_ID_TAKEN)
@@ -186,7 +219,7 @@ class BallotBox:
     def missing(self) -> int:
         """How many ballots that were promised are not in the log."""
         self._log.refresh()
-        return self._sealing.missing()
+        return self._kept.missing()
 
     def seal(self, statements: Statements) -> int | None:
         """Brings the open batch into the log if the rules allow it now; returns its number, or None. Killed anywhere,
@@ -197,10 +230,14 @@ class BallotBox:
         """After close and grace: takes no more ballots, and brings the last batch in. Raises TooEarly."""
         self._sealing.finish(statements)
 
+    def end(self, statements: Statements) -> None:
+        """Takes no ballot again either, and brings in those that were handed in again."""
+        self._sealing.end(statements)
+
     def forget(self) -> int:
         """Once the close is published: empties each ballot that was read back from the log; returns how many promised
         ones are not there."""
-        return self._sealing.forget()
+        return self._kept.forget()
 
     def receipt(self, ballot_id: bytes, cast_hash: bytes) -> Receipt | None:
         """The final receipt of a logged ballot, for the Python client on the same folder."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cache
 from typing import Any, Protocol
 
@@ -42,6 +43,16 @@ class Log(Protocol):
 _TURN = 0x57E3_B06  # the number of the box's lock in a PostgreSQL database
 
 
+class Stage(IntEnum):
+    """CASTS: ballots are taken. ENDING: none is, and the last batch is not sealed yet. HEALING: it is, and a ballot
+    that was promised and is not in the log is taken again. ENDED: nothing is."""
+
+    CASTS = 0
+    ENDING = 1
+    HEALING = 2
+    ENDED = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """The box's state. `batch` is the number of the open one."""
@@ -52,7 +63,7 @@ class Position:
     header_hash: bytes | None
     log_size: int
     log_root: bytes | None
-    closed: bool
+    stage: Stage
 
     @property
     def sealed(self) -> int:
@@ -84,7 +95,7 @@ def _parse(row: Any) -> Position:
         header_hash=_bytes(row.header_hash),
         log_size=int(row.log_size),
         log_root=_bytes(row.log_root),
-        closed=bool(row.closed),
+        stage=Stage(row.stage),
     )
 
 

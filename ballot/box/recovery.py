@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, insert, update
 
 from stembus.audit.formats.cast_ballot import BallotContext, parse_ballot
-from stembus.ballot.box.position import header_hash, position
+from stembus.ballot.box.position import Stage, header_hash, position
 from stembus.ballot.box.stored import ALL, count_ballots, every, row_of, waiting
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.resting_order import empty
@@ -61,7 +61,7 @@ def recover(engine: Engine, context: BallotContext, log: LogWriter) -> Recovered
                 header_hash=header_hash(log, batches),
                 log_size=end,
                 log_root=log.reader().subtree(0, end) if end else None,
-                closed=log.order.phase.value not in ("keyed", "rolled", "open"),
+                stage=Stage.CASTS if log.order.phase.value in ("keyed", "rolled", "open") else Stage.ENDED,
             )
         )
     return Recovered(batches, log.order.ballots, len(left), tuple(superseded))

@@ -16,18 +16,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, Engine, Table, select, update
+from sqlalchemy import Connection, Engine, select, update
 
 from stembus.audit.clock import Clock
 from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import Batch, IssuedCount
 from stembus.audit.formats.manifest import Manifest
-from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import checkpoint_path
-from stembus.ballot.box.position import Bond, position
+from stembus.ballot.box.position import Bond, Position, Stage, position
 from stembus.ballot.box.stored import (
-    ALL,
     count_ballots,
     count_new_tokens,
     count_tokens,
@@ -47,7 +45,7 @@ from stembus.ballot.errors import (
 )
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.resting_order import shed_wal
-from stembus.ballot.storage import ballots, box_state, waiting_ballots
+from stembus.ballot.storage import ballots, box_state
 from stembus.crypto.signing import SigningKey
 
 _TRIES = 10
@@ -91,21 +89,27 @@ class Sealing:
         return number
 
     def finish(self, statements: Statements) -> None:
-        """Raises TooEarly, and what `seal` raises."""
+        """Ends the casts, and brings the last batch in. Raises TooEarly, and what `seal` raises."""
         if self._clock.now() < self._manifest.closes_at + self._manifest.grace_seconds:
             raise TooEarly(f"ballots are accepted until {self._manifest.closes} and the grace after it")
-        while not self._is_done():
-            self._end()
+        self._go_to(Stage.HEALING, self._end_casts, statements)
+
+    def end(self, statements: Statements) -> None:
+        """Once `finish` is done: takes no ballot again any more, and brings those in that were. Raises what `seal`
+        raises."""
+        self._go_to(Stage.ENDED, self._end_healing, statements)
+
+    def _go_to(self, stage: Stage, step: Callable[[], None], statements: Statements) -> None:
+        while not self._has_reached(stage):
+            step()
             self._go_on(statements)
         shed_wal(self._engine)
 
-    def _is_done(self) -> bool:
-        """Whether no cast is taken any more and every ballot stands in the log."""
+    def _has_reached(self, stage: Stage) -> bool:
         self._log.refresh()
         with reading(self._engine) as db:
             state = position(db)
-            left = count_ballots(db, *waiting_ballots)
-        return state.closed and not left and state.logged == state.sealed
+        return state.stage >= stage and state.logged == state.sealed
 
     def _freeze(self, number: int) -> bool:
         """Seals the open batch if it is the one of that number, no other sealed one is left, and it is not empty."""
@@ -116,18 +120,33 @@ class Sealing:
             db.execute(update(box_state).values(batch=number + 1, header=None))
         return True
 
-    def _end(self) -> None:
-        """Ends the casts: none is promised after this step, and none before it is left out. What is open goes into the
-        batch that is held back, unless that is on its way into the log already; if none is left, it is sealed."""
+    def _end_casts(self) -> None:
+        """None is promised after this step, and none before it is left out. What is open goes into the batch that is
+        held back, unless that is on its way into the log already; if none is left, it is sealed."""
         self._log.refresh()
         with self._engine.begin() as db:
             state = position(db, "exclusive")
-            held = state.logged < state.sealed
-            if held and state.header is None and self._log.order.batches < state.sealed:
+            stage, held = Stage.HEALING, state.logged < state.sealed
+            if state.stage >= stage:
+                return
+            if not held:
+                self._seal_open(db, state)
+            elif state.header is None and self._log.order.batches < state.sealed:
                 move_waiting(db, state.batch, state.sealed)
-            elif not held and count_ballots(db, waiting(state.batch)):
-                db.execute(update(box_state).values(batch=state.batch + 1, header=None))
-            db.execute(update(box_state).values(closed=True))
+            else:
+                stage = Stage.ENDING
+            db.execute(update(box_state).values(stage=stage))
+
+    def _end_healing(self) -> None:
+        with self._engine.begin() as db:
+            state = position(db, "exclusive")
+            if state.stage is Stage.HEALING and state.logged == state.sealed:
+                self._seal_open(db, state)
+                db.execute(update(box_state).values(stage=Stage.ENDED))
+
+    def _seal_open(self, db: Connection, state: Position) -> None:
+        if count_ballots(db, waiting(state.batch)):
+            db.execute(update(box_state).values(batch=state.batch + 1, header=None))
 
     def _full(self) -> int | None:
         """The number of the open batch, if it has its crowd and is the next to be sealed. It only grows until it is."""
@@ -156,7 +175,7 @@ class Sealing:
         state = self._bond.position(self._engine)
         if state.logged == state.sealed:
             return False
-        if state.header is not None or self._log.order.batches >= state.sealed or state.closed:
+        if state.header is not None or self._log.order.batches >= state.sealed or state.stage:
             return True
         if self._is_quiet() or not self._is_time():
             return False
@@ -257,44 +276,3 @@ class Sealing:
                     f"the log's batch {number} holds {size} ballots, and the ballot box's database {moved} of them: it "
                     "came back from a copy that is not whole; bring back a whole one, or run: stembus box recover DIR"
                 )
-
-    def forget(self) -> int:
-        """Empties each ballot that was read back, whole, from the published log after the close; the rest stay. Returns
-        how many promised ballots stay. Before the close is published, nothing happens."""
-        self._log.refresh()
-        if self._log.order.phase.value not in ("closed", "tallied") or not self._log.cosign():
-            return 0
-        logged = self._logged(self._log.published())
-        missing = 0
-        with self._engine.begin() as db:
-            for table, ballot_id, cast_hash in _whole(db):
-                if cast_hash in logged:
-                    db.execute(update(table).where(table.c.ballot_id == ballot_id).values(cast_ballot=None))
-                else:
-                    missing += 1
-        shed_wal(self._engine)
-        return missing
-
-    def missing(self) -> int:
-        """How many ballots that the database keeps are not in the log."""
-        logged = self._logged(self._log.reader())
-        with reading(self._engine) as db:
-            return sum(cast_hash not in logged for _, _, cast_hash in _whole(db))
-
-    def _logged(self, reader: TileReader) -> set[bytes]:
-        """The hashes of all ballots."""
-        return {
-            hashlib.sha256(reader.entry(index)).digest()
-            for first, size in self._log.batches
-            for index in range(first, first + size)
-        }
-
-
-def _whole(db: Connection) -> list[tuple[Table, bytes, bytes]]:
-    """Of each ballot that is kept: its table, id and hash."""
-    found = []
-    for table in ALL:
-        key = table.c.ballot_id
-        rows = db.execute(select(key, table.c.cast_hash).where(table.c.cast_ballot.is_not(None)).order_by(key))
-        found += [(table, bytes(row.ballot_id), bytes(row.cast_hash)) for row in rows]
-    return found

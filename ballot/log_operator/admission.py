@@ -53,6 +53,7 @@ from stembus.audit.formats.manifest import Manifest, Texts
 from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tiles import check_entry_size, checkpoint_path
+from stembus.audit.rules import healing_end
 from stembus.audit.state_machine import Order
 from stembus.audit.verify.ceremony import confirm_problem, expected_key, guilty, reveal_problems
 from stembus.audit.verify.paper_ballots import PaperReading
@@ -186,20 +187,28 @@ class Admission:
             raise TooEarly(f"voting opens at {manifest.opens} and closes at {manifest.closes}; nothing was added")
         if isinstance(body, Close) and self._now() < manifest.closes_at + manifest.grace_seconds:
             raise TooEarly(f"ballots are accepted until {manifest.closes} and the grace after it; nothing was added")
+        if isinstance(body, Close) and self._now() < self._healing_end():
+            raise TooEarly("ballots that the log lacks can still be handed in again; nothing was added")
         if isinstance(body, Abandon) and self._now() < self._counted_since() + bounds.ABANDON_SECONDS:
             days = bounds.ABANDON_SECONDS // 86_400
             raise TooEarly(
                 f"trustees have {days} days to count, from the close or the paper votes on; nothing was added"
             )
 
+    def _healing_end(self) -> int:
+        return healing_end(self._manifest, [self._time_at(sum(batch)) for batch in self.batches[-2:]])
+
+    def _time_at(self, size: int) -> int | None:
+        """When a quorum had seen the log of this size, as it is published; None where that is not known."""
+        try:
+            data = FolderPlace(self._folder).read(checkpoint_path(size), bounds.CHECKPOINT_BYTES)
+            return time_of(parse_checkpoint(data), self._manifest)
+        except AuditError:
+            return None
+
     def _counted_since(self) -> int:
         """When a quorum had seen the tree that is counted."""
-        try:
-            data = FolderPlace(self._folder).read(checkpoint_path(self.decided), bounds.CHECKPOINT_BYTES)
-            time = time_of(parse_checkpoint(data), self._manifest)
-        except AuditError:
-            time = None
-        if time is None:
+        if (time := self._time_at(self.decided)) is None:
             raise TooEarly("no quorum of witnesses has seen yet what is to be counted; nothing was added")
         return time
 

@@ -78,15 +78,16 @@ def timely(answers: Sequence[NoteSignature], earliest: int) -> list[NoteSignatur
     return [line for line in answers if int.from_bytes(line.signature[:8], "big") >= earliest]
 
 
-def earliest_time(manifest: Manifest, previous: int, entries: Iterable[Entry], counted_since: int) -> int:
-    """When a checkpoint that covers these entries may be cosigned; `previous` is the time of the head before it, and
-    `counted_since` that of the tree which trustees count."""
+def earliest_time(manifest: Manifest, previous: int, entries: Iterable[Entry], healed: int, counted_since: int) -> int:
+    """When a checkpoint that covers these entries may be cosigned; `previous` is the time of the head before it,
+    `healed` when missing ballots cannot be handed in any more, and `counted_since` the time of the tree which trustees
+    count."""
     bounds = [previous]
     for entry in entries:
         if isinstance(entry.body, Open):
             bounds.append(manifest.opens_at)
         elif isinstance(entry.body, Close):
-            bounds.append(manifest.closes_at + manifest.grace_seconds)
+            bounds.append(healed)
         elif isinstance(entry.body, Abandon):
             bounds.append(counted_since + ABANDON_SECONDS)
     return max(bounds)

@@ -22,6 +22,7 @@ from stembus.audit.log.note import Checkpoint, sign_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.witness import WitnessService
+from stembus.audit.rules import healing_end
 from stembus.ballot.errors import HeadMoved, WitnessesMissing
 from stembus.ballot.log_operator.admission import Now
 from stembus.ballot.log_operator.cosigning import (
@@ -77,6 +78,11 @@ class LogWriter(LoadedLog):
     def issued(self) -> Sequence[int]:
         """How many tokens each registrar stated in the last batch; 0 before the first."""
         return self._loaded.admission.issued
+
+    @property
+    def healing_end(self) -> int:
+        """Until when missing ballots can be handed in again, once the last batch is in; Unix seconds."""
+        return healing_end(self.manifest, [self.time_at(sum(batch)) for batch in self.batches[-2:]])
 
     @property
     def decided(self) -> int:
@@ -257,7 +263,7 @@ class LogWriter(LoadedLog):
         added = (reader.entry(index) for index in range(head.size, waiting.size))
         entries = (parse_entry(raw) for raw in added if raw[:1] == b"{")
         counted_since = self.time_at(self.decided) or 0
-        return earliest_time(self.manifest, self.time_at(head.size) or 0, entries, counted_since)
+        return earliest_time(self.manifest, self.time_at(head.size) or 0, entries, self.healing_end, counted_since)
 
     def _add_late(self) -> None:
         """Asks those who have not cosigned the published head."""

@@ -14,12 +14,21 @@ from stembus.audit.formats.entry_bodies import Close, Replace
 from stembus.audit.formats.lists import CREDENTIALS, encode_keys, issuance_path, list_root, parse_keys, struck_path
 from stembus.audit.formats.manifest import Texts
 from stembus.audit.log.source import FolderPlace
-from stembus.ballot.errors import CountsContradict, ListsContradict
+from stembus.ballot.errors import BallotError, CountsContradict, ListsContradict
 from stembus.ballot.http_client import ServiceUnreachable
 from stembus.ballot.issuance.statements import FinalLists
 
 if TYPE_CHECKING:
     from stembus.ballot.office.services import ServedOffice  # needs the server's parts
+
+
+class StillHealing(BallotError):
+    """The last batch stands in the log, and ballots that it lacks can be handed in `until` then, Unix seconds. Nothing
+    else is missing: the same step is to be taken again after it."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__("the last batch stands in the log; who misses a promised ballot can still hand it in again")
+        self.until = until
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +45,11 @@ class Counts:
 
 def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
     """Registrars stop and sign, the box takes no more ballots and seals its last batch, two officers close the log.
-    Killed anywhere, it can be run again. Raises CountsContradict or DatabaseBehind when registrars, box and log cannot
-    all be right: then the log stays open and no list is published, though no token and no ballot is taken any more.
-    `despite` is why the box holds other ballots than the log: two officers log it as an incident. No words help where
-    fewer tokens were given out than the log uses: no result could rest on that (V22)."""
+    Killed anywhere, it can be run again; so it is after StillHealing, which it raises until missing ballots were handed
+    in again. Raises CountsContradict, ListsContradict or DatabaseBehind when registrars, box and log cannot all be
+    right: then the log stays open and no list is published, though no token and no ballot is taken any more. `despite`
+    is why the box holds other ballots than the log: two officers log it as an incident. No words help where fewer
+    tokens were given out than the log uses: no result could rest on that (V22)."""
     log = office.log()
     log.check(Close(batches=log.order.batches, ballots=log.order.ballots, issuance=[]))
     _demand_replacements_logged(office)
@@ -48,6 +58,9 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
         _demand_lists(office, number, final)
     statements = [final.statement for final in closed]
     office.box.finish(office.count_statements)
+    if office.clock.now() < (until := log.healing_end):
+        raise StillHealing(until)
+    office.box.end(office.count_statements)
     order, accepted, missing = log.order, office.box.accepted(), office.box.missing()
     used = office.logged_tokens()
     struck = len(set.intersection(*(set(final.struck) for final in closed)))

@@ -28,7 +28,7 @@ from stembus.ballot.storage import INSTANCE_BYTES, box_state, desk_state, regist
 
 _STARTS: dict[str, tuple[Table, dict[str, object]]] = {
     "registrar": (registrar_state, {"enrolled": False, "halted": ""}),
-    "box": (box_state, {"batch": 1, "logged": 0, "log_size": 0, "closed": False}),
+    "box": (box_state, {"batch": 1, "logged": 0, "log_size": 0, "stage": 0}),
     "desk": (desk_state, {}),
 }
 

@@ -72,6 +72,7 @@ paper = {floor}
 minimum_seconds = {batch_seconds}
 minimum_tokens = {batch_tokens}
 quiet_seconds = {quiet_seconds}           # none in the last hour before the close
+healing_seconds = {healing_seconds}          # after the last one, who misses a promised ballot can hand it in again
 
 [second_factor]
 kind = "birth-date"            # or national-number

@@ -36,9 +36,9 @@ class RemoteBox:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/") + "/cast"
 
-    def cast(self, raw: bytes) -> Promise:
+    def cast(self, raw: bytes, earlier: bytes = b"") -> Promise:
         """The promise, not checked yet. Raises what `ballot.box` raises, or ServiceUnreachable."""
-        answer = post(self._url, raw, "application/octet-stream")
+        answer = post(self._url, raw + earlier, "application/octet-stream")
         try:
             return parse_promise(answer)
         except AuditError:

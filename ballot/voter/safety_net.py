@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +35,13 @@ class LookedAfter:
     refusal: str = ""
 
 
-def look_after(session: VotingSession, log: VerifiedLog) -> Iterator[LookedAfter]:
+def look_after(session: VotingSession, log: VerifiedLog, over: bool = False) -> Iterator[LookedAfter]:
     """In the order of their turns. Only the newest ballot is handed in again: it is the one that counts, and after it
-    the box takes no earlier one. Raises CannotRead, RecordInvalid for a damaged promise."""
+    the box takes no earlier one; also while the log heals, which `over` says: that no ballot is taken any more for the
+    first time. Raises CannotRead, RecordInvalid for a damaged promise."""
     sent = sorted(_parsed(session), key=lambda ballot: ballot.seq)
     for ballot in sent:
-        yield _look(session, log, ballot, ballot is sent[-1])
+        yield _look(session, log, ballot, ballot is sent[-1], over)
 
 
 def _parsed(session: VotingSession) -> Iterator[CastBallot]:
@@ -52,7 +54,7 @@ def _parsed(session: VotingSession) -> Iterator[CastBallot]:
             continue
 
 
-def _look(session: VotingSession, log: VerifiedLog, ballot: CastBallot, newest: bool) -> LookedAfter:
+def _look(session: VotingSession, log: VerifiedLog, ballot: CastBallot, newest: bool, over: bool) -> LookedAfter:
     raw, number = ballot.raw, ballot.ballot_id.hex()
     promises = session.sent.promises(raw)
     batch = promises[0].batch if promises else 0
@@ -67,6 +69,10 @@ def _look(session: VotingSession, log: VerifiedLog, ballot: CastBallot, newest: 
             return LookedAfter(number, fate, session.sent.found(raw, receipt))
         case Verdict.SUPERSEDED | Verdict.VOID:
             session.sent.drop(raw)
+        case Verdict.NOT_DUE if newest and over:
+            # The last batch may be in already, and its number below the promised one.
+            with suppress(BallotError, AuditError):
+                return LookedAfter(number, fate, again=session.hand_in_again(raw))
         case Verdict.MISSING if newest:
             try:
                 return LookedAfter(number, fate, again=session.hand_in_again(raw))

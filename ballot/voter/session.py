@@ -18,7 +18,7 @@ from typing import Protocol
 from stembus.audit.durable import locked, remove_leftovers, write_durably
 from stembus.audit.errors import AuditError, ReceiptInvalid
 from stembus.audit.formats.cast_ballot import check_cast_signature, parse_ballot, peek
-from stembus.audit.formats.receipt import Promise, check_promise
+from stembus.audit.formats.receipt import Promise, check_promise, encode_promise
 from stembus.audit.verify.setup import Setup
 from stembus.ballot.errors import BallotRejected, CastOutOfTurn, RequestInvalid
 from stembus.ballot.issuance.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
@@ -35,7 +35,7 @@ class RegistrarService(Protocol):
 
 
 class BoxService(Protocol):
-    def cast(self, raw: bytes) -> Promise: ...
+    def cast(self, raw: bytes, earlier: bytes = b"") -> Promise: ...
 
 
 class VotingSession:
@@ -152,11 +152,12 @@ class VotingSession:
         return promise
 
     def hand_in_again(self, raw: bytes) -> Promise:
-        """Sends a ballot once more, as it is, because the log lacks it. Raises what the box refuses with, and
-        ReceiptInvalid also for the promise of a batch that stands without the ballot."""
+        """Sends a ballot once more, as it is, because the log lacks it, and the newest promise that it had. Raises what
+        the box refuses with, and ReceiptInvalid also for the promise of a batch that stands without the ballot."""
         self._use_turn(raw)
+        earlier = self.sent.promises(raw)[-1:]
         try:
-            promise = self._box.cast(raw)
+            promise = self._box.cast(raw, *(encode_promise(promise) for promise in earlier))
         except CastOutOfTurn as refusal:
             self._shows_later_turn(refusal.current)
             raise

@@ -11,10 +11,11 @@ from stembus.audit.entry_rules import reading_problem
 from stembus.audit.formats.entry_bodies import Abandon, Cancel, Client, Open, Roll
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.errors import TooEarly
-from stembus.ballot.office.closing import close_voting, stop_registrars
+from stembus.ballot.office.closing import StillHealing, close_voting, stop_registrars
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.published import verified_log
+from stembus.scripts.report_text import utc
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say, serve_office
 from stembus.tally.combine import demand_uncountable, make_result_body
 
@@ -127,7 +128,13 @@ def close(directory: Path, despite: tuple[str, ...]) -> None:
     manifest = office.manifest
     if office.clock.now() < manifest.closes_at + manifest.grace_seconds:
         raise TooEarly(f"ballots are accepted until {manifest.closes} and {manifest.grace_seconds} seconds more")
-    counts = close_voting(office, _texts(manifest, despite, "--despite") if despite else None)
+    try:
+        counts = close_voting(office, _texts(manifest, despite, "--despite") if despite else None)
+    except StillHealing as wait:
+        settle(office.log())
+        say(f"no vote is taken any more; {wait}, until {utc(wait.until)}")
+        next_step(f"after that: stembus close {directory}")
+        return
     issued = " and ".join(map(str, counts.issued))
     say(f"tokens given out: {issued}; tokens with a ballot: {counts.used}; ballots in the log: {counts.ballots}")
     say(f"voting is closed: {counts.ballots} ballots, {counts.batches} batches")

@@ -51,6 +51,7 @@ def new_draft(start: datetime, rehearsal: bool) -> str:
         batch_seconds=600,
         batch_tokens=50,
         quiet_seconds=3600,
+        healing_seconds=900,
         memory_kib=19456,
         passes=2,
         threshold=2,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from stembus.audit.clock import RealClock
 from stembus.audit.verify.outcome import Outcome
 from stembus.audit.verify.promised_ballot import Verdict
 from stembus.ballot.errors import RequestInvalid
@@ -41,7 +42,7 @@ def track(place: str, referendum: str | None, keep: Path | None) -> None:
 
     \b
     The log is verified first. A ballot that is found goes, and its receipt stays; one that its promised
-    batch lacks is handed in again, as long as voting is open. No code and no second factor is asked for.
+    batch lacks is handed in again, as long as the box takes it. No code and no second factor is asked for.
     Exit status: 0 all found in time, 1 a promise was broken, 4 waiting for a batch,
     5 late, replaced by a later vote, or handed in again, 6 the referendum was cancelled.
     Example:  stembus track https://vote.example.org --referendum ID
@@ -51,12 +52,13 @@ def track(place: str, referendum: str | None, keep: Path | None) -> None:
     folders = sorted(path.parent for path in root.glob("*/voting-pass.json"))
     if not folders:
         raise RequestInvalid(f"no voting pass is kept in {root}; say where it is with --keep")
-    outcomes = set()
+    outcomes, manifest = set(), where.setup.manifest
+    over = RealClock().now() >= manifest.closes_at + manifest.grace_seconds
     with verified_log(where.published, where.setup.referendum) as log:
         for folder in folders:
             try:
                 with VotingSession(where.setup, where.registrars, where.box, folder) as session:
-                    for ballot in look_after(session, log):
+                    for ballot in look_after(session, log, over):
                         outcomes.add(_OUTCOMES[ballot.fate.verdict])
                         _tell(ballot, session)
             except RequestInvalid as error:

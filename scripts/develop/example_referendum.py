@@ -84,7 +84,7 @@ def manifest(signer: BlindSigner) -> Manifest:
         "rules": {"minimum_participants": 10, "minimum_margin_permille": 25, "count_below_minimum": True},
         "privacy_floor": {"online": 1, "paper": 1},
         "max_casts": 5,
-        "batching": {"minimum_seconds": 600, "minimum_tokens": 1, "quiet_seconds": 3600},
+        "batching": {"minimum_seconds": 600, "minimum_tokens": 1, "quiet_seconds": 3600, "healing_seconds": 0},
         "second_factor": {"kind": "birth-date", "memory_kib": 8, "passes": 1},
         "trustees": {"threshold": 1, "members": [party("trustee-1")]},
         "registrars": [

@@ -39,6 +39,7 @@ def make_rehearsal(
         "batch_seconds": 0,
         "batch_tokens": 0,  # else a second vote would wait for somebody who votes for the first time
         "quiet_seconds": 0,
+        "healing_seconds": 0,
     }
     draft = demo_draft(letters, 1, **values)
     base = "http://127.0.0.1" if port == 80 else f"http://127.0.0.1:{port}"

@@ -28,7 +28,7 @@ from stembus.ballot.eligibility.credential_authority import (
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.register import RollReading, import_roll, read_csv
 from stembus.ballot.issuance.token import VotingPass, make_request, new_pass, take_answer
-from stembus.ballot.office.closing import close_voting
+from stembus.ballot.office.closing import StillHealing, close_voting
 from stembus.ballot.office.definition import DRAFT
 from stembus.ballot.office.paper import SEED_BYTES, paper_entries, paper_header
 from stembus.ballot.office.services import ServedOffice
@@ -59,6 +59,7 @@ def demo_draft(eligible: int, minimum: int, **changes: object) -> str:
         "batch_seconds": 600,
         "batch_tokens": 50,
         "quiet_seconds": 3600,
+        "healing_seconds": 0,
         "memory_kib": 8,
         "passes": 1,
         "threshold": 2,
@@ -196,8 +197,12 @@ class Rehearsal:
     def close(self) -> None:
         """Registrars stop and sign, the box seals its last batch, officers close the log."""
         manifest = self.office.manifest
-        self.clock.move_to(manifest.closes_at + manifest.grace_seconds)
-        close_voting(self.office)
+        self.clock.move_to(max(self.clock.now(), manifest.closes_at + manifest.grace_seconds))
+        try:
+            close_voting(self.office)
+        except StillHealing as wait:
+            self.clock.move_to(wait.until)
+            close_voting(self.office)
 
     def paper(self, ballots: int, counts: Sequence[Sequence[int]]) -> None:
         """The count of the paper ballots; encrypted where they are too few to be shown apart."""

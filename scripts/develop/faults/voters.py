@@ -53,12 +53,12 @@ class _KeepingBox:
     def reach(self, urls: Sequence[str]) -> None:
         self._boxes = [RemoteBox(url) for url in urls]
 
-    def cast(self, raw: bytes) -> Promise:
+    def cast(self, raw: bytes, earlier: bytes = b"") -> Promise:
         kept = self._folder / f"{hashlib.sha256(raw).hexdigest()}.ballot"
         if not kept.exists():
             write_durably(kept, raw)
         self.asked += 1
-        return self._boxes[self.asked % len(self._boxes)].cast(raw)
+        return self._boxes[self.asked % len(self._boxes)].cast(raw, earlier)
 
 
 class Device:

@@ -36,6 +36,7 @@ WHOLE: list[tuple[str, Any, int, int]] = [
     ("minimum_seconds", field(manifest.Batching, "minimum_seconds"), 0, 86_400),
     ("minimum_tokens", field(manifest.Batching, "minimum_tokens"), 0, 100_000),
     ("quiet_seconds", field(manifest.Batching, "quiet_seconds"), 0, 86_400),
+    ("healing_seconds", field(manifest.Batching, "healing_seconds"), 0, 86_400),
     ("memory_kib", field(manifest.SecondFactor, "memory_kib"), 8, 4_194_304),
     ("passes", field(manifest.SecondFactor, "passes"), 1, 64),
     ("threshold", field(manifest.Trustees, "threshold"), 1, 32),

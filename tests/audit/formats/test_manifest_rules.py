@@ -423,7 +423,7 @@ def binding(draft: Draft) -> None:
     """Everything exactly at its limit."""
     draft.update(binding=True, clock="real")
     draft["privacy_floor"] = {"online": 30, "paper": 30}
-    draft["batching"].update(minimum_seconds=600, minimum_tokens=50)
+    draft["batching"].update(minimum_seconds=600, minimum_tokens=50, healing_seconds=900)
     draft["second_factor"].update(memory_kib=19_456, passes=2)
     draft["trustees"]["threshold"] = draft["witnesses"]["quorum"] = 2
     for number, holder in enumerate((draft["registrars"][0], draft["box"], draft["client"])):
@@ -436,6 +436,7 @@ STRICTER: dict[str, tuple[str, Change]] = {
     "paper floor": ("privacy_floor", lambda draft: draft["privacy_floor"].update(paper=29)),
     "seconds": ("batching.minimum_seconds", lambda draft: draft["batching"].update(minimum_seconds=599)),
     "tokens": ("batching.minimum_tokens", lambda draft: draft["batching"].update(minimum_tokens=49)),
+    "healing": ("batching.healing_seconds", lambda draft: draft["batching"].update(healing_seconds=899)),
     "memory": ("second_factor", lambda draft: draft["second_factor"].update(memory_kib=19_455)),
     "passes": ("second_factor", lambda draft: draft["second_factor"].update(passes=1)),
     "threshold": ("trustees", lambda draft: draft["trustees"].update(threshold=1)),

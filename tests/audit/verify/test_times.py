@@ -21,7 +21,8 @@ def found(forge: Forge) -> list[tuple[str, str]]:
 def test_the_limits_are_those_of_the_manifest(forge: Forge) -> None:
     manifest = forge.manifest
     assert manifest["grace_seconds"] == GRACE
-    assert manifest["batching"] == {"minimum_seconds": BETWEEN, "minimum_tokens": TOKENS, "quiet_seconds": QUIET}
+    limits = {"minimum_seconds": BETWEEN, "minimum_tokens": TOKENS, "quiet_seconds": QUIET, "healing_seconds": 0}
+    assert manifest["batching"] == limits
     assert (manifest["witnesses"]["quorum"], manifest["trustees"]["threshold"]) == (2, 2)
 
 
@@ -81,17 +82,24 @@ def test_the_last_batch_may_come_soon_once_voting_has_closed(forge: Forge) -> No
         (TOKENS, CLOSES - QUIET - 1, []),
         (TOKENS - 1, CLOSES - QUIET - 1, [(SMALL, 2)]),
         (TOKENS - 1, CLOSES - 1, [(SMALL, 2), (QUIET_TIME, 2)]),
-        (TOKENS - 1, CLOSES, []),
-        (1, CLOSES + GRACE, []),
+        (TOKENS - 1, CLOSES, [(SMALL, 2)]),
+        (TOKENS, CLOSES, []),
+        (1, CLOSES + GRACE, [(SMALL, 2)]),
     ],
 )
-def test_only_a_last_batch_after_the_close_may_be_small(
-    forge: Forge, size: int, time: int, expected: list[tuple[str, int]]
-) -> None:
+def test_the_last_batch_has_its_crowd_too(forge: Forge, size: int, time: int, expected: list[tuple[str, int]]) -> None:
     ballots = [raw for batch in forge.batches for raw in batch]
     forge.batches = [ballots[size:], ballots[:size]]
     forge.batch_times = [OPENS, time]
     assert found(forge) == says(*expected)
+
+
+@pytest.mark.parametrize(("time", "expected"), [(CLOSES, []), (CLOSES - QUIET - 1, [(SMALL, 1)])])
+def test_the_only_batch_may_be_small_once_voting_has_closed(
+    forge: Forge, time: int, expected: list[tuple[str, int]]
+) -> None:
+    forge.batches, forge.batch_times = [forge.batches[0][: TOKENS - 1]], [time]
+    assert [fault for fault in found(forge) if fault[0] == "V15"] == says(*expected)
 
 
 def test_a_small_batch_is_named_wherever_it_stands(forge: Forge) -> None:

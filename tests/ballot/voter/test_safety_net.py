@@ -29,7 +29,7 @@ class LosingBox:
         self._poll, self._batch, self._left = poll, batch, times
         self.sent: list[bytes] = []
 
-    def cast(self, raw: bytes) -> Promise:
+    def cast(self, raw: bytes, earlier: bytes = b"") -> Promise:
         self.sent.append(raw)
         if not self._left:
             return self._poll.office.box.cast(raw)
@@ -166,7 +166,7 @@ class Refusing:
         self._losing = LosingBox(poll, 1, 99)
         self.sent: list[bytes] = []
 
-    def cast(self, raw: bytes) -> Promise:
+    def cast(self, raw: bytes, earlier: bytes = b"") -> Promise:
         self.sent.append(raw)
         if len(self.sent) == 1:
             raise BallotRejected("V19", "a membership proof does not hold")
@@ -194,7 +194,7 @@ class Showing:
         self._shown = [shown]
         self.sent: list[bytes] = []
 
-    def cast(self, raw: bytes) -> Promise:
+    def cast(self, raw: bytes, earlier: bytes = b"") -> Promise:
         self.sent.append(raw)
         if self._shown:
             raise CastOutOfTurn("another cast is the current one", self._shown.pop() or raw)

@@ -99,7 +99,7 @@ class Deaf:
         self._poll = poll
         self.deaf = True
 
-    def cast(self, raw: bytes) -> Promise:
+    def cast(self, raw: bytes, earlier: bytes = b"") -> Promise:
         promise = self._poll.office.box.cast(raw)
         if self.deaf:
             raise Stopped
@@ -186,7 +186,7 @@ class Swapping:
     def __init__(self, promise: Promise) -> None:
         self._promise = promise
 
-    def cast(self, raw: bytes) -> Promise:
+    def cast(self, raw: bytes, earlier: bytes = b"") -> Promise:
         return self._promise
 
 
@@ -207,7 +207,7 @@ def test_a_promise_that_gives_the_ballot_another_number_is_no_answer(lite: Poll,
     """The voter noted the number before casting; the promise must say the same."""
 
     class Renaming:
-        def cast(self, raw: bytes) -> Promise:
+        def cast(self, raw: bytes, earlier: bytes = b"") -> Promise:
             cast_hash, key = hashlib.sha256(raw).digest(), lite.office.signing_key("box")
             return make_promise(lite.office.referendum, cast_hash, bytes(32), 1, key)
 

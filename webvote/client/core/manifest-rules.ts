@@ -163,6 +163,7 @@ function isFitToBind(manifest: Manifest, origins: readonly string[]): boolean {
     Math.min(floor.online, floor.paper) >= 30 &&
     batching.minimum_seconds >= 600 &&
     batching.minimum_tokens >= 50 &&
+    batching.healing_seconds >= 900 &&
     factor.memory_kib >= 19_456 &&
     factor.passes >= 2 &&
     2 * trustees.threshold > trustees.members.length &&

@@ -61,6 +61,7 @@ const readManifest = record({
     minimum_seconds: integer(0, 86_400),
     minimum_tokens: integer(0, 100_000),
     quiet_seconds: integer(0, 86_400),
+    healing_seconds: integer(0, 86_400),
   }),
   second_factor: record({
     kind: oneOf("birth-date", "national-number"),

@@ -40,6 +40,8 @@ export async function lookAfter(session: Session, published: Published, mayHandI
     const last = newest(session.ballots.filter(({ state }) => state !== "refused"));
     const fate = fates[sent.findIndex(({ cast_hash }) => cast_hash === last?.cast_hash)];
     if (last !== null && fate !== undefined && fate.state !== "found") {
+      // Once the voting is over, the last batch may be in, with a lower number than the promised one.
+      if (fate.state === "waiting" && mayHandIn && session.isOver) return handInLate(session, last);
       if (fate.state !== "missing") return { state: fate.state };
       return mayHandIn ? handIn(session, last) : { state: "waiting" };
     }
@@ -54,6 +56,12 @@ async function handIn(session: Session, ballot: SentBallot): Promise<Standing> {
   } catch (error) {
     return { state: "refused", missed, error };
   }
+}
+
+/** While the log heals, the box takes it again if the log lacks it; otherwise nothing has changed. */
+async function handInLate(session: Session, ballot: SentBallot): Promise<Standing> {
+  const standing = await handIn(session, ballot);
+  return standing.state === "again" ? standing : { state: "waiting" };
 }
 
 /** What an earlier look has found. */

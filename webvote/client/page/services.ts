@@ -101,11 +101,12 @@ export async function requestToken(url: string, wire: TokenRequest): Promise<Uin
   throw new ServiceError("network");
 }
 
-export async function castBallot(url: string, raw: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+/** `earlier` is a promise that the box gave for this ballot before, when it is handed in again. */
+export async function castBallot(url: string, raw: Uint8Array<ArrayBuffer>, earlier = ""): Promise<Uint8Array> {
   const response = await request(`${url}/cast`, {
     method: "POST",
     headers: { "Content-Type": "application/octet-stream" },
-    body: raw,
+    body: new Blob([raw, earlier]),
   });
   if (!response.ok) throw await errorFrom(response);
   return readBody(response);
