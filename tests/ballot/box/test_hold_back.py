@@ -166,7 +166,7 @@ def test_the_casts_may_end_while_the_header_of_the_batch_that_is_held_is_signed(
     def slowly(referendum: bytes, body: Any, *rest: Any) -> Any:
         signed.append(body.size)
         if len(signed) == 1:
-            crowd.reopen().office.box._sealing._end()
+            crowd.reopen().office.box._sealing._end_casts()
         return real(referendum, body, *rest)
 
     with monkeypatch.context() as patch:

@@ -135,7 +135,8 @@ def test_the_help_desks_role_strikes_and_unlocks_and_can_do_no_more(
         db.exec_driver_sql(rights)
     engine = create_engine(url.set(username=role))
     try:
-        desk, numbers = Letters(engine, registrar.record), poll.numbers()
+        closes_at = poll.office.manifest.closes_at
+        desk, numbers = Letters(engine, registrar.record, poll.rehearsal.clock, closes_at), poll.numbers()
         with pytest.raises(FactorWrong):
             registrar.issue(poll.ask(1, factor="1900-01-01")[1])
         desk.unlock(numbers[1])
