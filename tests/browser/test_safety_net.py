@@ -394,3 +394,32 @@ def test_a_kiosk_says_so_too_and_is_free_for_the_next(page: Page, site: Site, se
     expect(page.locator("#stop-reason")).to_contain_text(CANCELLED["en"])
     page.clock.fast_forward(41_000)
     expect(page.locator("#silence")).to_be_visible()
+
+
+def test_once_voting_is_over_a_ballot_that_is_not_found_is_handed_in_with_its_promise(page: Page, site: Site) -> None:
+    """The last batch may have a lower number than the promised one, so nothing says that it lacks the ballot. The box
+    takes it again only with its own word for it."""
+    losing(page, site, times=1, batch=lambda: open_batch(site) + 1)
+    enter(page, site, site.letter(), "en")
+    choose(page, "0")
+    cast(page)
+    expect(page.locator("#batch-state")).to_contain_text("will be published, at the latest in publication")
+    [ballot] = kept_ballots(page)
+    sent: list[bytes] = []
+
+    def closed(route: Route) -> None:
+        sent.append(route.request.post_data_buffer or b"")
+        body = json.dumps({"error": "closed", "message": "voting is closed"})
+        route.fulfill(status=403, body=body, content_type="application/json")
+
+    page.route("**/box/cast", closed)
+    with page.expect_response(re.compile(r"/signpost/|/log/tile/entries/")):
+        page.reload()
+    page.wait_for_load_state("networkidle")
+    assert sent == [], "while people vote, its batch is still to come"
+    page.add_init_script("const now = Date.now; Date.now = () => now() + 30 * 86_400_000;")
+    with page.expect_request("**/box/cast"):
+        page.reload()
+    expect(page.locator("#batch-state")).to_contain_text("will be published, at the latest in publication")
+    [promise] = ballot["promises"]
+    assert set(sent) == {bytes.fromhex(ballot["raw"]) + promise.encode()}

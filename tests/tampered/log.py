@@ -625,7 +625,7 @@ def binding(change: Callable[[Body], None]) -> Callable[[Body], None]:
     def make(m: Body) -> None:
         m.update(binding=True, clock="real")
         m["privacy_floor"] = {"online": 30, "paper": 30}
-        m["batching"].update(minimum_seconds=600, minimum_tokens=50)
+        m["batching"].update(minimum_seconds=600, minimum_tokens=50, healing_seconds=900)
         m["second_factor"].update(memory_kib=19456, passes=2)
         change(m)
 
@@ -750,6 +750,7 @@ MANIFESTS: dict[str, Callable[[Body], None]] = {
     "binding_with_simulated_clock": binding(lambda m: m.update(clock="simulated")),
     "binding_with_floor_29": binding(lambda m: m["privacy_floor"].update(online=29)),
     "binding_with_short_batches": binding(lambda m: m["batching"].update(minimum_seconds=599)),
+    "binding_with_a_short_healing": binding(lambda m: m["batching"].update(healing_seconds=899)),
     "binding_with_small_batches": binding(lambda m: m["batching"].update(minimum_tokens=49)),
     "binding_with_weak_argon2": binding(lambda m: m["second_factor"].update(memory_kib=19455)),
     "binding_with_one_argon2_pass": binding(lambda m: m["second_factor"].update(passes=1)),

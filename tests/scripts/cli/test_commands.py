@@ -39,12 +39,14 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     return call
 
 
-def _set_up(run: Run, folder: Path, floor: int = 1) -> None:
+def _set_up(run: Run, folder: Path, floor: int = 1, healing: int = 0) -> None:
     run("new", folder)
     parties = ["trustee-1", "trustee-2", "officer-1", "officer-2", "registrar-1", "witness-1", "box", "log", "client"]
     for party in parties:
         run("key", "make", folder, party)
-    (folder / "referendum.toml").write_text(demo_draft(12, 3, floor=floor, batch_tokens=2, quorum=1))
+    (folder / "referendum.toml").write_text(
+        demo_draft(12, 3, floor=floor, batch_tokens=1, quorum=1, healing_seconds=healing)
+    )
     run("check", folder)
     run("define", folder)
     run("services", "create", folder)
@@ -227,6 +229,20 @@ def test_a_referendum_that_nobody_decrypts_is_ended_after_two_weeks(run: Run, tm
     said = run(*verify, *one, "--decryption", tmp_path / "two.json", status=1).output
     assert "though 2 trustees have decrypted" in said
     assert "There is no result" not in run("status", folder).output
+
+
+def test_the_close_is_run_once_more_when_missing_ballots_were_handed_in(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder, healing=900)
+    run("open", folder, at=OPENS)
+    _, code, born = _letters(folder)[0]
+    run("vote", folder, "--code", code, "--factor", born, "--choice", "1", at=OPENS, answer="cast")
+    first = run("close", folder, at=CLOSED).output
+    assert "can still hand it in again, until 2019-10-20 16:2" in first
+    assert f"next: after that: stembus close {folder}" in first
+    assert "hand it in again" in run("close", folder, at=CLOSED).output
+    assert "phase       open" in run("status", folder, at=CLOSED).output
+    assert "voting is closed: 1 ballots, 1 batches" in run("close", folder, at="2019-10-20T18:40:00+02:00").output
 
 
 def test_a_voter_can_test_a_ballot_and_rebuild_it_elsewhere(run: Run, tmp_path: Path) -> None:

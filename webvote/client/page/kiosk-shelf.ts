@@ -7,11 +7,12 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { findFates, type Fate } from "../core/ballot-fate.ts";
 import { fromHex, hex } from "../core/bytes.ts";
+import { isVotingOver } from "../core/manifest-rules.ts";
 import { checkAnswer } from "../core/receipt.ts";
 import { promisedBatches, sentBytes, unfound, withPromise, type SentBallot } from "../core/sent-ballots.ts";
 import type { Setup } from "../core/setup.ts";
 import type { Published } from "./safety-net.ts";
-import { castBallot, fetchSignposts, ServiceError } from "./services.ts";
+import { castAgain, fetchSignposts, ServiceError } from "./services.ts";
 import { PREFIX } from "./storage.ts";
 
 // Some of the five million characters that a browser keeps of a site. What does not fit is not kept.
@@ -63,8 +64,11 @@ export class KioskShelf {
   }
 
   private async settle(one: Shelved, fate: Fate | undefined): Promise<void> {
-    if (fate === undefined || fate.state === "waiting" || isLost(one, fate)) return;
-    if (fate.state !== "missing") return this.change(one.ballot_id, () => null);
+    if (fate === undefined || isLost(one, fate)) return;
+    // Once the voting is over, the last batch may be in, with a lower number than the promised one.
+    const isDue = fate.state === "missing" || (fate.state === "waiting" && isVotingOver(this.setup.manifest));
+    if (fate.state === "waiting" && !isDue) return;
+    if (!isDue) return this.change(one.ballot_id, () => null);
     try {
       const text = await this.handIn(one);
       this.change(one.ballot_id, (now) => ({ ...now, promises: withPromise(asSent(now), text).promises }));
@@ -77,7 +81,7 @@ export class KioskShelf {
   private async handIn(one: Shelved): Promise<string> {
     const { manifest, context } = this.setup;
     const raw = fromHex(one.raw ?? "");
-    const answer = await castBallot(manifest.box.url, raw);
+    const answer = await castAgain(manifest, raw, one.promises);
     const promise = checkAnswer(manifest, context, raw, answer);
     if (promisedBatches(asSent(one)).some((batch) => promise.batch <= batch)) throw new ServiceError("promise-old");
     return new TextDecoder().decode(answer);

@@ -6,6 +6,7 @@
 
 import { findFates, type Fate, type Place } from "../core/ballot-fate.ts";
 import type { ReadLogFile } from "../core/log.ts";
+import { isVotingOver } from "../core/manifest-rules.ts";
 import { newest, promisedBatches, sentBytes, settled, unfound, type SentBallot } from "../core/sent-ballots.ts";
 import type { Session } from "./session.ts";
 import { fetchSignposts } from "./services.ts";
@@ -41,7 +42,8 @@ export async function lookAfter(session: Session, published: Published, mayHandI
     const fate = fates[sent.findIndex(({ cast_hash }) => cast_hash === last?.cast_hash)];
     if (last !== null && fate !== undefined && fate.state !== "found") {
       // Once the voting is over, the last batch may be in, with a lower number than the promised one.
-      if (fate.state === "waiting" && mayHandIn && session.isOver) return handInLate(session, last);
+      if (fate.state === "waiting" && mayHandIn && isVotingOver(session.setup.manifest))
+        return handInLate(session, last);
       if (fate.state !== "missing") return { state: fate.state };
       return mayHandIn ? handIn(session, last) : { state: "waiting" };
     }

@@ -4,8 +4,10 @@
 // the answers to its callers.
 
 import { ClientError } from "../core/errors.ts";
-import { fromHex } from "../core/bytes.ts";
+import { concat, fromHex, utf8 } from "../core/bytes.ts";
 import type { Signposts } from "../core/find-ballot.ts";
+import { isVotingOver } from "../core/manifest-rules.ts";
+import type { Manifest } from "../core/manifest.ts";
 import type { TokenRequest } from "../core/token.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -101,12 +103,21 @@ export async function requestToken(url: string, wire: TokenRequest): Promise<Uin
   throw new ServiceError("network");
 }
 
-/** `earlier` is a promise that the box gave for this ballot before, when it is handed in again. */
-export async function castBallot(url: string, raw: Uint8Array<ArrayBuffer>, earlier = ""): Promise<Uint8Array> {
+/** Hands a ballot in once more. After the voting, the box asks for its own word that it had it before. */
+export function castAgain(
+  manifest: Manifest,
+  raw: Uint8Array<ArrayBuffer>,
+  promises: readonly string[],
+): Promise<Uint8Array> {
+  const earlier = isVotingOver(manifest) ? (promises.at(-1) ?? "") : "";
+  return castBallot(manifest.box.url, concat(raw, utf8(earlier)));
+}
+
+export async function castBallot(url: string, raw: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const response = await request(`${url}/cast`, {
     method: "POST",
     headers: { "Content-Type": "application/octet-stream" },
-    body: new Blob([raw, earlier]),
+    body: raw,
   });
   if (!response.ok) throw await errorFrom(response);
   return readBody(response);

@@ -24,8 +24,7 @@ import {
 } from "../core/token.ts";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bounded, changed, newest, newlySent, unfound, withPromise, type SentBallot } from "../core/sent-ballots.ts";
-import { parseTime } from "../core/manifest-rules.ts";
-import { ServiceError, requestToken, castBallot, checkLetter } from "./services.ts";
+import { ServiceError, requestToken, castAgain, castBallot, checkLetter } from "./services.ts";
 import { DeviceStorage, withVoterLock, newRecord, type VoterRecord, type VoterStorage } from "./storage.ts";
 
 export class Session {
@@ -68,12 +67,6 @@ export class Session {
       );
     });
     return session;
-  }
-
-  /** Whether no ballot is taken any more for the first time, by this device's clock. */
-  get isOver(): boolean {
-    const { closes, grace_seconds: grace } = this.setup.manifest;
-    return Date.now() / 1000 >= parseTime(closes) + grace;
   }
 
   /** The records of this device that still have a ballot to look for, without asking anybody for a code. */
@@ -246,7 +239,7 @@ export class Session {
     const sent = new Uint8Array(fromHex(raw ?? ""));
     return withVoterLock(this.voter, async () => {
       try {
-        const answer = await castBallot(this.setup.manifest.box.url, sent, promises.at(-1));
+        const answer = await castAgain(this.setup.manifest, sent, promises);
         const promise = checkAnswer(this.setup.manifest, this.setup.context, sent, answer);
         const missed = promises.map((text) => (JSON.parse(text) as PromiseRecord).batch);
         if (missed.some((batch) => promise.batch <= batch)) throw new ServiceError("promise-old");
