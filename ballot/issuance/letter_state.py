@@ -147,7 +147,6 @@ class Letters:
     def replace(self, number: str, spare: bytes) -> bytes:
         """Moves a voter to a spare letter; returns the struck credential. Refused once a token was issued, and as
         `strike` is."""
-        self._demand_voting()
         with self._engine.begin() as db:
             row = _numbered(db, number)
             old = replaced_number(number)
@@ -156,6 +155,7 @@ class Letters:
                 previous = bytes(db.execute(select(voters.c.credential).where(voters.c.number == old)).scalar_one())
                 self._write_record(previous, Slot.replaced(spare))
                 return previous
+            self._demand_voting()
             row = hold(db, bytes(row.credential))
             demand_running(db)
             if row.state == "issued":
