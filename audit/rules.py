@@ -25,13 +25,21 @@ def count_status(manifest: Manifest, online: int, paper: int) -> Status:
     return "counted"
 
 
+def last_of_voting(manifest: Manifest, late: Sequence[int]) -> int | None:
+    """Of the times of batches that are not before the closing time, in their order, that of the last batch of the
+    voting: the first one. None where that is so late that it can only be of ballots which were handed in again."""
+    latest = manifest.closes_at + manifest.grace_seconds + manifest.batching.healing_seconds
+    if not late or (manifest.batching.healing_seconds and late[0] >= latest):
+        return None
+    return late[0]
+
+
 def healing_end(manifest: Manifest, batch_times: Sequence[int | None]) -> int:
-    """Until when ballots that the log lacks can be handed in again, in Unix seconds: so long after the last batch of
-    the voting, which is the first one whose time is not before the closing time. `batch_times` are those of the last
-    batches, by number; None where a batch has none."""
-    over = manifest.closes_at + manifest.grace_seconds
+    """Until when ballots that the log lacks can be handed in again, at least, in Unix seconds: so long after the last
+    batch of the voting. `batch_times` are those of the last batches, by number; None where a batch has none."""
     late = [time for time in batch_times if time is not None and time >= manifest.closes_at]
-    return max([over, *late[:1]]) + manifest.batching.healing_seconds
+    over = manifest.closes_at + manifest.grace_seconds
+    return max(over, last_of_voting(manifest, late) or over) + manifest.batching.healing_seconds
 
 
 def ballots_in_sums(online: int, paper: Paper | None) -> int:

@@ -23,7 +23,7 @@ from stembus.audit.log.note import (
 from stembus.audit.log.source import Earlier, Place
 from stembus.audit.log.tile_reader import Read, TileReader
 from stembus.audit.log.tiles import CHECKPOINTS, HEAD, checkpoint_path, parse_checkpoint_path
-from stembus.audit.rules import healing_end
+from stembus.audit.rules import healing_end, last_of_voting
 from stembus.audit.verify.checked_log import SignedRoots
 from stembus.audit.verify.report import Report
 
@@ -200,7 +200,9 @@ class CheckpointCheck:
         rules, closes = self._manifest.batching, self._manifest.closes_at
         late = [number for number, size in enumerate(ends, 1) if times.get(size, 0) >= closes]
         most = 2 if rules.healing_seconds else 1
-        last, again = (late[-most:] or [0])[0], late[-most:][1:]
+        allowed = late[-most:]
+        is_first = last_of_voting(self._manifest, [times[ends[number - 1]] for number in allowed]) is not None
+        last, again = (allowed[0], allowed[1:]) if is_first else (0, allowed[-1:])
         previous: int | None = None
         for number, size in enumerate(ends, 1):
             path = checkpoint_path(size)
@@ -210,7 +212,7 @@ class CheckpointCheck:
                 self._report.stands("V15", path, f"batch {number} holds fewer than {rules.minimum_tokens} new tokens")
             if time is None:
                 continue
-            after = number in late[-most:]
+            after = number == last or number in again
             if previous is not None and time - previous < rules.minimum_seconds and not after:
                 self._report.stands("V15", path, f"batch {number} follows within {rules.minimum_seconds} seconds")
             if closes - rules.quiet_seconds <= time < closes:

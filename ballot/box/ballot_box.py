@@ -118,7 +118,7 @@ class BallotBox:
             raise Cancelled("this referendum is cancelled; no ballot is taken any more")
         if now < self._manifest.opens_at:
             raise NotOpenYet(f"voting is not open yet; it opens at {self._manifest.opens}")
-        if phase in ("closed", "tallied"):
+        if phase in ("closed", "tallied", "abandoned"):
             raise Closed("voting is closed")
         if phase != "open":
             raise NotOpenYet("voting is not open yet; the officers have not opened it")
@@ -229,6 +229,11 @@ class BallotBox:
     def finish(self, statements: Statements) -> None:
         """After close and grace: takes no more ballots, and brings the last batch in. Raises TooEarly."""
         self._sealing.finish(statements)
+
+    def is_healing(self) -> bool:
+        """Whether the last batch of the voting is in, and missing ballots are taken again."""
+        with reading(self._engine) as db:
+            return position(db).stage is Stage.HEALING
 
     def end(self, statements: Statements) -> None:
         """Takes no ballot again either, and brings in those that were handed in again."""

@@ -123,7 +123,15 @@ class Bond:
         log = self._log
         if log.order.batches < found.logged or log.size < found.log_size:
             log.refresh()  # another process was faster
-        known = (found.sealed, found.logged, found.header_hash, found.log_size, found.log_root, log.order.batches)
+        known = (
+            found.sealed,
+            found.logged,
+            found.header is None,
+            found.header_hash,
+            found.log_size,
+            found.log_root,
+            log.order.batches,
+        )
         if known == self._seen:
             return
         batches = log.order.batches
@@ -131,6 +139,12 @@ class Bond:
             raise DatabaseBehind(
                 f"the log holds {batches} batches and the ballot box's database knows of {found.sealed}: the database "
                 "came back from an older copy; bring back the newest one, or run: stembus box recover DIR"
+            )
+        if batches == found.sealed > found.logged and found.header is None:
+            # A header is stored before its batch is appended, and goes once that was noted.
+            raise DatabaseBehind(
+                f"the log holds batch {batches}, which the ballot box's database holds back without its header: the "
+                "database came back from an older copy; bring back the newest one, or run: stembus box recover DIR"
             )
         if batches < found.logged or log.size < found.log_size:
             raise LogBehindDatabase(

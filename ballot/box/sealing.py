@@ -115,7 +115,8 @@ class Sealing:
         """Seals the open batch if it is the one of that number, no other sealed one is left, and it is not empty."""
         with self._engine.begin() as db:
             state = position(db, "exclusive")
-            if state.batch != number or state.logged < state.sealed or not count_ballots(db, waiting(number)):
+            may = state.stage is Stage.CASTS and state.batch == number and state.logged == state.sealed
+            if not may or not count_ballots(db, waiting(number)):
                 return False
             db.execute(update(box_state).values(batch=number + 1, header=None))
         return True
@@ -126,9 +127,10 @@ class Sealing:
         self._log.refresh()
         with self._engine.begin() as db:
             state = position(db, "exclusive")
-            stage, held = Stage.HEALING, state.logged < state.sealed
-            if state.stage >= stage:
+            if state.stage >= Stage.HEALING:
                 return
+            stage = Stage.HEALING if self._manifest.batching.healing_seconds else Stage.ENDED
+            held = state.logged < state.sealed
             if not held:
                 self._seal_open(db, state)
             elif state.header is None and self._log.order.batches < state.sealed:

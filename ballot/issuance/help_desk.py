@@ -50,11 +50,12 @@ class Action:
 
 
 class HelpDesk:
-    """`engine` is the desk's own database, `letters` a registrar's."""
+    """`engine` is the desk's own database, `letters` the first registrar's; `strike` does it at all of them."""
 
-    def __init__(self, engine: Engine, letters: Letters) -> None:
+    def __init__(self, engine: Engine, letters: Letters, strike: Callable[[str], None]) -> None:
         self._engine = engine
         self.letters = letters
+        self._strike = strike
         self._hasher = PasswordHasher()
         # An unknown name costs as much time as a wrong password.
         self._nobody = self._hasher.hash("nobody")
@@ -132,7 +133,7 @@ class HelpDesk:
 
     def strike(self, officer: Officer, voter: str) -> Standing:
         """Strikes a voter for paper. Raises CredentialUnknown, TokenAlreadyIssued, LetterStruck or Closed."""
-        self._logged(officer, "strike", voter, lambda: self.letters.strike(voter))
+        self._logged(officer, "strike", voter, lambda: self._strike(voter))
         return self.letters.standing(voter)
 
     def actions(self, last: int = 200) -> list[Action]:

@@ -117,6 +117,11 @@ class Letters:
         with reading(self._engine) as db:
             return db.execute(select(func.count()).select_from(voters)).scalar_one()
 
+    def credential(self, number: str) -> bytes:
+        """Raises CredentialUnknown."""
+        with reading(self._engine) as db:
+            return bytes(_numbered(db, number).credential)
+
     def standing(self, number: str) -> Standing:
         """Raises CredentialUnknown."""
         with reading(self._engine) as db:

@@ -58,7 +58,7 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
         _demand_lists(office, number, final)
     statements = [final.statement for final in closed]
     office.box.finish(office.count_statements)
-    if office.clock.now() < (until := log.healing_end):
+    if office.box.is_healing() and office.clock.now() < (until := _healed(office)):
         raise StillHealing(until)
     office.box.end(office.count_statements)
     order, accepted, missing = log.order, office.box.accepted(), office.box.missing()
@@ -84,6 +84,13 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
         log.publish(struck_path(number), encode_keys(final.struck).encode("ascii"))
     log.append([office.officers_sign(Close(batches=order.batches, ballots=order.ballots, issuance=statements))])
     return counts
+
+
+def _healed(office: ServedOffice) -> int:
+    """Until when missing ballots can be handed in again, once the last batch of the voting is in. Unix seconds."""
+    log, manifest = office.log(), office.manifest
+    over = manifest.closes_at + manifest.grace_seconds
+    return max(over, log.time_at(log.batch_end) or 0) + manifest.batching.healing_seconds
 
 
 def _demand_lists(office: ServedOffice, number: int, final: FinalLists) -> None:

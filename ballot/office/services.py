@@ -90,15 +90,26 @@ class ServedOffice(Office):
         engine, closes_at = self._database(f"registrar-{number}"), self.manifest.closes_at
         return Letters(engine, self.issuance_record(number), self.clock, closes_at)
 
+    def _everywhere(self, voter: str) -> list[Letters]:
+        """The letters of all registrars, first those of one that gave this voter a token: it refuses before any other
+        has changed anything. Raises DatabaseMissing for letters that are elsewhere."""
+        each = [self.letters(number) for number in range(1, len(self.manifest.registrars) + 1)]
+        return each if len(each) == 1 else sorted(each, key=lambda one: one.standing(voter).state != "issued")
+
     def strike(self, voter: str) -> None:
-        """Strikes a voter for paper at every registrar whose letters are here, since a paper vote needs all of them.
-        Raises what `Letters.strike` raises."""
-        numbers = range(1, len(self.manifest.registrars) + 1)
-        each = [self.letters(number) for number in numbers if self.databases.made(f"registrar-{number}")]
-        if any(letters.standing(voter).state == "issued" for letters in each):
-            each.sort(key=lambda letters: letters.standing(voter).state != "issued")  # refused before any is changed
+        """Strikes a voter for paper at every registrar, since a paper vote needs all of them. Raises RollInvalid where
+        they do not have the same letter, and what `Letters.strike` raises."""
+        each = self._everywhere(voter)
+        if len({letters.credential(voter) for letters in each}) > 1:
+            raise RollInvalid(f"the registrars have different letters of voter {voter}; nothing was changed")
         for letters in each:
             letters.strike(voter)
+
+    def replace(self, voter: str, spare: bytes) -> bytes:
+        """Moves a voter to a spare letter at every registrar; returns the struck credential. Done again, it goes on
+        where it was. Raises what `Letters.replace` raises."""
+        struck = [letters.replace(voter, spare) for letters in self._everywhere(voter)]
+        return struck[0]
 
     def issuance_record(self, number: int) -> IssuanceRecord:
         """Raises IssuanceRecordUnusable."""
@@ -107,7 +118,7 @@ class ServedOffice(Office):
 
     def desk(self) -> HelpDesk:
         """The help desk of the first registrar."""
-        return HelpDesk(self._database("desk"), self.letters())
+        return HelpDesk(self._database("desk"), self.letters(), self.strike)
 
     @property
     def _sessions_key(self) -> Path:

@@ -141,7 +141,7 @@ def credentials_replace(directory: Path, number: str, spare: str) -> None:
     if spare not in keys:
         raise NotReady(f"there is no spare letter {spare}")
     replacement = keys[spare]
-    struck = office.registrar().replace(number, replacement)
+    struck = office.replace(number, replacement)
     if replacement.hex() in office.log().order.replaced:
         say("already done: this replacement stands in the log")
         return

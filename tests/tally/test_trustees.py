@@ -19,6 +19,7 @@ from stembus.audit.formats.entry_bodies import (
     Incident,
     PaperResult,
     PartialDecryption,
+    Replace,
     Reveal,
     Share,
     TallyIntent,
@@ -26,6 +27,7 @@ from stembus.audit.formats.entry_bodies import (
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import Report, Verdict, verify
 from stembus.audit.verify.verified_log import LogNotVerified
+from stembus.ballot.eligibility.credential_authority import spare_keys
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.errors import BallotRejected, EntryRefused
 from stembus.ballot.issuance.token import make_request, new_pass, take_answer
@@ -756,6 +758,11 @@ def test_a_paper_vote_needs_every_registrar(tmp_path: Path) -> None:
     rehearsal.office.registrar(1).strike(numbers[8])
     rehearsal.office.registrar(2).strike(numbers[9])
     rehearsal.office.strike(numbers[10])
+    spare = spare_keys(rehearsal.office.folder("authority"))["spare-00001"]
+    replaced = rehearsal.office.replace(numbers[11], spare)
+    body = Replace(struck=replaced.hex(), replacement=spare.hex())
+    rehearsal.office.log().append([rehearsal.office.officers_sign(body)])
+    assert [rehearsal.office.letters(k).credential(numbers[11]) for k in (1, 2)] == [spare, spare]
     rehearsal.close()
     with pytest.raises(EntryRefused, match="where 1 voters were struck"):
         rehearsal.paper(2, [[2, 0]])

@@ -42,15 +42,20 @@ def test_one_batch_of_any_size_may_follow_the_last_one(healing: Forge) -> None:
     assert found(healing) == []
 
 
-@pytest.mark.parametrize("without", ["the last", "the one of missing ballots"])
-def test_either_may_be_lacking(healing: Forge, without: str) -> None:
-    if without == "the last":
-        healing.batches = [healing.batches[0] + healing.batches[1], healing.batches[2]]
-        healing.batch_times = [OPENS + 3600, LAST]
-        assert [message for _, _, message in found(healing)] == ["batch 2 holds fewer than 3 new tokens"]
-    else:
-        healing.batches, healing.batch_times = healing.batches[:2], healing.batch_times[:2]
-        assert found(healing) == []
+def test_the_batch_of_missing_ballots_may_be_lacking(healing: Forge) -> None:
+    healing.batches, healing.batch_times = healing.batches[:2], healing.batch_times[:2]
+    assert found(healing) == []
+
+
+@pytest.mark.parametrize(("early", "small"), [(0, False), (1, True)])
+def test_where_nothing_waited_at_the_close_the_first_late_batch_is_that_of_missing_ballots(
+    healing: Forge, early: int, small: bool
+) -> None:
+    """It comes when the healing time is over; before that, it would be the last one, and need its crowd."""
+    healing.batches = [healing.batches[0] + healing.batches[1], healing.batches[2]]
+    healing.batch_times = [OPENS + 3600, CLOSES + GRACE + HEALING - early]
+    healing.close_time = healing.batch_times[1] + (HEALING if small else 0)
+    assert [message for _, _, message in found(healing)] == ["batch 2 holds fewer than 3 new tokens"] * small
 
 
 def test_the_last_batch_has_its_crowd_all_the_same(healing: Forge) -> None:
@@ -90,9 +95,11 @@ def test_without_a_batch_after_the_close_it_counts_from_the_end_of_the_grace(
         ([None], 1110),
         ([999, 1000], 1110),
         ([1011], 1111),
-        ([999, 1200], 1300),
-        ([1200, 1250], 1300),
-        ([None, 1250], 1350),
+        ([999, 1109], 1209),
+        ([1109, 1150], 1209),
+        ([None, 1050], 1150),
+        ([1110], 1110),
+        ([1110, 1150], 1110),
     ],
 )
 def test_the_healing_time_begins_with_the_last_batch_of_the_voting(times: list[int | None], end: int) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import delete
 from stembus.audit.formats.receipt import Promise, encode_promise, make_promise
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
+from stembus.ballot.box.recovery import recover
 from stembus.ballot.errors import BallotRejected, CastOutOfTurn, NotOpen
 from stembus.ballot.office.closing import StillHealing, close_voting
 from stembus.ballot.storage import ballots, waiting_ballots
@@ -171,3 +172,40 @@ def test_the_voters_program_hands_in_what_it_misses_while_the_log_heals(poll: Po
     end(poll)
     assert checked(poll) == []
     assert len(batches(poll)[2]) == 1
+
+
+def test_what_a_box_lost_that_had_nothing_else_left_heals_too(poll: Poll) -> None:
+    """No batch comes with the close then; the one of missing ballots comes when the time is over."""
+    promises = cast_many(poll, range(3))
+    poll.rehearsal.seal()
+    promises |= cast_many(poll, range(3, 6))
+    assert poll.rehearsal.seal() == 1
+    with poll.office.box._engine.begin() as db:
+        for table in waiting_ballots:
+            db.execute(delete(table))
+    recover(poll.office.box._engine, poll.office.context(), poll.office.log())
+    poll.until_close()
+    office, manifest = poll.office, poll.office.manifest
+    with pytest.raises(StillHealing) as wait:
+        close_voting(office)
+    raw, promise = list(promises.items())[4]
+    assert promise.batch == 2
+    over = manifest.closes_at + manifest.grace_seconds
+    assert wait.value.until >= over + manifest.batching.healing_seconds
+    again = office.box.cast(raw, encode_promise(promise))
+    poll.rehearsal.clock.move_to(wait.value.until)
+    close_voting(office)
+    poll.rehearsal.tally()
+    assert checked(poll) == []
+    assert batches(poll)[again.batch] == [raw]
+
+
+def test_where_nothing_heals_the_close_takes_one_step(lite: Poll) -> None:
+    raw, promise = next(iter(cast_many(lite, range(2)).items()))
+    lite.until_close()
+    lite.office.box.finish(lite.office.count_statements)
+    with lite.office.box._engine.begin() as db:
+        db.execute(delete(ballots))
+    assert not lite.office.box.is_healing()
+    with pytest.raises(NotOpen):
+        lite.office.box.cast(raw[:-1] + b"0", encode_promise(promise))

@@ -12,8 +12,9 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.ballot.box import sealing
 from stembus.ballot.box.ballot_box import BallotBox
-from stembus.ballot.errors import Closed
+from stembus.ballot.errors import Closed, DatabaseBehind
 from tests.ballot.box.test_ballot_box import batches, cast_many, logged
+from tests.ballot.box.test_position import backup, put_back
 from tests.ballot.conftest import Poll, copy_of, move_to_postgres
 from tests.conftest import Finished
 
@@ -207,3 +208,19 @@ def test_a_box_that_dies_while_a_batch_is_released_goes_on(
     found = {raw: number for number, raws in batches(crowd).items() for raw in raws}
     assert set(found) == set(promises)
     assert sorted(found.values()) == [1] * 3 + [2] * 4
+
+
+def test_a_database_from_before_a_batch_was_published_is_noticed_while_the_next_is_held(
+    crowd: Poll, box: BallotBox
+) -> None:
+    """Else what was promised since would be gone without a word, for hours."""
+    cast_many(crowd, range(3))
+    crowd.rehearsal.seal()
+    before = backup(box)
+    cast_many(crowd, range(3, 6))
+    assert crowd.rehearsal.seal() == 1
+    put_back(box, before)
+    other = crowd.reopen().office
+    with pytest.raises(DatabaseBehind, match="without its header"):
+        other.box  # noqa: B018 - opening it looks
+    assert other.box_must_be_recovered()

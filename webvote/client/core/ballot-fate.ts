@@ -59,8 +59,9 @@ export function findFates(
           ? setup.openSize
           : await followSignposts(log.reader, setup, from, (await signpostsTo(from)) as Signposts);
       const fates = await judge(log, setup, sent, start);
-      // Before a promise is called broken, the batches before the promised one are looked through as well.
-      if (start === setup.openSize || !fates.some(({ state }) => state === "broken")) return fates;
+      // What waited at the close may stand in an earlier batch than promised; nothing is called lost before that was seen.
+      if (start === setup.openSize || !fates.some(({ state }) => state === "broken" || state === "missing"))
+        return fates;
       return judge(log, setup, sent, setup.openSize);
     }),
   );
