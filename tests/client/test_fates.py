@@ -99,6 +99,18 @@ def test_before_a_promise_is_called_broken_the_batches_before_it_are_looked_thro
     assert fates[0]["batch"] == 1
 
 
+def test_before_a_ballot_is_called_missing_the_batches_before_the_promised_one_are_looked_through(
+    forge: Forge, publish: Callable[[], Published]
+) -> None:
+    """What waited at the close comes into the batch before; and one of missing ballots may follow, before the close."""
+    still_open(forge)
+    log = publish()
+    signposts = [[1, len(forge.setup)], [2, len(forge.setup) + 7]]
+    sent = [{"raw": raw.hex(), "batches": [2]} for raw in (forge.batches[0][3], forge.ballot(12))]
+    fates = log.ask("findFates", sent=sent, signposts=signposts)["fates"]
+    assert [one["state"] for one in fates] == ["found", "missing"]
+
+
 def test_a_ballot_that_was_handed_in_again_is_looked_for_from_its_first_promise_on(
     forge: Forge, publish: Callable[[], Published]
 ) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.eligibility.credential_authority import CODED_COLUMNS
 from stembus.ballot.eligibility.register import read_csv
+from stembus.scripts.cli import office as office_commands
 from stembus.scripts.cli.main import main
 from stembus.scripts.rehearsal.made_up_register import write_register
 from stembus.scripts.rehearsal.referendum import demo_draft
@@ -229,6 +231,29 @@ def test_a_referendum_that_nobody_decrypts_is_ended_after_two_weeks(run: Run, tm
     said = run(*verify, *one, "--decryption", tmp_path / "two.json", status=1).output
     assert "though 2 trustees have decrypted" in said
     assert "There is no result" not in run("status", folder).output
+
+
+def test_a_decryption_that_comes_while_the_end_is_checked_is_not_overlooked(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an honest office could void the referendum: such an end is false for ever."""
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    run("open", folder, at=OPENS)
+    for _, code, born in _letters(folder)[:3]:
+        run("vote", folder, "--code", code, "--factor", born, "--choice", "1", at=OPENS, answer="cast")
+    run("close", folder, at=CLOSED)
+    real, late = office_commands.demand_uncountable, "2019-11-10T12:00:00+01:00"
+
+    def slowly(log: VerifiedLog) -> None:
+        real(log)
+        run("trustee", "intent", folder, "--number", 1, at=late)
+
+    ending = ("abandon", folder, "--text", "nl=Een sleutel is weg.", "--yes")
+    with monkeypatch.context() as patch:
+        patch.setattr(office_commands, "demand_uncountable", slowly)
+        assert "read it again" in run(*ending, at=late, status=1).output
+    run(*ending, at=late)
 
 
 def test_the_close_is_run_once_more_when_missing_ballots_were_handed_in(run: Run, tmp_path: Path) -> None:
