@@ -76,8 +76,17 @@ class BallotBox:
             # nothing new is taken any more.
             if (known := self._known(raw)) is not None:
                 return known
-            if earlier and (again := self._heal(raw, earlier)) is not None:
+            if earlier and (again := self._heal_once(raw, earlier)) is not None:
                 return again
+            raise
+
+    def _heal_once(self, raw: bytes, earlier: bytes) -> Promise | None:
+        """The same ballot from several pages at a time is taken once, and all get its promise."""
+        try:
+            return self._heal(raw, earlier)
+        except (CastOutOfTurn, IntegrityError):
+            if (known := self._known(raw)) is not None:
+                return known
             raise
 
     def _heal(self, raw: bytes, earlier: bytes) -> Promise | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -209,3 +210,14 @@ def test_where_nothing_heals_the_close_takes_one_step(lite: Poll) -> None:
     assert not lite.office.box.is_healing()
     with pytest.raises(NotOpen):
         lite.office.box.cast(raw[:-1] + b"0", encode_promise(promise))
+
+
+def test_the_same_ballot_from_several_pages_at_once_is_taken_once(poll: Poll, lost: dict[bytes, Promise]) -> None:
+    raw, promise = next(iter(lost.items()))
+    boxes = [poll.reopen().office.box for _ in range(4)]
+    with ThreadPoolExecutor(4) as pages:
+        answers = list(pages.map(lambda box: box.cast(raw, encode_promise(promise)).batch, boxes))
+    assert answers == [2] * 4
+    end(poll)
+    assert batches(poll)[2] == [raw]
+    assert checked(poll) == []

@@ -1,7 +1,7 @@
 // What became of ballots that left this device: in the log, still to come, missing, replaced or lost (docs/protocol.md, 12).
 //
-// Decides it from a head that a quorum has cosigned. Reads all batches from the first promised one on, and only when
-// voting has ended without a ballot the earlier ones too; so no request says which ballot is meant. Leaves to the pages
+// Decides it from a head that a quorum has cosigned. Reads all batches from the first promised one on, and the earlier
+// ones too where a ballot is not in these; so no request says which ballot is meant. Leaves to the pages
 // what follows: a ballot that is missing is handed in again.
 
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -59,9 +59,9 @@ export function findFates(
           ? setup.openSize
           : await followSignposts(log.reader, setup, from, (await signpostsTo(from)) as Signposts);
       const fates = await judge(log, setup, sent, start);
-      // What waited at the close may stand in an earlier batch than promised; nothing is called lost before that was seen.
-      if (start === setup.openSize || !fates.some(({ state }) => state === "broken" || state === "missing"))
-        return fates;
+      // What waited at the close may stand in an earlier batch than promised: that is seen before anything else is said.
+      const isUnclear = ({ state }: Fate) => state === "broken" || state === "missing" || state === "superseded";
+      if (start === setup.openSize || !fates.some(isUnclear)) return fates;
       return judge(log, setup, sent, setup.openSize);
     }),
   );
