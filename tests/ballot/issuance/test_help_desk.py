@@ -17,6 +17,7 @@ from stembus.ballot.errors import (
     TokenAlreadyIssued,
 )
 from stembus.ballot.issuance.help_desk import HelpDesk, Officer
+from stembus.ballot.issuance.letter_state import Letters
 from tests.ballot.conftest import Poll
 
 PASSWORD = "a long password"
@@ -137,7 +138,7 @@ def test_an_action_that_is_cut_off_stays_written_down(
     def killed(*_: object) -> None:
         raise Killed
 
-    monkeypatch.setattr(desk.letters, "strike", killed)
+    monkeypatch.setattr(Letters, "strike", killed)
     with pytest.raises(Killed):
         desk.strike(officer, poll.numbers()[0])
     assert [(a.action, a.outcome) for a in desk.actions()] == [("strike", "broken"), ("enlist", "done")]
