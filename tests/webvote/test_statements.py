@@ -51,7 +51,7 @@ def apart(tmp_path: Path) -> Iterator[Apart]:
     port = free_port()
     both = Rehearsal(tmp_path / "both")
     both.keys()
-    draft = demo_draft(40, 10, floor=1, batch_tokens=3)
+    draft = demo_draft(40, 10, floor=1, batch_tokens=1)
     both.define(draft.replace("https://registrar.example.org", f"http://127.0.0.1:{port}"))
     both.ceremony()
     write_register(both.office.root / "register.csv", 40, date(2019, 10, 14), 2)

@@ -60,14 +60,14 @@ def read_log(public: Path, context: BallotContext) -> Logged:
 
 @dataclass(frozen=True)
 class Count:
-    """Of the acknowledged ballots. `elsewhere` stand once, but in another batch than the newest promise says."""
+    """Of the acknowledged ballots. `late` stand once, but in a later batch than the newest promise says."""
 
     acknowledged: int
     once: int
     twice: int
     lost: int
     replaced: int
-    elsewhere: int
+    late: int
 
 
 def count(ballots: Sequence[Acknowledged], logged: Logged, context: BallotContext) -> Count:
@@ -82,5 +82,5 @@ def count(ballots: Sequence[Acknowledged], logged: Logged, context: BallotContex
         twice=logged.twice,
         lost=len(missing) - len(later),
         replaced=len(later),
-        elsewhere=sum(logged.batch.get(b.cast_hash, b.batch) != b.batch for b in ballots),
+        late=sum(logged.batch.get(b.cast_hash, b.batch) > b.batch for b in ballots),
     )

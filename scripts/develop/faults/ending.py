@@ -1,6 +1,6 @@
 """How every row ends: the close, the count, the verification, and the line that says what became of the ballots.
 
-Decides when a row holds: no acknowledged ballot is lost, none stands twice, none outside the batch of its promise,
+Decides when a row holds: no acknowledged ballot is lost, none stands twice, none later than its promise says,
 `verify` says what the row expects, and what should have been refused was. Leaves to the rows what went wrong before.
 """
 
@@ -87,7 +87,7 @@ def finish(
         outcome.problems.append(f"verify ended with {ended.status}, not {verify}: {ended.error}")
     found = count(poll.voters.acknowledged(), poll.logged(), poll.setup.context)
     outcome.count = found
-    if found.lost or found.twice or found.elsewhere or found.replaced:
+    if found.lost or found.twice or found.late or found.replaced:
         outcome.problems.append(str(found))
     if not found.acknowledged:
         outcome.problems.append("no ballot was promised: this row tried nothing")

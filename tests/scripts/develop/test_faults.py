@@ -74,22 +74,24 @@ def voted(opened: Finished, tmp_path: Path) -> Iterator[Cast]:
 
 
 def test_promised_ballots_that_are_logged_count_once(voted: Cast) -> None:
-    assert voted.count(*voted.logged) == Count(2, 2, twice=0, lost=0, replaced=0, elsewhere=0)
+    assert voted.count(*voted.logged) == Count(2, 2, twice=0, lost=0, replaced=0, late=0)
 
 
 def test_a_promised_ballot_that_is_not_logged_is_lost(voted: Cast) -> None:
     missing = voted.ballot(voted.tokens[0], 2)
-    assert voted.count(*voted.logged, missing) == Count(3, 2, twice=0, lost=1, replaced=0, elsewhere=0)
+    assert voted.count(*voted.logged, missing) == Count(3, 2, twice=0, lost=1, replaced=0, late=0)
 
 
 def test_one_that_a_later_ballot_of_its_token_follows_is_replaced(voted: Cast) -> None:
     earlier = voted.ballot(voted.tokens[0], 0)
-    assert voted.count(*voted.logged, earlier) == Count(3, 2, twice=0, lost=0, replaced=1, elsewhere=0)
+    assert voted.count(*voted.logged, earlier) == Count(3, 2, twice=0, lost=0, replaced=1, late=0)
 
 
 def test_a_ballot_outside_the_batch_of_its_promise_is_told(voted: Cast) -> None:
     first, second = voted.logged
-    assert voted.count(first, replace(second, batch=2)).elsewhere == 1
+    assert voted.count(first, replace(second, batch=second.batch - 1)).late == 1
+    # What waits at the close comes into the batch that is held back: a promise says at the latest.
+    assert voted.count(first, replace(second, batch=second.batch + 1)).late == 0
 
 
 def test_a_ballot_or_a_turn_that_stands_twice_is_told(voted: Cast) -> None:
