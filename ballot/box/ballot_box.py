@@ -64,8 +64,7 @@ class BallotBox:
         `earlier` promise of this box, a ballot that the log lacks is also taken after the voting, while it heals.
         Raises NotOpen, BallotRejected or CastOutOfTurn; then nothing was stored. Raises DatabaseBehind or
         LogBehindDatabase while the box can promise nothing."""
-        if len(raw) != self.context.size:
-            raise BallotRejected("V16", f"a ballot of this referendum is {self.context.size} bytes, not {len(raw)}")
+        promise = self._parse(raw, earlier)
         self._log.refresh()
         try:
             return self._accept(raw)
@@ -76,24 +75,34 @@ class BallotBox:
             # nothing new is taken any more.
             if (known := self._known(raw)) is not None:
                 return known
-            if earlier and (again := self._heal_once(raw, earlier)) is not None:
+            if promise is not None and (again := self._heal_once(raw, promise)) is not None:
                 return again
             raise
 
-    def _heal_once(self, raw: bytes, earlier: bytes) -> Promise | None:
+    def _parse(self, raw: bytes, earlier: bytes) -> Promise | None:
+        """The earlier promise, if there is one. Raises BallotRejected unless that is a ballot's size, and what stands
+        behind it reads as a promise: bytes that nobody reads are no part of a ballot."""
+        size = len(raw) + len(earlier)
+        try:
+            if len(raw) == self.context.size:
+                return parse_promise(earlier) if earlier else None
+        except AuditError:
+            pass
+        raise BallotRejected("V16", f"a ballot of this referendum is {self.context.size} bytes, not {size}")
+
+    def _heal_once(self, raw: bytes, promise: Promise) -> Promise | None:
         """The same ballot from several pages at a time is taken once, and all get its promise."""
         try:
-            return self._heal(raw, earlier)
+            return self._heal(raw, promise)
         except (CastOutOfTurn, IntegrityError):
             if (known := self._known(raw)) is not None:
                 return known
             raise
 
-    def _heal(self, raw: bytes, earlier: bytes) -> Promise | None:
+    def _heal(self, raw: bytes, promise: Promise) -> Promise | None:
         """Takes a promised ballot again, for the last batch of all; None where it may not be. Raises BallotRejected,
         CastOutOfTurn."""
         try:
-            promise = parse_promise(earlier)
             check_promise(self._manifest, self.context.referendum, promise)
         except AuditError:
             return None

@@ -66,6 +66,8 @@ def test_a_token_and_a_ballot_go_over_the_wire(front: Front) -> None:
     assert answer.status_code == 200
     voting_pass = take_answer(context, voting_pass, 1, bytes.fromhex(answer.json["signature"]))
     raw = sign_ballot(context, voting_pass, prepare(context, voting_pass, [[1]]), 0)
+    longer = front.box.post("/cast", data=raw + b"garbage", headers={"Origin": front.origin})
+    assert (longer.status_code, front.rehearsal.office.box.accepted()) == (422, 0)
     first, again = (front.box.post("/cast", data=raw, headers={"Origin": front.origin}) for _ in range(2))
     assert first.status_code == 200
     assert first.data == again.data

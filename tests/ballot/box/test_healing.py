@@ -103,17 +103,27 @@ def test_nobody_gets_a_ballot_in_that_was_not_promised(poll: Poll, lost: dict[by
     for handed, earlier in (
         (other, encode_promise(promise)),
         (raw, encode_promise(forged)),
-        (raw, encode_promise(promise)[:-1]),
-        (raw, b"{}"),
-        (raw, b"\0" * 400),
     ):
         with pytest.raises(NotOpen):
             box.cast(handed, earlier)
+    for no_promise in (encode_promise(promise)[:-1], b"{}", b"\0" * 400):
+        with pytest.raises(BallotRejected, match=f"bytes, not {len(raw) + len(no_promise)}"):
+            box.cast(raw, no_promise)
     damaged = raw[:-1] + bytes([raw[-1] ^ 1])
     with pytest.raises((NotOpen, BallotRejected)):
         box.cast(damaged, encode_promise(promise))
     end(poll)
     assert list(batches(poll)) == [1]
+
+
+@pytest.mark.parametrize("behind", [b"\0", b"{}", b"garbage"])
+def test_bytes_behind_a_ballot_that_are_no_promise_make_it_none(poll: Poll, behind: bytes) -> None:
+    raw = poll.ballot(poll.token(0))
+    with pytest.raises(BallotRejected, match=f"bytes, not {len(raw) + len(behind)}"):
+        poll.office.box.cast(raw, behind)
+    assert poll.office.box.accepted() == 0
+    promise = poll.office.box.cast(raw)
+    assert poll.office.box.cast(raw, encode_promise(promise)) == promise
 
 
 def test_what_stands_in_the_log_is_not_taken_again(poll: Poll, lost: dict[bytes, Promise]) -> None:
