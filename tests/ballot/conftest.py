@@ -23,6 +23,8 @@ from tests.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
 
+DATABASES = ("sqlite", "postgresql")
+
 
 def patch_log_writes(monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]) -> None:
     """Every durable write of the log writer goes through `write`."""
@@ -128,11 +130,16 @@ def lite(opened: Finished, tmp_path: Path) -> Iterator[Poll]:
     poll.end()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def poll(request: pytest.FixtureRequest, opened: Finished, tmp_path: Path) -> Iterator[Poll]:
-    """An open referendum, once on each kind of database."""
+def on_database(request: pytest.FixtureRequest, opened: Finished, tmp_path: Path) -> Iterator[Poll]:
+    """A copy on the kind of database that the fixture's parameter names: one of `DATABASES`."""
     copy = copy_of(opened, tmp_path / "copy")
     if request.param == "postgresql":
         move_to_postgres(copy.office, request.getfixturevalue("postgres_url"))
     yield copy
     copy.end()
+
+
+@pytest.fixture(params=DATABASES)
+def poll(request: pytest.FixtureRequest, opened: Finished, tmp_path: Path) -> Iterator[Poll]:
+    """An open referendum, once on each kind of database."""
+    yield from on_database(request, opened, tmp_path)

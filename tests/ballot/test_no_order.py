@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from stembus.ballot.errors import FactorWrong
 from stembus.ballot.issuance.token import VotingPass
-from tests.ballot.conftest import Poll, copy_of, move_to_postgres
+from tests.ballot.conftest import DATABASES, Poll, on_database
 from tests.ballot.order_at_rest import Keys, Reading, postgres_wal, readings, score, sqlite_wal_bytes, wal_position
 from tests.conftest import Finished, prepare
 
@@ -33,14 +33,10 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return Finished(root, rehearsal.office.referendum, letters)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def crowd(request: pytest.FixtureRequest, many: Finished, tmp_path: Path) -> Iterator[Poll]:
     """Once on each kind of database."""
-    copy = copy_of(many, tmp_path / "copy")
-    if request.param == "postgresql":
-        move_to_postgres(copy.office, request.getfixturevalue("postgres_url"))
-    yield copy
-    copy.end()
+    yield from on_database(request, many, tmp_path)
 
 
 @dataclass

@@ -19,18 +19,14 @@ from stembus.ballot.office.closing import StillHealing, close_voting
 from stembus.ballot.storage import ballots, waiting_ballots
 from stembus.ballot.voter.safety_net import look_after
 from tests.ballot.box.test_ballot_box import batches, cast_many
-from tests.ballot.conftest import Poll, copy_of, move_to_postgres
+from tests.ballot.conftest import DATABASES, Poll, on_database
 from tests.ballot.voter.test_safety_net import session
 from tests.conftest import Finished
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def poll(request: pytest.FixtureRequest, opened_healing: Finished, tmp_path: Path) -> Iterator[Poll]:
-    copy = copy_of(opened_healing, tmp_path / "copy")
-    if request.param == "postgresql":
-        move_to_postgres(copy.office, request.getfixturevalue("postgres_url"))
-    yield copy
-    copy.end()
+    yield from on_database(request, opened_healing, tmp_path)
 
 
 @pytest.fixture

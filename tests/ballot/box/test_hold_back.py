@@ -15,17 +15,13 @@ from stembus.ballot.box.ballot_box import BallotBox
 from stembus.ballot.errors import Closed, DatabaseBehind
 from tests.ballot.box.test_ballot_box import batches, cast_many, logged
 from tests.ballot.box.test_position import backup, put_back
-from tests.ballot.conftest import Poll, copy_of, move_to_postgres
+from tests.ballot.conftest import DATABASES, Poll, on_database
 from tests.conftest import Finished
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def crowd(request: pytest.FixtureRequest, opened_crowd: Finished, tmp_path: Path) -> Iterator[Poll]:
-    copy = copy_of(opened_crowd, tmp_path / "copy")
-    if request.param == "postgresql":
-        move_to_postgres(copy.office, request.getfixturevalue("postgres_url"))
-    yield copy
-    copy.end()
+    yield from on_database(request, opened_crowd, tmp_path)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from stembus.ballot.office.office import NotReady
 from stembus.ballot.office.services import ServedOffice
 from stembus.ballot.storage import ballots
 from stembus.scripts.rehearsal.referendum import PASSPHRASE
-from tests.ballot.conftest import Poll
+from tests.ballot.conftest import DATABASES, Poll
 
 REFERENDUM = bytes(range(32))
 PARTIES = ("registrar-1", "box", "desk")
@@ -42,7 +42,7 @@ def files(root: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Databases:
     """Of a folder without any database yet."""
     if request.param == "postgresql":
