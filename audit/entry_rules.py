@@ -131,6 +131,9 @@ def paper_counts_problem(manifest: Manifest, body: PaperResult) -> str | None:
     for number, (counts, question) in enumerate(zip(body.counts, manifest.questions, strict=True), 1):
         if any(count > body.ballots for count in counts) or sum(counts) > body.ballots * question.max_choices:
             return f"question {number} counts more choices than the paper ballots can hold"
+        spent = sum(count * (option.cost or 0) for count, option in zip(counts, question.options, strict=True))
+        if question.budget is not None and spent > body.ballots * question.budget:
+            return f"question {number} counts choices that cost more than the paper ballots can spend"
     return None
 
 

@@ -13,7 +13,7 @@ from stembus.audit.formats.manifest import Manifest, Question
 
 Paper = PaperResult | PaperBallots
 Status = Literal["counted", "not-counted-minimum", "not-counted-floor"]
-Outcome = Literal["accepted", "rejected", "tie", "invalid-too-few", "invalid-too-narrow", "ranked"]
+Outcome = Literal["accepted", "rejected", "tie", "invalid-too-few", "invalid-too-narrow", "ranked", "funded"]
 
 
 def count_status(manifest: Manifest, online: int, paper: int) -> Status:
@@ -50,6 +50,8 @@ def ballots_in_sums(online: int, paper: Paper | None) -> int:
 def outcome(manifest: Manifest, question: Question, counts: Sequence[int], participants: int) -> Outcome:
     if participants < manifest.rules.minimum_participants:
         return "invalid-too-few"
+    if question.kind == "budget":
+        return "funded"
     if question.accepts is None:
         return "ranked"
     yes, no = counts[question.accepts], counts[1 - question.accepts]
@@ -67,6 +69,21 @@ def ranking(counts: Sequence[int]) -> list[list[int]]:
     for option, count in enumerate(counts):
         groups.setdefault(count, []).append(option)
     return [groups[count] for count in sorted(groups, reverse=True)]
+
+
+def funded(question: Question, counts: Sequence[int]) -> list[int]:
+    """The projects of a budget that are paid for, ascending: one after the other by votes, whichever still fits. Equal
+    votes are decided as the definition says, and at last by the order in which it lists them. A project without a vote
+    is not paid for."""
+    costs = [option.cost or 0 for option in question.options]
+    cheapest = question.funding == "most-votes-then-cheapest"
+    order = sorted(range(len(counts)), key=lambda option: (-counts[option], costs[option] if cheapest else 0, option))
+    left, paid = question.budget or 0, []
+    for option in order:
+        if counts[option] and costs[option] <= left:
+            left -= costs[option]
+            paid.append(option)
+    return sorted(paid)
 
 
 def make_result(
@@ -87,13 +104,16 @@ def make_result(
         for number, (question, counts) in enumerate(zip(manifest.questions, decrypted, strict=True)):
             added = paper.counts[number] if isinstance(paper, PaperResult) else [0] * len(counts)
             total = [a + b for a, b in zip(counts, added, strict=True)]
+            word = outcome(manifest, question, total, participants)
+            paid = funded(question, total) if word == "funded" else []
             questions.append(
                 QuestionResult(
                     online=None if together else list(counts),
                     paper=None if together else list(added),
                     total=total,
-                    outcome=outcome(manifest, question, total, participants),
+                    outcome=word,
                     ranking=ranking(total),
+                    funded=paid if question.kind == "budget" else None,
                 )
             )
     return Result(

@@ -4,10 +4,10 @@ One `Order` is fed every entry in turn, by the writer before it appends and by t
 Decides types and numbers only (phases, attempts, batch sizes, doubles); whether contents are true is for
 the chapters of `verify`.
 
-    setup:     commit, reveal, share, confirm, complaint ... election-key, roll, client*
+    setup:     commit, reveal, share, confirm, complaint, drill ... election-key, roll, client*, drill
     voting:    open, then batches, replace, client, incident
-    closed:    close, paper-result or paper-ballots, tally-intent, partial-decryption
-    ended:     result, cancel or abandon, then minutes, purge, incident
+    closed:    close, paper-result or paper-ballots, tally-intent, partial-decryption, sample
+    ended:     result, cancel or abandon, then minutes, purge, incident; sample after result
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from stembus.audit.formats.entry_bodies import (
     Commit,
     Complaint,
     Confirm,
+    Drill,
     ElectionKey,
     Incident,
     PaperBallots,
@@ -53,15 +54,17 @@ class Phase(Enum):
 
 _ALLOWED: dict[Phase, set[str]] = {
     Phase.EMPTY: {"manifest"},
-    Phase.CEREMONY: {"commit", "reveal", "share", "confirm", "complaint", "election-key", "incident", "cancel"},
+    Phase.CEREMONY: {
+        "commit", "reveal", "share", "confirm", "complaint", "drill", "election-key", "incident", "cancel",
+    },
     Phase.KEYED: {"roll", "incident", "cancel"},
-    Phase.ROLLED: {"client", "open", "replace", "incident", "cancel"},
+    Phase.ROLLED: {"client", "open", "replace", "drill", "incident", "cancel"},
     Phase.OPEN: {"batch", "client", "replace", "incident", "close", "cancel"},
     Phase.CLOSED: {
         "paper-result", "paper-ballots", "tally-intent", "partial-decryption", "result", "abandon", "incident",
-        "cancel",
+        "cancel", "sample",
     },
-    Phase.TALLIED: {"minutes", "purge", "incident"},
+    Phase.TALLIED: {"minutes", "purge", "incident", "sample"},
     Phase.CANCELLED: {"minutes", "purge", "incident"},
     Phase.ABANDONED: {"minutes", "purge", "incident"},
 }  # fmt: skip
@@ -88,10 +91,14 @@ class Order:
         self.shared: set[tuple[int, int]] = set()
         self.confirmed: set[int] = set()
         self.statements: set[tuple[str, str]] = set()
+        # Who has shown the share by a drill, for the election key and once more before the opening.
+        self.drilled: set[int] = set()
+        self.drilled_again: set[int] = set()
         self.batches = 0
         self.ballots = 0
         self.awaiting = 0
         self.incidents = 0
+        self.sampled = False
         self.replaced: set[str] = set()
         # Whether anybody was struck for paper, and whether it was said how they voted.
         self.paper_due = False
@@ -145,20 +152,25 @@ class Order:
         """Whether all trustees have confirmed one and the same key and transcript."""
         return self.attempt > 0 and len(self.confirmed) == self.trustees and len(self.statements) == 1
 
+    @property
+    def drilled_by_all(self) -> bool:
+        """Whether nothing is missing to the election key."""
+        return self.agreed and len(self.drilled) == self.trustees
+
     def _current(self, attempt: int, trustee: int) -> None:
         self._need(1 <= trustee <= self.trustees, f"trustee {trustee} does not exist")
         self._need(attempt == self.attempt, f"attempt {attempt} of the ceremony is not the current one")
         self._need(attempt not in self.voided, f"attempt {attempt} of the ceremony is void")
 
     def _commit(self, body: Commit) -> None:
-        given_up = self.attempt in self.voided or not self.agreed
+        given_up = self.attempt in self.voided or not self.drilled_by_all
         if body.attempt == self.attempt + 1 and given_up:
             self._need(1 <= body.trustee <= self.trustees, f"trustee {body.trustee} does not exist")
             if self.attempt:
                 self.voided.add(self.attempt)
             self.attempt = body.attempt
             self.committed, self.revealed, self.shared = set(), set(), set()
-            self.confirmed, self.statements = set(), set()
+            self.confirmed, self.statements, self.drilled = set(), set(), set()
         self._current(body.attempt, body.trustee)
         self._need(body.trustee not in self.committed, f"trustee {body.trustee} committed already")
         self.committed.add(body.trustee)
@@ -192,11 +204,19 @@ class Order:
         self._need((body.accused, body.accuser) in self.shared, "a complaint about a share that was not sent")
         self.voided.add(body.attempt)
 
+    def _drill(self, body: Drill) -> None:
+        self._current(body.attempt, body.trustee)
+        self._need(self.agreed, "a drill before all trustees have confirmed one and the same key")
+        done = self.drilled_again if self.phase is Phase.ROLLED else self.drilled
+        self._need(body.trustee not in done, f"trustee {body.trustee} has drilled already")
+        done.add(body.trustee)
+
     def _election_key(self, body: ElectionKey) -> None:
         self._need(self.attempt > 0 and self.attempt not in self.voided, "no valid attempt of the ceremony")
         self._need(body.attempt == self.attempt, f"an election key of attempt {body.attempt}, not of the current one")
         self._need(len(self.confirmed) == self.trustees, "an election key without the confirmation of all trustees")
         self._need(self.agreed, "an election key although the trustees confirmed different ones")
+        self._need(self.drilled_by_all, "an election key before all trustees have drilled")
 
     def _batch(self, body: Batch) -> None:
         self._need(body.number == self.batches + 1, f"batch {body.number} where batch {self.batches + 1} must stand")
@@ -253,6 +273,10 @@ class Order:
     def _result(self, _: Body) -> None:
         self._demand_paper()
 
+    def _sample(self, _: Body) -> None:
+        self._need(not self.sampled, "a second sample: one is drawn, and nobody chooses among several")
+        self.sampled = True
+
     def _abandon(self, _: Body) -> None:
         self._demand_paper()
 
@@ -267,6 +291,7 @@ _CHECKS: dict[str, Callable[[Order, Any], None]] = {
     "share": Order._share,
     "confirm": Order._confirm,
     "complaint": Order._complaint,
+    "drill": Order._drill,
     "election-key": Order._election_key,
     "batch": Order._batch,
     "replace": Order._replace,
@@ -279,4 +304,5 @@ _CHECKS: dict[str, Callable[[Order, Any], None]] = {
     "result": Order._result,
     "cancel": Order._cancel,
     "abandon": Order._abandon,
+    "sample": Order._sample,
 }

@@ -79,6 +79,10 @@ class TokenAlreadyIssued(BallotError):
     """This letter has had its token, for another request."""
 
 
+class TokenNotIssued(BallotError):
+    """This letter has had no token."""
+
+
 class LetterStruck(BallotError):
     """This letter was struck: replaced, or its voter votes on paper."""
 

@@ -25,6 +25,7 @@ from stembus.ballot.errors import (
     NotOpenYet,
     RequestInvalid,
     TokenAlreadyIssued,
+    TokenNotIssued,
 )
 
 UNAVAILABLE, UNAVAILABLE_STATUS = "unavailable", 503
@@ -38,6 +39,7 @@ REFUSALS: tuple[tuple[type[BallotError], str, int], ...] = (
     (FactorWrong, "factor-wrong", 403),
     (FactorLocked, "factor-locked", 403),
     (TokenAlreadyIssued, "token-issued", 409),
+    (TokenNotIssued, "token-not-issued", 409),
     (LetterStruck, "letter-struck", 403),
     (LetterDoubted, "letter-doubted", 403),
     (CastOutOfTurn, "out-of-turn", 409),

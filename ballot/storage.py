@@ -55,6 +55,7 @@ voters = Table(
     Column("number", String(32), nullable=False, unique=True),
     Column("factor", String(256), nullable=False),
     *_letter_columns(),
+    Column("acknowledgement", LargeBinary(64)),
     sqlite_with_rowid=False,
 )
 # What has become of ready letters since the registrar's last statement; then it goes over to `voter`.
@@ -63,6 +64,14 @@ letter_changes = Table(
     registrar_tables,
     Column("credential", LargeBinary(32), primary_key=True),
     *_letter_columns(),
+    sqlite_with_rowid=False,
+)
+# Of devices that said since the last statement that their token was used; then it goes over to `voter`, too.
+acknowledgements = Table(
+    "acknowledgement",
+    registrar_tables,
+    Column("credential", LargeBinary(32), primary_key=True),
+    Column("signature", LargeBinary(64), nullable=False),
     sqlite_with_rowid=False,
 )
 # halted: "" while tokens are given out; "closed" or "cancelled" for good; "behind" until the database is recovered.

@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stembus.crypto.elgamal import Ciphertext, add_ciphertexts
+from stembus.crypto.elgamal import Ciphertext, weigh_ciphertexts
 from stembus.crypto.errors import ProofInvalid
 from stembus.crypto.group import ORDER, Point, generator_times
 from stembus.crypto.multiscalar import weighted_sum
@@ -28,10 +28,9 @@ BATCH_THRESHOLD = 35
 
 @dataclass(frozen=True, slots=True)
 class MembershipStatement:
-    """That the sum of the ciphertexts `first:last` of a ballot holds one of `values`."""
+    """That a sum of a ballot's ciphertexts holds one of `values`; `terms` are pairs of a position and a weight."""
 
-    first: int
-    last: int
+    terms: tuple[tuple[int, int], ...]
     values: tuple[int, ...]
     proof: MembershipProof
     challenge: int
@@ -48,7 +47,7 @@ class ProvenBallot:
 def verify_one(joint_key: Point, ballot: ProvenBallot) -> None:
     """Checks one ballot, proof by proof. Raises ProofInvalid."""
     for statement in ballot.statements:
-        ciphertext = add_ciphertexts(ballot.ciphertexts[statement.first : statement.last])
+        ciphertext = weigh_ciphertexts(ballot.ciphertexts, statement.terms)
         verify_membership(joint_key, ciphertext, statement.values, statement.proof, statement.challenge)
 
 
@@ -79,9 +78,9 @@ def verify_all(joint_key: Point, ballots: Sequence[ProvenBallot]) -> None:
                 sum_blinded += shifted
                 of_generator += weight * response + shifted * value
                 of_key += other * response
-            for index in range(statement.first, statement.last):
-                on_nonce[index] += sum_nonce
-                on_blinded[index] += sum_blinded
+            for index, factor in statement.terms:
+                on_nonce[index] += factor * sum_nonce
+                on_blinded[index] += factor * sum_blinded
         for ciphertext, nonce, blinded in zip(ballot.ciphertexts, on_nonce, on_blinded, strict=True):
             points += (ciphertext.nonce_point, ciphertext.blinded)
             scalars += (nonce % ORDER, blinded % ORDER)

@@ -35,6 +35,10 @@ class Ciphertext:
     def __sub__(self, other: Ciphertext) -> Ciphertext:
         return Ciphertext(self.nonce_point - other.nonce_point, self.blinded - other.blinded)
 
+    def times(self, weight: int) -> Ciphertext:
+        """An encryption of the message times a public `weight`."""
+        return Ciphertext(self.nonce_point * weight, self.blinded * weight)
+
     @property
     def has_identity(self) -> bool:
         return self.nonce_point.is_identity or self.blinded.is_identity
@@ -47,6 +51,13 @@ def encrypt(joint_key: Point, message: int, randomness: int) -> Ciphertext:
     """Encrypts `message` under `joint_key` with a secret scalar `randomness`."""
     masked = times_secret(joint_key, randomness)
     return Ciphertext(generator_times(randomness), masked + generator_times(message))
+
+
+def weigh_ciphertexts(ciphertexts: Sequence[Ciphertext], terms: Iterable[tuple[int, int]]) -> Ciphertext:
+    """An encryption of the weighted sum of the messages; `terms` are pairs of a position and a weight."""
+    return add_ciphertexts(
+        ciphertexts[position] if weight == 1 else ciphertexts[position].times(weight) for position, weight in terms
+    )
 
 
 def add_ciphertexts(ciphertexts: Iterable[Ciphertext]) -> Ciphertext:

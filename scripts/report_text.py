@@ -135,8 +135,16 @@ def _log(report: Report) -> Iterator[tuple[str, str]]:
         issued = " / ".join(str(number) for number in figures.issued)
         unused = " / ".join(str(max(0, number - figures.counted)) for number in figures.issued)
         yield "tokens", f"{issued} issued, {figures.counted} used, {unused} unused"
+        yield from zip(("", ""), _bound(report), strict=False)
     if figures.struck:
         yield "paper", f"{figures.struck} struck for paper before the close{_paper_told(report)}"
+
+
+def _bound(report: Report) -> Iterator[str]:
+    figures = report.figures
+    whose = "the registrar's" if len(figures.issued) == 1 else "those of all registrars together"
+    yield f"{figures.acknowledged} devices acknowledged theirs: at most {figures.unacknowledged} votes can be {whose}"
+    yield "with the ballot box, also those of voters whose device did not find their ballot in the log"
 
 
 def _paper_told(report: Report) -> str:

@@ -1,4 +1,4 @@
-"""A trustee's steps of the key ceremony: commit, reveal, share, confirm or complain.
+"""A trustee's steps of the key ceremony: commit, reveal, share, confirm or complain, drill.
 
 Pedersen's key generation without a dealer. What a later step needs is saved before a step's entry leaves. Decides
 when a step may be taken and what it states; leaves the transport of signed entries to its caller.
@@ -6,16 +6,25 @@ when a step may be taken and what it states; leaves the transport of signed entr
 
 from __future__ import annotations
 
-from stembus.audit.formats.ceremony import Attempt, commitment_hash, latest_attempt, possession_context
+from stembus.audit.formats.ceremony import (
+    Attempt,
+    commitment_hash,
+    drill_context,
+    drill_randomness,
+    latest_attempt,
+    possession_context,
+)
 from stembus.audit.formats.entries import encode_entry
-from stembus.audit.formats.entry_bodies import Commit, Complaint, Confirm, Reveal, Share
+from stembus.audit.formats.entry_bodies import Commit, Complaint, Confirm, Drill, Reveal, Roll, Share
+from stembus.audit.state_machine import Phase
 from stembus.audit.verify.ceremony import reveal_problems
 from stembus.audit.verify.verified_log import VerifiedLog
+from stembus.crypto.elgamal import encrypt
 from stembus.crypto.errors import CryptoError
-from stembus.crypto.group import ORDER, scalar_from_bytes, scalar_to_bytes
-from stembus.crypto.proofs import prove_key
+from stembus.crypto.group import ORDER, Point, scalar_from_bytes, scalar_to_bytes
+from stembus.crypto.proofs import prove_equal_logs, prove_key
 from stembus.crypto.sealed import open_sealed, seal_to
-from stembus.crypto.threshold import check_share, commit_polynomial, evaluate
+from stembus.crypto.threshold import check_share, commit_polynomial, evaluate, partial_decrypt
 from stembus.tally.errors import DealerFaulty, StepDone, StepOutOfTurn
 from stembus.tally.key_file import AttemptSecrets
 from stembus.tally.member import Member, demand
@@ -124,7 +133,7 @@ class CeremonySteps(Member):
         missing = self._count * (self._count - 1) - len(attempt.shares)
         demand(len(attempt.reveals) == self._count and not missing, f"{missing} shares are still to be sent")
         if self.number in attempt.confirms:
-            raise StepDone("this trustee has confirmed")
+            raise StepDone("this trustee has confirmed; next: drill, once all have")
         for number, reveal in attempt.reveals.items():
             problems = reveal_problems(self._referendum, self._threshold, attempt.commits[number], reveal)
             demand(not problems, f"trustee {number} {'; '.join(problems)}: begin a new attempt: stembus trustee again")
@@ -139,6 +148,45 @@ class CeremonySteps(Member):
                 transcript=expected.transcript,
             )
         )
+
+    def drill(self) -> bytes:
+        """Step 5, once all have confirmed, and again between the roll and the opening: decrypts what everybody can
+        compute, with the share as it lies in the file, so that the log shows that it is there and fits."""
+        attempt = latest_attempt(entry.body for _, _, entry in self._log.entries())
+        again = self._log.phase is Phase.ROLLED
+        if not again:
+            attempt = self._live_attempt()
+            demand(len(attempt.confirms) == self._count, f"{self._count - len(attempt.confirms)} trustees must confirm")
+        logged = self._drilled(again)
+        if self.number in logged:
+            raise StepDone("this trustee has drilled; the election key follows once all have")
+        key = attempt.election_key(self._referendum, self._count)
+        self._demand_share(key)
+        root = self._log.tree.root_at(self._fixed_at(Roll if again else Confirm))
+        randomness = drill_randomness(self._referendum, attempt.number, root)
+        ciphertext = encrypt(Point.from_bytes(bytes.fromhex(key.joint_key)), 1, randomness)
+        context = drill_context(self._referendum, attempt.number, root, self.number)
+        proof = prove_equal_logs(self._share(), ciphertext.nonce_point, context)
+        return self._entry(
+            Drill(
+                attempt=attempt.number,
+                trustee=self.number,
+                root=root.hex(),
+                point=partial_decrypt(self._share(), ciphertext).to_bytes().hex(),
+                challenge=scalar_to_bytes(proof.challenge).hex(),
+                response=scalar_to_bytes(proof.response).hex(),
+            )
+        )
+
+    def _fixed_at(self, kind: type[Roll] | type[Confirm]) -> int:
+        """The log's size after the last entry of this type."""
+        return max(index for index, _, entry in self._log.entries() if isinstance(entry.body, kind)) + 1
+
+    def _drilled(self, again: bool) -> set[int]:
+        """Who has drilled since the last confirmation, or since the roll."""
+        start = self._fixed_at(Roll if again else Confirm)
+        drills = [entry.body for index, _, entry in self._log.entries() if index >= start]
+        return {body.trustee for body in drills if isinstance(body, Drill)}
 
     def complain(self) -> bytes:
         """Instead of step 4: shows this attempt's receiving key, so everyone can judge. Voids the attempt."""
@@ -170,4 +218,6 @@ def make_election_key(log: VerifiedLog) -> bytes:
         raise StepOutOfTurn(f"{count - len(attempt.confirms)} trustees have not confirmed the ceremony")
     if len({(confirm.joint_key, confirm.transcript) for confirm in attempt.confirms.values()}) != 1:
         raise StepOutOfTurn("the trustees confirmed different keys: begin a new attempt: stembus trustee again")
+    if len(attempt.drills) != count:
+        raise StepOutOfTurn(f"{count - len(attempt.drills)} trustees have not drilled: stembus trustee drill")
     return encode_entry(attempt.election_key(log.referendum, count))

@@ -49,7 +49,7 @@ def make_result_body(log: VerifiedLog) -> Result:
     decrypted = []
     for shape in question_shapes(manifest):
         counts: list[int] = []
-        for number, ciphertext in itertools.islice(remaining, shape.ciphertexts):
+        for number, ciphertext in itertools.islice(remaining, shape.sums):
             message = combine_partials(ciphertext, {trustee: valid[trustee][number] for trustee in chosen})
             counts += two_small_logs(message, SECOND, held) if shape.is_pair else [small_log(message, held)]
         decrypted.append(counts)

@@ -106,7 +106,7 @@ class CountSteps(Member):
         decryptions: list[list[Decryption]] = []
         for question, shape in enumerate(question_shapes(self._log.manifest)):
             parts = []
-            for number in range(shape.ciphertexts):
+            for number in range(shape.sums):
                 ciphertext = next(remaining)
                 context = decryption_context(self._referendum, bytes.fromhex(root), self.number, question, number)
                 proof = prove_equal_logs(share, ciphertext.nonce_point, context)

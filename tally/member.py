@@ -42,7 +42,10 @@ class Member:
 
     def rehearse(self) -> None:
         """Opens the key file and checks this trustee's share against the log; decrypts nothing."""
-        if generator_times(self._share()).to_bytes().hex() != self._election_key().verification_keys[self.number - 1]:
+        self._demand_share(self._election_key())
+
+    def _demand_share(self, key: ElectionKey) -> None:
+        if generator_times(self._share()).to_bytes().hex() != key.verification_keys[self.number - 1]:
             raise StepOutOfTurn("the share in this file does not belong to the election key of the log")
 
     def _share(self) -> int:

@@ -1,5 +1,5 @@
-"""The registrar on the web: one POST that says whether a letter may vote, one that gives its blind signature, and one
-for the ballot box, which needs signed counts.
+"""The registrar on the web: one POST that says whether a letter may vote, one that gives its blind signature, one
+that takes a device's word that the token was used, and one for the ballot box, which needs signed counts.
 
 Decides how a request travels, how often one letter may try, and what the registrar needs to be ready; who gets a token
 is the registrar's matter.
@@ -20,7 +20,7 @@ from stembus.ballot.issuance.issuance_record import IssuanceRecord
 from stembus.ballot.issuance.letter_state import refuse_halted
 from stembus.ballot.issuance.registrar import Registrar
 from stembus.ballot.issuance.statements import Closing, parse_asking
-from stembus.ballot.issuance.token import TokenRequest
+from stembus.ballot.issuance.token import Acknowledgement, TokenRequest
 from stembus.webvote.csp import NO_PAGE, origin_of
 from stembus.webvote.error_answers import answer_errors
 from stembus.webvote.health import Check, add_health
@@ -48,6 +48,20 @@ def parse_request(data: bytes) -> TokenRequest:
     return TokenRequest(credential, blinded, signature, wire.factor)
 
 
+class _Acknowledged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    credential: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+    signature: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{128}\Z")]
+
+
+def parse_acknowledgement(data: bytes) -> Acknowledgement:
+    """Raises RequestInvalid."""
+    try:
+        wire = msgspec.json.decode(data, type=_Acknowledged)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise RequestInvalid("an acknowledgement has credential and signature") from None
+    return Acknowledgement(bytes.fromhex(wire.credential), bytes.fromhex(wire.signature))
+
+
 def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
     """What voters ask, and what the box of this referendum asks."""
     app = Flask("stembus-registrar", static_folder=None)
@@ -60,6 +74,7 @@ def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
     tries = limiter.shared_limit(TRIES, "letter", deduct_when=_was_signed)
     app.add_url_rule("/check", "check", tries(views.check), methods=["POST"])
     app.add_url_rule("/token", "token", tries(views.token), methods=["POST"])
+    app.add_url_rule("/acknowledge", "acknowledge", views.acknowledge, methods=["POST"])
     app.add_url_rule("/statement", "statement", views.statement, methods=["POST"])
     checks = [Check("database", lambda: _look(registrar)), Check("record", lambda: _read_one(registrar.record))]
     add_health(app, checks)
@@ -78,6 +93,10 @@ class _Views:
 
     def token(self) -> Response:
         return jsonify({"signature": self._registrar.issue(parse_request(request.get_data())).hex()})
+
+    def acknowledge(self) -> Response:
+        self._registrar.acknowledge(parse_acknowledgement(request.get_data()))
+        return Response(status=204)
 
     def statement(self) -> Response:
         """Answers the ballot box, as JSON."""

@@ -4,6 +4,10 @@ A question with two options of which one may be chosen, such as yes or no, takes
 vote, 1 for the first option, SECOND for the second, so one sum carries both counts. Any other question takes a
 ciphertext of 0 or 1 for each option; where not all may be chosen, a further proof is about their sum.
 
+In a budget, the bits of what is left over stand behind the options' ciphertexts, all but the lowest. One proof is about
+the sum of all costs that were chosen and of these bits: it holds the budget, or one unit less, which is the lowest bit.
+So no choice costs more than the budget. These bits are in no sum that is counted.
+
 Decides that from the definition alone: a ballot states nothing of it.
 """
 
@@ -21,11 +25,16 @@ SECOND = 1 << 32
 
 @dataclass(frozen=True, slots=True)
 class ProofShape:
-    """That the sum of the ciphertexts first..last-1 holds one of `values`, which ascend from 0."""
+    """That a weighted sum of ciphertexts holds one of `values`, which ascend. `terms` are pairs of a position in the
+    ballot and a weight, by position."""
 
-    first: int
-    last: int
+    terms: tuple[tuple[int, int], ...]
     values: tuple[int, ...]
+
+    @property
+    def is_plain_sum(self) -> bool:
+        """Of several ciphertexts, each once."""
+        return len(self.terms) > 1 and all(weight == 1 for _, weight in self.terms)
 
     @property
     def size(self) -> int:
@@ -35,24 +44,42 @@ class ProofShape:
 
     def encode(self) -> bytes:
         """As every proof binds it."""
-        numbers = [self.first, self.last, len(self.values)]
-        return b"".join(n.to_bytes(2, "big") for n in numbers) + b"".join(v.to_bytes(8, "big") for v in self.values)
+        parts = [len(self.terms).to_bytes(2, "big")]
+        parts += [position.to_bytes(2, "big") + weight.to_bytes(8, "big") for position, weight in self.terms]
+        parts += [len(self.values).to_bytes(2, "big"), *(value.to_bytes(8, "big") for value in self.values)]
+        return b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionShape:
-    """A question of `options` options, of which at most `most` may be chosen."""
+    """A question of `options` options, of which at most `most` may be chosen; in a budget, at most for `budget` in all,
+    by the options' `costs`."""
 
     options: int
     most: int
+    costs: tuple[int, ...] = ()
+    budget: int = 0
 
     @property
     def is_pair(self) -> bool:
-        return (self.options, self.most) == (2, 1)
+        return (self.options, self.most) == (2, 1) and not self.costs
+
+    @property
+    def sums(self) -> int:
+        """How many of its ciphertexts are added up over all ballots: the first ones."""
+        return 1 if self.is_pair else self.options
 
     @property
     def ciphertexts(self) -> int:
-        return 1 if self.is_pair else self.options
+        return self.sums + len(self._bits)
+
+    @property
+    def _bits(self) -> range:
+        """The bits of what is left of the budget that have a ciphertext of their own."""
+        return range(1, self.budget.bit_length())
+
+    def cost(self, chosen: Collection[int]) -> int:
+        return sum(self.costs[option] for option in chosen) if self.costs else 0
 
     @property
     def values(self) -> tuple[int, ...]:
@@ -60,12 +87,14 @@ class QuestionShape:
         return (0, 1, SECOND) if self.is_pair else (0, 1)
 
     def held(self, chosen: Collection[int]) -> list[int]:
-        """For each ciphertext, which of `values` it holds when these options are chosen; at most `most`, each once."""
+        """For each ciphertext, which of `values` it holds when these options are chosen; at most `most`, each once, and
+        within the budget."""
         if self.is_pair:
             return [sum(option + 1 for option in chosen)]
-        return [int(option in chosen) for option in range(self.options)]
+        left = self.budget - self.cost(chosen)
+        return [*(int(option in chosen) for option in range(self.options)), *(left >> bit & 1 for bit in self._bits)]
 
-    def sums(self, counts: Sequence[int]) -> list[Sequence[int]]:
+    def by_sum(self, counts: Sequence[int]) -> list[Sequence[int]]:
         """The counts of all options, by the sums that carry them."""
         return [counts] if self.is_pair else [[count] for count in counts]
 
@@ -75,11 +104,15 @@ class QuestionShape:
 
     def proofs(self, first: int) -> list[ProofShape]:
         """`first` is the position of the question's first ciphertext in the ballot."""
-        last = first + self.ciphertexts
-        singles = [ProofShape(index, index + 1, self.values) for index in range(first, last)]
-        if self.is_pair or self.most >= self.options:
-            return singles
-        return [*singles, ProofShape(first, last, tuple(range(self.most + 1)))]
+        options = range(first, first + self.sums)
+        proofs = [ProofShape(((index, 1),), self.values) for index in range(first, first + self.ciphertexts)]
+        if self.costs:
+            costs = list(zip(options, self.costs, strict=True))
+            costs += [(options.stop + place, 1 << bit) for place, bit in enumerate(self._bits)]
+            proofs.append(ProofShape(tuple(costs), (self.budget - 1, self.budget)))
+        if not self.is_pair and self.most < self.options:
+            proofs.append(ProofShape(tuple((index, 1) for index in options), tuple(range(self.most + 1))))
+        return proofs
 
     @property
     def size(self) -> int:

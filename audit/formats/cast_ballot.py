@@ -68,6 +68,16 @@ class BallotContext:
         return len(self.values)
 
     @cached_property
+    def summed(self) -> tuple[int, ...]:
+        """The positions of the ciphertexts that are added up over all ballots."""
+        positions: list[int] = []
+        first = 0
+        for question in self.questions:
+            positions += range(first, first + question.sums)
+            first += question.ciphertexts
+        return tuple(positions)
+
+    @cached_property
     def proofs(self) -> tuple[ProofShape, ...]:
         shapes: list[ProofShape] = []
         first = 0
@@ -219,10 +229,10 @@ def parse_body(context: BallotContext, body: bytes) -> tuple[tuple[Ciphertext, .
         n = len(shape.values)
         parts = scalars[scalar : scalar + 2 * n - 1]
         proof = MembershipProof(tuple(pairs[branch : branch + n]), tuple(parts[: n - 1]), tuple(parts[n - 1 :]))
-        statements.append(MembershipStatement(shape.first, shape.last, shape.values, proof, challenge))
+        statements.append(MembershipStatement(shape.terms, shape.values, proof, challenge))
         branch += n
         scalar += 2 * n - 1
-        if shape.last - shape.first > 1 and add_ciphertexts(ciphertexts[shape.first : shape.last]).has_identity:
+        if shape.is_plain_sum and add_ciphertexts(ciphertexts[position] for position, _ in shape.terms).has_identity:
             raise EncodingInvalid("the sum of a ballot's ciphertexts is the identity")
     return ciphertexts, tuple(statements)
 

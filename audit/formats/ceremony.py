@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stembus.audit.formats.canonical import encode
-from stembus.audit.formats.entry_bodies import Body, Commit, Complaint, Confirm, ElectionKey, Reveal, Share
+from stembus.audit.formats.entry_bodies import Body, Commit, Complaint, Confirm, Drill, ElectionKey, Reveal, Share
 from stembus.crypto.group import Point
 from stembus.crypto.threshold import joint_key, verification_key
 from stembus.crypto.transcript import Transcript
@@ -29,6 +29,18 @@ def possession_context(referendum: bytes, attempt: int, trustee: int, coefficien
     return transcript.add_int("trustee", trustee).add("coefficients", b"".join(coefficients))
 
 
+def drill_randomness(referendum: bytes, attempt: int, root: bytes) -> int:
+    """The randomness of the ciphertext that trustees decrypt in a drill: whoever reads the log knows it."""
+    transcript = Transcript("drill-randomness").add("referendum", referendum).add_int("attempt", attempt)
+    return transcript.add("root", root).scalar()
+
+
+def drill_context(referendum: bytes, attempt: int, root: bytes, trustee: int) -> Transcript:
+    """The context of the proof that the trustee has the share; no proof of a count is one of these."""
+    transcript = Transcript("drill").add("referendum", referendum).add_int("attempt", attempt)
+    return transcript.add("root", root).add_int("trustee", trustee)
+
+
 @dataclass
 class Attempt:
     """The record of one attempt, filled in log order."""
@@ -38,6 +50,7 @@ class Attempt:
     reveals: dict[int, Reveal] = field(default_factory=dict)
     shares: dict[tuple[int, int], Share] = field(default_factory=dict)
     confirms: dict[int, Confirm] = field(default_factory=dict)
+    drills: dict[int, Drill] = field(default_factory=dict)
     void: bool = False
     complete: bool = False
 
@@ -51,6 +64,8 @@ class Attempt:
             self.shares[body.sender, body.receiver] = body
         elif isinstance(body, Confirm):
             self.confirms[body.trustee] = body
+        elif isinstance(body, Drill):
+            self.drills.setdefault(body.trustee, body)
         elif isinstance(body, Complaint):
             self.void = True
         elif isinstance(body, ElectionKey):

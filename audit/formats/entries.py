@@ -32,6 +32,7 @@ from stembus.audit.formats.entry_bodies import (
     Commit,
     Complaint,
     Confirm,
+    Drill,
     ElectionKey,
     Incident,
     Minutes,
@@ -44,6 +45,7 @@ from stembus.audit.formats.entry_bodies import (
     Result,
     Reveal,
     Roll,
+    Sample,
     Share,
     TallyIntent,
 )
@@ -59,6 +61,7 @@ KINDS: dict[str, tuple[type[Record], str]] = {
     "share": (Share, "trustee"),
     "confirm": (Confirm, "trustee"),
     "complaint": (Complaint, "trustee"),
+    "drill": (Drill, "trustee"),
     "election-key": (ElectionKey, "nobody"),
     "roll": (Roll, "officers"),
     "client": (Client, "client"),
@@ -74,6 +77,7 @@ KINDS: dict[str, tuple[type[Record], str]] = {
     "partial-decryption": (PartialDecryption, "trustee"),
     "result": (Result, "officers"),
     "abandon": (Abandon, "officers"),
+    "sample": (Sample, "officers"),
     "minutes": (Minutes, "officer"),
     "purge": (Purge, "officers"),
 }
@@ -165,7 +169,7 @@ def entry_trustee(body: Body) -> int:
         return body.sender
     if isinstance(body, Complaint):
         return body.accuser
-    assert isinstance(body, Commit | Reveal | Confirm | TallyIntent | PartialDecryption)
+    assert isinstance(body, Commit | Reveal | Confirm | Drill | TallyIntent | PartialDecryption)
     return body.trustee
 
 

@@ -70,6 +70,18 @@ class Complaint(Record, frozen=True):
     receiving_secret: Key
 
 
+class Drill(Record, frozen=True):
+    """A trustee's part of a decryption that everybody could do, since the ciphertext follows from `root`: that of the
+    log right after the last confirmation or, before the opening, right after `roll`."""
+
+    attempt: Attempt
+    trustee: Index
+    root: Hash
+    point: PointHex
+    challenge: Scalar
+    response: Scalar
+
+
 class ElectionKey(Record, frozen=True):
     attempt: Attempt
     joint_key: PointHex
@@ -185,13 +197,14 @@ class PartialDecryption(Record, frozen=True):
 
 class QuestionResult(Record, frozen=True):
     """`ranking` lists groups of option numbers from most to fewest; a group of several is a tie. The two parts are null
-    where only their sum was opened."""
+    where only their sum was opened, and `funded` is, in any question but a budget."""
 
     online: _PerOption[Count] | None
     paper: _PerOption[Count] | None
     total: _PerOption[Count]
-    outcome: Literal["accepted", "rejected", "tie", "invalid-too-few", "invalid-too-narrow", "ranked"]
+    outcome: Literal["accepted", "rejected", "tie", "invalid-too-few", "invalid-too-narrow", "ranked", "funded"]
     ranking: _PerOption[_PerOption[Count]]
+    funded: _PerOption[Count] | None
 
 
 class Result(Record, frozen=True):
@@ -211,6 +224,14 @@ class Abandon(Record, frozen=True):
     text: Texts
 
 
+class Sample(Record, frozen=True):
+    """Of the people who asked for a token, so many are drawn to be asked whether they voted. `dice` were thrown in
+    public after the close, at an hour that was announced: nobody chose who is drawn."""
+
+    dice: Annotated[str, msgspec.Meta(pattern=rf"\A[1-6]{{{bounds.DICE},{bounds.MOST_DICE}}}\Z")]
+    drawn: Annotated[int, msgspec.Meta(ge=1, le=bounds.ROLL)]
+
+
 class Minutes(Record, frozen=True):
     name: str
     sha256: Hash
@@ -221,6 +242,7 @@ class Purge(Record, frozen=True):
 
 
 Body = (
-    Commit | Reveal | Share | Confirm | Complaint | ElectionKey | Roll | Client | Open | Batch | Replace | Incident
-    | Cancel | Close | PaperResult | PaperBallots | Abandon | TallyIntent | PartialDecryption | Result | Minutes | Purge
+    Commit | Reveal | Share | Confirm | Complaint | Drill | ElectionKey | Roll | Client | Open | Batch | Replace
+    | Incident | Cancel | Close | PaperResult | PaperBallots | Abandon | TallyIntent | PartialDecryption | Result
+    | Sample | Minutes | Purge
 )  # fmt: skip

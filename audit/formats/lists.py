@@ -17,7 +17,7 @@ from stembus.crypto.transcript import Transcript
 
 CREDENTIALS, SPARES = "credentials", "spares"
 _KEY = re.compile(rb"\A[0-9a-f]{64}\Z")
-_ISSUED = re.compile(rb"\A([0-9a-f]{64}) ([0-9a-f]{64}) ([0-9a-f]{128})\Z")
+_ISSUED = re.compile(rb"\A([0-9a-f]{64}) ([0-9a-f]{64}) ([0-9a-f]{128})(?: ([0-9a-f]{128}))?\Z")
 
 
 def issuance_path(registrar: int) -> str:
@@ -30,23 +30,33 @@ def struck_path(registrar: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """That `credential` asked for one blind signature: the hash of its blinded message, and its signature."""
+    """That `credential` asked for one blind signature: the hash of its blinded message, and its signature. If its
+    device said that the token was used, `acknowledgement` is the credential's signature on that; else it is empty."""
 
     credential: bytes
     request_hash: bytes
     signature: bytes
+    acknowledgement: bytes = b""
 
     def leaf(self) -> bytes:
-        return self.credential + self.request_hash + self.signature
+        return self.credential + self.request_hash + self.signature + self.acknowledgement
 
     def line(self) -> str:
-        return f"{self.credential.hex()} {self.request_hash.hex()} {self.signature.hex()}\n"
+        fields = (self.credential, self.request_hash, self.signature, self.acknowledgement)
+        return " ".join(field.hex() for field in fields if field) + "\n"
 
 
 def request_digest(referendum: bytes, registrar: int, request_hash: bytes) -> bytes:
     """What a credential signs when it asks registrar number `registrar`; `request_hash` is SHA-256 of the
     blinded message."""
     transcript = Transcript("token-request").add("referendum", referendum).add_int("registrar", registrar)
+    return transcript.add("request", request_hash).digest()
+
+
+def acknowledgement_digest(referendum: bytes, registrar: int, request_hash: bytes) -> bytes:
+    """What a credential signs once its ballot is promised: that the token was used for which it asked registrar number
+    `registrar` so. Names no token and no ballot."""
+    transcript = Transcript("acknowledgement").add("referendum", referendum).add_int("registrar", registrar)
     return transcript.add("request", request_hash).digest()
 
 
@@ -72,11 +82,11 @@ def parse_issued(lines: Iterable[bytes]) -> Iterator[Issued]:
     for number, line in enumerate(lines, 1):
         match = _ISSUED.match(line[:-1])
         if not line.endswith(b"\n") or not match:
-            raise RecordInvalid(f"line {number} is not credential, hash and signature in hexadecimal")
+            raise RecordInvalid(f"line {number} is not credential, hash and one or two signatures in hexadecimal")
         if line[:64] <= previous:
             raise RecordInvalid(f"line {number} is not above the one before")
         previous = line[:64]
-        yield Issued(*(bytes.fromhex(part.decode("ascii")) for part in match.groups()))
+        yield Issued(*(bytes.fromhex(part.decode("ascii")) for part in match.groups(default=b"")))
 
 
 def list_root(leaves: Iterable[bytes]) -> tuple[int, bytes]:

@@ -25,24 +25,40 @@ MLDSA44 = "ml-dsa-44:"
 _TIME = re.compile(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d\Z", re.ASCII)
 
 
+Amount = Annotated[int, msgspec.Meta(ge=1, le=bounds.BUDGET)]
+
+
 class Option(Record, frozen=True):
+    """`cost` is that of a project in a budget."""
+
     text: Texts
+    cost: Amount | None
 
 
 class Question(Record, frozen=True):
-    """`kind` yes-no has two options and names the one that accepts; choose ranks its options."""
+    """`kind` yes-no has two options and names the one that accepts; choose ranks its options; budget funds projects, in
+    the order of `funding`, from `budget` units."""
 
-    kind: Literal["yes-no", "choose"]
+    kind: Literal["yes-no", "choose", "budget"]
     text: Texts
     options: list[Option]
     max_choices: Annotated[int, msgspec.Meta(ge=1, le=bounds.OPTIONS)]
     accepts: int | None
+    budget: Amount | None
+    unit: Texts | None
+    funding: Literal["most-votes-then-cheapest", "most-votes-then-listed"] | None
+
+    @property
+    def shape(self) -> QuestionShape:
+        costs = tuple(option.cost for option in self.options if option.cost is not None)
+        return QuestionShape(len(self.options), self.max_choices, costs, self.budget or 0)
 
 
 class Eligibility(Record, frozen=True):
     description: Texts
     minimum_age: Annotated[int, msgspec.Meta(ge=0, le=150)]
-    reference_date: str
+    age_date: str
+    residence_date: str
     postcodes: list[str]
     official_count: Annotated[int, msgspec.Meta(ge=1, le=bounds.ROLL)]
 
@@ -139,6 +155,7 @@ class Manifest(Record, frozen=True):
     opens: str
     closes: str
     grace_seconds: Annotated[int, msgspec.Meta(ge=0, le=3_600)]
+    complaint_seconds: Annotated[int, msgspec.Meta(ge=0, le=bounds.COMPLAINT_SECONDS)]
     eligibility: Eligibility
     rules: Rules
     privacy_floor: PrivacyFloor
@@ -192,7 +209,7 @@ def parse_referendum_id(text: str) -> bytes:
 
 
 def question_shapes(manifest: Manifest) -> tuple[QuestionShape, ...]:
-    return tuple(QuestionShape(len(question.options), question.max_choices) for question in manifest.questions)
+    return tuple(question.shape for question in manifest.questions)
 
 
 def cast_ballot_bytes(manifest: Manifest) -> int:

@@ -14,7 +14,15 @@ from stembus.audit import bounds
 from stembus.audit.errors import ManifestInvalid, RecordInvalid
 from stembus.audit.formats.address import Address, parse_address
 from stembus.audit.formats.canonical import decode, encode
-from stembus.audit.formats.manifest import MLDSA44, Manifest, NamedKey, Registrar, WitnessMember, cast_ballot_bytes
+from stembus.audit.formats.manifest import (
+    MLDSA44,
+    Manifest,
+    NamedKey,
+    Question,
+    Registrar,
+    WitnessMember,
+    cast_ballot_bytes,
+)
 from stembus.audit.formats.text import same_spaces, text_problem
 from stembus.crypto.blind_rsa import BlindPublicKey
 from stembus.crypto.errors import EncodingInvalid
@@ -73,6 +81,8 @@ def _check_texts(manifest: Manifest) -> None:
     for number, question in enumerate(manifest.questions, 1):
         everything.append((f"question {number}", question.text))
         everything += [(f"question {number}, option {k}", o.text) for k, o in enumerate(question.options, 1)]
+        if question.unit is not None:
+            everything.append((f"question {number}, unit", question.unit))
     for field, texts in everything:
         if set(texts) != set(languages):
             _fail(field, f"needs a text in each of {', '.join(languages)} and in no other language")
@@ -97,6 +107,20 @@ def _check_questions(manifest: Manifest) -> None:
                 _fail(field, "a yes-no question has two options, max_choices 1, and accepts 0 or 1")
         elif question.accepts is not None:
             _fail(field, "only a yes-no question has an accepting option")
+        _check_budget(field, question)
+
+
+def _check_budget(field: str, question: Question) -> None:
+    costs = [option.cost for option in question.options]
+    parts = (question.budget, question.unit, question.funding, *costs)
+    if question.kind != "budget":
+        if any(part is not None for part in parts):
+            _fail(field, "only a budget has a budget, a unit, a rule of funding, and costs")
+        return
+    if any(part is None for part in parts):
+        _fail(field, "a budget has a budget, a unit, a rule of funding, and a cost for each option")
+    if dear := [k for k, cost in enumerate(costs, 1) if cost is not None and cost > (question.budget or 0)]:
+        _fail(f"{field}, option {dear[0]}", "costs more than the whole budget, so nobody could choose it")
 
 
 def _check_times(manifest: Manifest) -> None:
@@ -105,11 +129,13 @@ def _check_times(manifest: Manifest) -> None:
         _fail("closes", "the referendum must close after it opens")
     if manifest.batching.quiet_seconds >= closes - opens:
         _fail("batching.quiet_seconds", "the quiet time is as long as the voting itself")
-    try:
-        if date.fromisoformat(manifest.eligibility.reference_date).isoformat() != manifest.eligibility.reference_date:
-            raise ValueError
-    except ValueError:
-        _fail("eligibility.reference_date", "write it like 2019-10-14")
+    for field in ("age_date", "residence_date"):
+        day = getattr(manifest.eligibility, field)
+        try:
+            if date.fromisoformat(day).isoformat() != day:
+                raise ValueError
+        except ValueError:
+            _fail(f"eligibility.{field}", "write it like 2019-10-14")
 
 
 def _check_parties(manifest: Manifest) -> None:

@@ -26,7 +26,7 @@ from stembus.audit.formats.cast_ballot import (
 )
 from stembus.audit.formats.entries import parse_entry
 from stembus.audit.formats.entry_bodies import ElectionKey
-from stembus.audit.formats.lists import Issued, request_digest
+from stembus.audit.formats.lists import Issued, acknowledgement_digest, request_digest
 from stembus.audit.formats.manifest import referendum_id
 from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.verify.index import Index
@@ -118,7 +118,7 @@ def _check_chunk(context: BallotContext, ballots: Sequence[tuple[int, bytes]]) -
     faults += [(kept[i][0], "V19", "a ballot's proofs do not hold") for i in sorted(bad)]
     good = [item for i, item in enumerate(kept) if i not in bad]
     known = {position: ballot.ballot_id for position, ballot in kept}
-    sums = [add_ciphertexts(ballot.ciphertexts[i] for _, ballot in good) for i in range(context.ciphertexts)]
+    sums = [add_ciphertexts(ballot.ciphertexts[i] for _, ballot in good) for i in context.summed]
     return ChunkResult(
         [(position, known.get(position) or peek(context, raw)) for position, raw in ballots],
         faults,
@@ -137,11 +137,14 @@ def _unpack(data: bytes) -> Point:
 
 
 def check_issued_chunk(referendum: bytes, registrar: int, lines: Sequence[Issued]) -> list[bytes]:
-    """The credentials whose signature on their request does not verify. Runs in workers."""
+    """The credentials that did not sign their request, or not that their token was used. Runs in workers."""
     bad = []
     for line in lines:
         try:
             verify_schnorr(line.credential, request_digest(referendum, registrar, line.request_hash), line.signature)
+            if line.acknowledgement:
+                digest = acknowledgement_digest(referendum, registrar, line.request_hash)
+                verify_schnorr(line.credential, digest, line.acknowledgement)
         except CryptoError:
             bad.append(line.credential)
     return bad
@@ -161,7 +164,7 @@ class BallotChecker:
         self._chunk: list[tuple[int, bytes]] = []
         self._batch_of: dict[int, int] = {}
         self._waiting: deque[tuple[dict[int, int], Future[ChunkResult]]] = deque()
-        self._sums: list[Ciphertext] = [ZERO] * self.context.ciphertexts
+        self._sums: list[Ciphertext] = [ZERO] * len(self.context.summed)
         self._previous: tuple[int, bytes] = (0, b"")
         self.valid = 0
 
@@ -228,6 +231,6 @@ class BallotChecker:
         """The sum of everything valid, less the valid ballots that do not count."""
         totals = list(self._sums)
         for raw in not_counted:
-            ballot = parse_ballot(self.context, raw)
-            totals = [total - part for total, part in zip(totals, ballot.ciphertexts, strict=True)]
+            held = parse_ballot(self.context, raw).ciphertexts
+            totals = [total - held[place] for total, place in zip(totals, self.context.summed, strict=True)]
         return tuple(totals)

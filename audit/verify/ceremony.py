@@ -6,14 +6,22 @@ key is a breach.
 
 from __future__ import annotations
 
-from stembus.audit.formats.ceremony import Attempt, commitment_hash, possession_context
+from collections.abc import Callable
+
+from stembus.audit.formats.ceremony import (
+    Attempt,
+    commitment_hash,
+    drill_context,
+    drill_randomness,
+    possession_context,
+)
 from stembus.audit.formats.entries import Entry
-from stembus.audit.formats.entry_bodies import Commit, Complaint, Confirm, ElectionKey, Reveal, Share
+from stembus.audit.formats.entry_bodies import Commit, Complaint, Confirm, Drill, ElectionKey, Reveal, Share
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.verify.report import Report
 from stembus.crypto.errors import CryptoError
-from stembus.crypto.group import Point, scalar_from_bytes
-from stembus.crypto.proofs import LogProof, verify_key
+from stembus.crypto.group import Point, generator_times, scalar_from_bytes
+from stembus.crypto.proofs import LogProof, verify_equal_logs, verify_key
 from stembus.crypto.sealed import box_public, open_sealed
 from stembus.crypto.threshold import check_share
 
@@ -51,6 +59,25 @@ def confirm_problem(expected: ElectionKey | None, body: Confirm) -> str | None:
     return None
 
 
+def drill_problem(referendum: bytes, key: ElectionKey | None, root: bytes, body: Drill) -> str | None:
+    """`key` is what the attempt makes, `root` that of the log where the drill's ciphertext was fixed."""
+    who = f"trustee {body.trustee}"
+    if key is None or body.root != root.hex():
+        return f"{who} drilled for another root"
+    try:
+        public = Point.from_bytes(bytes.fromhex(key.verification_keys[body.trustee - 1]))
+        randomness = drill_randomness(referendum, body.attempt, root)
+        base, image = generator_times(randomness), Point.from_bytes(bytes.fromhex(body.point))
+        if image != public * randomness:
+            return f"{who} drilled with another share"
+        proof = LogProof(*(scalar_from_bytes(bytes.fromhex(text)) for text in (body.challenge, body.response)))
+        context = drill_context(referendum, body.attempt, root, body.trustee)
+        verify_equal_logs(public, base, image, proof, context)
+    except CryptoError as error:
+        return f"{who} drilled without proof: {error}"
+    return None
+
+
 def guilty(attempt: Attempt, body: Complaint) -> tuple[int, str]:
     """Who is at fault: the accuser shows its receiving key, so everybody can open the share."""
     try:
@@ -80,19 +107,32 @@ class CeremonyCheck:
         self._faults: list[tuple[int, str, str]] = []
         self._used: int | None = None
         self._expected: dict[int, ElectionKey | None] = {}
+        # Where the ciphertexts of drills were fixed: by the last confirmation of an attempt, and by the roll.
+        self._agreed: dict[int, bytes] = {}
+        self._roll: bytes | None = None
+        self.drilled_again = 0
 
-    def take(self, position: int, entry: Entry) -> None:
+    def take_roll(self, root: bytes) -> None:
+        """`root` is that of the log which ends with the entry `roll`."""
+        self._roll = root
+
+    def take(self, position: int, entry: Entry, root: Callable[[], bytes]) -> None:
+        """`root` gives that of the log which ends with this entry."""
         body = entry.body
         where = f"entry {position}"
         if isinstance(body, Commit):
             self._attempts.setdefault(body.attempt, Attempt(body.attempt))
-        if not isinstance(body, Commit | Reveal | Share | Confirm | Complaint | ElectionKey):
+        if not isinstance(body, Commit | Reveal | Share | Confirm | Complaint | Drill | ElectionKey):
             return
         self._attempts[body.attempt].take(body)
         if isinstance(body, Reveal):
             self._check_reveal(where, body)
         elif isinstance(body, Confirm):
             self._check_confirm(where, body)
+            if len(self._attempts[body.attempt].confirms) == self._trustees:
+                self._agreed[body.attempt] = root()
+        elif isinstance(body, Drill):
+            self._check_drill(where, body)
         elif isinstance(body, Complaint):
             self._judge(where, body)
         elif isinstance(body, ElectionKey):
@@ -116,6 +156,17 @@ class CeremonyCheck:
             self._expected[body.attempt] = expected_key(self._referendum, self._trustees, attempt)
         if problem := confirm_problem(self._expected[body.attempt], body):
             self._fault(body.attempt, where, problem)
+
+    def _check_drill(self, where: str, body: Drill) -> None:
+        again = self._roll is not None
+        root = self._roll or self._agreed[body.attempt]
+        problem = drill_problem(self._referendum, self._expected[body.attempt], root, body)
+        if again and problem:
+            self._report.passed_over("V11", where, problem)
+        elif problem:
+            self._fault(body.attempt, where, problem)
+        elif again:
+            self.drilled_again += 1
 
     def _conclude(self, where: str, body: ElectionKey) -> None:
         self._used = body.attempt

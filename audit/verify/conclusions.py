@@ -66,6 +66,7 @@ def _note_figures(walk: Walk) -> None:
     figures.root = walk.stream.frontier.root()
     figures.phase = order.phase.value
     figures.attempts = order.attempt
+    figures.drilled_again = walk.ceremony.drilled_again
     figures.batches = order.batches
     report.finished = order.phase in (Phase.TALLIED, Phase.CANCELLED, Phase.ABANDONED)
     report.cancelled = order.phase is Phase.CANCELLED
@@ -89,6 +90,8 @@ def _conclude_checkpoints(walk: Walk, roots: SignedRoots) -> Mapping[int, int]:
     times = check.check_series(walk.required, walk.source.paths(), walk.stream.checkpoint.size)
     check.check_window(times, walk.opened, walk.closed, walk.batch_ends)
     check.check_end(times, walk.tally.decided, walk.abandoned)
+    intents = walk.tally.intents
+    check.check_complaints(times, walk.tally.decided, intents[0][0] if intents else None)
     check.check_batches(times, walk.batch_ends, walk.index.new_tokens())
     walk.report.done.update(("V6", "V7", "V14", "V15"))
     return times
@@ -105,10 +108,7 @@ def _conclude_ballots(
     online = ballots.sums(tree.at(outside))
     report, figures = walk.report, walk.report.figures
     figures.counted = walk.index.counted()
-    for number, issued in enumerate(figures.issued, 1):
-        if figures.counted > issued:
-            message = f"{figures.counted} tokens were used and registrar {number} issued {issued}"
-            report.breach("V22", "the close", message)
+    _check_final_counts(walk)
     _check_running_counts(walk)
     report.done.update(("V16", "V17", "V18", "V19", "V20", "V22"))
     if walk.closed is None:
@@ -122,6 +122,21 @@ def _conclude_ballots(
     report.done.update(("V21", "V23", "V25", "V26", "V28"))
     if report.result is not None:
         report.done.add("V27")
+
+
+def _check_final_counts(walk: Walk) -> None:
+    report, figures = walk.report, walk.report.figures
+    for number, issued in enumerate(figures.issued, 1):
+        if figures.counted > issued:
+            message = f"{figures.counted} tokens were used and registrar {number} issued {issued}"
+            report.breach("V22", "the close", message)
+    if walk.closed is None:
+        return
+    figures.acknowledged = walk.index.acknowledged()
+    figures.on_every_list = walk.index.on_every_list(len(walk.manifest.registrars))
+    if figures.counted > figures.on_every_list and len(figures.issued) > 1:
+        message = f"{figures.counted} tokens were used, and {figures.on_every_list} voters asked every registrar"
+        report.stands("V22", "the close", message)
 
 
 def _check_running_counts(walk: Walk) -> None:

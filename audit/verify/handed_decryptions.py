@@ -64,6 +64,6 @@ def _trustee(log: VerifiedLog, raw: bytes) -> int:
         raise RecordInvalid("a decryption for another tree than the one that is counted")
     key = next(entry.body for _, _, entry in log.entries() if isinstance(entry.body, ElectionKey))
     point = Point.from_bytes(bytes.fromhex(key.verification_keys[body.trustee - 1]))
-    shape = [question.ciphertexts for question in question_shapes(log.manifest)]
+    shape = [question.sums for question in question_shapes(log.manifest)]
     check_partial(log.referendum, shape, log.sums, point, body)
     return body.trustee

@@ -32,6 +32,7 @@ from stembus.audit.formats.entry_bodies import (
     Commit,
     Complaint,
     Confirm,
+    Drill,
     ElectionKey,
     Incident,
     Minutes,
@@ -44,6 +45,7 @@ from stembus.audit.formats.entry_bodies import (
     Result,
     Reveal,
     Roll,
+    Sample,
     Share,
     TallyIntent,
 )
@@ -76,11 +78,11 @@ def handle(walk: Walk, logged: Logged) -> None:
 
 
 def _ceremony(walk: Walk, logged: Logged, _: Record) -> None:
-    walk.ceremony.take(logged.index, logged.entry)
+    walk.ceremony.take(logged.index, logged.entry, walk.stream.frontier.root)
 
 
 def _election_key(walk: Walk, logged: Logged, body: ElectionKey) -> None:
-    walk.ceremony.take(logged.index, logged.entry)
+    walk.ceremony.take(logged.index, logged.entry, walk.stream.frontier.root)
     try:
         for key in body.verification_keys:
             Point.from_bytes(bytes.fromhex(key))
@@ -92,6 +94,7 @@ def _election_key(walk: Walk, logged: Logged, body: ElectionKey) -> None:
 
 
 def _roll(walk: Walk, logged: Logged, body: Roll) -> None:
+    walk.ceremony.take_roll(walk.stream.frontier.root())
     walk.roll.take_roll(logged.where, body)
 
 
@@ -183,6 +186,10 @@ def _minutes(walk: Walk, logged: Logged, body: Minutes) -> None:
         walk.report.stands("V29", path, problem)
 
 
+def _sample(walk: Walk, logged: Logged, body: Sample) -> None:
+    """Whoever asks people draws them from it; nothing in the log follows from it."""
+
+
 def _purge(walk: Walk, logged: Logged, body: Purge) -> None:
     """Nothing published can show whether a secret was destroyed."""
     _stands(walk, logged, "V8", purge_problem(body))
@@ -201,6 +208,7 @@ _HANDLERS: dict[type[Record], Callable[[Walk, Logged, Any], None]] = {
     Share: _ceremony,
     Confirm: _ceremony,
     Complaint: _ceremony,
+    Drill: _ceremony,
     ElectionKey: _election_key,
     Roll: _roll,
     Client: _client,
@@ -216,6 +224,7 @@ _HANDLERS: dict[type[Record], Callable[[Walk, Logged, Any], None]] = {
     TallyIntent: _tally_intent,
     PartialDecryption: _partial_decryption,
     Result: _result,
+    Sample: _sample,
     Minutes: _minutes,
     Purge: _purge,
 }

@@ -13,7 +13,7 @@ from types import TracebackType
 
 _SCHEMA = """
 CREATE TABLE credential (key BLOB PRIMARY KEY, kind TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE issued (registrar INTEGER, key BLOB, PRIMARY KEY (registrar, key)) WITHOUT ROWID;
+CREATE TABLE issued (key BLOB, registrar INTEGER, used INTEGER, PRIMARY KEY (key, registrar)) WITHOUT ROWID;
 CREATE TABLE struck (key BLOB, registrar INTEGER, PRIMARY KEY (key, registrar)) WITHOUT ROWID;
 CREATE TABLE ballot (
     token BLOB NOT NULL, seq INTEGER NOT NULL, id BLOB NOT NULL, position INTEGER NOT NULL, batch INTEGER NOT NULL,
@@ -52,8 +52,17 @@ class Index:
     def mark(self, key: bytes, kind: str) -> None:
         self._db.execute("UPDATE credential SET kind = ? WHERE key = ?", (kind, key))
 
-    def add_issued(self, registrar: int, key: bytes) -> None:
-        self._db.execute("INSERT OR IGNORE INTO issued VALUES (?, ?)", (registrar, key))
+    def add_issued(self, registrar: int, key: bytes, used: bool) -> None:
+        """`used`: the credential acknowledged that its token was used."""
+        self._db.execute("INSERT OR IGNORE INTO issued VALUES (?, ?, ?)", (key, registrar, used))
+
+    def acknowledged(self) -> int:
+        """How many voters acknowledged to any registrar that their token was used."""
+        return int(self._db.execute("SELECT COUNT(DISTINCT key) FROM issued WHERE used").fetchone()[0])
+
+    def on_every_list(self, registrars: int) -> int:
+        """How many voters asked each of so many registrars for a token."""
+        return self._on_each("issued", registrars)
 
     def is_issued(self, registrar: int, key: bytes) -> bool:
         row = self._db.execute("SELECT 1 FROM issued WHERE registrar = ? AND key = ?", (registrar, key)).fetchone()
@@ -64,7 +73,10 @@ class Index:
 
     def struck(self, registrars: int) -> int:
         """How many voters all of so many registrars struck for paper."""
-        each = "SELECT key FROM struck GROUP BY key HAVING COUNT(*) = ?"
+        return self._on_each("struck", registrars)
+
+    def _on_each(self, table: str, registrars: int) -> int:
+        each = f"SELECT key FROM {table} GROUP BY key HAVING COUNT(*) = ?"  # noqa: S608
         return int(self._db.execute(f"SELECT COUNT(*) FROM ({each})", (registrars,)).fetchone()[0])  # noqa: S608
 
     def add_ballots(self, rows: Iterable[tuple[bytes, int, bytes, int, int]]) -> None:

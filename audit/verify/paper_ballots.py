@@ -34,7 +34,7 @@ class PaperReading:
     _waiting: list[tuple[int, PaperBallot]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.sums = [ZERO] * self.context.ciphertexts
+        self.sums = [ZERO] * len(self.context.summed)
 
     def take(self, index: int, raw: bytes) -> Iterator[tuple[int, str]]:
         """What is wrong with it, or with ballots before it, each with its index."""
@@ -67,5 +67,5 @@ class PaperReading:
         for number in sorted(bad):
             yield waiting[number][0], "a paper ballot's proofs do not hold"
         good = [ballot.ciphertexts for number, (_, ballot) in enumerate(waiting) if number not in bad]
-        for k, total in enumerate(self.sums):
-            self.sums[k] = add_ciphertexts([total, *(ciphertexts[k] for ciphertexts in good)])
+        for k, place in enumerate(self.context.summed):
+            self.sums[k] = add_ciphertexts([self.sums[k], *(ciphertexts[place] for ciphertexts in good)])

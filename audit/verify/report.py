@@ -86,13 +86,24 @@ class Figures:
     time: int | None = None
     phase: str = "empty"
     attempts: int = 0
+    #: trustees who showed their share once more before the opening
+    drilled_again: int = 0
     batches: int = 0
     ballots: int = 0
     excluded: int = 0
     counted: int = 0
     issued: list[int] = field(default_factory=list)
+    #: voters who asked every registrar for a token, and voters whose device said that it was used
+    on_every_list: int = 0
+    acknowledged: int = 0
     struck: int = 0
     official_count: int = 0
+
+    @property
+    def unacknowledged(self) -> int:
+        """So many of the counted votes, at most, can the registrars have made for people who did not vote; if the
+        ballot box is honest, and the voters' devices too."""
+        return max(0, self.counted - self.acknowledged)
 
 
 @dataclass

@@ -105,7 +105,7 @@ class RollCheck:
             while chunk := list(islice(lines, _CHUNK)):
                 for line in chunk:
                     frontier.append(leaf_hash(line.leaf()))
-                    self._index.add_issued(number, line.credential)
+                    self._index.add_issued(number, line.credential, bool(line.acknowledgement))
                     kind = self._index.credential(line.credential)
                     if kind not in ("credential", "replacement"):
                         what = {"spare": "an unused spare", "struck": "a struck letter"}.get(kind or "", "a stranger")
@@ -128,4 +128,4 @@ class RollCheck:
 
     def _name_bad(self, path: str, credentials: list[bytes]) -> None:
         for credential in credentials:
-            self._report.breach("V21", path, f"credential {credential.hex()[:16]}... did not sign its request")
+            self._report.breach("V21", path, f"credential {credential.hex()[:16]}... did not sign its line")

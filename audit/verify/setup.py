@@ -13,7 +13,7 @@ from stembus.audit import bounds
 from stembus.audit.errors import AuditError, CannotRead, FileMissing
 from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.entries import check_signatures, parse_entry
-from stembus.audit.formats.entry_bodies import ElectionKey, Open
+from stembus.audit.formats.entry_bodies import ElectionKey, Open, Roll
 from stembus.audit.formats.manifest import Manifest, referendum_id
 from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.merkle import Frontier, leaf_hash
@@ -74,8 +74,10 @@ def _load(place: Place, referendum: bytes, need_open: bool) -> Setup:
         entry = parse_entry(raw)
         check_signatures(manifest, referendum, entry)
         order.admit(entry.type, entry.body)
-        if entry.type in ("commit", "reveal", "share", "confirm", "complaint", "election-key"):
-            ceremony.take(index, entry)
+        if entry.type in ("commit", "reveal", "share", "confirm", "complaint", "drill", "election-key"):
+            ceremony.take(index, entry, frontier.root)
+        if isinstance(entry.body, Roll):
+            ceremony.take_roll(frontier.root())
         if isinstance(entry.body, ElectionKey):
             election_key = raw
             if not need_open:

@@ -135,7 +135,7 @@ class TallyCheck:
         return sound
 
     def _valid_partials(self, sums: Sequence[Ciphertext], verification_keys: Sequence[Point]) -> dict[int, list[Point]]:
-        shape = [question.ciphertexts for question in question_shapes(self._manifest)]
+        shape = [question.sums for question in question_shapes(self._manifest)]
         valid: dict[int, list[Point]] = {}
         for position, body in self.partials:
             where, trustee = f"entry {position}", body.trustee
@@ -164,7 +164,7 @@ class TallyCheck:
         """A few paper votes are only ever counted together with the online ones: either part would show the other.
         Fewer than t trustees open nothing, and make nothing void. Each sum counts, in whatever entries it is opened."""
         shapes = question_shapes(self._manifest)
-        places = [(question, number) for question, shape in enumerate(shapes) for number in range(shape.ciphertexts)]
+        places = [(question, number) for question, shape in enumerate(shapes) for number in range(shape.sums)]
         for total, (question, number) in zip(part, places, strict=True):
             opened: set[int] = set()
             for _, body in self.partials:
@@ -198,7 +198,7 @@ class TallyCheck:
             return
         number = 0
         for asked, (counts, shape) in enumerate(zip(claims, shapes, strict=True), 1):
-            for claimed in shape.sums(counts):
+            for claimed in shape.by_sum(counts):
                 message = combine_partials(sums[number], {trustee: valid[trustee][number] for trustee in chosen})
                 number += 1
                 # A sum of two counts has one reading only because they add up to no more than the ballots in it.

@@ -104,8 +104,8 @@ def _problem(row: list[str], rule: Eligibility, languages: list[str], seen: dict
         return "name or address is empty"
     if row[5] not in rule.postcodes:
         return f"postcode {row[5]} is outside the area"
-    if _age(born, date.fromisoformat(rule.reference_date)) < rule.minimum_age:
-        return f"younger than {rule.minimum_age} on {rule.reference_date}"
+    if _age(born, date.fromisoformat(rule.age_date)) < rule.minimum_age:
+        return f"younger than {rule.minimum_age} on {rule.age_date}"
     if row[7] not in languages:
         return f"language {row[7]!r} is none of {', '.join(languages)}"
     return None

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 from stembus.audit.clock import Clock
 from stembus.audit.formats.entries import issuance_digest, issued_digest
 from stembus.audit.formats.entry_bodies import Issuance, IssuedCount
-from stembus.audit.formats.lists import Issued, list_root, request_digest
+from stembus.audit.formats.lists import Issued, acknowledgement_digest, list_root, request_digest
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.database import reading
 from stembus.ballot.eligibility.second_factor import FactorHasher
@@ -26,14 +26,15 @@ from stembus.ballot.errors import (
     NotOpenYet,
     RequestInvalid,
     TokenAlreadyIssued,
+    TokenNotIssued,
 )
 from stembus.ballot.issuance.issuance_record import IssuanceRecord
 from stembus.ballot.issuance.issuance_slot import STRUCK, Slot, State
-from stembus.ballot.issuance.letter_changes import change, fold, hold, letters
+from stembus.ballot.issuance.letter_changes import acknowledge, change, fold, hold, letters
 from stembus.ballot.issuance.letter_state import MAXIMUM_TRIES, Letters, refuse_halted, refuse_unready
 from stembus.ballot.issuance.record_comparison import differences
 from stembus.ballot.issuance.statements import FinalLists
-from stembus.ballot.issuance.token import TokenRequest
+from stembus.ballot.issuance.token import Acknowledgement, TokenRequest
 from stembus.ballot.resting_order import lock
 from stembus.ballot.storage import letter_changes, registrar_state
 from stembus.crypto.blind_signer import BlindSigner
@@ -91,6 +92,21 @@ class Registrar(Letters):
             self._write_record(request.credential, Slot.issued(request.request_hash, request.signature))
         return answer
 
+    def acknowledge(self, said: Acknowledgement) -> None:
+        """Takes a device's word that the letter's token was used; the same again changes nothing. Raises
+        CredentialUnknown, TokenNotIssued, RequestInvalid, and once the final list is signed Closed."""
+        with reading(self._engine) as db:
+            row = db.execute(select(letters).where(letters.c.credential == said.credential)).one_or_none()
+        if row is None:
+            raise CredentialUnknown("no letter of this referendum has this code")
+        if row.state != "issued":
+            raise TokenNotIssued("this letter has had no token, so none can have been used")
+        self._check_signed(said, acknowledgement_digest(self.referendum, self.number, bytes(row.request_hash)))
+        if row.acknowledgement is None:
+            with self._engine.begin() as db:
+                refuse_halted(db.execute(select(registrar_state.c.halted).with_for_update(read=True)).scalar_one())
+                acknowledge(db, said.credential, said.signature)
+
     def _admit(self, request: TokenRequest) -> bool:
         """Whether this very request had its answer before; otherwise it may have its first one, and has spent a try."""
         self._check_request(request)
@@ -137,7 +153,9 @@ class Registrar(Letters):
         refuse_halted("closed" if now >= self._manifest.closes_at else self.halted())
 
     def _check_request(self, request: TokenRequest) -> None:
-        digest = request_digest(self.referendum, self.number, request.request_hash)
+        self._check_signed(request, request_digest(self.referendum, self.number, request.request_hash))
+
+    def _check_signed(self, request: TokenRequest | Acknowledgement, digest: bytes) -> None:
         try:
             verify_schnorr(request.credential, digest, request.signature)
         except CryptoError:
@@ -197,11 +215,11 @@ class Registrar(Letters):
             db.execute(update(registrar_state).values(halted="closed"))
             lock(db, letter_changes, against="writers")  # who is being struck is on the list, or refused after this
             rows = db.execute(
-                select(letters.c.credential, letters.c.request_hash, letters.c.signature)
+                select(letters.c.credential, letters.c.request_hash, letters.c.signature, letters.c.acknowledgement)
                 .where(letters.c.state == "issued")
                 .order_by(letters.c.credential)
             ).all()
-            issued = [Issued(bytes(row.credential), bytes(row.request_hash), bytes(row.signature)) for row in rows]
+            issued = [Issued(*(bytes(field or b"") for field in row)) for row in rows]
             of_struck = select(letters.c.credential).where(letters.c.state == "struck")
             struck = sorted(bytes(credential) for credential in db.execute(of_struck).scalars())
             self._refuse_behind(issued, struck)

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, replace
 
 from stembus.audit.formats.cast_ballot import BallotContext
-from stembus.audit.formats.lists import request_digest
+from stembus.audit.formats.lists import acknowledgement_digest, request_digest
 from stembus.ballot.errors import RequestInvalid
 from stembus.crypto.blind_rsa import Blinding, blind, finalize
 from stembus.crypto.errors import CryptoError
@@ -30,6 +30,15 @@ class TokenRequest:
     @property
     def request_hash(self) -> bytes:
         return hashlib.sha256(self.blinded).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What goes to the same registrar once the ballot is promised. It is signed with the request, while the letter's
+    code is at hand, and shows nothing of token or ballot."""
+
+    credential: bytes
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,13 @@ def make_request(voting_pass: VotingPass, registrar: int, credential: SchnorrKey
     blinded = voting_pass.blindings[registrar - 1].blinded_message
     digest = request_digest(voting_pass.referendum, registrar, hashlib.sha256(blinded).digest())
     return TokenRequest(credential.public, blinded, credential.sign(digest), factor)
+
+
+def make_acknowledgement(voting_pass: VotingPass, registrar: int, credential: SchnorrKey) -> Acknowledgement:
+    """While the pass has no signature of registrar number `registrar` yet."""
+    blinded = voting_pass.blindings[registrar - 1].blinded_message
+    digest = acknowledgement_digest(voting_pass.referendum, registrar, hashlib.sha256(blinded).digest())
+    return Acknowledgement(credential.public, credential.sign(digest))
 
 
 def take_answer(context: BallotContext, voting_pass: VotingPass, registrar: int, answer: bytes) -> VotingPass:

@@ -26,6 +26,7 @@ from stembus.audit.entry_rules import (
     texts_problem,
 )
 from stembus.audit.errors import AuditError
+from stembus.audit.formats.canonical import encode
 from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.ceremony import Attempt
 from stembus.audit.formats.entries import check_signatures, parse_entry
@@ -39,6 +40,7 @@ from stembus.audit.formats.entry_bodies import (
     Commit,
     Complaint,
     Confirm,
+    Drill,
     ElectionKey,
     Incident,
     Minutes,
@@ -48,14 +50,16 @@ from stembus.audit.formats.entry_bodies import (
     Purge,
     Reveal,
     Roll,
+    TallyIntent,
 )
 from stembus.audit.formats.manifest import Manifest, Texts
+from stembus.audit.log.merkle import Frontier, leaf_hash
 from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tiles import check_entry_size, checkpoint_path
 from stembus.audit.rules import healing_end
-from stembus.audit.state_machine import Order
-from stembus.audit.verify.ceremony import confirm_problem, expected_key, guilty, reveal_problems
+from stembus.audit.state_machine import Order, Phase
+from stembus.audit.verify.ceremony import confirm_problem, drill_problem, expected_key, guilty, reveal_problems
 from stembus.audit.verify.paper_ballots import PaperReading
 from stembus.ballot.errors import EntryRefused, TooEarly
 from stembus.ballot.log_operator.cosigning import time_of
@@ -77,6 +81,10 @@ class Admission:
         self._referendum = referendum
         self._now = now
         self._attempt = Attempt(0)
+        # Until the opening: the tree, and its root where the ciphertext of the next drills was fixed.
+        self._frontier = Frontier()
+        self._frontier.append(leaf_hash(encode(manifest)))
+        self._drill_root = b""
         self._election_key: bytes | None = None
         self._paper: PaperReading | None = None
         self.issued = [0] * len(manifest.registrars)
@@ -89,8 +97,13 @@ class Admission:
             self.order.admit_ballot()
             return
         entry = parse_entry(raw)
+        self._grow(raw)
         self.order.admit(entry.type, entry.body)
         self._note(index, raw, entry.body)
+
+    def _grow(self, raw: bytes) -> None:
+        if self.order.phase in (Phase.CEREMONY, Phase.KEYED, Phase.ROLLED):
+            self._frontier.append(leaf_hash(raw))
 
     def admit(self, index: int, raw: bytes) -> None:
         """An entry that is to be appended. Raises RecordInvalid, SignatureInvalid, OrderInvalid, TooEarly or
@@ -103,6 +116,7 @@ class Admission:
             return
         entry = parse_entry(raw)
         check_signatures(self._manifest, self._referendum, entry)
+        self._grow(raw)
         self.order.admit(entry.type, entry.body)
         if problem := self._problem(entry.body):
             raise EntryRefused(f"the log does not take this entry {entry.type}: {problem}; nothing was added")
@@ -135,7 +149,7 @@ class Admission:
     def _problem(self, body: Body) -> str | None:
         self._demand_time(body)
         match body:
-            case Reveal() | Confirm() | Complaint() | ElectionKey():
+            case Reveal() | Confirm() | Complaint() | Drill() | ElectionKey():
                 return self._ceremony_problem(body)
             case Roll():
                 return roll_problem(self._manifest, body)
@@ -165,7 +179,7 @@ class Admission:
     def _struck(self) -> int:
         return struck_voters(FolderPlace(self._folder), self._manifest)
 
-    def _ceremony_problem(self, body: Reveal | Confirm | Complaint | ElectionKey) -> str | None:
+    def _ceremony_problem(self, body: Reveal | Confirm | Complaint | Drill | ElectionKey) -> str | None:
         """Of a message of the current attempt, as the order has found it to be."""
         attempt = self._attempt
         if isinstance(body, Reveal):
@@ -178,6 +192,8 @@ class Admission:
         expected = expected_key(self._referendum, self.order.trustees, attempt)
         if isinstance(body, Confirm):
             return confirm_problem(expected, body)
+        if isinstance(body, Drill):
+            return drill_problem(self._referendum, expected, self._drill_root, body)
         return None if body == expected else "it is not the key that the trustees' messages make"
 
     def _demand_time(self, body: Body) -> None:
@@ -189,7 +205,11 @@ class Admission:
             raise TooEarly(f"ballots are accepted until {manifest.closes} and the grace after it; nothing was added")
         if isinstance(body, Close) and self._now() < self._healing_end():
             raise TooEarly("ballots that the log lacks can still be handed in again; nothing was added")
-        if isinstance(body, Abandon) and self._now() < self._counted_since() + bounds.ABANDON_SECONDS:
+        complaints = manifest.complaint_seconds
+        if isinstance(body, TallyIntent) and complaints and self._now() < self._counted_since() + complaints:
+            hours = complaints / 3600
+            raise TooEarly(f"people have {hours:g} hours to complain before anything is counted; nothing was added")
+        if isinstance(body, Abandon) and self._now() < self._counted_since() + complaints + bounds.ABANDON_SECONDS:
             days = bounds.ABANDON_SECONDS // 86_400
             raise TooEarly(
                 f"trustees have {days} days to count, from the close or the paper votes on; nothing was added"
@@ -217,6 +237,8 @@ class Admission:
         if isinstance(body, Commit) and body.attempt != self._attempt.number:
             self._attempt = Attempt(body.attempt)
         self._attempt.take(body)
+        if isinstance(body, Confirm | Roll):
+            self._drill_root = self._frontier.root()
         if isinstance(body, ElectionKey):
             self._election_key = raw
         elif isinstance(body, Batch):

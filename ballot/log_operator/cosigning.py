@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from stembus.audit.bounds import ABANDON_SECONDS
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.entries import Entry
-from stembus.audit.formats.entry_bodies import Abandon, Close, Open
+from stembus.audit.formats.entry_bodies import Abandon, Close, Open, TallyIntent
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.merkle import consistency_proof
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosignatures, quorum_time
@@ -89,7 +89,9 @@ def earliest_time(manifest: Manifest, previous: int, entries: Iterable[Entry], h
         elif isinstance(entry.body, Close):
             bounds.append(healed)
         elif isinstance(entry.body, Abandon):
-            bounds.append(counted_since + ABANDON_SECONDS)
+            bounds.append(counted_since + manifest.complaint_seconds + ABANDON_SECONDS)
+        elif isinstance(entry.body, TallyIntent):
+            bounds.append(counted_since + manifest.complaint_seconds)
     return max(bounds)
 
 

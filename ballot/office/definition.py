@@ -29,6 +29,7 @@ languages = ["nl", "en", "fr"]   # the first one is the one that counts
 opens = "{opens}"
 closes = "{closes}"
 grace_seconds = 300           # late ballots are still taken this long after the close
+complaint_seconds = 0         # so long after the close people can complain, before anything is counted
 max_casts = 5                 # a voter may replace the vote; the last one counts
 
 [title]
@@ -37,7 +38,7 @@ en = "A car-free Sunday in the city centre"
 fr = "Un dimanche sans voitures au centre-ville"
 
 [[questions]]
-kind = "yes-no"               # or "choose", with max_choices
+kind = "yes-no"               # or "choose", with max_choices; or "budget": see the official's guide
 max_choices = 1
 accepts = 1                   # which option accepts, counted from 0
 [questions.text]
@@ -51,7 +52,8 @@ text = {{ nl = "Ja", en = "Yes", fr = "Oui" }}
 
 [eligibility]
 minimum_age = 16
-reference_date = "{reference_date}"   # age and residence count on this day
+age_date = "{reference_date}"         # the age counts on this day
+residence_date = "{reference_date}"   # and who is registered: take the register's extract of this day
 postcodes = ["8500", "8501", "8510", "8511"]
 official_count = {official_count}      # what `stembus roll import --dry-run` says
 [eligibility.description]
@@ -149,7 +151,7 @@ def make_manifest(draft: dict[str, Any], keys: dict[str, dict[str, str]]) -> Man
         data["log"] = {"origin": parties["log_origin"], "key": _single(keys, "log")}
     except KeyError as error:
         raise DefinitionInvalid(f"the draft or a key file lacks {error}") from None
-    data["questions"] = [{"accepts": None, **question} for question in data.get("questions", [])]
+    data["questions"] = [_question(question) for question in data.get("questions", [])]
     data |= {"type": "manifest", "version": 1}
     try:
         manifest = msgspec.convert(data, Manifest, strict=True)
@@ -163,6 +165,15 @@ def make_manifest(draft: dict[str, Any], keys: dict[str, dict[str, str]]) -> Man
             f"this step needs the officials' parts ({error.name}); in a copy of the sources: pip install '.[officials]'"
         ) from None
     return manifest
+
+
+def _question(question: dict[str, Any]) -> dict[str, Any]:
+    """With what its kind does not have left out in the draft."""
+    absent: dict[str, Any] = {"accepts": None, "budget": None, "unit": None, "funding": None}
+    options = [{"cost": None, **option} for option in question.get("options", [])]
+    if question.get("kind") == "budget":
+        absent["max_choices"] = len(options)
+    return {**absent, **question, "options": options}
 
 
 def _check_looks(manifest: Manifest) -> None:

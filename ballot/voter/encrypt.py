@@ -15,7 +15,7 @@ from stembus.audit.formats.cast_ballot import BallotContext, encode_body, encode
 from stembus.ballot.errors import BallotError
 from stembus.ballot.issuance.token import VotingPass
 from stembus.crypto.derive import scalar_stream
-from stembus.crypto.elgamal import Ciphertext, add_ciphertexts, encrypt
+from stembus.crypto.elgamal import Ciphertext, encrypt, weigh_ciphertexts
 from stembus.crypto.group import ORDER
 from stembus.crypto.proofs import MembershipWitness, commit_membership, respond_membership
 
@@ -50,6 +50,9 @@ def check_choice(context: BallotContext, choice: Choice) -> list[int]:
             raise ChoiceInvalid(f"question {number} has the options 1 to {options}, each at most once")
         if len(chosen) > most:
             raise ChoiceInvalid(f"question {number} allows at most {most}")
+        if question.costs and question.cost(chosen) > question.budget:
+            over = question.cost(chosen) - question.budget
+            raise ChoiceInvalid(f"question {number} allows {question.budget} in all; this is {over} too much")
         held += question.held(chosen)
     return held
 
@@ -80,13 +83,13 @@ def _commit(
 ) -> list[MembershipWitness]:
     witnesses = []
     for shape in context.proofs:
-        part = slice(shape.first, shape.last)
+        number = sum(numbers[position] * weight for position, weight in shape.terms)
         witnesses.append(
             commit_membership(
                 context.joint_key,
-                add_ciphertexts(ciphertexts[part]),
-                shape.values.index(sum(numbers[part])),
-                sum(randomness[part]) % ORDER,
+                weigh_ciphertexts(ciphertexts, shape.terms),
+                shape.values.index(number),
+                sum(randomness[position] * weight for position, weight in shape.terms) % ORDER,
                 shape.values,
                 next_scalar,
             )

@@ -10,12 +10,13 @@ import json
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.receipt import Promise, parse_promise
 from stembus.ballot.http_client import ServiceUnreachable, post
-from stembus.ballot.issuance.token import TokenRequest
+from stembus.ballot.issuance.token import Acknowledgement, TokenRequest
 
 
 class RemoteRegistrar:
     def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/") + "/token"
+        self._base = url.rstrip("/")
+        self._url = self._base + "/token"
 
     def issue(self, request: TokenRequest) -> bytes:
         """The blind signature. Raises what `ballot.issuance.registrar` raises, or ServiceUnreachable."""
@@ -30,6 +31,11 @@ class RemoteRegistrar:
             return bytes.fromhex(json.loads(answer)["signature"])
         except (ValueError, KeyError, TypeError):
             raise ServiceUnreachable(f"{self._url} gave no signature; try again") from None
+
+    def acknowledge(self, said: Acknowledgement) -> None:
+        """Raises what `ballot.issuance.registrar` raises, or ServiceUnreachable."""
+        body = {"credential": said.credential.hex(), "signature": said.signature.hex()}
+        post(self._base + "/acknowledge", json.dumps(body).encode(), "application/json")
 
 
 class RemoteBox:

@@ -21,14 +21,22 @@ from stembus.audit.formats.cast_ballot import check_cast_signature, parse_ballot
 from stembus.audit.formats.receipt import Promise, check_promise, encode_promise
 from stembus.audit.verify.setup import Setup
 from stembus.ballot.errors import BallotRejected, CastOutOfTurn, RequestInvalid
-from stembus.ballot.issuance.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
+from stembus.ballot.issuance.token import (
+    TokenRequest,
+    VotingPass,
+    make_acknowledgement,
+    make_request,
+    new_pass,
+    take_answer,
+)
+from stembus.ballot.voter.acknowledgements import Acknowledgements, Listener
 from stembus.ballot.voter.encrypt import Choice, PreparedBallot, prepare, sign_ballot
 from stembus.ballot.voter.sent_ballots import SentBallots
 from stembus.crypto.errors import CryptoError
 from stembus.crypto.signing import SchnorrKey
 
 
-class RegistrarService(Protocol):
+class RegistrarService(Listener, Protocol):
     """Registrar number k is at index k - 1 wherever several are listed."""
 
     def issue(self, request: TokenRequest) -> bytes: ...
@@ -52,6 +60,7 @@ class VotingSession:
     ) -> None:
         self.setup = setup
         self.sent = SentBallots(folder)
+        self._acknowledgements = Acknowledgements(folder)
         self._registrars = registrars
         self._box = box
         self.folder = folder
@@ -110,8 +119,15 @@ class VotingSession:
         """Asks every registrar that has not signed yet. Raises what a registrar refuses with; then nothing is lost."""
         for number, signature in enumerate(self._pass.signatures, 1):
             if signature is None:
+                self._acknowledgements.keep(number, make_acknowledgement(self._pass, number, credential))
                 answer = self._registrars[number - 1].issue(make_request(self._pass, number, credential, factor))
                 self._save(take_answer(self.setup.context, self._pass, number, answer))
+
+    def acknowledge(self) -> None:
+        """Tells the registrars that the token was used, once a ballot is promised. Whatever they answer, the vote is
+        cast; who does not answer is told at the next occasion."""
+        if self.sent.promise_file.exists():
+            self._acknowledgements.say(self._registrars)
 
     def send_unanswered(self) -> bool:
         """Sends the ballot that a stopped session had signed; True if there was one. Raises what `cast` raises."""

@@ -4,7 +4,7 @@
 -- alone in knowing who had a token.
 SET client_min_messages = warning;
 GRANT CONNECT ON DATABASE "stembus-registrar" TO "stembus-desk";
-GRANT SELECT ON voter, letter_change, registrar_state TO "stembus-desk";
+GRANT SELECT ON voter, letter_change, acknowledgement, registrar_state TO "stembus-desk";
 GRANT INSERT (credential, state, tries), UPDATE (state, tries) ON letter_change TO "stembus-desk";
 ALTER TABLE letter_change ENABLE ROW LEVEL SECURITY;  -- binds everybody but the owner, the registrar
 DROP POLICY IF EXISTS sees ON letter_change;

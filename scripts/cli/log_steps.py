@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stembus.audit.state_machine import Phase
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.office.office import Office
 from stembus.scripts.published import verified_log
@@ -21,10 +22,10 @@ def settle(log: LogWriter) -> bool:
 
 
 def elect(office: Office) -> None:
-    """The last confirmation makes the election key."""
+    """The last drill of the ceremony makes the election key."""
     log = office.log()
-    if settle(log) and log.order.agreed:
+    if settle(log) and log.order.phase is Phase.CEREMONY and log.order.drilled_by_all:
         with verified_log(str(office.public), office.referendum) as published:
             entry = make_election_key(published)
         log.append([entry])
-        say("logged: the election key; all trustees have confirmed it")
+        say("logged: the election key; all trustees have confirmed it, and drilled")

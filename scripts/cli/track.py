@@ -61,6 +61,7 @@ def track(place: str, referendum: str | None, keep: Path | None) -> None:
                     for ballot in look_after(session, log, over):
                         outcomes.add(_OUTCOMES[ballot.fate.verdict])
                         _tell(ballot, session)
+                    session.acknowledge()
             except RequestInvalid as error:
                 say(f"passed over: {error}")
     if not outcomes:

@@ -28,7 +28,7 @@ def trustee() -> None:
     """The key ceremony and the decryption, step by step.
 
     \b
-    Ceremony:  identity, commit, reveal, share, confirm
+    Ceremony:  identity, commit, reveal, share, confirm, drill
     Tally:     rehearse, intent, decrypt
     """
 
@@ -85,7 +85,7 @@ def _step(name: str, help_text: str, following: str, act: Callable[[Trustee], by
         with _open(directory, number, place, referendum) as (office, person):
             made = act(person)
         logged = _deliver(office, made if isinstance(made, list) else [made], out, f"trustee-{number}-{name}")
-        if logged and name == "confirm":
+        if logged and name == "drill":
             elect(office)
         next_step(following)
 
@@ -99,7 +99,8 @@ _step("commit", "Step 1: commit to a share of the key, without showing it.", "re
 _step("again", "Give up this attempt, visibly, and commit to a new one.", "reveal, once all have", again)
 _step("reveal", "Step 2: reveal the commitments.", "share, once all have revealed", Trustee.reveal)
 _step("share", "Step 3: send every other trustee its sealed share.", "confirm, once all have shared", Trustee.share)
-_step("confirm", "Step 4: check all shares and confirm the key.", "officials run: stembus roll import", Trustee.confirm)
+_step("confirm", "Step 4: check all shares and confirm the key.", "drill, once all have confirmed", Trustee.confirm)
+_step("drill", "Step 5: show in the log that the share opens.", "officials run: stembus roll import", Trustee.drill)
 _step("complain", "Instead of step 4: show that a share is faulty.", "all commit to a new attempt", Trustee.complain)
 _step("intent", "After the close: announce the tree and sums to decrypt.", "decrypt, once enough have", Trustee.intent)
 _step("decrypt", "Release this trustee's part of the decryption.", "stembus tally DIR", Trustee.decrypt)

@@ -69,7 +69,8 @@ def vote(
         if session.send_unanswered():
             say("an earlier ballot that had not been answered is cast now")
         promise = session.cast(prepared)
-    click.echo(f"cast: ballot {grouped(promise.ballot_id)}, promised for batch {promise.batch}")
+        click.echo(f"cast: ballot {grouped(promise.ballot_id)}, promised for batch {promise.batch}")
+        session.acknowledge()
     say("this is the number that your ballot had before you cast it, and your tracking code")
     say(f"pass, promise and locked ballot are in {folder}; show the pass to nobody: it can replace this vote")
     say("after the next publication the step below finds the ballot in the log, or hands it in again if it is missing")

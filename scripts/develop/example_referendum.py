@@ -14,11 +14,18 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from stembus.audit.formats.cast_ballot import BallotContext
-from stembus.audit.formats.ceremony import Attempt, commitment_hash, possession_context
+from stembus.audit.formats.ceremony import (
+    Attempt,
+    commitment_hash,
+    drill_context,
+    drill_randomness,
+    possession_context,
+)
 from stembus.audit.formats.entries import encode_entry, sign_entry
-from stembus.audit.formats.entry_bodies import Commit, Confirm, ElectionKey, Reveal
+from stembus.audit.formats.entry_bodies import Commit, Confirm, Drill, ElectionKey, Reveal
 from stembus.audit.formats.manifest import Manifest, referendum_id
 from stembus.audit.formats.manifest_rules import encode_manifest
+from stembus.audit.log.merkle import root_of
 from stembus.crypto.blind_rsa import EXPONENT
 from stembus.crypto.blind_signer import BlindSigner
 from stembus.crypto.group import ORDER, generator_times, scalar_to_bytes
@@ -61,7 +68,7 @@ def manifest(signer: BlindSigner) -> Manifest:
     def party(name: str) -> dict[str, str]:
         return {"name": name, "key": signing_key(name).public.hex()}
 
-    options = [{"text": text("Nee", "No")}, {"text": text("Ja", "Yes")}]
+    options = [{"text": text("Nee", "No"), "cost": None}, {"text": text("Ja", "Yes"), "cost": None}]
     question = {"kind": "yes-no", "text": text("Autovrij?", "Car-free?"), "options": options}
     data = {
         "type": "manifest",
@@ -70,14 +77,16 @@ def manifest(signer: BlindSigner) -> Manifest:
         "clock": "simulated",
         "languages": ["nl", "en"],
         "title": text("Voorbeeld", "Example"),
-        "questions": [question | {"max_choices": 1, "accepts": 1}],
+        "questions": [question | {"max_choices": 1, "accepts": 1, "budget": None, "unit": None, "funding": None}],
         "opens": "2019-10-14T09:00:00+02:00",
         "closes": "2019-10-20T18:00:00+02:00",
         "grace_seconds": 300,
+        "complaint_seconds": 0,
         "eligibility": {
             "description": text("Iedereen", "Everyone"),
             "minimum_age": 16,
-            "reference_date": "2019-10-14",
+            "age_date": "2019-10-14",
+            "residence_date": "2019-10-01",
             "postcodes": ["8500"],
             "official_count": 100,
         },
@@ -99,9 +108,28 @@ def manifest(signer: BlindSigner) -> Manifest:
     return msgspec.convert(data, Manifest, strict=True)
 
 
+def make_drill(referendum: bytes, share: int, root: bytes) -> Drill:
+    """With a fixed nonce; a real one draws it."""
+    base, nonce = generator_times(drill_randomness(referendum, 1, root)), scalar("trustee 1 drill nonce")
+    point = base * share
+    context = drill_context(referendum, 1, root, 1)
+    points = [generator_times(share), base, point, generator_times(nonce), base * nonce]
+    for label, item in zip(("public", "base", "image", "first", "second"), points, strict=True):
+        context.add(label, item.to_bytes())
+    challenge = context.scalar()
+    return Drill(
+        attempt=1,
+        trustee=1,
+        root=root.hex(),
+        point=point.to_bytes().hex(),
+        challenge=scalar_to_bytes(challenge).hex(),
+        response=scalar_to_bytes((nonce + challenge * share) % ORDER).hex(),
+    )
+
+
 @dataclass(frozen=True)
 class Example:
-    """The referendum up to its election key: entry 0 and the four entries of a ceremony of one."""
+    """The referendum up to its election key: entry 0 and the five entries of a ceremony of one."""
 
     signer: BlindSigner
     manifest: Manifest
@@ -109,6 +137,7 @@ class Example:
     entries: tuple[bytes, ...]
     confirm: Confirm
     share: int
+    drill: Drill
     context: BallotContext
 
 
@@ -144,6 +173,8 @@ def make_example() -> Example:
     election: ElectionKey = attempt.election_key(referendum, 1)
     confirm = Confirm(attempt=1, trustee=1, joint_key=election.joint_key, transcript=election.transcript)
     signed = [encode_entry(body, [sign_entry(referendum, body, by, key)]) for body in (commit, reveal, confirm)]
+    drill = make_drill(referendum, share, root_of([raw, *signed]))
+    signed.append(encode_entry(drill, [sign_entry(referendum, drill, by, key)]))
     last = encode_entry(election)
     ballots = BallotContext.of(definition, referendum, last, election)
-    return Example(signer, definition, referendum, (raw, *signed, last), confirm, share, ballots)
+    return Example(signer, definition, referendum, (raw, *signed, last), confirm, share, drill, ballots)

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,21 @@ _TRANSCRIPTS: Sequence[tuple[str, Sequence[tuple[str, bytes]]]] = (
     ("example", (("label", b"value"), ("empty", b""), ("number", (258).to_bytes(8, "big")))),
     ("borders", (("ab", b"c"), ("a", b"bc"))),
 )
-# (options, most) of each question, and the chosen options of each question.
-_BALLOTS: Sequence[tuple[tuple[tuple[int, int], ...], tuple[tuple[int, ...], ...]]] = (
-    (((2, 1),), ((0,),)),
-    (((2, 1),), ((1,),)),
-    (((2, 1),), ((),)),
-    (((3, 3),), ((0, 2),)),
-    (((2, 1), (5, 3)), ((1,), (4, 0, 2))),
-    (((1, 1),), ((0,),)),
-    (((2, 2),), ((0, 1),)),
-    (((2, 1), (2, 1), (2, 2)), ((1,), (), (1,))),
+_YES_NO = QuestionShape(2, 1)
+# The questions, and the chosen options of each.
+_BALLOTS: Sequence[tuple[tuple[QuestionShape, ...], tuple[tuple[int, ...], ...]]] = (
+    ((_YES_NO,), ((0,),)),
+    ((_YES_NO,), ((1,),)),
+    ((_YES_NO,), ((),)),
+    ((QuestionShape(3, 3),), ((0, 2),)),
+    ((_YES_NO, QuestionShape(5, 3)), ((1,), (4, 0, 2))),
+    ((QuestionShape(1, 1),), ((0,),)),
+    ((QuestionShape(2, 2),), ((0, 1),)),
+    ((_YES_NO, _YES_NO, QuestionShape(2, 2)), ((1,), (), (1,))),
+    ((QuestionShape(3, 3, (4, 9, 5), 10),), ((0, 2),)),
+    ((QuestionShape(3, 2, (4, 9, 5), 9),), ((0, 2),)),
+    ((QuestionShape(2, 1, (1, 1), 1),), ((1,),)),
+    ((QuestionShape(2, 2, (7, 8), 8), _YES_NO), ((), (0,))),
 )
 
 
@@ -108,16 +114,15 @@ def _code(seed: bytes, number: int) -> dict[str, Any]:
     }
 
 
-def _context(seed: bytes, number: int, questions: tuple[tuple[int, int], ...]) -> BallotContext:
+def _context(seed: bytes, number: int, questions: tuple[QuestionShape, ...]) -> BallotContext:
     """Registrars and the size of a cast ballot play no part in tokens, bodies and challenges."""
     joint_key = generator_times(_secret(seed, f"joint {number}"))
     referendum, election_key = derive(seed, f"referendum {number}"), derive(seed, f"election key {number}")
-    shapes = tuple(QuestionShape(*question) for question in questions)
-    return BallotContext(referendum, election_key, joint_key, (), shapes, 0, 1)
+    return BallotContext(referendum, election_key, joint_key, (), questions, 0, 1)
 
 
 def _token(seed: bytes, number: int) -> dict[str, Any]:
-    context = _context(seed, number, ((2, 1),))
+    context = _context(seed, number, (_YES_NO,))
     key = SchnorrKey(scalar_to_bytes(_secret(seed, f"token {number}")))
     nonce = derive(seed, f"nonce {number}")
     return {
@@ -132,7 +137,7 @@ def _token(seed: bytes, number: int) -> dict[str, Any]:
 
 
 def _ballot(
-    seed: bytes, number: int, questions: tuple[tuple[int, int], ...], choice: tuple[tuple[int, ...], ...]
+    seed: bytes, number: int, questions: tuple[QuestionShape, ...], choice: tuple[tuple[int, ...], ...]
 ) -> dict[str, Any]:
     context = _context(seed, number, questions)
     key = SchnorrKey(scalar_to_bytes(_secret(seed, f"token {number}")))
@@ -145,7 +150,7 @@ def _ballot(
         "election_key": context.election_key.hex(),
         "joint_secret": scalar_to_bytes(_secret(seed, f"joint {number}")).hex(),
         "joint_key": context.joint_key.to_bytes().hex(),
-        "questions": [list(question) for question in questions],
+        "questions": [asdict(question) for question in questions],
         "shape": context.shape.hex(),
         "token_commitment": commitment.hex(),
         "seed": ballot_seed.hex(),

@@ -21,8 +21,9 @@ from coincurve import PrivateKey
 from stembus.audit.formats.ballot_shape import SECOND
 from stembus.audit.formats.canonical import encode
 from stembus.audit.formats.cast_ballot import BallotContext, encode_unsigned, parse_ballot, promise_digest
+from stembus.audit.formats.ceremony import drill_randomness
 from stembus.audit.formats.entries import entry_digest
-from stembus.audit.formats.lists import request_digest
+from stembus.audit.formats.lists import acknowledgement_digest, request_digest
 from stembus.audit.formats.receipt import encode_promise, make_promise
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.log.merkle import leaf_hash, root_of
@@ -50,6 +51,7 @@ def write_page(full: bool = False) -> str:
     _secrets(page)
     _framing(page, example)
     _entry(page, example)
+    _drill(page, example)
     _checkpoint(page, example)
     raw = _ballot(page, example, *_token(page, example))
     _promise(page, example, raw)
@@ -112,9 +114,28 @@ def _digest(example: Example) -> str:
     return entry_digest(example.referendum, example.confirm).hex()
 
 
+def _drill(page: Page, example: Example) -> None:
+    page.say(
+        "**A drill.** Entry 4: the trustee decrypts a ciphertext whose randomness follows from the root of the four "
+        "entries before it."
+    )
+    drill, root = example.drill, bytes.fromhex(example.drill.root)
+    randomness = drill_randomness(example.referendum, 1, root)
+    page.block(
+        [
+            f"root        {root.hex()}",
+            f"randomness  {scalar_to_bytes(randomness).hex()}",
+            f"A           {generator_times(randomness).to_bytes().hex()}",
+            f"point       {drill.point}",
+            f"challenge   {drill.challenge}",
+            f"response    {drill.response}",
+        ]
+    )
+
+
 def _checkpoint(page: Page, example: Example) -> None:
     page.say(
-        "**A checkpoint.** The log after its five entries (manifest, commit, reveal, confirm, election-key). "
+        "**A checkpoint.** The log after its six entries (manifest, commit, reveal, confirm, drill, election-key). "
         f"The witness cosigned at Unix time {COSIGNED_AT}. The note has an empty line between text and signatures:"
     )
     origin, root = example.manifest.log.origin, root_of(example.entries)
@@ -151,6 +172,7 @@ def _token(page: Page, example: Example) -> tuple[SchnorrKey, bytes]:
         ("blinded message, 384 bytes", page.hex(blinding.blinded_message)),
         ("its SHA-256, the request hash", request.hex()),
         ("signed by the credential: tag `token-request`", request_digest(example.referendum, 1, request).hex()),
+        ("and by its tag `acknowledgement`", acknowledgement_digest(example.referendum, 1, request).hex()),
         ("unblinded signature, 384 bytes", page.hex(signature)),
     ]
     page.table(("what", "value"), [(what, f"`{value}`") for what, value in rows])
@@ -237,7 +259,7 @@ def _promise(page: Page, example: Example, raw: bytes) -> None:
 
 def _decryption(page: Page, example: Example, raw: bytes) -> None:
     page.say(
-        "**A partial decryption.** As if this ballot alone were the sum, and the five entries above the tree "
+        "**A partial decryption.** As if this ballot alone were the sum, and the six entries above the tree "
         "that is counted; the proof's nonce is fixed. The sum decrypts to 2^32 * G: no vote for option 1, one for "
         "option 2."
     )

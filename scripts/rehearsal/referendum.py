@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 
 from stembus.audit.clock import SimulatedClock
@@ -27,7 +28,14 @@ from stembus.ballot.eligibility.credential_authority import (
 )
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.register import RollReading, import_roll, read_csv
-from stembus.ballot.issuance.token import VotingPass, make_request, new_pass, take_answer
+from stembus.ballot.issuance.token import (
+    Acknowledgement,
+    VotingPass,
+    make_acknowledgement,
+    make_request,
+    new_pass,
+    take_answer,
+)
 from stembus.ballot.office.closing import StillHealing, close_voting
 from stembus.ballot.office.definition import DRAFT
 from stembus.ballot.office.paper import SEED_BYTES, paper_entries, paper_header
@@ -35,6 +43,7 @@ from stembus.ballot.office.services import ServedOffice
 from stembus.ballot.voter.encrypt import Choice, prepare, sign_ballot
 from stembus.scripts.parties import new_secret, public_part
 from stembus.tally.combine import make_result_body
+from stembus.tally.errors import StepDone
 from stembus.tally.key_file import parse_trustee_key
 from stembus.tally.trustee import Trustee, make_election_key
 
@@ -89,6 +98,8 @@ class Rehearsal:
         self.clock = SimulatedClock(start)
         self.office = office or ServedOffice(root, lambda _: PASSPHRASE, self.clock)
         self.executor = executor
+        # What each voter's device says to each registrar after the first cast, by token.
+        self._unsaid: dict[bytes, list[Acknowledgement]] = {}
 
     # Before the opening
 
@@ -138,6 +149,10 @@ class Rehearsal:
         self.elect()
 
     def elect(self) -> None:
+        """What is left once all have confirmed: the drills, and the election key."""
+        for number in range(1, len(self.office.manifest.trustees.members) + 1):
+            with suppress(StepDone):
+                self.office.log().append([self.trustee(number).drill()])
         self.office.log().append([make_election_key(self.verified())])
 
     def import_roll(self, register: Path, progress: Progress | None = None) -> RollReading:
@@ -179,7 +194,10 @@ class Rehearsal:
         context = office.box.context
         voting_pass = new_pass(context)
         credential = credential_key(parse_code(code), office.referendum)
-        for number in range(1, len(context.registrars) + 1):
+        numbers = range(1, len(context.registrars) + 1)
+        unsaid = [make_acknowledgement(voting_pass, number, credential) for number in numbers]
+        self._unsaid[voting_pass.token_key.public] = unsaid
+        for number in numbers:
             answer = office.registrar(number).issue(make_request(voting_pass, number, credential, factor))
             voting_pass = take_answer(context, voting_pass, number, answer)
         return voting_pass
@@ -187,7 +205,10 @@ class Rehearsal:
     def cast(self, voting_pass: VotingPass, choice: Choice, seq: int = 0) -> tuple[bytes, Promise]:
         context = self.office.box.context
         raw = sign_ballot(context, voting_pass, prepare(context, voting_pass, choice), seq)
-        return raw, self.office.box.cast(raw)
+        promise = self.office.box.cast(raw)
+        for number, said in enumerate(self._unsaid.pop(voting_pass.token_key.public, []), 1):
+            self.office.registrar(number).acknowledge(said)
+        return raw, promise
 
     def seal(self) -> int | None:
         return self.office.box.seal(self.office.count_statements)

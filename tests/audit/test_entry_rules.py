@@ -22,7 +22,10 @@ MANIFEST: Any = SimpleNamespace(
     eligibility=SimpleNamespace(official_count=40),
     registrars=[SimpleNamespace(key=key.public.hex()) for key in KEYS],
     privacy_floor=SimpleNamespace(paper=5),
-    questions=[SimpleNamespace(options=[None] * 2, max_choices=1), SimpleNamespace(options=[None] * 3, max_choices=2)],
+    questions=[
+        SimpleNamespace(options=[SimpleNamespace(cost=None)] * count, max_choices=most, budget=None)
+        for count, most in ((2, 1), (3, 2))
+    ],
 )
 
 

@@ -15,7 +15,7 @@ def rules(
     minimum: int = 10, permille: int = 25, floor: int = 5, count_below: bool = False, accepts: int | None = 1
 ) -> tuple[Any, Any]:
     """A manifest of one question, and the question."""
-    question = SimpleNamespace(accepts=accepts, options=[None, None])
+    question = SimpleNamespace(kind="choose", accepts=accepts, options=[None, None])
     manifest = SimpleNamespace(
         questions=[question],
         rules=SimpleNamespace(

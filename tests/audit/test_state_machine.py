@@ -40,6 +40,11 @@ def complaint(accuser: int, accused: int, attempt: int = 1) -> Step:
     return "complaint", body
 
 
+def drill(trustee: int, attempt: int = 1) -> Step:
+    proof = {"point": POINT, "challenge": "00" * 32, "response": "00" * 32}
+    return "drill", bodies.Drill(attempt=attempt, trustee=trustee, root=HASH, **proof)
+
+
 def election_key(attempt: int = 1) -> Step:
     body = bodies.ElectionKey(attempt=attempt, joint_key=POINT, verification_keys=[POINT], transcript=HASH)
     return "election-key", body
@@ -88,13 +93,16 @@ RESULT: Step = (
 )
 CANCEL: Step = ("cancel", bodies.Cancel(text={"nl": "afgelast"}))
 MINUTES: Step = ("minutes", bodies.Minutes(name="minutes.pdf", sha256=HASH))
+SAMPLE: Step = ("sample", bodies.Sample(dice="1" * 25, drawn=300))
 PURGE: Step = ("purge", bodies.Purge(destroyed=["codes"]))
 
 ALL_COMMIT = [commit(k) for k in TRUSTEES]
 ALL_REVEAL = [reveal(k) for k in TRUSTEES]
 ALL_SHARE = [share(a, b) for a in TRUSTEES for b in TRUSTEES if a != b]
 ALL_CONFIRM = [confirm(k) for k in TRUSTEES]
-CEREMONY = [*ALL_COMMIT, *ALL_REVEAL, *ALL_SHARE, *ALL_CONFIRM]
+ALL_DRILL = [drill(k) for k in TRUSTEES]
+CONFIRMED = [*ALL_COMMIT, *ALL_REVEAL, *ALL_SHARE, *ALL_CONFIRM]
+CEREMONY = [*CONFIRMED, *ALL_DRILL]
 KEYED = [*CEREMONY, election_key()]
 ROLLED = [*KEYED, ROLL]
 OPENED = [*ROLLED, OPEN]
@@ -136,13 +144,13 @@ def is_admitted(order: Order, step: Step) -> bool:
 # The table of phases. What stands here may come next in some state of the phase.
 NEXT: dict[Phase, dict[str, Phase]] = {
     Phase.CEREMONY: {
-        **dict.fromkeys(("commit", "reveal", "share", "confirm", "complaint", "incident"), Phase.CEREMONY),
+        **dict.fromkeys(("commit", "reveal", "share", "confirm", "complaint", "drill", "incident"), Phase.CEREMONY),
         "election-key": Phase.KEYED,
         "cancel": Phase.CANCELLED,
     },
     Phase.KEYED: {"incident": Phase.KEYED, "roll": Phase.ROLLED, "cancel": Phase.CANCELLED},
     Phase.ROLLED: {
-        **dict.fromkeys(("client", "replace", "incident"), Phase.ROLLED),
+        **dict.fromkeys(("client", "replace", "drill", "incident"), Phase.ROLLED),
         "open": Phase.OPEN,
         "cancel": Phase.CANCELLED,
     },
@@ -153,12 +161,12 @@ NEXT: dict[Phase, dict[str, Phase]] = {
     },
     Phase.CLOSED: {
         **dict.fromkeys(
-            ("paper-result", "paper-ballots", "tally-intent", "partial-decryption", "incident"), Phase.CLOSED
+            ("paper-result", "paper-ballots", "tally-intent", "partial-decryption", "sample", "incident"), Phase.CLOSED
         ),
         "result": Phase.TALLIED,
         "cancel": Phase.CANCELLED,
     },
-    Phase.TALLIED: dict.fromkeys(("minutes", "purge", "incident"), Phase.TALLIED),
+    Phase.TALLIED: dict.fromkeys(("sample", "minutes", "purge", "incident"), Phase.TALLIED),
     Phase.CANCELLED: dict.fromkeys(("minutes", "purge", "incident"), Phase.CANCELLED),
 }
 # For each type: what it needs to have before it within its phase, and an entry that then may stand.
@@ -168,6 +176,7 @@ READY: dict[str, tuple[list[Step], Step]] = {
     "share": ([*ALL_COMMIT, *ALL_REVEAL], share(1, 2)),
     "confirm": ([*ALL_COMMIT, *ALL_REVEAL, *ALL_SHARE], confirm(1)),
     "complaint": ([*ALL_COMMIT, *ALL_REVEAL, *ALL_SHARE], complaint(1, 2)),
+    "drill": (CONFIRMED, drill(1)),
     "election-key": (CEREMONY, election_key()),
     "roll": (KEYED, ROLL),
     "client": (ROLLED, CLIENT),
@@ -182,6 +191,7 @@ READY: dict[str, tuple[list[Step], Step]] = {
     "partial-decryption": ([*CLOSED, intent(1), intent(2)], partial(1)),
     "result": (CLOSED, RESULT),
     "cancel": (OPENED, CANCEL),
+    "sample": (CLOSED, SAMPLE),
     "minutes": ([*CLOSED, RESULT], MINUTES),
     "purge": ([*CLOSED, RESULT], PURGE),
 }
@@ -252,8 +262,10 @@ def test_a_ballot_stands_only_while_voting_is_open(phase: Phase) -> None:
         ([*ALL_COMMIT, *ALL_REVEAL], lambda k: share(k, 2 if k == 1 else 1)),
         ([*ALL_COMMIT, *ALL_REVEAL, *ALL_SHARE], confirm),
         ([*ALL_COMMIT, *ALL_REVEAL, *ALL_SHARE], lambda k: complaint(k, 2 if k == 1 else 1)),
+        (CONFIRMED, drill),
+        (ROLLED, drill),
     ],
-    ids=["commit", "reveal", "share", "confirm", "complaint"],
+    ids=["commit", "reveal", "share", "confirm", "complaint", "drill", "second drill"],
 )
 def test_only_the_trustees_one_to_n_take_part(before: list[Step], make: Any) -> None:
     for trustee in (0, N + 1):
@@ -281,7 +293,32 @@ def test_each_round_waits_for_everyone(missing: int) -> None:
     assert not is_admitted(after(*ALL_COMMIT, *(reveal(k) for k in others)), confirm(others[0]))
     ready = [*ALL_COMMIT, *ALL_REVEAL, *ALL_SHARE]
     assert not is_admitted(after(*ready, *(confirm(k) for k in others)), election_key())
-    assert is_admitted(after(*ready, *ALL_CONFIRM), election_key())
+    assert not is_admitted(after(*ready, *(confirm(k) for k in others)), drill(others[0]))
+    assert not is_admitted(after(*CONFIRMED, *(drill(k) for k in others)), election_key())
+    assert is_admitted(after(*CEREMONY), election_key())
+
+
+def test_a_drill_waits_until_all_have_confirmed_one_and_the_same_key() -> None:
+    other = ("confirm", bodies.Confirm(attempt=1, trustee=3, joint_key=POINT, transcript="11" * 32))
+    order = after(*ALL_COMMIT, *ALL_REVEAL, *ALL_SHARE, confirm(1), confirm(2), other)
+    assert not is_admitted(order, drill(1))
+
+
+def test_before_the_opening_each_trustee_may_drill_once_more() -> None:
+    assert not is_admitted(after(*KEYED), drill(1))
+    order = after(*ROLLED, drill(1))
+    assert not is_admitted(order, drill(1))
+    assert not is_admitted(order, drill(2, attempt=2))
+    assert is_admitted(order, drill(2))
+    assert not is_admitted(after(*OPENED), drill(1))
+    assert is_admitted(after(*ROLLED), OPEN)  # nobody is asked to
+
+
+def test_a_sample_is_drawn_once() -> None:
+    order = after(*CLOSED, SAMPLE)
+    assert not is_admitted(order, SAMPLE)
+    order.admit(*RESULT)
+    assert not is_admitted(order, SAMPLE)
 
 
 @pytest.mark.parametrize("missing", range(len(ALL_SHARE)))
@@ -303,13 +340,13 @@ def test_the_first_attempt_is_number_one(attempt: int) -> None:
 
 
 @pytest.mark.parametrize("place", range(1, len(CEREMONY) + 1))
-def test_a_new_attempt_begins_until_all_have_confirmed(place: int) -> None:
+def test_a_new_attempt_begins_until_all_have_drilled(place: int) -> None:
     """Then the election key is certain, and nobody can make it void."""
     order = after(*CEREMONY[:place])
     assert is_admitted(order, commit(3, attempt=2)) == (place < len(CEREMONY))
     if place < len(CEREMONY):
         assert (order.attempt, order.voided, order.committed) == (2, {1}, {3})
-        assert (order.revealed, order.shared, order.confirmed) == (set(), set(), set())
+        assert (order.revealed, order.shared, order.confirmed, order.drilled) == (set(), set(), set(), set())
 
 
 @pytest.mark.parametrize("attempt", [1, 3])
@@ -328,7 +365,9 @@ def test_steps_of_an_attempt_that_was_given_up_are_refused() -> None:
     for step in (reveal(1), share(1, 2), confirm(1), complaint(1, 2), election_key(1)):
         assert not is_admitted(order, step)
     shares = [share(a, b, 2) for a in TRUSTEES for b in TRUSTEES if a != b]
-    order = after(*ALL_COMMIT, *second, *shares, *(confirm(k, 2) for k in TRUSTEES))
+    agreed = [*ALL_COMMIT, *second, *shares, *(confirm(k, 2) for k in TRUSTEES)]
+    assert not is_admitted(after(*agreed), drill(1))
+    order = after(*agreed, *(drill(k, 2) for k in TRUSTEES))
     for attempt in (1, 3):
         assert not is_admitted(order, election_key(attempt))
     assert is_admitted(order, election_key(2))
@@ -343,9 +382,9 @@ def test_a_complaint_needs_the_share_that_it_is_about() -> None:
 
 @pytest.mark.parametrize("confirmed", [0, N])
 def test_a_complaint_makes_the_attempt_void(confirmed: int) -> None:
-    order = after(*CEREMONY[: len(CEREMONY) - N + confirmed], complaint(1, 2))
+    order = after(*CONFIRMED[: len(CONFIRMED) - N + confirmed], complaint(1, 2))
     assert order.voided == {1}
-    for step in (confirm(3), complaint(2, 1), election_key(), commit(1), share(1, 2), reveal(1)):
+    for step in (confirm(3), complaint(2, 1), drill(1), election_key(), commit(1), share(1, 2), reveal(1)):
         assert not is_admitted(order, step)
     assert is_admitted(order, commit(1, attempt=2))
     assert order.voided == {1}

@@ -17,6 +17,7 @@ from stembus.audit.log.source import FolderPlace
 from tests.client.conftest import Client, Refused
 from tests.conftest import Finished
 from tests.log_view import read_log
+from tests.questions import choose, texts
 from tests.tampered.forge import dump, new_forge
 from tests.tampered.log import MANIFESTS, binding
 from tests.tampered.witnesses import CASES, cosign, with_mldsa
@@ -55,9 +56,7 @@ def test_the_longest_ballots_are_measured_alike(
     """One of 216 options, and some questions of yes or no: 65,129 bytes with two of them, 65,553 with three."""
 
     def change(draft: dict[str, Any]) -> None:
-        texts = lambda text: dict.fromkeys(draft["languages"], text)  # noqa: E731
-        options = [{"text": texts(f"project {k}")} for k in range(216)]
-        one = {"kind": "choose", "text": texts("Welk?"), "options": options, "max_choices": 1, "accepts": None}
+        one = choose([f"project {k}" for k in range(216)], 1, "Welk?")
         yes_no = draft["questions"][0]
         draft["questions"] = [one, *({**yes_no, "text": texts(f"Vraag {k}?")} for k in range(pairs))]
 
@@ -88,11 +87,11 @@ GOOD: dict[str, Change] = {
     "a long label": lambda m: m["box"].update(url=f"https://{'a' * 63}.example.org"),
     "a long host": lambda m: m["box"].update(url=f"https://{'a.' * 126}b"),
     "an ipv4 host": lambda m: m["box"].update(url="https://255.255.255.255"),
-    "an early day": lambda m: m["eligibility"].update(reference_date="0001-01-01"),
-    "a leap day": lambda m: m["eligibility"].update(reference_date="2000-02-29"),
+    "an early day": lambda m: m["eligibility"].update(age_date="0001-01-01"),
+    "a leap day": lambda m: m["eligibility"].update(age_date="2000-02-29"),
     "the second second of all": lambda m: m.update(opens="1970-01-01T00:00:01+00:00"),
     "an odd offset": lambda m: m.update(opens="2019-10-14T09:00:00-23:59"),
-    "the largest roll": lambda m: m["eligibility"].update(official_count=16_000_000),
+    "the largest roll": lambda m: m["eligibility"].update(official_count=11_000_000),
     "as many ballots as a log holds": lambda m: [
         m["eligibility"].update(official_count=99_000),
         m.update(max_casts=1000),

@@ -70,7 +70,12 @@ def test_a_letters_address_carries_code_and_referendum(client: Client) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["tokens"], ids=lambda vector: vector["token_key"][:8])
 def test_a_token_is_bound_as_in_the_vectors(client: Client, vector: dict[str, Any]) -> None:
-    answer = client.ask("token", joint_key=VECTORS["ballots"][0]["joint_key"], questions=[[2, 1]], **vector)
+    answer = client.ask(
+        "token",
+        joint_key=VECTORS["ballots"][0]["joint_key"],
+        questions=[{"options": 2, "most": 1, "costs": [], "budget": 0}],
+        **vector,
+    )
     assert answer == {"message": vector["token_message"], "commitment": vector["token_commitment"]}
 
 

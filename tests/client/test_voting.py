@@ -12,7 +12,15 @@ import pytest
 
 from stembus.audit.formats.receipt import encode_promise, make_promise
 from stembus.audit.verify.ballots import BallotRefused, check_ballot
-from stembus.ballot.issuance.token import TokenRequest, VotingPass, make_request, new_pass, take_answer
+from stembus.ballot.errors import TokenNotIssued
+from stembus.ballot.issuance.token import (
+    Acknowledgement,
+    TokenRequest,
+    VotingPass,
+    make_request,
+    new_pass,
+    take_answer,
+)
 from stembus.ballot.voter.encrypt import rebuild_id
 from tests.ballot.conftest import Poll, copy_of
 from tests.client.conftest import Client, Published, Refused
@@ -44,6 +52,16 @@ def browser_token(log: Published, poll: Poll, voter: int = 0) -> str:
     voting_pass = log.ask("newPass")
     answer = poll.office.registrar(1).issue(browser_request(log, poll, voting_pass, voter))
     return log.ask("takeAnswer", **{"pass": voting_pass}, registrar=1, answer=answer)
+
+
+def test_an_acknowledgement_made_in_the_browser_is_taken_by_python(open_log: Published, poll: Poll) -> None:
+    registrar, voting_pass = poll.office.registrar(1), open_log.ask("newPass")
+    registrar.issue(browser_request(open_log, poll, voting_pass))
+    said = open_log.ask("makeAcknowledgement", **{"pass": voting_pass}, registrar=1, code=poll.letters[0][0])
+    registrar.acknowledge(Acknowledgement(bytes.fromhex(said["credential"]), bytes.fromhex(said["signature"])))
+    other = open_log.ask("makeAcknowledgement", **{"pass": voting_pass}, registrar=1, code=poll.letters[1][0])
+    with pytest.raises(TokenNotIssued):
+        registrar.acknowledge(Acknowledgement(bytes.fromhex(other["credential"]), bytes.fromhex(other["signature"])))
 
 
 def test_a_ballot_made_in_the_browser_is_accepted_by_python(open_log: Published, poll: Poll) -> None:

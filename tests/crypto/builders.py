@@ -32,18 +32,17 @@ def state(
     randomness: int,
     values: tuple[int, ...],
     random: Random,
-    first: int = 0,
-    last: int = 1,
+    terms: tuple[tuple[int, int], ...] = ((0, 1),),
 ) -> MembershipStatement:
     """A proof that `ciphertext` holds one of `values`. For a value outside, every branch is simulated."""
     branch = values.index(value) if value in values else -1
     witness = commit_membership(JOINT_KEY, ciphertext, branch, randomness, values, scalars(random))
     challenge = challenge_of(ciphertext, witness)
     if branch >= 0:
-        return MembershipStatement(first, last, values, respond_membership(witness, challenge), challenge)
+        return MembershipStatement(terms, values, respond_membership(witness, challenge), challenge)
     # The last branch keeps the response that was simulated for it; its challenge is no longer the simulated one.
     proof = MembershipProof(witness.commitments, witness.fake_challenges[:-1], witness.fake_responses)
-    return MembershipStatement(first, last, values, proof, challenge)
+    return MembershipStatement(terms, values, proof, challenge)
 
 
 def single(value: int, random: Random, values: tuple[int, ...] = (0, 1)) -> ProvenBallot:
@@ -58,11 +57,12 @@ def choice(bits: list[int], most: int, random: Random) -> ProvenBallot:
     randomness = [random.randrange(1, ORDER) for _ in bits]
     ciphertexts = tuple(encrypt(JOINT_KEY, bit, r) for bit, r in zip(bits, randomness, strict=True))
     statements = [
-        state(ciphertext, bit, r, (0, 1), random, index, index + 1)
+        state(ciphertext, bit, r, (0, 1), random, ((index, 1),))
         for index, (ciphertext, bit, r) in enumerate(zip(ciphertexts, bits, randomness, strict=True))
     ]
     total = add_ciphertexts(ciphertexts)
-    statements.append(state(total, sum(bits), sum(randomness) % ORDER, tuple(range(most + 1)), random, 0, len(bits)))
+    every = tuple((index, 1) for index in range(len(bits)))
+    statements.append(state(total, sum(bits), sum(randomness) % ORDER, tuple(range(most + 1)), random, every))
     return ProvenBallot(ciphertexts, tuple(statements))
 
 

@@ -139,7 +139,7 @@ def test_a_proof_that_claims_a_wrong_number_is_refused(value: int, claimed: int)
     challenge = challenge_of(ciphertext, witness)
     _refused(
         ProvenBallot(
-            (ciphertext,), (MembershipStatement(0, 1, (0, 1), respond_membership(witness, challenge), challenge),)
+            (ciphertext,), (MembershipStatement(((0, 1),), (0, 1), respond_membership(witness, challenge), challenge),)
         )
     )
 

@@ -32,7 +32,9 @@ def _hex(record: dict[str, Any], *names: str) -> list[bytes]:
 def _context(record: dict[str, Any]) -> BallotContext:
     """From the stored values alone."""
     referendum, election_key, joint_key = _hex(record, "referendum", "election_key", "joint_key")
-    questions = tuple(QuestionShape(options, most) for options, most in record["questions"])
+    questions = tuple(
+        QuestionShape(**question | {"costs": tuple(question["costs"])}) for question in record["questions"]
+    )
     return BallotContext(referendum, election_key, Point.from_bytes(joint_key), (), questions, 0, 1)
 
 
@@ -115,11 +117,13 @@ def test_a_stored_ballot_proves_and_decrypts_to_its_choice(record: dict[str, Any
     verify_all(context.joint_key, [ProvenBallot(ciphertexts, statements)])
     share = int.from_bytes(secret, "big")
     expected = []
-    for chosen, (options, most) in zip(record["choice"], record["questions"], strict=True):
-        if (options, most) == (2, 1):
+    for chosen, question in zip(record["choice"], record["questions"], strict=True):
+        if (question["options"], question["most"], question["budget"]) == (2, 1, 0):
             expected.append({(): 0, (0,): 1, (1,): 2**32}[tuple(chosen)])
         else:
-            expected += [int(option in chosen) for option in range(options)]
+            expected += [int(option in chosen) for option in range(question["options"])]
+            left = question["budget"] - sum(question["costs"][option] for option in chosen if question["costs"])
+            expected += [int(bit) for bit in reversed(f"{left:b}".rjust(question["budget"].bit_length(), "0")[:-1])]
     plain = [c.blinded - partial_decrypt(share, c) for c in ciphertexts]
     assert plain == [generator_times(number) for number in expected]
 

@@ -254,13 +254,13 @@ def test_a_complaint_under_a_wrong_key_names_its_accuser(fresh: Rehearsal) -> No
 
 
 def test_each_step_of_the_ceremony_taken_twice_is_done_already(fresh: Rehearsal) -> None:
-    for step in (Trustee.commit, Trustee.reveal, Trustee.share, Trustee.confirm):
+    for step in (Trustee.commit, Trustee.reveal, Trustee.share, Trustee.confirm, Trustee.drill):
         for number in (1, 2, 3):
             append(fresh, step(fresh.trustee(number)))
             with pytest.raises(StepDone):
                 step(fresh.trustee(number))
     fresh.elect()
-    for step in (Trustee.commit, Trustee.reveal, Trustee.share, Trustee.confirm):
+    for step in (Trustee.commit, Trustee.reveal, Trustee.share, Trustee.confirm, Trustee.drill):
         with pytest.raises(StepDone):
             step(fresh.trustee(1))
     with pytest.raises(StepDone):
@@ -274,7 +274,7 @@ def test_a_step_of_the_ceremony_out_of_turn_is_refused(fresh: Rehearsal) -> None
                 step(fresh.trustee(number))
 
     tally = (Trustee.intent, Trustee.decrypt, Trustee.rehearse)
-    refuses(1, Trustee.reveal, Trustee.share, Trustee.confirm, *tally)
+    refuses(1, Trustee.reveal, Trustee.share, Trustee.confirm, Trustee.drill, *tally)
     all_do(fresh, Trustee.commit, 1, 2)
     refuses(1, Trustee.reveal, Trustee.share, Trustee.confirm, *tally)
     all_do(fresh, Trustee.commit, 3)
@@ -285,9 +285,11 @@ def test_a_step_of_the_ceremony_out_of_turn_is_refused(fresh: Rehearsal) -> None
     refuses(1, Trustee.confirm, *tally)
     all_do(fresh, Trustee.share, 3)
     all_do(fresh, Trustee.confirm, 1, 2)
-    with pytest.raises(StepOutOfTurn):
-        fresh.elect()
+    refuses(1, Trustee.drill)
     all_do(fresh, Trustee.confirm, 3)
+    all_do(fresh, Trustee.drill, 1, 2)
+    with pytest.raises(StepOutOfTurn, match="1 trustees have not drilled"):
+        make_election_key(read_log(FolderPlace(fresh.office.public)))
     fresh.elect()
     refuses(1, Trustee.intent, Trustee.decrypt)
 

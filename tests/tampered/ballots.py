@@ -9,7 +9,7 @@ from dataclasses import replace
 from stembus.audit.formats.ballot_shape import SECOND, QuestionShape
 from stembus.audit.formats.cast_ballot import BallotContext, encode_body, encode_unsigned
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
-from stembus.crypto.elgamal import Ciphertext, add_ciphertexts, encrypt
+from stembus.crypto.elgamal import Ciphertext, encrypt, weigh_ciphertexts
 from stembus.crypto.group import GENERATOR, ORDER, generator_times, random_scalar, scalar_to_bytes
 from stembus.crypto.proofs import MembershipProof, commit_membership, respond_membership
 from stembus.crypto.signing import SchnorrKey
@@ -94,11 +94,10 @@ def simulated(forge: Forge, numbers: Sequence[int], liar: Sequence[int] = ()) ->
     ciphertexts = [encrypt(context.joint_key, n % ORDER, r) for n, r in zip(numbers, randomness, strict=True)]
     witnesses = []
     for position, shape in enumerate(context.proofs):
-        part = slice(shape.first, shape.last)
-        held = sum(numbers[part])
+        held = sum(numbers[position] * weight for position, weight in shape.terms)
         branch = shape.values.index(held) if held in shape.values and position not in liar else 0
-        total = add_ciphertexts(ciphertexts[part])
-        secret = sum(randomness[part]) % ORDER
+        total = weigh_ciphertexts(ciphertexts, shape.terms)
+        secret = sum(randomness[position] * weight for position, weight in shape.terms) % ORDER
         witnesses.append(commit_membership(context.joint_key, total, branch, secret, shape.values, random_scalar))
     points = b"".join(p.to_bytes() for w in witnesses for pair in w.commitments for p in pair)
     challenges = context.challenges(commitment, b"".join(c.to_bytes() for c in ciphertexts), points)

@@ -8,12 +8,19 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from stembus.audit.formats.ceremony import commitment_hash, latest_attempt, possession_context
+from stembus.audit.formats.ceremony import (
+    commitment_hash,
+    drill_context,
+    drill_randomness,
+    latest_attempt,
+    possession_context,
+)
 from stembus.audit.formats.entries import parse_entry
+from stembus.audit.log.merkle import root_of
 from stembus.audit.log.source import MemoryPlace
 from stembus.audit.verify import Report
 from stembus.crypto.group import GENERATOR, ORDER, Point, generator_times, random_scalar, scalar_to_bytes
-from stembus.crypto.proofs import prove_key
+from stembus.crypto.proofs import prove_equal_logs, prove_key
 from stembus.crypto.sealed import new_box_key, seal_to
 from tests.tampered.catalogue import PASSED, add, forgery
 from tests.tampered.forge import Body, Forge, judge
@@ -30,9 +37,27 @@ def conclude(forge: Forge, skip_confirms: bool = False, swap_keys: bool = False)
         for k in (1, 2, 3):
             body = {"attempt": attempt.number, "trustee": k, "joint_key": key.joint_key, "transcript": key.transcript}
             entries.append(forge.entry("confirm", body))
+        root = root_of(entries)
+        entries += [drill(forge, attempt.number, k, root) for k in (1, 2, 3)]
     keys = key.verification_keys[:: -1 if swap_keys else 1]
     entries.append(forge.entry("election-key", msgspec.structs.replace(key, verification_keys=keys), []))
     return forge.bundle(entries)
+
+
+def drill(forge: Forge, attempt: int, trustee: int, at: bytes, share: int | None = None, **change: object) -> bytes:
+    """With the trustee's own share, unless another one is given."""
+    secret = forge.keys.shares[trustee - 1] if share is None else share
+    base = generator_times(drill_randomness(forge.referendum, attempt, at))
+    proof = prove_equal_logs(secret, base, drill_context(forge.referendum, attempt, at, trustee))
+    body = {
+        "attempt": attempt,
+        "trustee": trustee,
+        "root": at.hex(),
+        "point": (base * secret).to_bytes().hex(),
+        "challenge": scalar_to_bytes(proof.challenge).hex(),
+        "response": scalar_to_bytes(proof.response).hex(),
+    }
+    return forge.entry("drill", body | change)
 
 
 def _kind(raw: bytes) -> str:
@@ -392,3 +417,114 @@ def election_key_of_an_older_attempt_that_nobody_confirmed(forge: Forge) -> Memo
     other = {"attempt": 2, "joint_key": OTHER_POINT, "transcript": "00" * 32}
     second += [forge.entry("confirm", body | other) for body in kinds["confirm"]]
     return forge.bundle([*first, *second, forge.setup[forge.find_setup("election-key")]])
+
+
+# The drill.
+
+
+def drilled(make: Callable[[Forge, bytes], list[bytes]], election_key: bool = True) -> Callable[[Forge], MemoryPlace]:
+    """In the place of the three drills those that `make` gives, for the root at which they are due; the log ends with
+    the election key."""
+
+    def maker(forge: Forge) -> MemoryPlace:
+        first, key = forge.find_setup("drill"), forge.find_setup("election-key")
+        before = forge.setup[:first]
+        ending = [forge.setup[key]] if election_key else []
+        return forge.bundle([*before, *make(forge, root_of(before)), *ending])
+
+    return maker
+
+
+def first_drill(**change: object) -> Callable[[Forge], MemoryPlace]:
+    return drilled(lambda f, root: [drill(f, 1, 1, root, **change), *(drill(f, 1, k, root) for k in (2, 3))])  # type: ignore[arg-type]
+
+
+def copied_drill(forge: Forge, root: bytes) -> list[bytes]:
+    """Trustee 2 hands in what trustee 1 showed."""
+    shown = json.loads(drill(forge, 1, 1, root))["body"]
+    return [forge.entry("drill", shown), forge.entry("drill", shown | {"trustee": 2}), drill(forge, 1, 3, root)]
+
+
+def drill_without_share(forge: Forge, root: bytes) -> list[bytes]:
+    """Everybody can compute the point, and prove something else of it."""
+    secret = forge.keys.shares[0]
+    base = generator_times(drill_randomness(forge.referendum, 1, root))
+    forged = drill(forge, 1, 1, root, share=7, point=(base * secret).to_bytes().hex())
+    return [forged, *(drill(forge, 1, k, root) for k in (2, 3))]
+
+
+add("drill_with_another_share", 14, "V11", first_drill(share=7))
+add("drill_without_the_share", 14, "V11", drilled(drill_without_share))
+add("drill_of_another_trustee_copied", 14, "V11", drilled(copied_drill))
+add("drill_with_a_zero_challenge", 14, "V11", first_drill(challenge="00" * 32))
+add("drill_with_a_zero_response", 14, "V11", first_drill(response="00" * 32))
+add("drill_that_names_another_root", 14, "V11", first_drill(root="00" * 32))
+add("drill_off_the_curve", 14, "V11", first_drill(point="02" + (5).to_bytes(32, "big").hex()))
+add("drill_for_an_earlier_root", 14, "V11", drilled(lambda f, _: [drill(f, 1, k, bytes(32)) for k in (1, 2, 3)]))
+add("drill_at_the_order", 14, "V8", first_drill(response=AT_THE_ORDER), also=("V9",))
+add("election_key_before_all_have_drilled", 14, "V9", drilled(lambda f, root: [drill(f, 1, k, root) for k in (1, 2)]))
+add("election_key_without_a_drill", 14, "V9", drilled(lambda *_: []))
+add("drill_of_an_attempt_to_come", 14, "V9", drilled(lambda f, root: [drill(f, 2, 1, root)], election_key=False))
+add(
+    "drill_by_a_trustee_who_does_not_exist",
+    14,
+    "V9",
+    drilled(lambda f, root: [forge_drill_of_nobody(f, root)], election_key=False),
+    also=("V10",),
+)
+add(
+    "drill_twice",
+    14,
+    "V9",
+    drilled(lambda f, root: [drill(f, 1, k, root) for k in (1, 1, 2, 3)]),
+)
+add(
+    "drill_signed_by_another_trustee",
+    14,
+    "V10",
+    drilled(lambda f, root: [signed_by_another(f, root), *(drill(f, 1, k, root) for k in (2, 3))]),
+)
+
+
+def forge_drill_of_nobody(forge: Forge, root: bytes) -> bytes:
+    body = json.loads(drill(forge, 1, 3, root))["body"] | {"trustee": 4}
+    return forge.entry("drill", body, ["trustee/4"], ["trustee-3"])
+
+
+def signed_by_another(forge: Forge, root: bytes) -> bytes:
+    return forge.entry("drill", json.loads(drill(forge, 1, 1, root))["body"], ["trustee/2"])
+
+
+@forgery(14, "V9")
+def drill_before_all_have_confirmed(forge: Forge) -> MemoryPlace:
+    before = forge.setup[: forge.find_setup("drill") - 1]
+    return forge.bundle([*before, drill(forge, 1, 1, root_of(before))])
+
+
+def before_the_opening(make: Callable[[Forge, bytes], bytes]) -> Callable[[Forge], None]:
+    def maker(forge: Forge) -> None:
+        at = forge.find_setup("roll") + 1
+        forge.setup.insert(at, make(forge, root_of(forge.setup[:at])))
+
+    return maker
+
+
+add("second_drill_with_another_share", 14, "V11", before_the_opening(lambda f, r: drill(f, 1, 1, r, share=7)), PASSED)
+add("second_drill_for_the_first_root", 14, "V11", before_the_opening(lambda f, _: second_like_the_first(f)), PASSED)
+
+
+def second_like_the_first(forge: Forge) -> bytes:
+    return forge.setup[forge.find_setup("drill")]
+
+
+@forgery(14, "V9")
+def second_drill_twice(forge: Forge) -> None:
+    at = forge.find_setup("roll") + 1
+    root = root_of(forge.setup[:at])
+    forge.setup[at:at] = [drill(forge, 1, 1, root), drill(forge, 1, 1, root)]
+
+
+@forgery(14, "V9")
+def drill_while_voting_is_open(forge: Forge) -> None:
+    at = forge.find_setup("roll") + 1
+    forge.between.append(drill(forge, 1, 1, root_of(forge.setup[:at])))

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from stembus.audit.formats.ballot_shape import SECOND
 from stembus.audit.formats.canonical import Record, encode
 from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.entries import KINDS, issuance_digest, issued_digest, parse_entry
-from stembus.audit.formats.lists import Issued, encode_keys, list_root, request_digest
+from stembus.audit.formats.lists import Issued, acknowledgement_digest, encode_keys, list_root, request_digest
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.log.merkle import Frontier, hash_root, leaf_hash
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosign, sign_checkpoint, verifier_key
@@ -420,6 +420,7 @@ def result_body(
         "total": total,
         "outcome": word,
         "ranking": [groups[count] for count in sorted(groups, reverse=True)],
+        "funded": None,
     }
     return {
         "status": "counted",
@@ -458,6 +459,11 @@ def make_voter(context: BallotContext, keys: Keys, credential: SchnorrKey) -> Vo
     return Voter(complete, Issued(credential.public, request, signature))
 
 
+def acknowledged(forge: Forge, line: Issued, credential: SchnorrKey) -> Issued:
+    signature = credential.sign(acknowledgement_digest(forge.referendum, 1, line.request_hash))
+    return replace(line, acknowledgement=signature)
+
+
 def load_parts(root: Path, voters: int = 14) -> dict[str, Any]:
     """What all forgeries start from: an opened referendum of 40 letters, and voters with tokens."""
     from stembus.audit.log.source import FolderPlace
@@ -479,14 +485,18 @@ def load_parts(root: Path, voters: int = 14) -> dict[str, Any]:
 
 
 def new_forge(parts: dict[str, Any]) -> Forge:
-    """12 voters in two batches of 6; 8 say no, 4 yes. Two more hold tokens and have not voted."""
+    """12 voters in two batches of 6; 8 say no, 4 yes. Two more hold tokens and have not voted. Eleven devices said that
+    their token was used."""
     own = {"setup": list(parts["setup"]), "lists": dict(parts["lists"]), "voters": list(parts["voters"])}
     forge = Forge(**{key: value for key, value in (parts | own).items() if key != "ballots"})
     if "ballots" not in parts:
         parts["ballots"] = [forge.ballot(k, int(k % 3 == 2)) for k in range(12)]
     cache = parts["ballots"]
     forge.batches = [list(cache[:6]), list(cache[6:])]
-    forge.issued = [voter.issued for voter in forge.voters]
+    forge.issued = [
+        acknowledged(forge, voter.issued, forge.keys.credentials[k]) if k < 11 else voter.issued
+        for k, voter in enumerate(forge.voters)
+    ]
     return forge
 
 

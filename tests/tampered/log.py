@@ -19,6 +19,7 @@ from stembus.audit.log.tiles import encode_bundle, parse_bundle
 from stembus.audit.verify import Report, verify
 from stembus.audit.verify.voter_evidence import check_voter_evidence
 from stembus.crypto.signing import SigningKey
+from tests.questions import choose, option
 from tests.tampered.catalogue import BREACH, NO_EVIDENCE, PASSED, STANDS, UNCHECKED, add, forgery
 from tests.tampered.forge import Body, Forge, dump, judge, log_files
 
@@ -708,7 +709,7 @@ def _opening(time: str) -> Callable[[Body], None]:
 
 
 def _reference(day: str) -> Callable[[Body], None]:
-    return lambda m: m["eligibility"].update(reference_date=day)
+    return lambda m: m["eligibility"].update(age_date=day)
 
 
 def _option(text: str) -> Callable[[Body], None]:
@@ -733,9 +734,7 @@ MANIFESTS: dict[str, Callable[[Body], None]] = {
     "a_missing_translation": lambda m: m["title"].pop("fr"),
     "an_extra_translation": lambda m: m["title"].update(de="Autofreier Sonntag"),
     "two_options_of_one_text": lambda m: m["questions"][0]["options"][0]["text"].update(nl="Ja"),
-    "three_options_to_yes_or_no": lambda m: m["questions"][0]["options"].append(
-        {"text": {"nl": "?", "en": "?", "fr": "?"}}
-    ),
+    "three_options_to_yes_or_no": lambda m: m["questions"][0]["options"].append(option("?")),
     "no_accepting_option": lambda m: m["questions"][0].update(accepts=None),
     "a_close_before_the_opening": lambda m: m.update(closes="2019-10-13T18:00:00+02:00"),
     "a_time_without_offset": lambda m: m.update(opens="2019-10-14T09:00:00"),
@@ -778,9 +777,7 @@ MANIFESTS: dict[str, Callable[[Body], None]] = {
 
 
 def _long_question(number: int) -> Body:
-    options = [{"text": dict.fromkeys(("nl", "en", "fr"), f"project {number}-{k}")} for k in range(100)]
-    text = dict.fromkeys(("nl", "en", "fr"), f"vraag {number}")
-    return {"kind": "choose", "text": text, "options": options, "max_choices": 50, "accepts": None}
+    return choose([f"project {number}-{k}" for k in range(100)], 50, f"vraag {number}")
 
 
 for name, alter in MANIFESTS.items():

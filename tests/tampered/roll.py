@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from stembus.audit.formats.lists import Issued, encode_keys, list_root, request_digest
+from stembus.audit.formats.lists import Issued, acknowledgement_digest, encode_keys, list_root, request_digest
 from stembus.crypto.signing import SchnorrKey
 from tests.tampered.catalogue import STANDS, add, forgery
 from tests.tampered.forge import Body, Forge
@@ -126,6 +126,60 @@ def issuance_signed_for_another_registrar(forge: Forge) -> None:
     request = hashlib.sha256(b"request").digest()
     line = Issued(credential.public, request, credential.sign(request_digest(forge.referendum, 2, request)))
     forge.issued = [*forge.issued, line]
+
+
+def acknowledgement_changed(change: Callable[[Forge, Issued], Issued]) -> Callable[[Forge], None]:
+    def maker(forge: Forge) -> None:
+        forge.issued = [change(forge, forge.issued[0]), *forge.issued[1:]]
+
+    return maker
+
+
+def said(forge: Forge, registrar: int = 1, request: bytes | None = None, signer: int = 0) -> bytes:
+    digest = acknowledgement_digest(forge.referendum, registrar, request or forge.issued[0].request_hash)
+    return forge.keys.credentials[signer].sign(digest)
+
+
+for name, change in {
+    "by_another_letter": lambda f, line: replace(line, acknowledgement=said(f, signer=1)),
+    "to_another_registrar": lambda f, line: replace(line, acknowledgement=said(f, registrar=2)),
+    "of_another_request": lambda f, line: replace(line, acknowledgement=said(f, request=bytes(32))),
+    "copied_from_another_line": lambda f, line: replace(line, acknowledgement=f.issued[1].acknowledgement),
+    "that_is_the_request": lambda _, line: replace(line, acknowledgement=line.signature),
+    "in_the_requests_place": lambda _, line: replace(line, signature=line.acknowledgement),
+    "of_zeros": lambda _, line: replace(line, acknowledgement=bytes(64)),
+}.items():
+    add(f"acknowledgement_{name}", 7, "V21", acknowledgement_changed(change))
+
+
+def change_line(forge: Forge, credential: bytes, change: Callable[[str], str]) -> None:
+    """In the published list, after its root was signed."""
+
+    def hook(files: dict[str, bytes]) -> None:
+        lines = files["issuance/1"].decode().splitlines()
+        changed = [change(line) if line.startswith(credential.hex()) else line for line in lines]
+        files["issuance/1"] = "".join(f"{line}\n" for line in changed).encode()
+
+    forge.files_hook = hook
+
+
+@forgery(7, "V21")
+def acknowledgement_taken_out_after_the_close(forge: Forge) -> None:
+    change_line(forge, forge.issued[0].credential, lambda line: line.rsplit(" ", 1)[0])
+
+
+@forgery(7, "V21")
+def acknowledgement_put_in_after_the_close(forge: Forge) -> None:
+    signature = said(forge, request=forge.issued[12].request_hash, signer=12).hex()
+    change_line(forge, forge.issued[12].credential, lambda line: f"{line} {signature}")
+
+
+@forgery(7, "V21")
+def two_acknowledgements_in_a_line(forge: Forge) -> None:
+    forge.issued = [
+        replace(line, acknowledgement=line.acknowledgement * 2) if n == 0 else line
+        for n, line in enumerate(forge.issued)
+    ]
 
 
 def replacement(forge: Forge, struck: bytes, spare: bytes) -> bytes:

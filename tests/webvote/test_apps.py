@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
-from stembus.ballot.issuance.token import make_request, new_pass, take_answer
+from stembus.ballot.issuance.token import make_acknowledgement, make_request, new_pass, take_answer
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from stembus.webvote.box_app import create_box_app
@@ -85,7 +85,28 @@ def test_a_letter_is_checked_without_a_token(front: Front) -> None:
     assert front.rehearsal.office.registrar().issued_count() == 0
 
 
-@pytest.mark.parametrize(("service", "path"), [("registrar", "/check"), ("registrar", "/token"), ("box", "/cast")])
+def test_a_used_token_is_acknowledged_over_the_wire(front: Front) -> None:
+    code, born = front.letters[0]
+    credential = credential_key(parse_code(code), front.rehearsal.office.referendum)
+    voting_pass, _ = ask(front, code, born)
+    said = make_acknowledgement(voting_pass, 1, credential)
+    wire = {"credential": said.credential.hex(), "signature": said.signature.hex()}
+    for _ in range(2):
+        answer = front.registrar.post("/acknowledge", json=wire, headers={"Origin": front.origin})
+        assert (answer.status_code, answer.data) == (204, b"")
+    stranger = front.registrar.post("/acknowledge", json=wire | {"credential": "00" * 32})
+    assert (stranger.status_code, stranger.json["error"]) == (404, "credential-unknown")
+    forged = front.registrar.post("/acknowledge", json=wire | {"signature": "00" * 64})
+    assert (forged.status_code, forged.json["error"]) == (400, "request-invalid")
+    other = credential_key(parse_code(front.letters[1][0]), front.rehearsal.office.referendum)
+    unissued = front.registrar.post("/acknowledge", json=wire | {"credential": other.public.hex()})
+    assert (unissued.status_code, unissued.json["error"]) == (409, "token-not-issued")
+
+
+@pytest.mark.parametrize(
+    ("service", "path"),
+    [("registrar", "/check"), ("registrar", "/token"), ("registrar", "/acknowledge"), ("box", "/cast")],
+)
 def test_a_foreign_page_may_not_post(front: Front, service: str, path: str) -> None:
     client: FlaskClient = getattr(front, service)
     assert client.post(path, data=b"x", headers={"Origin": "https://evil.example"}).status_code == 403
@@ -94,9 +115,10 @@ def test_a_foreign_page_may_not_post(front: Front, service: str, path: str) -> N
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[" * 5000, b'{"credential":"x"}', b"\xff\xfe"])
-def test_a_malformed_token_request_is_refused_by_name(front: Front, data: bytes) -> None:
-    answer = front.registrar.post("/token", data=data)
-    assert (answer.status_code, answer.json["error"]) == (400, "request-invalid")
+def test_a_malformed_request_is_refused_by_name(front: Front, data: bytes) -> None:
+    for path in ("/token", "/acknowledge"):
+        answer = front.registrar.post(path, data=data)
+        assert (answer.status_code, answer.json["error"]) == (400, "request-invalid")
 
 
 def test_a_body_that_is_too_long_is_not_read(front: Front) -> None:

@@ -177,7 +177,7 @@ def test_a_registrar_that_does_not_answer_delays_a_batch_and_loses_nothing(apart
 @pytest.mark.parametrize("struck", [0, 400, 1000])
 def test_the_lists_of_a_registrar_to_whom_everybody_came_fit_into_its_answer(struck: int) -> None:
     voters = 1000
-    line = Issued(bytes(32), bytes(32), bytes(64)).line()
+    line = Issued(bytes(32), bytes(32), bytes(64), bytes(64)).line()
     statement = Issuance(
         count=voters - struck, root="00" * 32, struck=struck, struck_root="00" * 32, signature="00" * 64
     )

@@ -91,6 +91,7 @@ class Device:
             if not session.send_unanswered():
                 session.cast(session.prepare([[(self.number + session.casts) % 2]]))
             self._keep(parse_promise(session.promise_file.read_bytes()))
+            session.acknowledge()
             self.casts = session.casts
 
     def _keep(self, promise: Promise) -> None:

@@ -29,7 +29,7 @@ WHOLE: list[tuple[str, Any, int, int]] = [
     ("attempt", entry_bodies.Attempt, 1, 1000),
     ("max_choices", field(manifest.Question, "max_choices"), 1, 256),
     ("minimum_age", field(manifest.Eligibility, "minimum_age"), 0, 150),
-    ("official_count", field(manifest.Eligibility, "official_count"), 1, 16_000_000),
+    ("official_count", field(manifest.Eligibility, "official_count"), 1, 11_000_000),
     ("minimum_margin_permille", field(manifest.Rules, "minimum_margin_permille"), 0, 1000),
     ("privacy_floor.online", field(manifest.PrivacyFloor, "online"), 1, 10_000),
     ("privacy_floor.paper", field(manifest.PrivacyFloor, "paper"), 1, 10_000),

@@ -15,6 +15,7 @@ from stembus.audit.formats.manifest_rules import encode_manifest, parse_manifest
 from stembus.audit.log.source import FolderPlace
 from stembus.crypto.blind_signer import BlindSigner
 from stembus.crypto.signing import SigningKey
+from tests import questions
 from tests.conftest import Finished
 from tests.log_view import read_log
 
@@ -65,8 +66,7 @@ def texts(text: str) -> dict[str, str]:
 
 
 def choose(options: int, most: int, text: str = "Wat?") -> Draft:
-    listed = [{"text": texts(f"keuze {number}")} for number in range(options)]
-    return {"kind": "choose", "text": texts(text), "options": listed, "max_choices": most, "accepts": None}
+    return questions.choose([f"keuze {number}" for number in range(options)], most, text)
 
 
 def in_languages(draft: Draft, languages: list[str]) -> None:
@@ -193,7 +193,7 @@ def test_a_yes_no_question_names_the_one_choice_that_accepts(raw: bytes, changes
 
 
 def test_a_yes_no_question_has_two_options(raw: bytes) -> None:
-    third = {"text": texts("misschien")}
+    third = questions.option("misschien")
     refused(raw, lambda draft: draft["questions"][0]["options"].append(third), "question 1")
     refused(raw, lambda draft: draft["questions"][0]["options"].pop(), "question 1")
     for accepts in (0, 1):
@@ -268,9 +268,9 @@ def test_all_ballots_of_all_voters_fit_into_a_log(raw: bytes) -> None:
         draft["eligibility"]["official_count"] = official
 
     accepted(raw, lambda draft: change(draft, 1000, 99_000))
-    accepted(raw, lambda draft: change(draft, 6, 16_000_000))
+    accepted(raw, lambda draft: change(draft, 9, 11_000_000))
     refused(raw, lambda draft: change(draft, 1000, 99_001), "max_casts")
-    refused(raw, lambda draft: change(draft, 7, 16_000_000), "max_casts")
+    refused(raw, lambda draft: change(draft, 10, 11_000_000), "max_casts")
 
 
 def test_voting_closes_after_it_opens_and_after_its_quiet_time(raw: bytes) -> None:
@@ -294,8 +294,8 @@ def test_times_are_above_0_and_below_the_last_second_of_the_year_9999(raw: bytes
 
 @pytest.mark.parametrize("day", ["2019-13-01", "2019-02-29", "20191014", "2019-W42-1", "0000-01-01", "2019-10-14 "])
 def test_the_day_of_reference_has_one_spelling(raw: bytes, day: str) -> None:
-    accepted(raw, lambda draft: draft["eligibility"].update(reference_date="2020-02-29"))
-    refused(raw, lambda draft: draft["eligibility"].update(reference_date=day), "eligibility.reference_date")
+    accepted(raw, lambda draft: draft["eligibility"].update(age_date="2020-02-29"))
+    refused(raw, lambda draft: draft["eligibility"].update(age_date=day), "eligibility.age_date")
 
 
 # Parties

@@ -427,7 +427,7 @@ def test_lists_round_trip_and_are_strictly_ascending(samples: Samples) -> None:
     assert encode_keys(reversed(keys)).encode() == samples.encoded["keys"]
     issued = list(parse_issued(io.BytesIO(samples.encoded["issued"])))
     assert "".join(line.line() for line in issued).encode() == samples.encoded["issued"]
-    assert all(len(line.leaf()) == 128 for line in issued)
+    assert {len(line.leaf()) for line in issued} == {192}
     for name in ("keys", "issued"):
         lines = samples.encoded[name].splitlines(keepends=True)
         assert len(lines) >= 20
@@ -439,6 +439,8 @@ def test_lists_round_trip_and_are_strictly_ascending(samples: Samples) -> None:
             [lines[0][:-1]],
             [b" " + lines[0]],
             [lines[0][:-1] + b" \n"],
+            [lines[0][:-1] + b" " + b"0" * 127 + b"\n"],
+            [lines[0][:-1] + b" " + b"0" * 128 + b" " + b"0" * 128 + b"\n"],
             [lines[0], b"\n", lines[1]],
             [b"\n"],
         ]

@@ -16,7 +16,7 @@ from stembus.audit.formats.canonical import encode
 from stembus.audit.formats.cast_ballot import BallotContext, promise_digest
 from stembus.audit.formats.ceremony import Attempt, commitment_hash, possession_context
 from stembus.audit.formats.entries import KINDS, entry_digest, issuance_digest, issued_digest
-from stembus.audit.formats.lists import request_digest
+from stembus.audit.formats.lists import acknowledgement_digest, request_digest
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.crypto.elgamal import encrypt
 from stembus.crypto.group import generator_times
@@ -29,11 +29,13 @@ CIPHERTEXTS = [encrypt(POINTS[4], 1, 7), encrypt(POINTS[4], 0, 9)]
 
 QUESTIONS = (QuestionShape(2, 1), QuestionShape(3, 3), QuestionShape(3, 2))
 CONTEXT = BallotContext(REFERENDUM, ELECTION_KEY, POINTS[4], (), QUESTIONS, 0, 5)
-# first, last and number of values in two bytes each; values in eight
+# of each proof how many terms, and of each its position in two bytes and its weight in eight; then how many values, and
+# these in eight bytes each
 SHAPE = bytes.fromhex(
-    "0000 0001 0003  0000000000000000 0000000000000001 0000000100000000"
-    + "".join(f"{first:04x} {first + 1:04x} 0002  0000000000000000 0000000000000001" for first in range(1, 7))
-    + "0004 0007 0003  0000000000000000 0000000000000001 0000000000000002"
+    "0001 0000 0000000000000001  0003  0000000000000000 0000000000000001 0000000100000000"
+    + "".join(f"0001 {k:04x} 0000000000000001  0002  0000000000000000 0000000000000001" for k in range(1, 7))
+    + "0003 0004 0000000000000001 0005 0000000000000001 0006 0000000000000001"
+    + "0003  0000000000000000 0000000000000001 0000000000000002"
 )
 BOUND: list[Field] = [("referendum", REFERENDUM), ("election-key", ELECTION_KEY)]
 
@@ -59,6 +61,11 @@ DIGESTS: dict[str, tuple[Callable[[], bytes], str, list[Field]]] = {
     "token-request": (
         lambda: request_digest(REFERENDUM, 2, OTHER),
         "token-request",
+        [("referendum", REFERENDUM), ("registrar", 2), ("request", OTHER)],
+    ),
+    "acknowledgement": (
+        lambda: acknowledgement_digest(REFERENDUM, 2, OTHER),
+        "acknowledgement",
         [("referendum", REFERENDUM), ("registrar", 2), ("request", OTHER)],
     ),
     "token": (lambda: CONTEXT.token_message(OTHER), "token", [*BOUND, ("token-key", OTHER)]),
@@ -121,8 +128,9 @@ def test_a_ballots_challenges_are_over_the_whole_statement() -> None:
 def test_a_ballot_proves_each_ciphertext_and_the_sum_where_not_all_may_be_chosen() -> None:
     assert CONTEXT.ciphertexts == 7
     assert CONTEXT.shape == SHAPE
-    singles = [ProofShape(k, k + 1, (0, 1)) for k in range(1, 7)]
-    assert CONTEXT.proofs == (ProofShape(0, 1, (0, 1, 2**32)), *singles, ProofShape(4, 7, (0, 1, 2)))
+    singles = [ProofShape(((k, 1),), (0, 1)) for k in range(1, 7)]
+    last = ProofShape(((4, 1), (5, 1), (6, 1)), (0, 1, 2))
+    assert CONTEXT.proofs == (ProofShape(((0, 1),), (0, 1, 2**32)), *singles, last)
     branches = [3, 2, 2, 2, 2, 2, 2, 3]
     points, scalars = 32 + 66 * 7, 2 * 33 * sum(branches)
     assert (CONTEXT.commitments_at, CONTEXT.scalars_at) == (points, points + scalars)
@@ -148,8 +156,8 @@ def test_only_two_options_of_which_one_may_be_chosen_share_a_ciphertext(
     assert [proof.values for proof in proofs] == values
     assert shape.size == 66 * shape.ciphertexts + sum(66 * len(v) + 32 * (2 * len(v) - 1) for v in values)
     assert shape.ciphertexts == (1 if (options, most) == (2, 1) else options)
-    assert proofs[0].first == 5
-    assert proofs[-1].last == 5 + shape.ciphertexts
+    assert proofs[0].terms == ((5, 1),)
+    assert proofs[-1].terms[-1] == (4 + shape.ciphertexts, 1)
 
 
 def _bodies() -> list[Any]:

@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from stembus.audit.errors import RecordInvalid
+from stembus.audit.formats.ballot_shape import QuestionShape
 from stembus.audit.formats.canonical import decode, encode
 from stembus.audit.formats.entry_bodies import (
     Decryption,
@@ -49,7 +50,12 @@ ROOTS = {size: bytes([size]) * 32 for size in (80, 89, 90, 91, 94, 95, 96, 99)}
 
 
 def _manifest(options: Sequence[int] = (2,), threshold: int = 2, floor: int = 5, most: int = 2) -> Any:
-    questions = [SimpleNamespace(options=[None] * count, accepts=1, max_choices=most) for count in options]
+    questions = [
+        SimpleNamespace(
+            kind="yes-no", options=[None] * count, accepts=1, max_choices=most, shape=QuestionShape(count, most)
+        )
+        for count in options
+    ]
     return SimpleNamespace(
         questions=questions,
         trustees=SimpleNamespace(threshold=threshold, members=[None] * 4),
@@ -305,7 +311,9 @@ def test_no_count_exceeds_the_tokens_that_count(counted: int, breach: bool) -> N
 @pytest.mark.parametrize("online", [[], [[4]], [[4, 6, 0]], [[4, 6], []], [[4], [6]]])
 def test_the_counts_have_the_shape_of_the_questions(online: list[list[int]]) -> None:
     good = result()
-    questions = [type(good.questions[0])(online=c, paper=c, total=c, outcome="accepted", ranking=[]) for c in online]
+    questions = [
+        type(good.questions[0])(online=c, paper=c, total=c, outcome="accepted", ranking=[], funded=None) for c in online
+    ]
     made = Result(
         status="counted", online_ballots=10, paper_ballots=0, participants=10, trustees=[1, 2], questions=questions
     )

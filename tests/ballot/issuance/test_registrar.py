@@ -632,7 +632,11 @@ def test_no_table_holds_a_time_or_an_order_of_arrival(poll: Poll, registrar: Reg
     columns = {c["name"] for c in inspect(registrar._engine).get_columns("letter_change")}
     assert columns == {"credential", "state", "tries", "request_hash", "signature"}
     columns = {c["name"] for c in inspect(registrar._engine).get_columns("voter")}
-    assert columns == {"credential", "number", "factor", "state", "tries", "request_hash", "signature"}
+    assert columns == {
+        "credential", "number", "factor", "state", "tries", "request_hash", "signature", "acknowledgement",
+    }  # fmt: skip
+    columns = {c["name"] for c in inspect(registrar._engine).get_columns("acknowledgement")}
+    assert columns == {"credential", "signature"}
     for name in ("ballot", "waiting_ballot_even", "waiting_ballot_odd"):
         columns = {c["name"] for c in inspect(poll.office.box._engine).get_columns(name)}
         assert columns == {"ballot_id", "token", "seq", "cast_hash", "batch", "cast_ballot"}

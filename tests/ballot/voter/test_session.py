@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import stembus.ballot.voter.acknowledgements
 import stembus.ballot.voter.sent_ballots
 import stembus.ballot.voter.session
 from stembus.audit.durable import write_durably
@@ -128,7 +129,11 @@ def test_a_stop_between_counting_a_ballot_and_forgetting_it_does_not_count_it_tw
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", stop)
-        for module in (stembus.ballot.voter.session, stembus.ballot.voter.sent_ballots):
+        for module in (
+            stembus.ballot.voter.session,
+            stembus.ballot.voter.sent_ballots,
+            stembus.ballot.voter.acknowledgements,
+        ):
             patch.setattr(module, "write_durably", plainly)
         with pytest.raises(Stopped):
             vote(lite, tmp_path / "pass", 0)

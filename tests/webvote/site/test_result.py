@@ -17,6 +17,7 @@ from stembus.webvote.site.app import create_site_app
 from stembus.webvote.site.log_summary import SummaryReader
 from stembus.webvote.site.result import charts
 from tests.conftest import Finished, prepare
+from tests.questions import choose
 from tests.tampered.end import end
 from tests.tampered.forge import Forge, load_parts, new_forge
 from tests.tampered.paper import few, letters
@@ -64,14 +65,14 @@ def test_a_margin_is_spoken_of_only_where_one_is_asked(tied: Path, finished: Fin
 
 def test_options_of_equal_count_are_named_and_bars_stand_in_order_of_votes(finished: Finished) -> None:
     published = SummaryReader(finished.public).now()
-    options = [{"text": dict.fromkeys(("nl", "en", "fr"), name)} for name in "abcd"]
-    text = dict.fromkeys(("nl", "en", "fr"), "Which?")
-    question = {"kind": "choose", "text": text, "options": options, "max_choices": 2, "accepts": None}
+    question = choose(list("abcd"), 2, "Which?")
     manifest = msgspec.structs.replace(published.manifest, questions=[msgspec.convert(question, Question)])
 
     def drawn(total: list[int]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
         word = outcome(manifest, manifest.questions[0], total, 20)
-        counted = QuestionResult(online=total, paper=[0] * 4, total=total, outcome=word, ranking=ranking(total))
+        counted = QuestionResult(
+            online=total, paper=[0] * 4, total=total, outcome=word, ranking=ranking(total), funded=None
+        )
         result = Result(
             status="counted",
             online_ballots=20,

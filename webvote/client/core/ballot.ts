@@ -7,11 +7,11 @@
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { expand, extract } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { heldFor, pointOf } from "./ballot-shape.ts";
+import { costOf, heldFor, pointOf, type ProofShape } from "./ballot-shape.ts";
 import { concat, equal, toBig, u32, utf8, type Bytes } from "./bytes.ts";
 import type { BallotContext } from "./context.ts";
 import { ClientError } from "./errors.ts";
-import { G, ORDER, mod, pointBytes, scalarBytes, sum, timesSecret, type Point } from "./group.ts";
+import { G, ORDER, mod, pointBytes, scalarBytes, sum, times, timesSecret, type Point } from "./group.ts";
 import { tokenPublic, type VotingPass } from "./token.ts";
 
 export type Choice = readonly (readonly number[])[];
@@ -32,11 +32,12 @@ export function checkChoice(context: BallotContext, choice: Choice): number[] {
   };
   if (choice.length !== context.questions.length) refuse("one answer for each question");
   return context.questions.flatMap((question, number) => {
-    const [options, most] = question;
+    const { options, most, costs, budget } = question;
     const chosen = choice[number] ?? [];
     if (new Set(chosen).size !== chosen.length || chosen.some((k) => !Number.isInteger(k) || k < 0 || k >= options))
       refuse("no such option");
     if (chosen.length > most) refuse("too many options");
+    if (costs.length > 0 && costOf(question, chosen) > budget) refuse("more than the budget");
     return heldFor(question, chosen);
   });
 }
@@ -97,6 +98,20 @@ function respond(witness: Witness, item: Encrypted, challenge: bigint): Bytes {
   return concat(...[...challenges.slice(0, -1), ...responses].map(scalarBytes));
 }
 
+/** What a proof is about: one of the ciphertexts, or a sum of several. */
+function weigh(items: readonly Encrypted[], { terms }: ProofShape): Encrypted {
+  const part = terms.flatMap(([position, weight]) => {
+    const item = items[position];
+    return item === undefined ? [] : [{ item, weight }];
+  });
+  return {
+    nonce: sum(part.map(({ item, weight }) => times(item.nonce, weight))),
+    blinded: sum(part.map(({ item, weight }) => times(item.blinded, weight))),
+    randomness: mod(part.reduce((total, { item, weight }) => total + item.randomness * weight, 0n)),
+    value: part.reduce((total, { item, weight }) => total + item.value * weight, 0n),
+  };
+}
+
 /** The one body that follows from seed, choice and commitment. */
 export function buildBody(context: BallotContext, commitment: Uint8Array, choice: Choice, seed: Uint8Array): Bytes {
   const held = checkChoice(context, choice);
@@ -109,13 +124,7 @@ export function buildBody(context: BallotContext, commitment: Uint8Array, choice
     return { nonce: timesSecret(G, r), blinded: masked.add(pointOf(value)), randomness: r, value };
   });
   const proven = context.proofs.map((shape) => {
-    const part = items.slice(shape.first, shape.last);
-    const item: Encrypted = {
-      nonce: sum(part.map((one) => one.nonce)),
-      blinded: sum(part.map((one) => one.blinded)),
-      randomness: mod(part.reduce((total, one) => total + one.randomness, 0n)),
-      value: part.reduce((total, one) => total + one.value, 0n),
-    };
+    const item = weigh(items, shape);
     return { item, witness: commit(context.jointKey, item, shape.values, next) };
   });
   const ciphertexts = concat(...items.flatMap((item) => [pointBytes(item.nonce), pointBytes(item.blinded)]));

@@ -20,6 +20,9 @@ class Attempt {
   readonly reveals = new Map<number, Body<"reveal">>();
   readonly shares = new Map<string, Body<"share">>();
   readonly confirms = new Map<number, Body<"confirm">>();
+  readonly drills = new Map<number, Body<"drill">>();
+  /** That of the log which ends with the last confirmation. */
+  agreedRoot: Uint8Array = new Uint8Array();
   void = false;
 
   constructor(readonly number: number) {}
@@ -27,6 +30,7 @@ class Attempt {
 
 export class Ceremony {
   private current = new Attempt(0);
+  private readonly again = new Set<number>();
 
   constructor(
     private readonly referendum: Uint8Array,
@@ -34,13 +38,20 @@ export class Ceremony {
     private readonly threshold: number,
   ) {}
 
-  /** Takes the next entry of the ceremony, in log order. Throws `setup-ceremony`. */
-  take(entry: Entry): void {
+  /** A drill before the opening, which is not demanded. Throws `setup-ceremony` where it may not stand. */
+  takeAgain({ attempt, trustee }: Body<"drill">): void {
+    this.demandCurrent(attempt, trustee, !this.again.has(trustee));
+    this.again.add(trustee);
+  }
+
+  /** Takes the next entry of the ceremony, in log order; `root` gives that of the log which ends with it. Throws
+   * `setup-ceremony`. */
+  take(entry: Entry, root: () => Uint8Array): void {
     const { current, trustees: n } = this;
     switch (entry.type) {
       case "commit": {
         const { attempt, trustee } = entry.body;
-        if (attempt === current.number + 1 && (current.void || !this.agreed)) this.current = new Attempt(attempt);
+        if (attempt === current.number + 1 && (current.void || !this.isDrilled)) this.current = new Attempt(attempt);
         return this.file(this.current.commits, trustee, entry.body, attempt, true);
       }
       case "reveal":
@@ -62,13 +73,17 @@ export class Ceremony {
         return;
       }
       case "confirm":
-        return this.file(
+        this.file(
           current.confirms,
           entry.body.trustee,
           entry.body,
           entry.body.attempt,
           current.reveals.size === n && current.shares.size === n * (n - 1),
         );
+        if (current.confirms.size === n) current.agreedRoot = root();
+        return;
+      case "drill":
+        return this.file(current.drills, entry.body.trustee, entry.body, entry.body.attempt, this.agreed);
       case "complaint": {
         const { accuser, accused, attempt } = entry.body;
         this.demandCurrent(attempt, accuser, current.shares.has(`${accused}/${accuser}`));
@@ -88,6 +103,10 @@ export class Ceremony {
     return confirms.size === this.trustees && statements.size === 1;
   }
 
+  private get isDrilled(): boolean {
+    return this.agreed && this.current.drills.size === this.trustees;
+  }
+
   private demandCurrent(attempt: number, trustee: number, ready: boolean): void {
     need(
       trustee <= this.trustees && attempt === this.current.number && !this.current.void && ready,
@@ -104,8 +123,8 @@ export class Ceremony {
   private conclude(key: Body<"election-key">): void {
     const { current, trustees: n } = this;
     need(
-      !current.void && this.agreed && key.attempt === current.number,
-      "an election key that not all trustees confirmed alike",
+      !current.void && this.isDrilled && key.attempt === current.number,
+      "an election key that not all trustees confirmed alike, or without their drills",
     );
     const polynomials = [...ascending(current.reveals)].map((reveal) => this.checkReveal(reveal));
     const columns = Array.from({ length: this.threshold }, (_, k) =>
@@ -125,6 +144,28 @@ export class Ceremony {
         `trustee ${confirm.trustee} confirmed another key`,
       );
     }
+    for (const drill of current.drills.values()) this.checkDrill(drill, verification[drill.trustee - 1] ?? IDENTITY);
+  }
+
+  /** That the trustee has the share behind its verification key. */
+  private checkDrill(drill: Body<"drill">, key: Point): void {
+    const who = `trustee ${drill.trustee}`;
+    const { number, agreedRoot } = this.current;
+    need(drill.root === hex(agreedRoot), `${who} drilled for another root`);
+    const bound = (tag: string): Transcript =>
+      Transcript.of(tag).add("referendum", this.referendum).addInt("attempt", number).add("root", agreedRoot);
+    const randomness = bound("drill-randomness").scalar();
+    const [base, image] = [times(G, randomness), pointFrom(fromHex(drill.point))];
+    need(image.equals(times(key, randomness)), `${who} drilled with another share`);
+    const [challenge, response] = [drill.challenge, drill.response].map((scalar) => parseScalar(fromHex(scalar)));
+    need(challenge !== undefined && response !== undefined, `${who} drilled without proof`);
+    const first = times(G, response).subtract(times(key, challenge));
+    const second = times(base, response).subtract(times(image, challenge));
+    need(!first.is0() && !second.is0(), `${who} drilled without proof`);
+    const context = bound("drill").addInt("trustee", drill.trustee);
+    for (const [label, point] of Object.entries({ public: key, base, image, first, second }))
+      context.add(label, pointBytes(point));
+    need(mod(context.scalar() - challenge) === 0n, `${who} drilled without proof`);
   }
 
   /** The trustee's points: as committed to, t of them, with a proof that it knows the first one's logarithm. */

@@ -4,9 +4,10 @@
 // election key. Leaves making ballots to `ballot`, and checking them to `verify-ballot`.
 
 import { sha256 } from "@noble/hashes/sha2.js";
-import { encodeShape, proofsOf, questionBytes, valuesOf, type ProofShape, type Question } from "./ballot-shape.ts";
+import { encodeShape, proofsOf, questionBytes, valuesOf, type ProofShape, type QuestionShape } from "./ballot-shape.ts";
 import { concat, fromHex, type Bytes } from "./bytes.ts";
 import { POINT_BYTES, pointBytes, pointFrom, verifySchnorr, type Point } from "./group.ts";
+import { shapeOf } from "./manifest-rules.ts";
 import type { Manifest } from "./manifest.ts";
 import { Transcript } from "./transcript.ts";
 
@@ -28,7 +29,7 @@ export class BallotContext {
     readonly electionKey: Uint8Array,
     readonly jointKey: Point,
     readonly registrars: readonly Uint8Array[],
-    readonly questions: readonly Question[],
+    readonly questions: readonly QuestionShape[],
     readonly maxCasts: number,
   ) {
     const proofs: ProofShape[] = [];
@@ -113,7 +114,7 @@ export function contextOf(
     sha256(electionKeyRaw),
     pointFrom(fromHex(jointKey)),
     manifest.registrars.map((registrar) => fromHex(registrar.blind_key)),
-    manifest.questions.map((question) => [question.options.length, question.max_choices] as const),
+    manifest.questions.map(shapeOf),
     manifest.max_casts,
   );
 }

@@ -42,6 +42,14 @@ const bodies = {
   share: record({ attempt, receiver: index, sealed: matching(/^[0-9a-f]{160}$/), sender: index }),
   confirm: record({ attempt, joint_key: pointHex, transcript: hash, trustee: index }),
   complaint: record({ accused: index, accuser: index, attempt, receiving_secret: hash }),
+  drill: record({
+    attempt,
+    challenge: scalarHex,
+    point: pointHex,
+    response: scalarHex,
+    root: hash,
+    trustee: index,
+  }),
   "election-key": record({ attempt, joint_key: pointHex, transcript: hash, verification_keys: list(pointHex, 0, 32) }),
   roll: record({ count, credentials_root: hash, spares: count, spares_root: hash }),
   client: record({ files: list(record({ path: text, sha256: hash }), 0, 1000), release: text }),
@@ -116,6 +124,7 @@ function areDue(entry: Entry, names: readonly string[]): boolean {
     case "commit":
     case "reveal":
     case "confirm":
+    case "drill":
       return only(`trustee/${entry.body.trustee}`);
     case "batch":
       return only("box");

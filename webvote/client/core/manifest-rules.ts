@@ -2,7 +2,7 @@
 //
 // Decides exactly as audit/formats/manifest_rules.py does (V3): a definition that auditors refuse is none for voters.
 
-import { questionBytes } from "./ballot-shape.ts";
+import { questionBytes, type QuestionShape } from "./ballot-shape.ts";
 import { MODULUS_BYTES, parseSpki } from "./blind-rsa.ts";
 import { fromHex } from "./bytes.ts";
 import { isValidKey } from "./ed25519.ts";
@@ -48,7 +48,11 @@ function different(items: readonly unknown[]): boolean {
 }
 
 function allTexts({ title, eligibility, questions }: Manifest): readonly Texts[] {
-  const asked = questions.flatMap(({ text, options }) => [text, ...options.map((option) => option.text)]);
+  const asked = questions.flatMap(({ text, options, unit }) => [
+    text,
+    ...options.map((option) => option.text),
+    ...(unit === null ? [] : [unit]),
+  ]);
   return [title, eligibility.description, ...asked];
 }
 
@@ -60,6 +64,12 @@ function isWhole(texts: Texts, languages: readonly string[]): boolean {
   );
 }
 
+/** What a ballot holds of a question. */
+export function shapeOf({ options, max_choices: most, budget }: Question): QuestionShape {
+  const costs = options.flatMap(({ cost }) => (cost === null ? [] : [cost]));
+  return { options: options.length, most, costs, budget: budget ?? 0 };
+}
+
 function isSound(asked: Question, languages: readonly string[]): boolean {
   if (asked.max_choices > asked.options.length) return false;
   const distinct = languages.every((language) =>
@@ -69,7 +79,13 @@ function isSound(asked: Question, languages: readonly string[]): boolean {
     asked.kind === "yes-no"
       ? asked.options.length === 2 && asked.max_choices === 1 && asked.accepts !== null
       : asked.accepts === null;
-  return distinct && shaped;
+  return distinct && shaped && hasSoundBudget(asked);
+}
+
+function hasSoundBudget({ kind, budget, unit, funding, options }: Question): boolean {
+  const parts = [budget, unit, funding, ...options.map(({ cost }) => cost)];
+  if (kind !== "budget") return parts.every((part) => part === null);
+  return parts.every((part) => part !== null) && options.every(({ cost }) => (cost ?? 0) <= (budget ?? 0));
 }
 
 /** Whether the day exists, in the years 0001 to 9999. */
@@ -77,6 +93,11 @@ function isDay(year: number, month: number, day: number): boolean {
   const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
   const days = [31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] ?? 0;
   return year >= 1 && day >= 1 && day <= days;
+}
+
+function isDate(text: string): boolean {
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text) ?? [];
+  return isDay(Number(year), Number(month), Number(day));
 }
 
 /** Unix seconds of the one spelling `2019-10-14T09:00:00+02:00`; NaN for every other text. */
@@ -97,18 +118,17 @@ export function parseTime(text: string): number {
 
 function timesAreSound({ opens, closes, batching, eligibility }: Manifest): boolean {
   const [start, end] = [parseTime(opens), parseTime(closes)];
-  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(eligibility.reference_date) ?? [];
   return (
     0 < start &&
     start < end &&
     end < LATEST_TIME &&
     batching.quiet_seconds < end - start &&
-    isDay(Number(year), Number(month), Number(day))
+    [eligibility.age_date, eligibility.residence_date].every(isDate)
   );
 }
 
 function castBytes({ questions, registrars }: Manifest): number {
-  const sizes = questions.map(({ options, max_choices }) => questionBytes([options.length, max_choices]));
+  const sizes = questions.map((question) => questionBytes(shapeOf(question)));
   return 1 + 32 + sizes.reduce((total, size) => total + size, 0) + 64 + MODULUS_BYTES * registrars.length + 4 + 64;
 }
 

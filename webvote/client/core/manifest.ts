@@ -29,12 +29,16 @@ const namedKey = record({ key: hash, name });
 /** Ed25519, or ML-DSA-44 with its name before it. */
 const witness = record({ key: matching(/^([0-9a-f]{64}|ml-dsa-44:[0-9a-f]{2624})$/), name });
 const service = record({ key: hash, url: text });
+const amount = integer(1, 2 ** 32 - 1);
 const question = record({
   accepts: nullOr(integer(0, 1)),
-  kind: oneOf("yes-no", "choose"),
+  budget: nullOr(amount),
+  funding: nullOr(oneOf("most-votes-then-cheapest", "most-votes-then-listed")),
+  kind: oneOf("yes-no", "choose", "budget"),
   max_choices: integer(1, 256),
-  options: list(record({ text: texts }), 1, 256),
+  options: list(record({ cost: nullOr(amount), text: texts }), 1, 256),
   text: texts,
+  unit: nullOr(texts),
 });
 const readManifest = record({
   type: oneOf("manifest"),
@@ -47,12 +51,14 @@ const readManifest = record({
   opens: text,
   closes: text,
   grace_seconds: integer(0, 3600),
+  complaint_seconds: integer(0, 2_592_000),
   eligibility: record({
     description: texts,
     minimum_age: integer(0, 150),
-    official_count: integer(1, 16_000_000),
+    official_count: integer(1, 11_000_000),
     postcodes: list(matching(/^[1-9][0-9]{3}$/), 1, 2000),
-    reference_date: text,
+    age_date: text,
+    residence_date: text,
   }),
   rules: record({ count_below_minimum: bool, minimum_margin_permille: integer(0, 1000), minimum_participants: count }),
   privacy_floor: record({ online: integer(1, 10_000), paper: integer(1, 10_000) }),

@@ -55,7 +55,7 @@ async function loadUnderHead(readFile: ReadLogFile, headRaw: Uint8Array, referen
     leaves.push(leafHash(raw));
     const entry = parseEntry(raw);
     checkSignatures(manifest, referendum, entry);
-    sequence.take(entry, raw);
+    sequence.take(entry, raw, () => hashRoot(leaves));
     if (entry.type !== "open") continue;
     await checkOpening(readFile, manifest, leaves);
     const { election, releases } = sequence;
@@ -82,9 +82,9 @@ async function checkOpening(readFile: ReadLogFile, manifest: Manifest, leaves: r
 }
 
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  ceremony: ["commit", "reveal", "share", "confirm", "complaint", "election-key", "incident", "cancel"],
+  ceremony: ["commit", "reveal", "share", "confirm", "complaint", "drill", "election-key", "incident", "cancel"],
   keyed: ["roll", "incident", "cancel"],
-  rolled: ["client", "open", "replace", "incident", "cancel"],
+  rolled: ["client", "open", "replace", "drill", "incident", "cancel"],
 };
 
 /** Which entry may follow which, up to the opening (docs/protocol.md, 8). */
@@ -100,13 +100,14 @@ class OpeningSequence {
     this.ceremony = new Ceremony(referendum, manifest.trustees.members.length, manifest.trustees.threshold);
   }
 
-  take(entry: Entry, raw: Uint8Array): void {
+  take(entry: Entry, raw: Uint8Array, root: () => Uint8Array): void {
     need(
       ALLOWED[this.phase]?.includes(entry.type) ?? false,
       "setup-log",
       `an entry ${entry.type} in the phase ${this.phase}`,
     );
-    if (this.phase === "ceremony") this.ceremony.take(entry);
+    if (this.phase === "ceremony") this.ceremony.take(entry, root);
+    else if (entry.type === "drill") this.ceremony.takeAgain(entry.body);
     switch (entry.type) {
       case "election-key":
         this.election = { body: entry.body, raw };

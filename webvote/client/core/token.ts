@@ -30,6 +30,12 @@ export interface TokenRequest {
   readonly factor: string;
 }
 
+/** What goes to the same registrar once the ballot is promised, as JSON. It shows nothing of token or ballot. */
+export interface Acknowledgement {
+  readonly credential: string;
+  readonly signature: string;
+}
+
 export const isComplete = (pass: VotingPass): boolean => pass.signatures.every((signature) => signature !== null);
 
 export function tokenPublic(pass: VotingPass): Bytes {
@@ -51,19 +57,36 @@ export async function newPass(context: BallotContext): Promise<VotingPass> {
 
 /** `registrar` counts from 1. */
 export function makeRequest(pass: VotingPass, registrar: number, credential: Credential, factor: string): TokenRequest {
-  const blinding = pass.blindings[registrar - 1];
-  if (blinding === undefined) throw new ClientError("pass-damaged");
-  const digest = Transcript.of("token-request")
-    .add("referendum", pass.referendum)
-    .addInt("registrar", registrar)
-    .add("request", sha256(blinding.blinded))
-    .digest();
   return {
     credential: hex(credential.publicKey),
-    blinded: hex(blinding.blinded),
-    signature: hex(schnorr.sign(digest, credential.secret)),
+    blinded: hex(blindingOf(pass, registrar).blinded),
+    signature: signRequest("token-request", pass, registrar, credential),
     factor,
   };
+}
+
+/** That this letter's token was used. Signed with the request, while the letter's code is at hand: a complete pass does
+ * not know its requests any more. */
+export function makeAcknowledgement(pass: VotingPass, registrar: number, credential: Credential): Acknowledgement {
+  return {
+    credential: hex(credential.publicKey),
+    signature: signRequest("acknowledgement", pass, registrar, credential),
+  };
+}
+
+function blindingOf(pass: VotingPass, registrar: number): Blinding {
+  const blinding = pass.blindings[registrar - 1];
+  if (blinding === undefined) throw new ClientError("pass-damaged");
+  return blinding;
+}
+
+function signRequest(tag: string, pass: VotingPass, registrar: number, credential: Credential): string {
+  const digest = Transcript.of(tag)
+    .add("referendum", pass.referendum)
+    .addInt("registrar", registrar)
+    .add("request", sha256(blindingOf(pass, registrar).blinded))
+    .digest();
+  return hex(schnorr.sign(digest, credential.secret));
 }
 
 /** Unblinds and checks one registrar's answer; a bad one is never kept. Throws signature-invalid. */

@@ -5,7 +5,7 @@
 
 import { equal } from "./bytes.ts";
 import { verifyBlindSignature } from "./blind-rsa.ts";
-import type { ProofShape } from "./ballot-shape.ts";
+import { isPlainSum, type ProofShape } from "./ballot-shape.ts";
 import { CIPHERTEXT_BYTES, SIGNATURE_BYTES, type BallotContext } from "./context.ts";
 import { BallotRefused, ClientError, type BallotCheck } from "./errors.ts";
 import { G, POINT_BYTES, SCALAR_BYTES, mod, parseScalar, pointFrom, sum, times, type Point } from "./group.ts";
@@ -120,9 +120,12 @@ function split(data: Uint8Array, width: number): Uint8Array[] {
 }
 
 function sumCiphertexts(ciphertexts: readonly Pair[], shape: ProofShape): Pair {
-  const part = ciphertexts.slice(shape.first, shape.last);
+  const part = shape.terms.flatMap(([position, weight]) => {
+    const pair = ciphertexts[position];
+    return pair === undefined ? [] : [[times(pair[0], weight), times(pair[1], weight)] as const];
+  });
   const added: Pair = [sum(part.map(([nonce]) => nonce)), sum(part.map(([, blinded]) => blinded))];
-  if (added[0].is0() || added[1].is0())
+  if (isPlainSum(shape) && (added[0].is0() || added[1].is0()))
     throw new ClientError("encoding", "the sum of a ballot's ciphertexts is the identity");
   return added;
 }

@@ -1,13 +1,15 @@
 // The device as the last safety net of a cast ballot: looks for it in the log, and hands it in again when the promised
 // batch stands without it.
 //
-// Decides what follows from what the log shows, for one voter's ballots. Leaves the look into the log to
+// Decides what follows from what the log shows, for one voter's ballots. Tells the registrars that the token was
+// used, at each look until they heard it. Leaves the look into the log to
 // `core/ballot-fate`, storing and sending to the session, and what is shown to `ballot-tracking`.
 
 import { findFates, type Fate, type Place } from "../core/ballot-fate.ts";
 import type { ReadLogFile } from "../core/log.ts";
 import { isVotingOver } from "../core/manifest-rules.ts";
 import { newest, promisedBatches, sentBytes, settled, unfound, type SentBallot } from "../core/sent-ballots.ts";
+import { acknowledge } from "./acknowledging.ts";
 import type { Session } from "./session.ts";
 import { fetchSignposts } from "./services.ts";
 
@@ -29,6 +31,7 @@ export type Standing =
  * counts, and after it the box takes no earlier one; without `mayHandIn` none is. Returns how the newest stands; null if
  * nothing was sent. Throws what reading the log throws. */
 export async function lookAfter(session: Session, published: Published, mayHandIn = true): Promise<Standing | null> {
+  void acknowledge(session);
   const sent = unfound(session.ballots);
   if (sent.length > 0) {
     const fates = await findFates(published.readLogFile, session.setup, sent.map(sentBytes), (batch) =>

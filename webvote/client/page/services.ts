@@ -8,7 +8,7 @@ import { concat, fromHex, utf8 } from "../core/bytes.ts";
 import type { Signposts } from "../core/find-ballot.ts";
 import { isVotingOver } from "../core/manifest-rules.ts";
 import type { Manifest } from "../core/manifest.ts";
-import type { TokenRequest } from "../core/token.ts";
+import type { Acknowledgement, TokenRequest } from "../core/token.ts";
 
 const TIMEOUT_MS = 30_000;
 
@@ -101,6 +101,17 @@ export async function requestToken(url: string, wire: TokenRequest): Promise<Uin
     // malformed: the same request may be sent again
   }
   throw new ServiceError("network");
+}
+
+/** Tells a registrar that the letter's token was used; also while the page is being left. */
+export async function sendAcknowledgement(url: string, said: Acknowledgement): Promise<void> {
+  const response = await request(`${url}/acknowledge`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(said),
+    keepalive: true,
+  });
+  if (!response.ok) throw await errorFrom(response);
 }
 
 /** Hands a ballot in once more. After the voting, the box asks for its own word that it had it before. */

@@ -13,6 +13,7 @@ import type { Setup } from "../core/setup.ts";
 import {
   checkToken,
   isComplete,
+  makeAcknowledgement,
   makeRequest,
   newPass,
   passFromJson,
@@ -62,9 +63,10 @@ export class Session {
           asked: incompletePass !== null,
         });
       const { pass } = session;
-      storage.keepTokenRequests(
-        isComplete(pass) ? [] : setup.manifest.registrars.map((_, k) => makeRequest(pass, k + 1, credential, factor)),
-      );
+      const registrars = isComplete(pass) ? [] : setup.manifest.registrars.map((_, k) => k + 1);
+      storage.keepTokenRequests(registrars.map((number) => makeRequest(pass, number, credential, factor)));
+      if (registrars.length > 0)
+        session.update({ unsaid: registrars.map((number) => makeAcknowledgement(pass, number, credential)) });
     });
     return session;
   }
@@ -104,6 +106,18 @@ export class Session {
       });
     });
     this.storage.keepTokenRequests([]);
+  }
+
+  /** What each registrar is to be told now that a ballot is promised; null for who was told. */
+  get unsaid(): VoterRecord["unsaid"] {
+    const isPromised = this.ballots.some(({ promises }) => promises.length > 0);
+    return isPromised ? (this.storage.read()?.unsaid ?? []) : [];
+  }
+
+  /** The registrar at `index` was told, or takes nothing more. */
+  markSaid(index: number): void {
+    const now = this.storage.read();
+    if (now !== null) this.update({ unsaid: now.unsaid.map((said, k) => (k === index ? null : said)) });
   }
 
   private async askRegistrars(

@@ -5,18 +5,20 @@
 // is there. Leaves to the session what is written, and when.
 
 import type { SentBallot } from "../core/sent-ballots.ts";
-import type { TokenRequest } from "../core/token.ts";
+import type { Acknowledgement, TokenRequest } from "../core/token.ts";
 
 export interface VoterRecord {
   readonly pass: string;
   /** A token was requested with this pass, and may have been given: the pass is never removed any more. */
   readonly asked: boolean;
+  /** What each registrar is to be told once a ballot is promised; null when it was, or cannot be any more. */
+  readonly unsaid: readonly (Acknowledgement | null)[];
   /** In the order of their turns. */
   readonly ballots: readonly SentBallot[];
 }
 
 export function newRecord(pass: string): VoterRecord {
-  return { pass, asked: false, ballots: [] };
+  return { pass, asked: false, unsaid: [], ballots: [] };
 }
 
 export const PREFIX = "stembus";

@@ -3,6 +3,7 @@
 // Decides only how a request names its operation; byte strings are hexadecimal, and an error answers with its code.
 // Leaves everything else to the core. It is no part of what voters load.
 
+import type { QuestionShape } from "../core/ballot-shape.ts";
 import { buildBody, prepareBallot, rebuildBallotId, signBallot, turnOf } from "../core/ballot.ts";
 import { fromHex, hex, utf8 } from "../core/bytes.ts";
 import { encodeCanonical, parseCanonical } from "../core/canonical.ts";
@@ -20,7 +21,7 @@ import { findBallot, type Signposts } from "../core/find-ballot.ts";
 import { checkPromise, checkReceipt } from "../core/receipt.ts";
 import { bounded, settled, type SentBallot } from "../core/sent-ballots.ts";
 import { loadSetup, type Setup } from "../core/setup.ts";
-import { makeRequest, newPass, passFromJson, passToJson, takeAnswer } from "../core/token.ts";
+import { makeAcknowledgement, makeRequest, newPass, passFromJson, passToJson, takeAnswer } from "../core/token.ts";
 import { Transcript } from "../core/transcript.ts";
 import { verifyBallot } from "../core/verify-ballot.ts";
 
@@ -62,7 +63,7 @@ function setup(request: Fields): Promise<Setup> {
 }
 
 function bareContext(request: Fields): BallotContext {
-  const questions = request.questions as readonly (readonly [number, number])[];
+  const questions = request.questions as readonly QuestionShape[];
   return new BallotContext(
     bytes(request, "referendum"),
     bytes(request, "election_key"),
@@ -142,6 +143,10 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
       credential,
       text(request, "factor"),
     );
+  },
+  makeAcknowledgement(request) {
+    const credential = credentialKey(parseCode(text(request, "code")), bytes(request, "referendum"));
+    return makeAcknowledgement(passFromJson(text(request, "pass")), Number(request.registrar), credential);
   },
   async takeAnswer(request) {
     const pass = passFromJson(text(request, "pass"));

@@ -1,0 +1,72 @@
+"""Who is drawn to be asked follows from the log and from dice, and from nothing that anybody chose."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+
+import msgspec
+import pytest
+
+from stembus.audit import bounds
+from stembus.audit.errors import RecordInvalid
+from stembus.audit.formats.canonical import decode, encode
+from stembus.audit.formats.entry_bodies import Sample
+from stembus.audit.sample import draw_sample
+from tests.framing import framed_digest
+
+REFERENDUM, ROOT, DICE = b"\1" * 32, b"\2" * 32, "1234561234561234561234561"
+PEOPLE = [hashlib.sha256(bytes([number])).digest() for number in range(100)]
+
+
+def test_the_lots_are_those_of_the_protocol() -> None:
+    seed = framed_digest("sample", ("referendum", REFERENDUM), ("root", ROOT), ("dice", DICE.encode()))
+    lots = {framed_digest("lot", ("sample", seed), ("credential", person)): person for person in PEOPLE}
+    expected = [lots[lot] for lot in sorted(lots)]
+    assert draw_sample(REFERENDUM, ROOT, DICE, 100, PEOPLE) == expected
+    assert draw_sample(REFERENDUM, ROOT, DICE, 7, PEOPLE) == expected[:7]
+
+
+def test_neither_the_order_of_people_nor_how_often_they_are_named_changes_the_draw() -> None:
+    drawn = draw_sample(REFERENDUM, ROOT, DICE, 10, PEOPLE)
+    assert draw_sample(REFERENDUM, ROOT, DICE, 10, [*reversed(PEOPLE), *PEOPLE]) == drawn
+
+
+def test_another_throw_another_root_or_another_referendum_draws_others() -> None:
+    draws = [
+        draw_sample(REFERENDUM, ROOT, DICE, 10, PEOPLE),
+        draw_sample(REFERENDUM, ROOT, "2" + DICE[1:], 10, PEOPLE),
+        draw_sample(REFERENDUM, bytes(32), DICE, 10, PEOPLE),
+        draw_sample(bytes(32), ROOT, DICE, 10, PEOPLE),
+    ]
+    assert len({tuple(draw) for draw in draws}) == 4
+
+
+def test_where_fewer_asked_all_are_drawn() -> None:
+    assert sorted(draw_sample(REFERENDUM, ROOT, DICE, 101, PEOPLE)) == sorted(PEOPLE)
+    assert draw_sample(REFERENDUM, ROOT, DICE, 5, []) == []
+
+
+def test_nobody_is_drawn_much_more_often_than_others() -> None:
+    drawn: Counter[bytes] = Counter()
+    for number in range(600):
+        drawn.update(draw_sample(REFERENDUM, number.to_bytes(32, "big"), DICE, 10, PEOPLE))
+    assert len(drawn) == 100
+    assert 25 <= min(drawn.values()) <= max(drawn.values()) <= 105  # 60 expected, five deviations of 7.3
+
+
+@pytest.mark.parametrize(
+    ("dice", "drawn", "good"),
+    [
+        ("1" * 25, 1, True), ("1" * 24, 1, False), ("6" * 250, 300, True), ("6" * 251, 300, False),
+        ("0" * 25, 1, False), ("7" * 25, 1, False), ("1" * 25 + "\n", 1, False), (" " * 25, 1, False),
+        ("1" * 25, 0, False), ("1" * 25, bounds.ROLL, True), ("1" * 25, bounds.ROLL + 1, False),
+    ],
+)  # fmt: skip
+def test_the_record_of_a_sample_has_25_to_250_throws_and_draws_somebody(dice: str, drawn: int, good: bool) -> None:
+    raw = encode(msgspec.structs.replace(Sample(dice="1" * 25, drawn=1), dice=dice, drawn=drawn))
+    if good:
+        assert decode(raw, Sample).drawn == drawn
+        return
+    with pytest.raises(RecordInvalid):
+        decode(raw, Sample)
