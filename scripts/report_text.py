@@ -13,7 +13,8 @@ from typing import Any
 import click
 import msgspec
 
-from stembus.audit.formats.manifest import Manifest
+from stembus.audit.formats.entry_bodies import QuestionResult
+from stembus.audit.formats.manifest import Manifest, Option, Question
 from stembus.audit.verify import Report, Verdict
 from stembus.audit.verify.report import CHECKS
 from stembus.scripts.escape import shown
@@ -129,7 +130,8 @@ def _log(report: Report) -> Iterator[tuple[str, str]]:
         return
     yield "log", f"{figures.entries} entries, root {figures.root.hex()}"
     yield "", f"as a quorum of witnesses saw it at {utc(figures.time)}; phase: {figures.phase}"
-    yield "ceremony", f"attempts: {figures.attempts}"
+    again = f"; {figures.drilled_again} trustees drilled again before the opening" if figures.drilled_again else ""
+    yield "ceremony", f"attempts: {figures.attempts}{again}"
     yield "ballots", f"{figures.ballots} in {figures.batches} batches, {figures.excluded} excluded"
     if figures.issued:
         issued = " / ".join(str(number) for number in figures.issued)
@@ -153,6 +155,17 @@ def _paper_told(report: Report) -> str:
     return "" if report.finished else "; how they voted is said before the count"
 
 
+def _amount(asked: Question, units: int, language: str) -> str:
+    return f"{units} {asked.unit[language] if asked.unit else ''}"
+
+
+def _price(asked: Question, option: Option, place: int, counted: QuestionResult, language: str) -> str:
+    """Of a project, and whether it is paid for."""
+    if option.cost is None:
+        return ""
+    return f", {_amount(asked, option.cost, language)}" + (": funded" if place in (counted.funded or ()) else "")
+
+
 def _result(report: Report) -> Iterator[tuple[str, str]]:
     result, manifest = report.result, report.manifest
     if result is None or manifest is None:
@@ -167,8 +180,12 @@ def _result(report: Report) -> Iterator[tuple[str, str]]:
     language = manifest.languages[0]
     for number, (counted, asked) in enumerate(zip(result.questions, manifest.questions, strict=False), 1):
         yield f"question {number}", asked.text[language]
-        for option, total in zip(asked.options, counted.total, strict=False):
-            yield "", f"{total:>9}  {option.text[language]}"
+        for place, (option, total) in enumerate(zip(asked.options, counted.total, strict=False)):
+            yield "", f"{total:>9}  {option.text[language]}{_price(asked, option, place, counted, language)}"
+        if asked.budget is not None and counted.funded:
+            spent = sum(asked.options[place].cost or 0 for place in counted.funded)
+            yield "", f"funded: {len(counted.funded)} projects, for {_amount(asked, spent, language)}"
+            yield "", f"        of {_amount(asked, asked.budget, language)}"
         if asked.max_choices == 1:
             yield "", f"{result.participants - sum(counted.total):>9}  blank"
         doubt = "" if report.established else " (stated by the log, and not established)"

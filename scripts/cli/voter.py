@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from stembus.audit.formats.ballot_shape import QuestionShape
 from stembus.audit.verify.setup import Setup, load_setup
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.second_factor_form import normalise_factor
@@ -89,26 +90,30 @@ def _choice(setup: Setup, given: tuple[str, ...], language: str | None) -> Choic
         say(f"translation: only the text in {counts} is valid")
     for question in manifest.questions[len(answers) :]:
         say(question.text[language])
+        unit = question.unit[language] if question.unit else ""
         for number, option in enumerate(question.options, 1):
-            say(f"  {number}  {option.text[language]}")
-        prompt = f"Up to {question.max_choices}, with commas, or blank"
-        answers.append(
-            click.prompt(prompt, err=True, value_proc=partial(_asked, len(question.options), question.max_choices))
-        )
+            say(f"  {number}  {option.text[language]}" + (f", {option.cost} {unit}" if option.cost else ""))
+        within = f" for {question.budget} {unit} in all" if question.budget else ""
+        prompt = f"Up to {question.max_choices}{within}, with commas, or blank"
+        answers.append(click.prompt(prompt, err=True, value_proc=partial(_asked, question.shape)))
     try:
         return [[int(part) - 1 for part in _parts(answer)] for answer in answers]
     except ValueError:
         raise ChoiceInvalid("write numbers with commas, like 1 or 2,5; or blank") from None
 
 
-def _asked(options: int, most: int, answer: str) -> str:
+def _asked(shape: QuestionShape, answer: str) -> str:
     """An answer that was typed wrong is asked for again."""
     try:
         chosen = [int(part) for part in _parts(answer)]
     except ValueError:
         chosen = [0]
+    options, most = shape.options, shape.most
     if len(set(chosen)) != len(chosen) or len(chosen) > most or not all(0 < part <= options for part in chosen):
         raise click.UsageError(f"write at most {most} of the numbers 1 to {options}, with commas; or blank")
+    spent = shape.cost([part - 1 for part in chosen])
+    if shape.costs and spent > shape.budget:
+        raise click.UsageError(f"this costs {spent}, and there are {shape.budget}; choose fewer, or cheaper ones")
     return answer
 
 

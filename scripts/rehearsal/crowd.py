@@ -17,11 +17,11 @@ from stembus.scripts.rehearsal.referendum import Rehearsal
 
 @dataclass(frozen=True, slots=True)
 class VoterPlan:
-    """What one voter will do: each choice is one cast, the last one counts."""
+    """What one voter will do: each choice, the chosen options of the one question, is a cast; the last one counts."""
 
     code: str
     factor: str
-    choices: tuple[int, ...]
+    choices: tuple[tuple[int, ...], ...]
 
 
 @lru_cache(maxsize=1)
@@ -37,7 +37,7 @@ def vote_slice(root: Path, now: int, plans: Sequence[VoterPlan]) -> int:
     for plan in plans:
         voting_pass = rehearsal.token(plan.code, plan.factor)
         for seq, choice in enumerate(plan.choices):
-            rehearsal.cast(voting_pass, [[choice]], seq)
+            rehearsal.cast(voting_pass, [choice], seq)
             casts += 1
     return casts
 

@@ -10,7 +10,7 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import date
@@ -24,6 +24,7 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import Report, verify
 from stembus.scripts.escape import shown
 from stembus.scripts.published import workers
+from stembus.scripts.rehearsal.budget_day import budget_choice, with_budget
 from stembus.scripts.report_text import print_result
 from stembus.scripts.shell import fail, program, progress, say, server_parts
 
@@ -65,15 +66,18 @@ class Phases:
 
 
 @click.command()
-@click.option("--voters", type=click.IntRange(1), default=9880, show_default=True)
-@click.option("--eligible", type=click.IntRange(1), default=62000, show_default=True)
+@click.option("--voters", type=click.IntRange(1), help="How many vote.  [default: 9880]")
+@click.option("--eligible", type=click.IntRange(1), help="How many letters there are.  [default: 62000]")
+@click.option("--budget", is_flag=True, help="A citizens' budget of 24 projects instead, usually of 2,000 voters.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("demo"), show_default=True)
-def demo(voters: int, eligible: int, out: Path) -> None:
+def demo(voters: int | None, eligible: int | None, budget: bool, out: Path) -> None:
     """Replay Kortrijk's car-free-Sunday referendum, from register to verified result.
 
     \b
     Example:  stembus demo --voters 300 --eligible 2000 --out /tmp/small
     """
+    voters = voters or (2000 if budget else 9880)
+    eligible = eligible or (10_000 if budget else 62_000)
     if voters > eligible:
         raise click.UsageError("there cannot be more voters than eligible people")
     if out.exists() and any(out.iterdir()):
@@ -85,7 +89,7 @@ def demo(voters: int, eligible: int, out: Path) -> None:
     (out / "demo.txt").write_text("Made by stembus demo. The passphrase of every key here is: rehearsal\n")
     os.environ.setdefault("STEMBUS_PASSPHRASE", "rehearsal")
     with workers(os.cpu_count() or 1) as executor:
-        report, table = run_demo(voters, eligible, out, executor)
+        report, table = run_demo(voters, eligible, out, executor, budget)
     click.echo(table)
     click.echo("")
     for fault in report.faults:
@@ -99,7 +103,9 @@ def demo(voters: int, eligible: int, out: Path) -> None:
     raise SystemExit(report.exit_status)
 
 
-def run_demo(voters: int, eligible: int, out: Path, executor: Executor | None) -> tuple[Report, str]:
+def run_demo(
+    voters: int, eligible: int, out: Path, executor: Executor | None, budget: bool = False
+) -> tuple[Report, str]:
     """The whole way of a vote; returns the verification's report and the table of phases."""
     from stembus.scripts.rehearsal.made_up_register import write_register
     from stembus.scripts.rehearsal.referendum import REFERENCE_DATE, Rehearsal, demo_draft
@@ -115,7 +121,7 @@ def run_demo(voters: int, eligible: int, out: Path, executor: Executor | None) -
         rehearsal.keys()
         floor, minimum = min(30, voters), round(voters * MINIMUM_SHARE)
         draft = demo_draft(eligible, minimum, floor=floor, batch_tokens=min(50, max(1, voters // 4)))
-        rehearsal.define(draft)
+        rehearsal.define(with_budget(draft) if budget else draft)
         done(f"referendum {office.referendum.hex()[:16]}...")
     with phases.phase("key ceremony") as done:
         rehearsal.ceremony()
@@ -128,7 +134,8 @@ def run_demo(voters: int, eligible: int, out: Path, executor: Executor | None) -
         done(f"{made.credentials} letters, {made.spares} spares")
     with phases.phase("voting") as done, progress("votes") as bar:
         rehearsal.open()
-        casts = _vote(rehearsal, register, voters, executor, bar)
+        plans = _plans(rehearsal, register, voters, budget)
+        casts = _vote(rehearsal, plans, executor, bar)
         done(f"{casts} ballots by {voters} voters in {office.log().order.batches} batches")
     with phases.phase("close") as done:
         rehearsal.close()
@@ -145,30 +152,31 @@ def run_demo(voters: int, eligible: int, out: Path, executor: Executor | None) -
     return report, phases.table()
 
 
-def _plans(rehearsal: Rehearsal, register: Path, voters: int) -> list[VoterPlan]:
-    """5,632 of 9,880 say no; 200 vote twice and change their mind: only the second vote may count."""
+def _plans(rehearsal: Rehearsal, register: Path, voters: int, budget: bool) -> list[VoterPlan]:
+    """5,632 of 9,880 say no; 200 vote twice and change their mind: only the second vote may count. In a budget, people
+    choose what they like."""
     from stembus.scripts.rehearsal.crowd import VoterPlan
 
     chance = random.Random(2019)
     letters = rehearsal.letters(register)
     chance.shuffle(letters)
     no = round(voters * NO_SHARE)
-    choices = [0] * no + [1] * (voters - no)
+    choices: list[tuple[int, ...]] = [(int(number >= no),) for number in range(voters)]
     chance.shuffle(choices)
     again = set(chance.sample(range(voters), round(voters * REVOTES_SHARE)))
-    return [
-        VoterPlan(*letters[k], (1 - choice, choice) if k in again else (choice,)) for k, choice in enumerate(choices)
-    ]
+    if budget:
+        choices = [budget_choice(chance) for _ in range(voters)]
+    first = [budget_choice(chance) if budget else (1 - choice[0],) for choice in choices]
+    return [VoterPlan(*letters[k], (first[k], choice) if k in again else (choice,)) for k, choice in enumerate(choices)]
 
 
 def _vote(
-    rehearsal: Rehearsal, register: Path, voters: int, executor: Executor | None, bar: Callable[[int, int], None]
+    rehearsal: Rehearsal, plans: Sequence[VoterPlan], executor: Executor | None, bar: Callable[[int, int], None]
 ) -> int:
     """Everybody asks a token and casts. Time passes evenly over the week; batches go in on the way."""
     from stembus.scripts.rehearsal.crowd import vote_together
 
-    manifest = rehearsal.office.manifest
-    plans = _plans(rehearsal, register, voters)
+    manifest, voters = rehearsal.office.manifest, len(plans)
     week = manifest.closes_at - manifest.batching.quiet_seconds - 1 - manifest.opens_at
     step = max(2, voters // 80)
     casts = 0
