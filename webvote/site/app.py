@@ -139,6 +139,7 @@ def _common(summaries: SummaryReader, manifest: Manifest, help_line: str) -> dic
         "grouped": _grouped,
         "moment": _moment,
         "decimal": _decimal,
+        "amount": format_decimal,
         "public_url": partial(_public_url, origin_of(manifest.client.url)),
     }
 

@@ -19,18 +19,28 @@ class Bar:
     paper: int | None
     percent: float
     width: int
+    cost: int | None = None
+    funded: bool = False
 
 
 @dataclass(frozen=True)
 class Chart:
     """One question: `width` is in the chart's units, of which the whole has WIDTH; a bar's `paper` is None where paper
     votes are not shown apart. `tied` names the options that share a place, one group for each such place; a yes-no
-    question says it by its outcome."""
+    question says it by its outcome. In a budget, bars have a cost, in the `unit`, of which there were
+    `budget` to spend."""
 
     text: str
     outcome: str
     bars: tuple[Bar, ...]
     tied: tuple[tuple[str, ...], ...]
+    budget: int | None = None
+    unit: str = ""
+    cheapest_first: bool = False
+
+    @property
+    def spent(self) -> int:
+        return sum(bar.cost or 0 for bar in self.bars if bar.funded)
 
 
 def charts(published: LogSummary, language: str) -> list[Chart]:
@@ -50,17 +60,30 @@ def charts(published: LogSummary, language: str) -> list[Chart]:
                 paper,
                 100 * total / whole if whole else 0.0,
                 round(WIDTH * total / whole) if whole else 0,
+                option.cost,
+                place in (counted.funded or ()),
             )
-            for option, total, paper in zip(question.options, counted.total, on_paper, strict=True)
+            for place, (option, total, paper) in enumerate(zip(question.options, counted.total, on_paper, strict=True))
         )
-        if counted.outcome == "ranked":
+        if question.kind != "yes-no":
             bars = tuple(bars[option] for group in counted.ranking for option in group)
-        found.append(Chart(question.text[texts], counted.outcome, bars, _tied(question, counted, texts)))
+        tied, unit = _tied(question, counted, texts), question.unit[texts] if question.unit else ""
+        found.append(
+            Chart(
+                question.text[texts],
+                counted.outcome,
+                bars,
+                tied,
+                question.budget,
+                unit,
+                question.funding == "most-votes-then-cheapest",
+            )
+        )
     return found
 
 
 def _tied(question: Question, counted: QuestionResult, texts: str) -> tuple[tuple[str, ...], ...]:
-    if counted.outcome != "ranked":
+    if counted.outcome not in ("ranked", "funded"):
         return ()
     shared = (group for group in counted.ranking if len(group) > 1)
     return tuple(tuple(question.options[option].text[texts] for option in group) for group in shared)

@@ -10,21 +10,12 @@ import { normaliseFactor } from "../core/factor.ts";
 import type { Choice, PreparedBallot } from "../core/ballot.ts";
 import type { Setup } from "../core/setup.ts";
 import type { VotingPass } from "../core/token.ts";
+import { budgetTold, tickedOptions, watchBudgets } from "./budget.ts";
+import { showChoice } from "./chosen.ts";
 import { encodeTest } from "./link-formats.ts";
 import { drawQr } from "./qr.ts";
 import { Session } from "./session.ts";
-import {
-  byId,
-  button,
-  fieldError,
-  message,
-  onClick,
-  onSubmit,
-  showChoice,
-  showError,
-  showNumber,
-  showStep,
-} from "./dom.ts";
+import { byId, button, fieldError, message, onClick, onSubmit, showError, showNumber, showStep } from "./dom.ts";
 import type { VoterStorage } from "./storage.ts";
 import { runOnce, errorCode, explain, showStopped, isBlocking } from "./messages.ts";
 
@@ -75,6 +66,7 @@ export class Booth {
     private readonly place: VotingPlace,
     private readonly data: DOMStringMap,
   ) {
+    watchBudgets(setup.manifest.questions, this.language);
     onSubmit("form-code", () => this.submitCode());
     onSubmit("form-ballot", () => this.submitBallot());
     addEventListener("popstate", () => this.wentBack());
@@ -82,6 +74,10 @@ export class Booth {
     onClick("cast", () => this.castNow(button("cast")));
     onClick("test", () => this.testBallot());
     onClick("test-done", () => this.showBallot());
+  }
+
+  private get language(): string {
+    return this.data.language ?? "nl";
   }
 
   showCode(): void {
@@ -165,15 +161,15 @@ export class Booth {
   private readChoice(): Choice | null {
     let whole = true;
     const found = this.setup.manifest.questions.map((question, number) => {
-      const boxes = [...document.querySelectorAll<HTMLInputElement>(`input[name="q${number}"]:checked`)].map(
-        (input) => input.value,
-      );
-      const chosen = boxes.filter((value) => value !== "blank").map(Number);
+      const chosen = tickedOptions(number);
+      const blank = document.querySelector(`input[name="q${number}"][value="blank"]:checked`) !== null;
+      const budget = budgetTold(question, chosen, this.language);
       const error = byId(`question-error-${number}`);
       error.textContent = "";
-      if (boxes.length === 0) error.textContent = message("choose-one");
-      if (chosen.length > question.max_choices || (chosen.length > 0 && boxes.length > chosen.length))
+      if (chosen.length === 0 && !blank) error.textContent = message("choose-one");
+      if (chosen.length > question.max_choices || (chosen.length > 0 && blank))
         error.textContent = message("choose-fewer", { most: question.max_choices });
+      else if (budget !== null && !budget.fits) error.textContent = budget.text;
       if (error.textContent !== "" && whole) {
         whole = false;
         document.querySelector<HTMLInputElement>(`input[name="q${number}"]`)?.focus();
@@ -207,7 +203,7 @@ export class Booth {
    * device is bound to this ballot, and has no more to learn from what the voter does. */
   private showReview(prepared: PreparedBallot): void {
     const number = hex(prepared.ballotId);
-    showChoice(byId("chosen"), this.setup.manifest.questions, this.choice, this.data.language ?? "nl");
+    showChoice(byId("chosen"), this.setup.manifest.questions, this.choice, this.language);
     showNumber(byId("ballot-id"), number);
     drawQr(byId("ballot-qr"), `${this.data.check ?? ""}#ballot=${number}`, message("qr-ballot"));
     const test = byId<HTMLDetailsElement>("test-details");

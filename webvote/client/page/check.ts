@@ -7,16 +7,8 @@ import { rebuildBallotId } from "../core/ballot.ts";
 import { fromBase64, fromHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import type { ReadLogFile } from "../core/log.ts";
-import {
-  byId,
-  reloadOnNewFragment,
-  showChoice,
-  message,
-  onSubmit,
-  showError,
-  showNumber,
-  takeFragment,
-} from "./dom.ts";
+import { byId, reloadOnNewFragment, message, onSubmit, showError, showNumber, takeFragment } from "./dom.ts";
+import { showChoice } from "./chosen.ts";
 import { loadSetup } from "../core/setup.ts";
 import { decodeTest, formatTrackingCode } from "./link-formats.ts";
 import { publishedLog } from "./services.ts";

@@ -95,32 +95,6 @@ export function saveFile(name: string, content: string | Uint8Array<ArrayBuffer>
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** Fills a list with question and chosen options. */
-export function showChoice(
-  list: HTMLElement,
-  questions: readonly {
-    readonly text: Readonly<Record<string, string>>;
-    readonly options: readonly { readonly text: Readonly<Record<string, string>> }[];
-  }[],
-  choice: readonly (readonly number[])[],
-  language: string,
-): void {
-  list.replaceChildren();
-  questions.forEach((question, number) => {
-    const term = document.createElement("dt");
-    term.textContent = question.text[language] ?? "";
-    list.append(term);
-    const chosen = choice[number] ?? [];
-    const texts =
-      chosen.length === 0 ? [message("blank")] : chosen.map((option) => question.options[option]?.text[language] ?? "");
-    for (const text of texts) {
-      const item = document.createElement("dd");
-      item.textContent = text;
-      list.append(item);
-    }
-  });
-}
-
 /** Reads the data after the `#` of the address, and removes it there. The id of an element on the page is no data. */
 export function takeFragment(): string {
   const fragment = carriesData() ? location.hash : "";
