@@ -67,6 +67,21 @@ PROJECTS = "".join(
 )
 
 
+BUDGET = "\n".join(
+    [
+        '[[questions]]\nkind = "budget"\nbudget = 100\nmax_choices = 2\nfunding = "most-votes-then-cheapest"\n',
+        'unit = { nl = "euro", en = "euro", fr = "euro" }\n',
+        '[questions.text]\nnl = "Welke projecten?"\nen = "Which projects?"\nfr = "Quels projets ?"\n',
+        *(
+            f"[[questions.options]]\ncost = {cost}\n"
+            f'text = {{ nl = "Project {name}", en = "Project {name}", fr = "Projet {name}" }}\n'
+            for name, cost in (("A", 40), ("B", 25), ("C", 61), ("D", 10))
+        ),
+        "\n",
+    ]
+)
+
+
 def prepare(
     root: Path,
     eligible: int = 40,
@@ -132,6 +147,21 @@ def opened_projects(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     root = tmp_path_factory.mktemp("projects")
     rehearsal, letters = prepare(root, question=PROJECTS, paper_floor=4)
     return Finished(root, rehearsal.office.referendum, letters)
+
+
+@pytest.fixture(scope="session")
+def opened_budget(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The same with four projects that cost 40, 25, 61 and 10 of a budget of 100; two may be chosen."""
+    root = tmp_path_factory.mktemp("budget")
+    rehearsal, letters = prepare(root, question=BUDGET, paper_floor=4)
+    return Finished(root, rehearsal.office.referendum, letters)
+
+
+@pytest.fixture(scope="session")
+def budget_parts(opened_budget: Finished) -> dict[str, Any]:
+    from tests.tampered.forge import load_parts
+
+    return load_parts(opened_budget.root)
 
 
 @pytest.fixture(scope="session")

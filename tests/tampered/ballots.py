@@ -14,7 +14,7 @@ from stembus.crypto.group import GENERATOR, ORDER, generator_times, random_scala
 from stembus.crypto.proofs import MembershipProof, commit_membership, respond_membership
 from stembus.crypto.signing import SchnorrKey
 from stembus.crypto.transcript import Transcript
-from tests.tampered.catalogue import STANDS, add, forgery
+from tests.tampered.catalogue import PROJECTS, STANDS, YES_NO, add, forgery
 from tests.tampered.forge import Forge, make_voter
 
 BODY = 1
@@ -109,7 +109,7 @@ def encryption_of(label: str, *numbers: int, attack: int = 5) -> None:
     def maker(forge: Forge) -> None:
         put(forge, simulated(forge, numbers))
 
-    add(f"encryption_of_{label}", attack, "V19", maker, STANDS, projects=len(numbers) > 1)
+    add(f"encryption_of_{label}", attack, "V19", maker, STANDS, base=PROJECTS if len(numbers) > 1 else YES_NO)
 
 
 # The one ciphertext of yes or no holds 0, 1 or SECOND.
@@ -234,12 +234,12 @@ def _lift_option(forge: Forge, raw: bytearray) -> None:
     raw[scalars : scalars + 96] = donor[scalars : scalars + 96]
 
 
-add("proofs_of_two_options_swapped", 2, "V19", _swap_proofs, STANDS, projects=True)
-add("option_proof_reused_as_sum_proof", 2, "V19", _reuse_sum_proof, STANDS, projects=True)
-add("options_permuted", 3, "V19", _permute, STANDS, projects=True)
-add("options_permuted_with_their_proofs", 3, "V19", _permute_with_proofs, STANDS, projects=True)
+add("proofs_of_two_options_swapped", 2, "V19", _swap_proofs, STANDS, base=PROJECTS)
+add("option_proof_reused_as_sum_proof", 2, "V19", _reuse_sum_proof, STANDS, base=PROJECTS)
+add("options_permuted", 3, "V19", _permute, STANDS, base=PROJECTS)
+add("options_permuted_with_their_proofs", 3, "V19", _permute_with_proofs, STANDS, base=PROJECTS)
 add("rerandomised_with_the_old_proof", 3, "V19", _rerandomise, STANDS)
-add("one_option_lifted_from_another_ballot", 3, "V19", _lift_option, STANDS, projects=True)
+add("one_option_lifted_from_another_ballot", 3, "V19", _lift_option, STANDS, base=PROJECTS)
 
 
 @forgery(3, "V19", STANDS)
@@ -285,14 +285,14 @@ def poke(
     data: bytes,
     attack: int = 4,
     check: str = "V16",
-    projects: bool = False,
+    base: str = YES_NO,
 ) -> None:
     @edit
     def change(forge: Forge, raw: bytearray) -> None:
         start = offset(forge)
         raw[start : start + len(data)] = data
 
-    add(name, attack, check, change, STANDS, projects=projects)
+    add(name, attack, check, change, STANDS, base=base)
 
 
 for place, at in {"ciphertext": lambda f: CIPHERTEXTS, "commitment": commitments_at}.items():
@@ -308,8 +308,8 @@ poke("scalar_of_all_ones", scalars_at, b"\xff" * 32)
 poke("unknown_ballot_version", lambda f: 0, b"\x02")
 for k in range(12):
     at = lambda f, k=k: scalars_at(f) + 32 * k  # noqa: E731
-    poke(f"projects_scalar_{k}_equal_to_the_order", at, scalar_to_bytes(ORDER), projects=True)
-    poke(f"projects_scalar_{k}_replaced_by_zero", at, bytes(32), 4, "V19", projects=True)
+    poke(f"projects_scalar_{k}_equal_to_the_order", at, scalar_to_bytes(ORDER), base=PROJECTS)
+    poke(f"projects_scalar_{k}_replaced_by_zero", at, bytes(32), 4, "V19", base=PROJECTS)
 
 
 def resized(change: Callable[[bytes], bytes]) -> Callable[[Forge], None]:
@@ -326,8 +326,8 @@ add("ballot_cut_to_its_body", 4, "V16", resized(lambda raw: raw[:490]), STANDS)
 add("ballot_of_one_byte", 4, "V16", lambda forge: put(forge, b"\x01"), STANDS)
 add("one_ciphertext_too_many", 5, "V16", resized(lambda raw: raw[:33] + raw[33:99] + raw[33:]), STANDS)
 add("no_ciphertext", 5, "V16", resized(lambda raw: raw[:33] + raw[99:]), STANDS)
-add("one_option_too_many", 5, "V16", resized(lambda raw: raw[:33] + raw[33:99] + raw[33:]), STANDS, projects=True)
-add("one_option_too_few", 5, "V16", resized(lambda raw: raw[:33] + raw[99:]), STANDS, projects=True)
+add("one_option_too_many", 5, "V16", resized(lambda raw: raw[:33] + raw[33:99] + raw[33:]), STANDS, base=PROJECTS)
+add("one_option_too_few", 5, "V16", resized(lambda raw: raw[:33] + raw[99:]), STANDS, base=PROJECTS)
 add("ballot_without_proofs", 5, "V16", resized(lambda raw: raw[:99] + raw[99 + 198 + 160 :]), STANDS)
 add("one_branch_too_few", 5, "V16", resized(lambda raw: raw[:231] + raw[297:393] + raw[457:]), STANDS)
 add("two_answers_to_one_question", 5, "V16", resized(lambda raw: raw[:1] + raw[1:457] + raw[1:]), STANDS)
@@ -341,7 +341,7 @@ def ballot_of_two_ciphertexts_for_yes_and_no(forge: Forge) -> None:
     put(forge, sign_ballot(forge.context, voting_pass, prepare(context, voting_pass, [[0]]), 0))
 
 
-@forgery(5, "V16", STANDS, projects=True)
+@forgery(5, "V16", STANDS, base=PROJECTS)
 def randomness_that_cancels_to_infinity(forge: Forge) -> None:
     context, voting_pass = forge.context, forge.voters[0].voting_pass
     nonce = hashlib.sha256(b"cancel").digest()

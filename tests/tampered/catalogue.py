@@ -11,14 +11,15 @@ from tests.tampered.forge import Forge, judge
 
 BREACH, STANDS, PASSED = Verdict.BREACH, Verdict.STANDS, Verdict.PASSED_OVER
 UNCHECKED, NO_EVIDENCE = Verdict.UNCHECKED, Verdict.NO_EVIDENCE
+YES_NO, PROJECTS, BUDGET = "parts", "project_parts", "budget_parts"
 _STATUS = {BREACH: 1, UNCHECKED: 8, STANDS: 5, NO_EVIDENCE: 2, PASSED: 0}
 Maker = Callable[[Forge], MemoryPlace | Report | None]
 
 
 @dataclass(frozen=True)
 class Forgery:
-    """`expect` must catch it; `also` lists the checks that notice the consequences. Of `projects`, one of three options
-    may be chosen; otherwise the question is one of yes or no."""
+    """`expect` must catch it; `also` lists the checks that notice the consequences. `base` is the fixture from which
+    it starts: a question of yes or no, of PROJECTS, of which one of three may be chosen, or of a BUDGET."""
 
     name: str
     attack: int
@@ -28,7 +29,7 @@ class Forgery:
     where: str | None
     status: int | None
     maker: Maker
-    projects: bool
+    base: str
 
     def make(self, forge: Forge) -> Report:
         made = self.maker(forge)
@@ -55,11 +56,11 @@ def add(
     also: tuple[str, ...] = (),
     where: str | None = None,
     status: int | None = None,
-    projects: bool = False,
+    base: str = YES_NO,
 ) -> None:
     if any(forgery.name == name for forgery in FORGERIES):
         raise ValueError(f"two forgeries named {name}")
-    FORGERIES.append(Forgery(name, attack, expect, verdict, frozenset(also), where, status, maker, projects))
+    FORGERIES.append(Forgery(name, attack, expect, verdict, frozenset(also), where, status, maker, base))
 
 
 def forgery(
@@ -69,10 +70,10 @@ def forgery(
     also: tuple[str, ...] = (),
     where: str | None = None,
     status: int | None = None,
-    projects: bool = False,
+    base: str = YES_NO,
 ) -> Callable[[Maker], Maker]:
     def register(maker: Maker) -> Maker:
-        add(maker.__name__, attack, expect, maker, verdict, also, where, status, projects)
+        add(maker.__name__, attack, expect, maker, verdict, also, where, status, base)
         return maker
 
     return register

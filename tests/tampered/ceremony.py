@@ -22,6 +22,7 @@ from stembus.audit.verify import Report
 from stembus.crypto.group import GENERATOR, ORDER, Point, generator_times, random_scalar, scalar_to_bytes
 from stembus.crypto.proofs import prove_equal_logs, prove_key
 from stembus.crypto.sealed import new_box_key, seal_to
+from stembus.crypto.threshold import evaluate
 from tests.tampered.catalogue import PASSED, add, forgery
 from tests.tampered.forge import Body, Forge, judge
 
@@ -275,14 +276,17 @@ for name, other in (("transcript", OTHER_TRANSCRIPT), ("key", OTHER_KEY)):
     add(f"election_key_after_a_confirmation_of_another_{name}", 14, "V9", maker, also=("V11",))
 
 
+FIRST_ATTEMPT = ("commit", "reveal", "share", "confirm", "drill")
+
+
 def again(forge: Forge, spoiled: Callable[[Forge], None]) -> MemoryPlace:
     """A first attempt that somebody spoiled, and a second one as it should be."""
     spoiled(forge)
-    first = [raw for raw in forge.setup[1:] if _kind(raw) in ("commit", "reveal", "share", "confirm")]
+    first = [raw for raw in forge.setup[1:] if _kind(raw) in FIRST_ATTEMPT]
     commits, reveals, shares = [], [], []
-    for k in (1, 2, 3):
-        secret = random_scalar()
-        points = [generator_times(secret).to_bytes(), generator_times(random_scalar()).to_bytes()]
+    polynomials = [(random_scalar(), random_scalar()) for _ in range(3)]
+    for k, (secret, slope) in enumerate(polynomials, 1):
+        points = [generator_times(secret).to_bytes(), generator_times(slope).to_bytes()]
         proof = prove_key(secret, possession_context(forge.referendum, 2, k, points))
         own: Body = {"attempt": 2, "trustee": k}
         digest = commitment_hash(forge.referendum, 2, k, points).hex()
@@ -300,7 +304,10 @@ def again(forge: Forge, spoiled: Callable[[Forge], None]) -> MemoryPlace:
     key = attempt.election_key(forge.referendum, 3)
     statement = {"attempt": 2, "joint_key": key.joint_key, "transcript": key.transcript}
     confirms = [forge.entry("confirm", statement | {"trustee": k}) for k in (1, 2, 3)]
-    return forge.bundle([forge.setup[0], *first, *second, *confirms, forge.entry("election-key", key, [])])
+    agreed = [forge.setup[0], *first, *second, *confirms]
+    held = {k: sum(evaluate(polynomial, k) for polynomial in polynomials) % ORDER for k in (1, 2, 3)}
+    drills = [drill(forge, 2, k, root_of(agreed), held[k]) for k in (1, 2, 3)]
+    return forge.bundle([*agreed, *drills, forge.entry("election-key", key, [])])
 
 
 for name, other in (("transcript", OTHER_TRANSCRIPT), ("key", OTHER_KEY)):

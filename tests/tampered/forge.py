@@ -46,10 +46,10 @@ from stembus.crypto.signing import SchnorrKey, SigningKey
 from stembus.crypto.threshold import combine_partials, partial_decrypt
 from stembus.crypto.transcript import Transcript
 from stembus.tally.key_file import parse_trustee_key
+from tests.tampered.counted import Body, result_body
 
 DAY = 86_400
 _CLOSE, _PAPER, _FEW = b'"type":"close"}', b'"type":"paper-result"}', b'"type":"paper-ballots"}'
-Body = dict[str, Any]
 
 
 @dataclass
@@ -372,10 +372,12 @@ class Forge:
             online += two_small_logs(message, SECOND, bound) if pair else [small_log(message, bound)]
         margin = self.manifest["rules"]["minimum_margin_permille"]
         if self.few:
-            return result_body(None, None, online, counted, self.few["ballots"], margin)
+            return result_body(None, None, online, counted, self.few["ballots"], margin, self.manifest["questions"][0])
         paper = self.paper or {"ballots": 0, "counts": [[0] * len(online)]}
         total = [a + b for a, b in zip(online, paper["counts"][0], strict=True)]
-        return result_body(online, paper["counts"][0], total, counted, paper["ballots"], margin)
+        return result_body(
+            online, paper["counts"][0], total, counted, paper["ballots"], margin, self.manifest["questions"][0]
+        )
 
 
 def _root(entries: list[bytes]) -> bytes:
@@ -395,41 +397,6 @@ def _counted(place: MemoryPlace, referendum: bytes) -> tuple[int, Sequence[Ciphe
             return 0, ()
         conclude(walk)
         return report.figures.counted, walk.sums
-
-
-def result_body(
-    online: list[int] | None,
-    paper: list[int] | None,
-    total: list[int],
-    counted: int,
-    paper_ballots: int,
-    margin: int,
-) -> Body:
-    groups = {count: [k for k, c in enumerate(total) if c == count] for count in total}
-    participants = counted + paper_ballots
-    word = "tie" if total[1] == total[0] else "accepted" if total[1] > total[0] else "rejected"
-    if 1000 * abs(total[0] - total[1]) < margin * max(1, sum(total)):
-        word = "invalid-too-narrow"
-    if len(total) > 2:
-        word = "ranked"
-    if participants < 10:
-        word = "invalid-too-few"
-    question = {
-        "online": online,
-        "paper": paper,
-        "total": total,
-        "outcome": word,
-        "ranking": [groups[count] for count in sorted(groups, reverse=True)],
-        "funded": None,
-    }
-    return {
-        "status": "counted",
-        "online_ballots": counted,
-        "paper_ballots": paper_ballots,
-        "participants": participants,
-        "trustees": [1, 2],
-        "questions": [question],
-    }
 
 
 def dump(value: object) -> bytes:

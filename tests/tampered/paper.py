@@ -15,7 +15,7 @@ from stembus.crypto.derive import scalar_stream
 from stembus.crypto.elgamal import Ciphertext
 from stembus.crypto.group import ORDER
 from stembus.crypto.signing import SchnorrKey
-from tests.tampered.catalogue import PASSED, STANDS, add, forgery
+from tests.tampered.catalogue import PASSED, PROJECTS, STANDS, add, forgery
 from tests.tampered.forge import Body, Forge
 
 Keys = Callable[[Forge], list[bytes]]
@@ -293,7 +293,7 @@ def without_tally(maker: Callable[[Forge], None]) -> Callable[[Forge], None]:
 
 for name, (change, also) in FEW.items():
     add(name, 11, "V23", without_tally(few_entries(change)), also=also)
-    add(f"{name}_of_projects", 11, "V23", without_tally(few_entries(change)), also=also, projects=True)
+    add(f"{name}_of_projects", 11, "V23", without_tally(few_entries(change)), also=also, base=PROJECTS)
 
 
 def opposite(forge: Forge) -> None:
@@ -326,7 +326,7 @@ def _body(context: BallotContext, randomness: list[int], stream: Callable[[], in
 
 
 add("few_paper_ballots_that_hide_nothing", 11, "V23", opposite)
-add("few_paper_ballots_that_hide_nothing_of_projects", 11, "V23", opposite, projects=True)
+add("few_paper_ballots_that_hide_nothing_of_projects", 11, "V23", opposite, base=PROJECTS)
 
 
 @forgery(11, "V23")
@@ -411,7 +411,7 @@ def tally_parts_in_pieces(forge: Forge) -> None:
     forge.tally_hook = change
 
 
-add("online_votes_decrypted_apart_in_pieces", 11, "V28", tally_parts_in_pieces, also=("V26",), projects=True)
+add("online_votes_decrypted_apart_in_pieces", 11, "V28", tally_parts_in_pieces, also=("V26",), base=PROJECTS)
 add("online_votes_decrypted_apart_from_few_paper_votes", 11, "V28", tally_parts((1, 2), True), also=("V26",))
 add("few_paper_votes_decrypted_apart", 11, "V28", tally_parts((1, 2), False), also=("V26",))
 add("one_share_of_the_online_votes_apart", 11, "V26", tally_parts((1,), True), PASSED)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 from stembus.crypto.group import GENERATOR, ORDER, random_scalar, scalar_to_bytes
-from tests.tampered.catalogue import PASSED, STANDS, add, forgery
+from tests.tampered.catalogue import PASSED, PROJECTS, STANDS, add, forgery
 from tests.tampered.forge import Body, Forge
 
 Made = list[tuple[str, Body, list[str]]]
@@ -108,7 +108,7 @@ OPTIONS: dict[str, Callable[[Forge, Made, Body], None]] = {
     "share_with_one_option_too_many": lambda f, m, b: b["decryptions"][0].append(b["decryptions"][0][0]),
 }
 for name, change in OPTIONS.items():
-    add(name, 12, "V26", bad_share(change), PASSED, projects=True)
+    add(name, 12, "V26", bad_share(change), PASSED, base=PROJECTS)
 
 
 AT_THE_ORDER = scalar_to_bytes(ORDER).hex()

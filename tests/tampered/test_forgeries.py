@@ -8,14 +8,14 @@ import pytest
 
 from stembus.audit.verify.report import CHECKS, Verdict
 from tests.tampered import all_forgeries
-from tests.tampered.catalogue import FORGERIES, Forgery
+from tests.tampered.catalogue import BUDGET, FORGERIES, PROJECTS, YES_NO, Forgery
 from tests.tampered.forge import judge, new_forge
 from tests.tampered.witnesses import cosign, judge_mldsa
 
 assert all_forgeries
 
 
-@pytest.mark.parametrize("base", ["parts", "project_parts"])
+@pytest.mark.parametrize("base", [YES_NO, PROJECTS, BUDGET])
 def test_the_workshop_itself_makes_a_referendum_that_holds(base: str, request: pytest.FixtureRequest) -> None:
     forge = new_forge(request.getfixturevalue(base))
     report = judge(forge, forge.build())
@@ -31,7 +31,7 @@ def test_a_log_that_an_mldsa_witness_cosigned_is_sound(parts: dict[str, Any]) ->
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.name)
 def test_a_forgery_is_caught_by_the_check_aimed_at(forgery: Forgery, request: pytest.FixtureRequest) -> None:
-    forge = new_forge(request.getfixturevalue("project_parts" if forgery.projects else "parts"))
+    forge = new_forge(request.getfixturevalue(forgery.base))
     report = forgery.make(forge)
     found = {fault.check for fault in report.faults}
     said = [(fault.check, fault.verdict.value, fault.where, fault.message) for fault in report.faults]
