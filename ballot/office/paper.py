@@ -10,32 +10,60 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stembus.audit.formats.ballot_shape import QuestionShape
 from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.entry_bodies import PaperBallots
 from stembus.audit.formats.paper_ballot import encode_paper_ballot, paper_root
-from stembus.ballot.voter.encrypt import build_body
+from stembus.ballot.errors import BallotError
+from stembus.ballot.voter.encrypt import Choice, build_body
 from stembus.crypto.derive import hkdf
 
 SEED_BYTES = 32
 _INFO = b"stembus/v1 paper ballot"
 
 
-def lay_out(ballots: int, counts: Sequence[Sequence[int]]) -> list[list[list[int]]]:
-    """The choices on each of so many ballots, which together have these counts. Each question's choices are dealt out
-    in turn, option by option: no ballot gets one twice, or more than its share."""
-    choices: list[list[list[int]]] = [[[] for _ in counts] for _ in range(ballots)]
-    for question, row in enumerate(counts):
+class LayoutUnknown(BallotError):
+    """The counts of a budget do not tell by themselves which choices could have been on the ballots."""
+
+
+def lay_out(questions: Sequence[QuestionShape], ballots: int, counts: Sequence[Sequence[int]]) -> list[list[list[int]]]:
+    """The choices on each of so many ballots, which together have these counts. Raises LayoutUnknown."""
+    columns = [_deal(shape, ballots, row) for shape, row in zip(questions, counts, strict=True)]
+    return [[column[number] for column in columns] for number in range(ballots)]
+
+
+def _deal(shape: QuestionShape, ballots: int, row: Sequence[int]) -> list[list[int]]:
+    """One question's choices, dealt out in turn, option by option: no ballot gets one twice, or more than its share. In
+    a budget, the dearest options first, each to the ballots that have most left."""
+    choices: list[list[int]] = [[] for _ in range(ballots)]
+    if not shape.costs:
         dealt = [option for option, count in enumerate(row) for _ in range(count)]
         for place, option in enumerate(dealt):
-            choices[place % ballots][question].append(option)
+            choices[place % ballots].append(option)
+        return choices
+    for option in sorted(range(len(row)), key=lambda option: -shape.costs[option]):
+        richest = sorted(range(ballots), key=lambda number: shape.cost(choices[number]))
+        for number in richest[: row[option]]:
+            choices[number].append(option)
+    if any(len(chosen) > shape.most or shape.cost(chosen) > shape.budget for chosen in choices):
+        raise LayoutUnknown(
+            "these counts do not tell by themselves what stands on each paper ballot, within the budget: say it with "
+            "--each FILE"
+        )
     return choices
 
 
 def paper_entries(context: BallotContext, ballots: int, counts: Sequence[Sequence[int]], seed: bytes) -> list[bytes]:
-    """The entries, in the order of the log. `counts` fit the ballots (`audit.entry_rules.paper_counts_problem`)."""
+    """The entries, in the order of the log. `counts` fit the ballots (`audit.entry_rules.paper_counts_problem`). Raises
+    LayoutUnknown."""
+    return encrypt_choices(context, lay_out(context.questions, ballots, counts), seed)
+
+
+def encrypt_choices(context: BallotContext, choices: Sequence[Choice], seed: bytes) -> list[bytes]:
+    """The entries of ballots with these choices. Raises ChoiceInvalid."""
     bodies = [
         build_body(context, context.paper_commitment, choice, ballot_seed(context, seed, number))
-        for number, choice in enumerate(lay_out(ballots, counts))
+        for number, choice in enumerate(choices)
     ]
     return [encode_paper_ballot(body) for body in sorted(bodies, key=context.ballot_id)]
 

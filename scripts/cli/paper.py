@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from stembus.audit.entry_rules import paper_ballots_problem, paper_counts_problem, paper_problem, struck_voters
+from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.entry_bodies import PaperBallots, PaperResult
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify.setup import load_setup
 from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.own_secret import create_own_secret
-from stembus.ballot.office.paper import SEED_BYTES, paper_entries, paper_header
+from stembus.ballot.office.paper import SEED_BYTES, encrypt_choices, paper_entries, paper_header
+from stembus.ballot.voter.encrypt import Choice
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.published import opened, referendum_id
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, program, say
@@ -26,6 +30,64 @@ COUNTS = click.option(
     metavar="N,N,...",
     help="Once for each question, in order of options; blanks are left out.",
 )
+EACH = click.option(
+    "--each",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Instead of counts: a file with a line for each ballot, like 1,4 or blank. For a few ballots of a budget.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was typed: the counts, and what stands on each ballot where that was said."""
+
+    body: PaperResult
+    choices: Sequence[Choice] | None = None
+
+    def entries(self, context: BallotContext, seed: bytes) -> list[bytes]:
+        """Raises LayoutUnknown."""
+        if self.choices is None:
+            return paper_entries(context, self.body.ballots, self.body.counts, seed)
+        return encrypt_choices(context, self.choices, seed)
+
+
+def _read_each(path: Path, manifest: Manifest, ballots: int) -> list[list[list[int]]]:
+    """A line for each ballot, in any order: for each question its options, from 1, with commas, or blank; spaces
+    between the questions. Raises NotReady."""
+    choices: list[list[list[int]]] = []
+    lines = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    for number, parts in enumerate(lines, 1):
+        try:
+            choice = [[int(text) - 1 for text in part.split(",")] if part != "blank" else [] for part in parts]
+        except ValueError:
+            raise NotReady(f"{path}, line {number}: write options as numbers with commas, like 1,4, or blank") from None
+        if len(choice) != len(manifest.questions):
+            asked = len(manifest.questions)
+            raise NotReady(f"{path}, line {number}: {len(choice)} answers, and there are {asked} questions")
+        for chosen, question in zip(choice, manifest.questions, strict=True):
+            shape = question.shape
+            known = len(set(chosen)) == len(chosen) and all(0 <= option < shape.options for option in chosen)
+            if not known or len(chosen) > shape.most or (shape.costs and shape.cost(chosen) > shape.budget):
+                raise NotReady(f"{path}, line {number}: no valid choice; a spoilt ballot is not counted")
+        choices.append([sorted(chosen) for chosen in choice])
+    if len(choices) != ballots:
+        raise NotReady(f"{path} has {len(choices)} ballots, and --ballots says {ballots}")
+    return sorted(choices)
+
+
+def _counted(manifest: Manifest, ballots: int, counts: tuple[str, ...], each: Path | None) -> Counted:
+    """Raises NotReady."""
+    if each is None:
+        return Counted(_stated(manifest, ballots, counts))
+    choices = _read_each(each, manifest, ballots)
+    found = [
+        [sum(option in choice[number] for choice in choices) for option in range(len(question.options))]
+        for number, question in enumerate(manifest.questions)
+    ]
+    body = PaperResult(ballots=ballots, counts=found)
+    if counts and _stated(manifest, ballots, counts) != body:
+        raise NotReady(f"the counts of {each} are other ones: {' '.join(','.join(map(str, row)) for row in found)}")
+    return Counted(body, choices)
 
 
 def _stated(manifest: Manifest, ballots: int, counts: tuple[str, ...]) -> PaperResult:
@@ -61,8 +123,9 @@ def _root(text: str) -> str:
 @DIRECTORY
 @BALLOTS
 @COUNTS
+@EACH
 @click.option("--root", metavar="HEX", help="For a few ballots: what the second officer rebuilt.")
-def paper(directory: Path, ballots: int, counts: tuple[str, ...], root: str | None) -> None:
+def paper(directory: Path, ballots: int, counts: tuple[str, ...], each: Path | None, root: str | None) -> None:
     """Log how those voted who were struck for paper; if nobody came, with --ballots 0.
 
     \b
@@ -72,11 +135,12 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...], root: str | No
     Example:  stembus paper kortrijk --ballots 120 --counts 70,45
     """
     office = open_office(directory)
-    body = _stated(office.manifest, ballots, counts)
+    counted = _counted(office.manifest, ballots, counts, each)
+    body = counted.body
     typed = None if root is None else _root(root)
     order = office.log().order
     if order.paper_stated:
-        _compare(office, body, typed)
+        _compare(office, counted, typed)
         return
     if order.phase.value != "closed":
         raise NotReady(f"paper votes are logged after the close and before the result (phase: {order.phase.value})")
@@ -88,7 +152,7 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...], root: str | No
     if 0 < ballots < office.manifest.privacy_floor.paper:
         if problem := paper_ballots_problem(office.manifest, ballots, struck):
             raise NotReady(problem)
-        _encrypted(office, body, typed)
+        _encrypted(office, counted, typed)
         return
     if typed is not None:
         raise NotReady(
@@ -104,23 +168,27 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...], root: str | No
     next_step(f"stembus trustee intent {directory}")
 
 
-def _encrypted(office: Office, body: PaperResult, root: str | None) -> None:
+def _encrypted(office: Office, counted: Counted, root: str | None) -> None:
+    body = counted.body
     if root is None:
+        counted.entries(office.context(), bytes(SEED_BYTES))  # before a seed is made that would be of no use
         create_own_secret(office.paper_seed)
-        header = paper_header(_rebuilt(office, body))
+        header = paper_header(_rebuilt(office, counted))
         floor = office.manifest.privacy_floor.paper
         say(f"{body.ballots} on paper are fewer than the {floor} that may be shown apart: they are encrypted")
         click.echo(f"root {header.root}")
         counts = " ".join("--counts " + ",".join("N" * len(q.options)) for q in office.manifest.questions)
+        counts = counts if counted.choices is None else "--each FILE"
         say(f"the second officer, and who watches, count the paper too and take a copy of {office.paper_seed};")
         say("each runs, with the public log (its address, a zip file or a folder) and their own numbers:")
         rebuild = f"{program()} paper-root PLACE --referendum {office.referendum.hex()}"
         say(f"  {rebuild} --ballots N {counts} --seed paper.seed")
         typed = " ".join(f"--counts {','.join(map(str, row))}" for row in body.counts)
+        typed = typed if counted.choices is None else "--each FILE"
         again = f"stembus paper {office.root} --ballots {body.ballots} {typed} --root HEX"
         next_step(f"once they have the same root: {again}")
         return
-    entries = _rebuilt(office, body)
+    entries = _rebuilt(office, counted)
     header = paper_header(entries)
     if root != header.root:
         raise NotReady(
@@ -134,7 +202,7 @@ def _encrypted(office: Office, body: PaperResult, root: str | None) -> None:
     next_step(f"stembus trustee intent {office.root}")
 
 
-def _rebuilt(office: Office, body: PaperResult) -> list[bytes]:
+def _rebuilt(office: Office, counted: Counted) -> list[bytes]:
     path = office.paper_seed
     if not path.exists():
         raise NotReady(
@@ -142,7 +210,7 @@ def _rebuilt(office: Office, body: PaperResult) -> list[bytes]:
             "without --root and compare again; nothing was logged"
         )
     again = f"delete {path}, and run the command without --root: a new seed is made, and all compare again"
-    return paper_entries(office.context(), body.ballots, body.counts, _seed(path, again))
+    return counted.entries(office.context(), _seed(path, again))
 
 
 def _seed(path: Path, remedy: str) -> bytes:
@@ -155,8 +223,9 @@ def _seed(path: Path, remedy: str) -> bytes:
     return seed
 
 
-def _compare(office: Office, body: PaperResult, root: str | None) -> None:
+def _compare(office: Office, counted: Counted, root: str | None) -> None:
     """Paper votes stand in the log for good: whether they are these."""
+    body = counted.body
     log, seed = office.log(), office.paper_seed
     stands = next(e.body for _, e in log.entries() if isinstance(e.body, PaperResult | PaperBallots))
     if isinstance(stands, PaperResult):
@@ -166,7 +235,7 @@ def _compare(office: Office, body: PaperResult, root: str | None) -> None:
         say("already done: the paper result stands in the log")
     else:
         known = seed.exists() and body.ballots == stands.ballots
-        mine = paper_header(_rebuilt(office, body)).root if known else root
+        mine = paper_header(_rebuilt(office, counted)).root if known else root
         if stands.ballots != body.ballots or mine not in (None, stands.root):
             raise NotReady(f"{stands.ballots} encrypted paper ballots stand in the log for good, root {stands.root}")
         say(f"already done: {stands.ballots} encrypted paper ballots stand in the log, root {stands.root}")
@@ -183,10 +252,17 @@ def _compare(office: Office, body: PaperResult, root: str | None) -> None:
 @click.option("--referendum", required=True, metavar="ID", help="The id on the letter.")
 @BALLOTS
 @COUNTS
+@EACH
 @click.option("--seed", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The copy of paper.seed.")
 @click.option("--root", metavar="HEX", help="The first officer's root, to be compared.")
 def paper_root_command(
-    place: str, referendum: str, ballots: int, counts: tuple[str, ...], seed: Path, root: str | None
+    place: str,
+    referendum: str,
+    ballots: int,
+    counts: tuple[str, ...],
+    each: Path | None,
+    seed: Path,
+    root: str | None,
 ) -> None:
     """Compute what a few paper ballots become, from your own count; for the second officer and who watches.
 
@@ -196,11 +272,11 @@ def paper_root_command(
     typed = None if root is None else _root(root)
     with opened(place) as source:
         setup = load_setup(source, referendum_id(referendum))
-    body = _stated(setup.manifest, ballots, counts)
+    counted = _counted(setup.manifest, ballots, counts, each)
     if problem := paper_ballots_problem(setup.manifest, ballots, ballots):
         raise NotReady(problem)
     secret = _seed(seed, "take a new copy of the first officer's")
-    own = paper_header(paper_entries(setup.context, body.ballots, body.counts, secret)).root
+    own = paper_header(counted.entries(setup.context, secret)).root
     click.echo(f"root {own}")
     if typed not in (None, own):
         raise NotReady("this is not the first officer's root: compare the counts, then the seeds; sign nothing")
