@@ -91,7 +91,7 @@ class Order:
         self.shared: set[tuple[int, int]] = set()
         self.confirmed: set[int] = set()
         self.statements: set[tuple[str, str]] = set()
-        # Who has shown the share by a drill, for the election key and once more before the opening.
+        # Who has drilled, for the election key and once more before the opening.
         self.drilled: set[int] = set()
         self.drilled_again: set[int] = set()
         self.batches = 0
@@ -100,7 +100,7 @@ class Order:
         self.incidents = 0
         self.sampled = False
         self.replaced: set[str] = set()
-        # Whether anybody was struck for paper, and whether it was said how they voted.
+        # Whether anybody was struck for paper, and how they voted was said.
         self.paper_due = False
         self.paper_stated = False
         # What each trustee said, in hashes.
@@ -154,13 +154,16 @@ class Order:
 
     @property
     def drilled_by_all(self) -> bool:
-        """Whether nothing is missing to the election key."""
         return self.agreed and len(self.drilled) == self.trustees
 
     def _current(self, attempt: int, trustee: int) -> None:
         self._need(1 <= trustee <= self.trustees, f"trustee {trustee} does not exist")
         self._need(attempt == self.attempt, f"attempt {attempt} of the ceremony is not the current one")
         self._need(attempt not in self.voided, f"attempt {attempt} of the ceremony is void")
+
+    def _take_turn(self, done: set[int], trustee: int, what: str) -> None:
+        self._need(trustee not in done, f"trustee {trustee} {what} already")
+        done.add(trustee)
 
     def _commit(self, body: Commit) -> None:
         given_up = self.attempt in self.voided or not self.drilled_by_all
@@ -172,14 +175,12 @@ class Order:
             self.committed, self.revealed, self.shared = set(), set(), set()
             self.confirmed, self.statements, self.drilled = set(), set(), set()
         self._current(body.attempt, body.trustee)
-        self._need(body.trustee not in self.committed, f"trustee {body.trustee} committed already")
-        self.committed.add(body.trustee)
+        self._take_turn(self.committed, body.trustee, "committed")
 
     def _reveal(self, body: Reveal) -> None:
         self._current(body.attempt, body.trustee)
         self._need(len(self.committed) == self.trustees, "a reveal before all trustees have committed")
-        self._need(body.trustee not in self.revealed, f"trustee {body.trustee} revealed already")
-        self.revealed.add(body.trustee)
+        self._take_turn(self.revealed, body.trustee, "revealed")
 
     def _share(self, body: Share) -> None:
         self._current(body.attempt, body.sender)
@@ -195,8 +196,7 @@ class Order:
     def _confirm(self, body: Confirm) -> None:
         self._current(body.attempt, body.trustee)
         self._need(len(self.revealed) == self.trustees and self._all_shared(), "a confirmation before all shares")
-        self._need(body.trustee not in self.confirmed, f"trustee {body.trustee} confirmed already")
-        self.confirmed.add(body.trustee)
+        self._take_turn(self.confirmed, body.trustee, "confirmed")
         self.statements.add((body.joint_key, body.transcript))
 
     def _complaint(self, body: Complaint) -> None:
@@ -207,9 +207,7 @@ class Order:
     def _drill(self, body: Drill) -> None:
         self._current(body.attempt, body.trustee)
         self._need(self.agreed, "a drill before all trustees have confirmed one and the same key")
-        done = self.drilled_again if self.phase is Phase.ROLLED else self.drilled
-        self._need(body.trustee not in done, f"trustee {body.trustee} has drilled already")
-        done.add(body.trustee)
+        self._take_turn(self.drilled_again if self.phase is Phase.ROLLED else self.drilled, body.trustee, "drilled")
 
     def _election_key(self, body: ElectionKey) -> None:
         self._need(self.attempt > 0 and self.attempt not in self.voided, "no valid attempt of the ceremony")
@@ -250,12 +248,12 @@ class Order:
         self._paper_result(body)
         self.awaiting = body.ballots
 
-    def _demand_paper(self) -> None:
+    def _demand_paper(self, _: Body) -> None:
         self._need(self.paper_stated or not self.paper_due, "people were struck for paper, and their votes not logged")
 
     def _tally_intent(self, body: TallyIntent) -> None:
         self._need(1 <= body.trustee <= self.trustees, f"trustee {body.trustee} does not exist")
-        self._demand_paper()
+        self._demand_paper(body)
         self._take_once(self.intents, body, "an intent")
 
     def _partial_decryption(self, body: PartialDecryption) -> None:
@@ -270,15 +268,9 @@ class Order:
         self._need(len(said) < TALLY_TRIES, f"{what} of trustee {body.trustee}, who stated {TALLY_TRIES} already")
         said.add(digest)
 
-    def _result(self, _: Body) -> None:
-        self._demand_paper()
-
     def _sample(self, _: Body) -> None:
         self._need(not self.sampled, "a second sample: one is drawn, and nobody chooses among several")
         self.sampled = True
-
-    def _abandon(self, _: Body) -> None:
-        self._demand_paper()
 
     def _cancel(self, _: Body) -> None:
         self._need(not self.intents, "a referendum cannot be cancelled once the tally began")
@@ -301,8 +293,8 @@ _CHECKS: dict[str, Callable[[Order, Any], None]] = {
     "paper-ballots": Order._paper_ballots,
     "tally-intent": Order._tally_intent,
     "partial-decryption": Order._partial_decryption,
-    "result": Order._result,
+    "result": Order._demand_paper,
     "cancel": Order._cancel,
-    "abandon": Order._abandon,
+    "abandon": Order._demand_paper,
     "sample": Order._sample,
 }

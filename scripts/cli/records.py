@@ -1,4 +1,4 @@
-"""Commands of officials after the end: the minutes, and the record that secrets were destroyed.
+"""Commands of officials after the close: who is asked whether they voted, the minutes, what was destroyed.
 
 Decides what such a record may be called and hold before anything is published; the log decides when it may
 stand there.
@@ -13,14 +13,61 @@ import click
 
 from stembus.audit import bounds
 from stembus.audit.entry_rules import DOCUMENTS
-from stembus.audit.formats.entry_bodies import Minutes, Purge
+from stembus.audit.formats.entry_bodies import Close, Minutes, Purge, Sample
 from stembus.audit.formats.file_name import is_document_name
+from stembus.audit.formats.lists import issuance_path, parse_issued
 from stembus.audit.formats.text import text_problem
-from stembus.ballot.office.office import NotReady
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.sample import draw_sample
+from stembus.ballot.office.office import NotReady, Office
 from stembus.scripts.cli.log_steps import settle
+from stembus.scripts.published import verified_log
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 
 DOCUMENT_BYTES = 64 * 1024 * 1024
+
+
+@click.command()
+@DIRECTORY
+@click.option(
+    "--dice", required=True, metavar="DIGITS", help="What was thrown in public after the close, 25 dice or more."
+)
+@click.option("--drawn", type=click.IntRange(1), required=True, help="How many people are to be asked.")
+def sample(directory: Path, dice: str, drawn: int) -> None:
+    """Draw people who asked for a token, to be asked whether they voted; log the dice, signed by two officers.
+
+    \b
+    Nobody chooses who is drawn: it follows from the log right after the close, and from the dice. Announce the hour of
+    the throw beforehand. Printed are the credentials: the credential authority knows their voter numbers.
+    Example:  stembus sample kortrijk --dice 5234162435112365412364521 --drawn 300
+    """
+    thrown = "".join(dice.split())
+    if set(thrown) - set("123456") or not bounds.DICE <= len(thrown) <= bounds.MOST_DICE:
+        raise click.UsageError(f"--dice are {bounds.DICE} to {bounds.MOST_DICE} digits from 1 to 6, one for each die")
+    office = open_office(directory)
+    log, body = office.log(), Sample(dice=thrown, drawn=drawn)
+    logged = [entry.body for _, entry in log.entries() if isinstance(entry.body, Sample)]
+    if logged and logged[0] != body:
+        raise NotReady(f"another sample stands in the log for good: --dice {logged[0].dice} --drawn {logged[0].drawn}")
+    if logged:
+        say("already done: this sample stands in the log")
+    else:
+        log.append([office.officers_sign(body)])
+    settle(log)
+    with verified_log(str(office.public), office.referendum) as published:
+        closed = next(index for index, _, entry in published.entries() if isinstance(entry.body, Close)) + 1
+        people = _asked(office, len(published.manifest.registrars))
+        for credential in draw_sample(office.referendum, published.tree.root_at(closed), thrown, drawn, people):
+            click.echo(credential.hex())
+    say("ask each of them: did you vote, and did your device find your ballot?")
+
+
+def _asked(office: Office, registrars: int) -> set[bytes]:
+    """Who asked any registrar for a token, by the published lists, which were verified."""
+    place = FolderPlace(office.public)
+    limit = bounds.ISSUED_LINE_BYTES * office.manifest.eligibility.official_count
+    lists = (parse_issued(place.lines(issuance_path(number), limit)) for number in range(1, registrars + 1))
+    return {line.credential for issued in lists for line in issued}
 
 
 @click.command()

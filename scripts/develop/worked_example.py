@@ -16,11 +16,9 @@ import hashlib
 import sys
 from pathlib import Path
 
-from coincurve import PrivateKey
-
 from stembus.audit.formats.ballot_shape import SECOND
 from stembus.audit.formats.canonical import encode
-from stembus.audit.formats.cast_ballot import BallotContext, encode_unsigned, parse_ballot, promise_digest
+from stembus.audit.formats.cast_ballot import parse_ballot, promise_digest
 from stembus.audit.formats.ceremony import drill_randomness
 from stembus.audit.formats.entries import entry_digest
 from stembus.audit.formats.lists import acknowledgement_digest, request_digest
@@ -28,21 +26,19 @@ from stembus.audit.formats.receipt import encode_promise, make_promise
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.log.merkle import leaf_hash, root_of
 from stembus.audit.log.note import Checkpoint, checkpoint_text, cosign, sign_checkpoint, verifier_key
-from stembus.audit.verify.ballots import check_ballot
 from stembus.ballot.eligibility.letter_code import credential_key, format_code
 from stembus.ballot.office.paper import ballot_seed, paper_entries, paper_header
 from stembus.ballot.voter.encrypt import build_body
 from stembus.crypto.blind_rsa import blind, finalize
-from stembus.crypto.derive import scalar_stream
 from stembus.crypto.group import ORDER, generator_times, scalar_to_bytes
 from stembus.crypto.signing import SchnorrKey
 from stembus.crypto.threshold import partial_decrypt
-from stembus.crypto.transcript import Transcript, frame
+from stembus.crypto.transcript import frame
 from stembus.scripts.develop.example_referendum import Example, make_example, scalar, secret, signing_key
 from stembus.scripts.develop.markdown_page import Page
+from stembus.scripts.develop.worked_ballots import show_ballot, show_budget_ballot
 
 CODE = "0123456789ABCDEFGHJK"
-CHOICE = [[1]]
 COSIGNED_AT = 1571036400
 
 
@@ -53,7 +49,8 @@ def write_page(full: bool = False) -> str:
     _entry(page, example)
     _drill(page, example)
     _checkpoint(page, example)
-    raw = _ballot(page, example, *_token(page, example))
+    raw = show_ballot(page, example, *_token(page, example))
+    show_budget_ballot(page, example)
     _promise(page, example, raw)
     _decryption(page, example, raw)
     _paper(page, example)
@@ -177,75 +174,6 @@ def _token(page: Page, example: Example) -> tuple[SchnorrKey, bytes]:
     ]
     page.table(("what", "value"), [(what, f"`{value}`") for what, value in rows])
     return token, signature
-
-
-def _ballot(page: Page, example: Example, token: SchnorrKey, signature: bytes) -> bytes:
-    context, nonce, seed = example.context, secret("nonce"), secret("seed")
-    commitment = context.token_commitment(token.public, nonce)
-    body = build_body(context, commitment, CHOICE, seed)
-    unsigned = encode_unsigned(body, nonce, token.public, [signature], 0)
-    digest = context.cast_digest(unsigned)
-    raw = unsigned + PrivateKey(token.secret).sign_schnorr(digest, bytes(32))
-    check_ballot(context, raw)
-    page.say(
-        "**A ballot.** The choice is option 2, *Ja*: one ciphertext that holds 2^32, the last of its three values. The "
-        "first scalar of the seed's stream is the encryption's randomness, the second the proof's commitment secret."
-    )
-    info = b"stembus/v1 ballot randomness" + context.election_key + commitment + bytes([2])
-    stream = scalar_stream(seed, context.referendum, info)
-    rows = [
-        ("seed", seed.hex()),
-        ("HKDF info", page.hex(info)),
-        ("scalar 0", scalar_to_bytes(stream()).hex()),
-        ("scalar 1", scalar_to_bytes(stream()).hex()),
-        ("joint key", context.joint_key.to_bytes().hex()),
-    ]
-    page.table(("what", "value"), [(what, f"`{value}`") for what, value in rows])
-    page.say(f"The cast ballot has {len(raw)} bytes. Offsets are from its first byte; the body begins at 1.")
-    page.table(("offset", "bytes", "field", "value"), _fields(page, raw))
-    page.say("Derived from it:")
-    ballot = parse_ballot(context, raw)
-    challenges = [scalar_to_bytes(s.challenge).hex() for s in ballot.statements]
-    last = [s.proof.all_challenges(s.challenge)[-1] for s in ballot.statements]
-    statement = _statement(context, body)
-    page.block(
-        [
-            f"ballot id         {ballot.ballot_id.hex()}",
-            f"statement digest  {statement.hex()}",
-            *(f"challenge {k}       {challenge}" for k, challenge in enumerate(challenges)),
-            *(f"  last branch     {scalar_to_bytes(challenge).hex()}" for challenge in last),
-            f"cast digest       {digest.hex()}",
-            f"cast hash         {ballot.cast_hash.hex()}",
-        ]
-    )
-    if page.full:
-        page.block([raw.hex()])
-    return raw
-
-
-def _statement(context: BallotContext, body: bytes) -> bytes:
-    transcript = Transcript("ballot-proof").add("referendum", context.referendum)
-    transcript.add("election-key", context.election_key).add("joint-key", context.joint_key.to_bytes())
-    transcript.add("shape", context.shape).add("token-commitment", body[:32])
-    transcript.add("ciphertexts", body[32 : context.commitments_at])
-    return transcript.add("commitments", body[context.commitments_at : context.scalars_at]).digest()
-
-
-def _fields(page: Page, raw: bytes) -> list[tuple[str, ...]]:
-    names: list[tuple[int, str]] = [(1, "version"), (32, "token commitment")]
-    names += [(66, "ciphertext: A, B")]
-    branches = ("branch 0, blank", "branch 1, option 1", "branch 2, option 2")
-    names += [(66, f"proof, {branch}: a, b") for branch in branches]
-    names += [(32, f"proof, {branch}: challenge") for branch in branches[:2]]
-    names += [(32, f"proof, {branch}: response") for branch in branches]
-    names += [(32, "nonce"), (32, "token key"), (384, "registrar 1's signature"), (4, "seq"), (64, "token's signature")]
-    rows: list[tuple[str, ...]] = []
-    at = 0
-    for size, name in names:
-        rows.append((str(at), str(size), name, f"`{page.hex(raw[at : at + size])}`"))
-        at += size
-    assert at == len(raw)
-    return rows
 
 
 def _promise(page: Page, example: Example, raw: bytes) -> None:

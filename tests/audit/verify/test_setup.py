@@ -180,5 +180,9 @@ def test_a_faulty_ceremony_is_refused(forge: Forge, kind: str, need_open: bool) 
     forge.edit_setup(kind, _fault(kind))
     election_key = forge.setup[forge.find_setup("election-key")]
     forge.edit_setup("open", lambda body: body.update(election_key=hashlib.sha256(election_key).hexdigest()))
-    said = "the trustees confirmed different ones" if kind == "confirm" else "the key ceremony in the log is faulty"
+    said = (
+        "before all trustees have confirmed one and the same key"
+        if kind == "confirm"
+        else "the key ceremony in the log is faulty"
+    )
     refused(forge, said, need_open=need_open)

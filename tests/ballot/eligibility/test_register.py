@@ -41,6 +41,7 @@ def rule(count: int) -> Eligibility:
         description=dict.fromkeys(LANGUAGES, "all"),
         minimum_age=16,
         age_date=REFERENCE.isoformat(),
+        residence_date=REFERENCE.isoformat(),
         postcodes=["8500", "8501"],
         official_count=count,
     )
@@ -176,9 +177,13 @@ def test_a_register_with_a_byte_order_mark_is_read(tmp_path: Path, register: Pat
 def test_the_made_up_register_has_as_many_good_and_bad_rows_as_asked(tmp_path: Path) -> None:
     write_register(tmp_path / "r.csv", 200, REFERENCE, 3)
     everywhere = Eligibility(
-        description={}, minimum_age=16, age_date=REFERENCE.isoformat(), official_count=200,
+        description={},
+        minimum_age=16,
+        age_date=REFERENCE.isoformat(),
+        residence_date=REFERENCE.isoformat(),
+        official_count=200,
         postcodes=["8500", "8501", "8510", "8511"],
-    )  # fmt: skip
+    )
     reading = read_register(tmp_path / "r.csv", everywhere, LANGUAGES)
     assert (len(reading.accepted), len(reading.refused)) == (200, 12)
 

@@ -52,7 +52,7 @@ def _set_up(run: Run, folder: Path, floor: int = 1, healing: int = 0) -> None:
     run("check", folder)
     run("define", folder)
     run("services", "create", folder)
-    for step in ("commit", "reveal", "share", "confirm"):
+    for step in ("commit", "reveal", "share", "confirm", "drill"):
         for number in (1, 2):
             run("trustee", step, folder, "--number", number)
     write_register(folder / "register.csv", 12, date(2019, 10, 14), 1)

@@ -22,4 +22,4 @@ def test_the_protocol_page_contains_the_worked_example_as_it_is_now() -> None:
 def test_every_entry_of_the_worked_example_parses() -> None:
     manifest, *entries = make_example().entries
     assert parse_manifest(manifest).questions
-    assert [parse_entry(raw).type for raw in entries] == ["commit", "reveal", "confirm", "election-key"]
+    assert [parse_entry(raw).type for raw in entries] == ["commit", "reveal", "confirm", "drill", "election-key"]
