@@ -17,7 +17,7 @@ from stembus.audit.log.source import FolderPlace
 from tests.client.conftest import Client, Refused
 from tests.conftest import Finished
 from tests.log_view import read_log
-from tests.questions import choose, texts
+from tests.questions import budget, choose, texts
 from tests.tampered.forge import dump, new_forge
 from tests.tampered.log import MANIFESTS, binding
 from tests.tampered.witnesses import CASES, cosign, with_mldsa
@@ -102,6 +102,9 @@ GOOD: dict[str, Change] = {
     "an ML-DSA-44 key of a witness": lambda m: m["witnesses"]["members"][0].update(key="ml-dsa-44:" + "7f" * 1312),
     "a long text": _option("J" * 4000),
     "a no-break space": _option("Ja\u00a0!"),
+    "a budget": lambda m: m.update(questions=[budget([3, 7, 10], 10)]),
+    "a budget of one unit": lambda m: m.update(questions=[budget([1], 1, funding="most-votes-then-listed")]),
+    "the largest budget": lambda m: m.update(questions=[budget([1, 2**32 - 1], 2**32 - 1, most=1)]),
     "other scripts": _option("Ναι Так نعم 是的 예"),
 }
 

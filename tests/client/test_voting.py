@@ -26,11 +26,14 @@ from tests.ballot.conftest import Poll, copy_of
 from tests.client.conftest import Client, Published, Refused
 from tests.conftest import Finished
 from tests.tampered import ballots as forged
-from tests.tampered.catalogue import FORGERIES, Forgery
+from tests.tampered import budget as budgets
+from tests.tampered.catalogue import BUDGET, FORGERIES, PROJECTS, YES_NO, Forgery
 from tests.tampered.forge import new_forge
 
 SINGLE = [
-    f for f in FORGERIES if f.maker.__module__ == forged.__name__ and f.expect in ("V16", "V17", "V18", "V19", "V20")
+    f
+    for f in FORGERIES
+    if f.maker.__module__ in (forged.__name__, budgets.__name__) and f.expect in ("V16", "V17", "V18", "V19", "V20")
 ]
 
 
@@ -191,8 +194,8 @@ def test_only_a_ballot_of_this_pass_shows_that_a_turn_was_taken(open_log: Publis
 def test_a_forged_ballot_is_refused_by_the_same_check(
     forgery: Forgery, client: Client, request: pytest.FixtureRequest
 ) -> None:
-    base, parts = ("opened_projects", "project_parts") if forgery.projects else ("opened_crowd", "parts")
-    opened, forge = request.getfixturevalue(base), new_forge(request.getfixturevalue(parts))
+    base = {YES_NO: "opened_crowd", PROJECTS: "opened_projects", BUDGET: "opened_budget"}[forgery.base]
+    opened, forge = request.getfixturevalue(base), new_forge(request.getfixturevalue(forgery.base))
     honest = {raw for batch in forge.batches for raw in batch}
     forgery.maker(forge)
     changed = [raw for batch in forge.batches for raw in batch if raw not in honest]
@@ -214,3 +217,22 @@ def outcome(check: Callable[[], object]) -> str | None:
 
 def test_most_forgeries_of_ballots_are_a_single_ballot(parts: dict[str, Any]) -> None:
     assert len(SINGLE) > 60
+
+
+def test_budget_ballots_cross_in_both_directions(client: Client, opened_budget: Finished, tmp_path: Path) -> None:
+    poll = copy_of(opened_budget, tmp_path / "copy")
+    log = Published(client, opened_budget.public, opened_budget.referendum)
+    voting_pass = browser_token(log, poll)
+    for seq, choice in enumerate(([[0]], [[1, 3]], [[]], [[2, 1]])):
+        made = log.ask("cast", **{"pass": voting_pass}, choice=choice, seq=seq)
+        ballot = check_ballot(poll.office.context(), bytes.fromhex(made["raw"]))
+        assert ballot.ballot_id.hex() == made["ballot_id"]
+        secrets = (bytes.fromhex(made["commitment"]), choice, bytes.fromhex(made["seed"]))
+        assert rebuild_id(poll.office.context(), *secrets).hex() == made["ballot_id"]
+        raw = poll.ballot(poll.token(seq + 1), choice)
+        assert log.ask("checkBallot", raw=raw)["ballot_id"] == check_ballot(poll.office.context(), raw).ballot_id.hex()
+    for choice in ([[0, 2]], [[0, 1, 3]], [[4]], [[0, 0]]):
+        with pytest.raises(Refused) as refusal:
+            log.ask("cast", **{"pass": voting_pass}, choice=choice, seq=9)
+        assert refusal.value.code == "choice-invalid"
+    poll.end()

@@ -276,13 +276,21 @@ for name, other in (("transcript", OTHER_TRANSCRIPT), ("key", OTHER_KEY)):
     add(f"election_key_after_a_confirmation_of_another_{name}", 14, "V9", maker, also=("V11",))
 
 
+# Who confirmed different keys cannot drill.
 FIRST_ATTEMPT = ("commit", "reveal", "share", "confirm", "drill")
+
+
+def _statement(raw: bytes) -> list[str]:
+    body = json.loads(raw)["body"]
+    return [body["joint_key"], body["transcript"]]
 
 
 def again(forge: Forge, spoiled: Callable[[Forge], None]) -> MemoryPlace:
     """A first attempt that somebody spoiled, and a second one as it should be."""
     spoiled(forge)
-    first = [raw for raw in forge.setup[1:] if _kind(raw) in FIRST_ATTEMPT]
+    agreed = len({json.dumps(_statement(raw)) for raw in forge.setup[1:] if _kind(raw) == "confirm"}) == 1
+    kinds = FIRST_ATTEMPT if agreed else FIRST_ATTEMPT[:-1]
+    first = [raw for raw in forge.setup[1:] if _kind(raw) in kinds]
     commits, reveals, shares = [], [], []
     polynomials = [(random_scalar(), random_scalar()) for _ in range(3)]
     for k, (secret, slope) in enumerate(polynomials, 1):
@@ -304,10 +312,10 @@ def again(forge: Forge, spoiled: Callable[[Forge], None]) -> MemoryPlace:
     key = attempt.election_key(forge.referendum, 3)
     statement = {"attempt": 2, "joint_key": key.joint_key, "transcript": key.transcript}
     confirms = [forge.entry("confirm", statement | {"trustee": k}) for k in (1, 2, 3)]
-    agreed = [forge.setup[0], *first, *second, *confirms]
+    ready = [forge.setup[0], *first, *second, *confirms]
     held = {k: sum(evaluate(polynomial, k) for polynomial in polynomials) % ORDER for k in (1, 2, 3)}
-    drills = [drill(forge, 2, k, root_of(agreed), held[k]) for k in (1, 2, 3)]
-    return forge.bundle([*agreed, *drills, forge.entry("election-key", key, [])])
+    drills = [drill(forge, 2, k, root_of(ready), held[k]) for k in (1, 2, 3)]
+    return forge.bundle([*ready, *drills, forge.entry("election-key", key, [])])
 
 
 for name, other in (("transcript", OTHER_TRANSCRIPT), ("key", OTHER_KEY)):
@@ -323,7 +331,7 @@ for name, other in (("transcript", OTHER_TRANSCRIPT), ("key", OTHER_KEY)):
 
 
 @forgery(14, "V9")
-def new_attempt_although_all_confirmed_one_key(forge: Forge) -> MemoryPlace:
+def new_attempt_although_all_confirmed_one_key_and_drilled(forge: Forge) -> MemoryPlace:
     return again(forge, lambda forge: None)
 
 
