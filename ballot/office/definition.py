@@ -151,7 +151,7 @@ def make_manifest(draft: dict[str, Any], keys: dict[str, dict[str, str]]) -> Man
         data["log"] = {"origin": parties["log_origin"], "key": _single(keys, "log")}
     except KeyError as error:
         raise DefinitionInvalid(f"the draft or a key file lacks {error}") from None
-    data["questions"] = [_question(question) for question in data.get("questions", [])]
+    data["questions"] = [whole_question(question) for question in data.get("questions", [])]
     data |= {"type": "manifest", "version": 1}
     try:
         manifest = msgspec.convert(data, Manifest, strict=True)
@@ -167,7 +167,7 @@ def make_manifest(draft: dict[str, Any], keys: dict[str, dict[str, str]]) -> Man
     return manifest
 
 
-def _question(question: dict[str, Any]) -> dict[str, Any]:
+def whole_question(question: dict[str, Any]) -> dict[str, Any]:
     """With what its kind does not have left out in the draft."""
     absent: dict[str, Any] = {"accepts": None, "budget": None, "unit": None, "funding": None}
     options = [{"cost": None, **option} for option in question.get("options", [])]

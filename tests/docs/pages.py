@@ -16,6 +16,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 KINDS = {
     "sh": "commands that a test runs, one after the other",
     "text": "output, a layout or an example; not run",
+    "toml": "questions of a draft; a test reads them as a draft's",
     "go": "a program that a test builds and runs",
 }
 _FENCE = re.compile(r"^```(?P<kind>[^\n]*)\n(?P<text>.*?)^```[ ]*$", re.M | re.S)

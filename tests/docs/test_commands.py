@@ -126,10 +126,12 @@ class Rehearsing:
             opens, closes = parse_time(draft["opens"]), parse_time(draft["closes"]) + draft["grace_seconds"]
             begins = {
                 "Before the letters": opens - 7 * 86_400,
+                "The key ceremony": opens - 7 * 86_400,
                 "Before the opening: go or no go": opens - 86_400,
                 "Voting": opens,
                 "Backups": opens,
                 "The count": closes,
+                "Asking people": closes + 86_400,
                 "After the result": closes + 30 * 86_400,
             }[heading]
             self.clock.move_to(max(self.clock.now() + 900, begins))

@@ -6,13 +6,21 @@ import importlib
 import importlib.util
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
+from stembus.audit.formats.manifest import Question
+from stembus.audit.formats.manifest_rules import check_manifest, parse_manifest
+from stembus.audit.log.source import FolderPlace
+from stembus.ballot.office.definition import whole_question
 from stembus.scripts.cli.main import main
+from tests.conftest import Finished
 from tests.docs.pages import KINDS, PAGES, ROOT, anchors, blocks, links, named_commands, spans, without_blocks
+from tests.log_view import read_log
 
 LABEL = "stembus/v1"  # the first field of a transcript; not a path
 
@@ -166,3 +174,13 @@ def test_a_page_that_names_what_exists_is_left_alone() -> None:
         "[here](#a-b-c), [there](docs/protocol.md#4-manifest), [outside](https://example.org/x).\n"
     )
     assert _problems(ROOT / "README.md", page) == []
+
+
+def test_the_questions_that_the_guides_show_fit_into_a_draft(opened: Finished) -> None:
+    manifest = parse_manifest(read_log(FolderPlace(opened.public)).manifest_raw)
+    shown = [block for page in PAGES for block in blocks(page.read_text(encoding="utf-8")) if block.kind == "toml"]
+    assert shown
+    for block in shown:
+        drafted = tomllib.loads(block.text)["questions"]
+        questions = [msgspec.convert(whole_question(question), Question, strict=True) for question in drafted]
+        check_manifest(msgspec.structs.replace(manifest, questions=questions))
