@@ -40,7 +40,7 @@ from stembus.crypto.blind_rsa import verify as verify_blind
 from stembus.crypto.discrete_log import two_small_logs
 from stembus.crypto.group import generator_times
 from stembus.crypto.signing import verify_schnorr
-from stembus.scripts.develop.bench_statement import bench_statement
+from stembus.scripts.develop.bench_statement import bench_budget, bench_statement
 from stembus.scripts.rehearsal.demo import run_demo
 from stembus.scripts.rehearsal.referendum import Rehearsal
 
@@ -151,6 +151,7 @@ def bench_ballots(material: Material) -> None:
     proofs = timed(lambda: verify_all(context.joint_key, proven), 3)
     show("  of which the proofs' one multi-scalar multiplication", f"{proofs / batched:.0%}")
     bench_statement(context, parsed, ratio, show)
+    bench_budget(context, ratio, show)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         work = [(material.manifest_raw, material.key_raw, chunk)] * 8
         list(pool.map(check_chunk, *zip(*work[:2], strict=True)))

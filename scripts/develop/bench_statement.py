@@ -1,4 +1,5 @@
-"""The statement of a yes-no ballot, measured against the one that it replaced: a ciphertext for each option.
+"""The statement of a yes-no ballot, measured against the one that it replaced: a ciphertext for each option; and that
+of a budget, against the same projects without one.
 
 Both are made here from the same parts, so that they are compared in one run. Decides what is measured; `bench` says
 when.
@@ -20,7 +21,8 @@ from stembus.audit.formats.cast_ballot import (
     parse_ballot,
 )
 from stembus.ballot.voter.encrypt import build_body
-from stembus.crypto.batch import verify_all
+from stembus.crypto.batch import verify_all, verify_one
+from stembus.scripts.rehearsal.budget_day import BUDGET, PROJECTS
 
 _BALLOTS = 1024
 
@@ -49,7 +51,7 @@ class _Statement:
         return [parse_ballot(self.context, raw) for raw in self.raws]
 
 
-def _statement(context: BallotContext, shape: QuestionShape) -> _Statement:
+def _statement(context: BallotContext, shape: QuestionShape, ballots: int = _BALLOTS) -> _Statement:
     size = context.size - sum(question.size for question in context.questions) + shape.size
     own = replace(context, questions=(shape,), size=size)
     signatures = [bytes(384)] * len(context.registrars)
@@ -57,7 +59,33 @@ def _statement(context: BallotContext, shape: QuestionShape) -> _Statement:
     for k in range(64):
         body = build_body(own, bytes(32), [[k % 2]], k.to_bytes(32, "big"))
         raws.append(encode_unsigned(body, bytes(32), bytes(32), signatures, 0) + bytes(64))
-    return _Statement(own, raws * (_BALLOTS // len(raws)))
+    return _Statement(own, raws * (ballots // len(raws)))
+
+
+def bench_budget(
+    context: BallotContext,
+    ratio: Callable[[Callable[[], object], Callable[[], object], int], float],
+    show: Callable[[str, str], None],
+) -> None:
+    """What the bits and the weighted sum of a budget cost beside the same projects without one."""
+    costs = tuple(cost for _, cost, _ in PROJECTS)
+    shapes = QuestionShape(len(costs), len(costs), costs, BUDGET), QuestionShape(len(costs), len(costs))
+    budget, plain = (_statement(context, shape, 128) for shape in shapes)
+    ballots, others = ([ballot.proven for ballot in one.parse()] for one in (budget, plain))
+    key = context.joint_key
+    show("a budget of 24 projects: bytes without a budget, and with", f"{plain.context.size:,} {budget.context.size:,}")
+    gc.collect()
+    gc.disable()
+    together = ratio(lambda: verify_all(key, ballots), lambda: verify_all(key, others), 5)
+    show("  its proofs in a batch, with against without", f"{together:.2f} x")
+
+    def one_by_one() -> None:
+        for ballot in ballots[:8]:
+            verify_one(key, ballot)
+
+    alone = ratio(one_by_one, lambda: verify_all(key, ballots), 5)
+    show("  its proofs one by one against in a batch", f"{alone * len(ballots) / 8:.2f} x")
+    gc.enable()
 
 
 def bench_statement(
