@@ -50,6 +50,7 @@ def parse_request(data: bytes) -> TokenRequest:
 
 class _Acknowledged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     credential: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+    request: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
     signature: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{128}\Z")]
 
 
@@ -58,8 +59,8 @@ def parse_acknowledgement(data: bytes) -> Acknowledgement:
     try:
         wire = msgspec.json.decode(data, type=_Acknowledged)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise RequestInvalid("an acknowledgement has credential and signature") from None
-    return Acknowledgement(bytes.fromhex(wire.credential), bytes.fromhex(wire.signature))
+        raise RequestInvalid("an acknowledgement has credential, request and signature") from None
+    return Acknowledgement(*(bytes.fromhex(text) for text in (wire.credential, wire.request, wire.signature)))
 
 
 def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
@@ -74,7 +75,8 @@ def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
     tries = limiter.shared_limit(TRIES, "letter", deduct_when=_was_signed)
     app.add_url_rule("/check", "check", tries(views.check), methods=["POST"])
     app.add_url_rule("/token", "token", tries(views.token), methods=["POST"])
-    app.add_url_rule("/acknowledge", "acknowledge", views.acknowledge, methods=["POST"])
+    said = limiter.limit(TRIES, key_func=_acknowledging, deduct_when=_was_signed)
+    app.add_url_rule("/acknowledge", "acknowledge", said(views.acknowledge), methods=["POST"])
     app.add_url_rule("/statement", "statement", views.statement, methods=["POST"])
     checks = [Check("database", lambda: _look(registrar)), Check("record", lambda: _read_one(registrar.record))]
     add_health(app, checks)
@@ -129,6 +131,10 @@ def _read_one(record: IssuanceRecord) -> None:
 
 def _was_signed(response: Response) -> bool:
     return response.status_code not in (400, 404)
+
+
+def _acknowledging() -> str:
+    return parse_acknowledgement(request.get_data()).credential.hex()
 
 
 def _credential() -> str:

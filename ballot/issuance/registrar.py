@@ -94,14 +94,16 @@ class Registrar(Letters):
 
     def acknowledge(self, said: Acknowledgement) -> None:
         """Takes a device's word that the letter's token was used; the same again changes nothing. Raises
-        CredentialUnknown, TokenNotIssued, RequestInvalid, and once the final list is signed Closed."""
+        RequestInvalid before anything is looked up, so that nobody but the letter itself learns whether it had a token;
+        then CredentialUnknown, TokenNotIssued for another request than the one that had a token, and once the final
+        list is signed Closed."""
+        self._check_signed(said, acknowledgement_digest(self.referendum, self.number, said.request_hash))
         with reading(self._engine) as db:
             row = db.execute(select(letters).where(letters.c.credential == said.credential)).one_or_none()
         if row is None:
             raise CredentialUnknown("no letter of this referendum has this code")
-        if row.state != "issued":
-            raise TokenNotIssued("this letter has had no token, so none can have been used")
-        self._check_signed(said, acknowledgement_digest(self.referendum, self.number, bytes(row.request_hash)))
+        if row.state != "issued" or bytes(row.request_hash) != said.request_hash:
+            raise TokenNotIssued("this letter has had no token by this request, so none can have been used")
         if row.acknowledgement is None:
             with self._engine.begin() as db:
                 refuse_halted(db.execute(select(registrar_state.c.halted).with_for_update(read=True)).scalar_one())

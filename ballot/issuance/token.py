@@ -38,6 +38,7 @@ class Acknowledgement:
     code is at hand, and shows nothing of token or ballot."""
 
     credential: bytes
+    request_hash: bytes
     signature: bytes
 
 
@@ -110,8 +111,9 @@ def make_request(voting_pass: VotingPass, registrar: int, credential: SchnorrKey
 def make_acknowledgement(voting_pass: VotingPass, registrar: int, credential: SchnorrKey) -> Acknowledgement:
     """While the pass has no signature of registrar number `registrar` yet."""
     blinded = voting_pass.blindings[registrar - 1].blinded_message
-    digest = acknowledgement_digest(voting_pass.referendum, registrar, hashlib.sha256(blinded).digest())
-    return Acknowledgement(credential.public, credential.sign(digest))
+    request = hashlib.sha256(blinded).digest()
+    digest = acknowledgement_digest(voting_pass.referendum, registrar, request)
+    return Acknowledgement(credential.public, request, credential.sign(digest))
 
 
 def take_answer(context: BallotContext, voting_pass: VotingPass, registrar: int, answer: bytes) -> VotingPass:

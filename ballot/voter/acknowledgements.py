@@ -18,6 +18,8 @@ from stembus.audit.durable import write_durably
 from stembus.ballot.errors import BallotError, Cancelled, Closed
 from stembus.ballot.issuance.token import Acknowledgement
 
+_FIELDS = ("credential", "request_hash", "signature")
+
 
 class Listener(Protocol):
     """A registrar, as far as it takes acknowledgements."""
@@ -34,7 +36,7 @@ class Acknowledgements:
 
     def keep(self, registrar: int, said: Acknowledgement) -> None:
         """For registrar number `registrar`, from 1."""
-        text = json.dumps({"credential": said.credential.hex(), "signature": said.signature.hex()})
+        text = json.dumps({name: getattr(said, name).hex() for name in _FIELDS})
         write_durably(self._file(registrar), text.encode("ascii"), private=True)
 
     def say(self, registrars: Sequence[Listener]) -> None:
@@ -44,9 +46,7 @@ class Acknowledgements:
                 continue
             try:
                 fields = json.loads(self._file(number).read_bytes())
-                registrar.acknowledge(
-                    Acknowledgement(bytes.fromhex(fields["credential"]), bytes.fromhex(fields["signature"]))
-                )
+                registrar.acknowledge(Acknowledgement(*(bytes.fromhex(fields[name]) for name in _FIELDS)))
             except (Closed, Cancelled, ValueError, KeyError, TypeError):
                 pass  # too late, or damaged: nothing can be said any more
             except BallotError:

@@ -34,7 +34,11 @@ class RemoteRegistrar:
 
     def acknowledge(self, said: Acknowledgement) -> None:
         """Raises what `ballot.issuance.registrar` raises, or ServiceUnreachable."""
-        body = {"credential": said.credential.hex(), "signature": said.signature.hex()}
+        body = {
+            "credential": said.credential.hex(),
+            "request": said.request_hash.hex(),
+            "signature": said.signature.hex(),
+        }
         post(self._base + "/acknowledge", json.dumps(body).encode(), "application/json")
 
 

@@ -57,14 +57,18 @@ def browser_token(log: Published, poll: Poll, voter: int = 0) -> str:
     return log.ask("takeAnswer", **{"pass": voting_pass}, registrar=1, answer=answer)
 
 
+def acknowledgement(wire: dict[str, str]) -> Acknowledgement:
+    return Acknowledgement(*(bytes.fromhex(wire[name]) for name in ("credential", "request", "signature")))
+
+
 def test_an_acknowledgement_made_in_the_browser_is_taken_by_python(open_log: Published, poll: Poll) -> None:
     registrar, voting_pass = poll.office.registrar(1), open_log.ask("newPass")
     registrar.issue(browser_request(open_log, poll, voting_pass))
     said = open_log.ask("makeAcknowledgement", **{"pass": voting_pass}, registrar=1, code=poll.letters[0][0])
-    registrar.acknowledge(Acknowledgement(bytes.fromhex(said["credential"]), bytes.fromhex(said["signature"])))
+    registrar.acknowledge(acknowledgement(said))
     other = open_log.ask("makeAcknowledgement", **{"pass": voting_pass}, registrar=1, code=poll.letters[1][0])
     with pytest.raises(TokenNotIssued):
-        registrar.acknowledge(Acknowledgement(bytes.fromhex(other["credential"]), bytes.fromhex(other["signature"])))
+        registrar.acknowledge(acknowledgement(other))
 
 
 def test_a_ballot_made_in_the_browser_is_accepted_by_python(open_log: Published, poll: Poll) -> None:

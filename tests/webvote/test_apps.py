@@ -6,11 +6,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 from flask.testing import FlaskClient
 
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
-from stembus.ballot.issuance.token import make_acknowledgement, make_request, new_pass, take_answer
+from stembus.ballot.issuance.token import Acknowledgement, make_acknowledgement, make_request, new_pass, take_answer
 from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from stembus.webvote.box_app import create_box_app
@@ -85,22 +86,48 @@ def test_a_letter_is_checked_without_a_token(front: Front) -> None:
     assert front.rehearsal.office.registrar().issued_count() == 0
 
 
+def acknowledged(front: Front, said: Acknowledgement, **others: bytes) -> tuple[int, bytes]:
+    """Status and body of the registrar's answer."""
+    fields = {"credential": said.credential, "request": said.request_hash, "signature": said.signature}
+    wire = {name: value.hex() for name, value in (fields | others).items()}
+    answer = front.registrar.post("/acknowledge", json=wire, headers={"Origin": front.origin})
+    return answer.status_code, answer.data
+
+
 def test_a_used_token_is_acknowledged_over_the_wire(front: Front) -> None:
     code, born = front.letters[0]
     credential = credential_key(parse_code(code), front.rehearsal.office.referendum)
     voting_pass, _ = ask(front, code, born)
     said = make_acknowledgement(voting_pass, 1, credential)
-    wire = {"credential": said.credential.hex(), "signature": said.signature.hex()}
     for _ in range(2):
-        answer = front.registrar.post("/acknowledge", json=wire, headers={"Origin": front.origin})
-        assert (answer.status_code, answer.data) == (204, b"")
-    stranger = front.registrar.post("/acknowledge", json=wire | {"credential": "00" * 32})
-    assert (stranger.status_code, stranger.json["error"]) == (404, "credential-unknown")
-    forged = front.registrar.post("/acknowledge", json=wire | {"signature": "00" * 64})
-    assert (forged.status_code, forged.json["error"]) == (400, "request-invalid")
-    other = credential_key(parse_code(front.letters[1][0]), front.rehearsal.office.referendum)
-    unissued = front.registrar.post("/acknowledge", json=wire | {"credential": other.public.hex()})
-    assert (unissued.status_code, unissued.json["error"]) == (409, "token-not-issued")
+        assert acknowledged(front, said) == (204, b"")
+    elsewhere = make_acknowledgement(new_pass(front.rehearsal.office.box.context), 1, credential)
+    status, body = acknowledged(front, elsewhere)
+    assert (status, msgspec.json.decode(body)["error"]) == (409, "token-not-issued")
+
+
+def test_whoever_has_no_letter_cannot_ask_whether_it_had_a_token(front: Front) -> None:
+    voted, away = (credential_key(parse_code(code), front.rehearsal.office.referendum) for code, _ in front.letters[:2])
+    voting_pass, _ = ask(front, *front.letters[0])
+    said = make_acknowledgement(voting_pass, 1, voted)
+    answers = {
+        acknowledged(front, said, signature=bytes(64)),
+        acknowledged(front, said, credential=away.public),
+        acknowledged(front, said, credential=bytes(32)),
+    }
+    assert len(answers) == 1
+    ((status, body),) = answers
+    assert (status, msgspec.json.decode(body)["error"]) == (400, "request-invalid")
+
+
+def test_acknowledging_uses_up_no_try_to_take_a_token(front: Front) -> None:
+    code, born = front.letters[1]
+    credential = credential_key(parse_code(code), front.rehearsal.office.referendum)
+    said = make_acknowledgement(new_pass(front.rehearsal.office.box.context), 1, credential)
+    statuses = [acknowledged(front, said)[0] for _ in range(25)]
+    assert statuses[0] == 409
+    assert statuses[-1] == 429
+    assert ask(front, code, born)[1].status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,8 @@ def test_only_the_letter_itself_acknowledges_and_only_its_own_request_at_this_re
     with pytest.raises(TokenNotIssued):
         registrar.acknowledge(make_acknowledgement(voting_pass, 1, key))
     registrar.issue(request)
+    with pytest.raises(TokenNotIssued):
+        registrar.acknowledge(make_acknowledgement(poll.ask(0)[0], 1, key))
     stranger = SchnorrKey.generate()
     with pytest.raises(CredentialUnknown):
         registrar.acknowledge(make_acknowledgement(voting_pass, 1, stranger))
@@ -97,10 +99,22 @@ def test_only_the_letter_itself_acknowledges_and_only_its_own_request_at_this_re
     }
     for signature in forged.values():
         with pytest.raises(RequestInvalid):
-            registrar.acknowledge(Acknowledgement(key.public, signature))
+            registrar.acknowledge(Acknowledgement(key.public, request.request_hash, signature))
     assert waiting(registrar) == 0
     registrar.acknowledge(make_acknowledgement(voting_pass, 1, key))
     assert waiting(registrar) == 1
+
+
+def test_nobody_without_the_letter_learns_whether_it_had_a_token(poll: Poll, registrar: Registrar) -> None:
+    used = issue(poll, registrar, 0)
+    unused = replace(used, credential=poll.letter_key(1).public)
+    unknown = replace(used, credential=SchnorrKey.generate().public)
+    refusals = set()
+    for said in (replace(used, signature=bytes(64)), unused, unknown):
+        with pytest.raises(RequestInvalid) as refused:
+            registrar.acknowledge(said)
+        refusals.add(str(refused.value))
+    assert len(refusals) == 1
 
 
 def test_nothing_is_acknowledged_once_the_list_is_signed(poll: Poll, registrar: Registrar) -> None:

@@ -84,7 +84,7 @@ def test_what_comes_too_late_is_not_said_again(lite: Poll, tmp_path: Path) -> No
     assert hearing.asked == 1
 
 
-@pytest.mark.parametrize("damaged", [b"", b"{}", b"[]", b'{"credential":"x","signature":"y"}'])
+@pytest.mark.parametrize("damaged", [b"", b"{}", b"[]", b'{"credential":"x","request":"y","signature":"z"}'])
 def test_a_damaged_file_stops_nobody(lite: Poll, tmp_path: Path, damaged: bytes) -> None:
     hearing = Hearing(lite.office.registrar())
     with session(lite, tmp_path, hearing) as turn:

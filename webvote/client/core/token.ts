@@ -33,6 +33,7 @@ export interface TokenRequest {
 /** What goes to the same registrar once the ballot is promised, as JSON. It shows nothing of token or ballot. */
 export interface Acknowledgement {
   readonly credential: string;
+  readonly request: string;
   readonly signature: string;
 }
 
@@ -70,6 +71,7 @@ export function makeRequest(pass: VotingPass, registrar: number, credential: Cre
 export function makeAcknowledgement(pass: VotingPass, registrar: number, credential: Credential): Acknowledgement {
   return {
     credential: hex(credential.publicKey),
+    request: hex(sha256(blindingOf(pass, registrar).blinded)),
     signature: signRequest("acknowledgement", pass, registrar, credential),
   };
 }
