@@ -6,6 +6,8 @@ when a step may be taken and what it states; leaves the transport of signed entr
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from stembus.audit.formats.ceremony import (
     Attempt,
     commitment_hash,
@@ -17,7 +19,7 @@ from stembus.audit.formats.ceremony import (
 from stembus.audit.formats.entries import encode_entry
 from stembus.audit.formats.entry_bodies import Commit, Complaint, Confirm, Drill, Reveal, Roll, Share
 from stembus.audit.state_machine import Phase
-from stembus.audit.verify.ceremony import reveal_problems
+from stembus.audit.verify.ceremony import drill_problem, reveal_problems
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.crypto.elgamal import encrypt
 from stembus.crypto.errors import CryptoError
@@ -27,7 +29,7 @@ from stembus.crypto.sealed import open_sealed, seal_to
 from stembus.crypto.threshold import check_share, commit_polynomial, evaluate, partial_decrypt
 from stembus.tally.errors import DealerFaulty, StepDone, StepOutOfTurn
 from stembus.tally.key_file import AttemptSecrets
-from stembus.tally.member import Member, demand
+from stembus.tally.member import Member, demand, still_to_come
 
 
 class CeremonySteps(Member):
@@ -44,6 +46,10 @@ class CeremonySteps(Member):
         attempt = self._attempt()
         demand(not attempt.void, "the attempt is void; commit to a new one")
         return attempt
+
+    def _demand_all(self, done: Container[int], step: str) -> None:
+        waiting = still_to_come(self._count, done)
+        demand(not waiting, f"before this step, {waiting} must {step}")
 
     def _own(self, attempt: Attempt) -> AttemptSecrets:
         own = self._secrets.attempt(attempt.number)
@@ -73,7 +79,7 @@ class CeremonySteps(Member):
     def reveal(self) -> bytes:
         """Step 2, once all have committed."""
         attempt = self._live_attempt()
-        demand(len(attempt.commits) == self._count, f"{self._count - len(attempt.commits)} trustees must commit")
+        self._demand_all(attempt.commits, "commit")
         if self.number in attempt.reveals:
             raise StepDone("this trustee has revealed; next: share, once all have revealed")
         own = self._own(attempt)
@@ -93,7 +99,7 @@ class CeremonySteps(Member):
     def share(self) -> list[bytes]:
         """Step 3: one sealed share for each other trustee, those not sent yet."""
         attempt = self._live_attempt()
-        demand(len(attempt.reveals) == self._count, f"{self._count - len(attempt.reveals)} trustees must reveal")
+        self._demand_all(attempt.reveals, "reveal")
         coefficients = self._own(attempt).polynomial
         entries = []
         for receiver in range(1, self._count + 1):
@@ -156,10 +162,10 @@ class CeremonySteps(Member):
         again = self._log.phase is Phase.ROLLED
         if not again:
             attempt = self._live_attempt()
-            demand(len(attempt.confirms) == self._count, f"{self._count - len(attempt.confirms)} trustees must confirm")
+            self._demand_all(attempt.confirms, "confirm")
         logged = self._drilled(again)
         if self.number in logged:
-            raise StepDone("this trustee has drilled; the election key follows once all have")
+            raise StepDone(_drilled(still_to_come(self._count, logged), again))
         key = attempt.election_key(self._referendum, self._count)
         self._demand_share(key)
         root = self._log.tree.root_at(self._fixed_at(Roll if again else Confirm))
@@ -204,6 +210,12 @@ class CeremonySteps(Member):
         raise StepOutOfTurn("all shares are in order; there is nothing to complain about")
 
 
+def _drilled(waiting: str, again: bool) -> str:
+    if again:
+        return "this trustee has drilled once more, and before the election key too"
+    return f"this trustee has drilled; still to drill: {waiting}" if waiting else "all have drilled"
+
+
 def _commitments(own: AttemptSecrets) -> list[bytes]:
     return [point.to_bytes() for point in commit_polynomial(own.polynomial)]
 
@@ -214,10 +226,15 @@ def make_election_key(log: VerifiedLog) -> bytes:
     if attempt.complete:
         raise StepDone("the election key stands in the log already")
     count = len(log.manifest.trustees.members)
-    if len(attempt.confirms) != count:
-        raise StepOutOfTurn(f"{count - len(attempt.confirms)} trustees have not confirmed the ceremony")
+    if waiting := still_to_come(count, attempt.confirms):
+        raise StepOutOfTurn(f"still to confirm the ceremony: {waiting}")
     if len({(confirm.joint_key, confirm.transcript) for confirm in attempt.confirms.values()}) != 1:
         raise StepOutOfTurn("the trustees confirmed different keys: begin a new attempt: stembus trustee again")
-    if len(attempt.drills) != count:
-        raise StepOutOfTurn(f"{count - len(attempt.drills)} trustees have not drilled: stembus trustee drill")
-    return encode_entry(attempt.election_key(log.referendum, count))
+    if waiting := still_to_come(count, attempt.drills):
+        raise StepOutOfTurn(f"still to drill: {waiting} (stembus trustee drill)")
+    key = attempt.election_key(log.referendum, count)
+    root = log.tree.root_at(max(index for index, _, entry in log.entries() if isinstance(entry.body, Confirm)) + 1)
+    for drill in attempt.drills.values():
+        if problem := drill_problem(log.referendum, key, root, drill):
+            raise StepOutOfTurn(f"{problem}: begin a new attempt: stembus trustee again")
+    return encode_entry(key)

@@ -77,8 +77,17 @@ class CountSteps(Member):
             )
         return tree
 
+    def _demand_complaints_heard(self) -> None:
+        """An intent ends the time in which a complaint can lead to a cancellation, whoever runs the log."""
+        seconds, since = self._log.manifest.complaint_seconds, self._log.tally.decided_at
+        if seconds and (since is None or self._clock.now() < since + seconds):
+            raise StepOutOfTurn(
+                f"people have {seconds / 3600:g} hours to complain after the close; announce after that"
+            )
+
     def intent(self) -> bytes:
         """Announces the tree and the sums that this trustee is ready to decrypt; once more, if that was lost."""
+        self._demand_complaints_heard()
         tree = self._tree(self._closed_sums())
         self.rehearse()
         self._store(announced=tree)
@@ -88,6 +97,7 @@ class CountSteps(Member):
 
     def decrypt(self) -> bytes:
         """This trustee's partial decryption, once t trustees' valid intents stand in the log."""
+        self._demand_complaints_heard()
         sums = self._closed_sums()
         tree = self._tree(sums)
         announced = {intent.trustee for intent in self._log.tally.intents}

@@ -6,10 +6,11 @@ place: whatever a step reads was verified. Leaves the steps to `ceremony` and `c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import msgspec
 
+from stembus.audit.clock import Clock, RealClock
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import ElectionKey
@@ -25,7 +26,8 @@ Save = Callable[[TrusteeKey], None]
 class Member:
     """`secrets` is the content of the secret file, `save` writes it back durably. Raises LogNotTrusted."""
 
-    def __init__(self, secrets: TrusteeKey, save: Save, log: VerifiedLog) -> None:
+    def __init__(self, secrets: TrusteeKey, save: Save, log: VerifiedLog, clock: Clock | None = None) -> None:
+        self._clock = clock or RealClock()
         self._secrets = secrets
         self._save = save
         self._key = SigningKey(bytes.fromhex(secrets.seed))
@@ -66,6 +68,11 @@ class Member:
         """Saves before anything leaves that depends on it; the file then serves this referendum only."""
         self._secrets = msgspec.structs.replace(self._secrets, referendum=self._referendum.hex(), **changes)
         self._save(self._secrets)
+
+
+def still_to_come(count: int, done: Container[int]) -> str:
+    """The names of those of `count` trustees who are not in `done`, empty if all are."""
+    return ", ".join(f"trustee-{number}" for number in range(1, count + 1) if number not in done)
 
 
 def demand(holds: bool, missing: str) -> None:

@@ -194,12 +194,14 @@ class CheckpointCheck:
             days = bounds.ABANDON_SECONDS // 86_400
             self._report.breach("V14", checkpoint_path(abandoned), f"ended before trustees had {days} days to count")
 
-    def check_complaints(self, times: Mapping[int, int], decided: int, intent: int | None) -> None:
-        """`intent` is where the first tally intent stands: until then the referendum could be cancelled (V14)."""
-        seen = [size for size in sorted(times) if intent is not None and size > intent]
-        if seen and decided in times and times[seen[0]] - times[decided] < self._manifest.complaint_seconds:
+    def check_complaints(self, times: Mapping[int, int], decided: int, announced: int | None) -> None:
+        """`announced` is the size right after the first tally intent: until then the referendum could be cancelled
+        (V14)."""
+        if announced is None or announced not in times or decided not in times:
+            return
+        if times[announced] - times[decided] < self._manifest.complaint_seconds:
             problem = "a trustee announced the count before the time for complaints was over"
-            self._report.stands("V14", checkpoint_path(seen[0]), problem)
+            self._report.stands("V14", checkpoint_path(announced), problem)
 
     def check_batches(self, times: Mapping[int, int], ends: list[int], tokens: Mapping[int, int]) -> None:
         """`ends[i]` is the size after batch i+1; `tokens` how many of its tokens are in no earlier one (V15). After the

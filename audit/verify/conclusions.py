@@ -91,7 +91,8 @@ def _conclude_checkpoints(walk: Walk, roots: SignedRoots) -> Mapping[int, int]:
     check.check_window(times, walk.opened, walk.closed, walk.batch_ends)
     check.check_end(times, walk.tally.decided, walk.abandoned)
     intents = walk.tally.intents
-    check.check_complaints(times, walk.tally.decided, intents[0][0] if intents else None)
+    check.check_complaints(times, walk.tally.decided, intents[0][0] + 1 if intents else None)
+    walk.tally.decided_at = times.get(walk.tally.decided)
     check.check_batches(times, walk.batch_ends, walk.index.new_tokens())
     walk.report.done.update(("V6", "V7", "V14", "V15"))
     return times

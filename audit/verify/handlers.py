@@ -159,6 +159,8 @@ def _paper_ballots(walk: Walk, logged: Logged, body: PaperBallots) -> None:
 
 
 def _tally_intent(walk: Walk, logged: Logged, body: TallyIntent) -> None:
+    if walk.manifest.complaint_seconds and not walk.tally.intents:
+        walk.required[logged.size] = "the first intent"
     walk.tally.take_intent(logged.index, body)
 
 

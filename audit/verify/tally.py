@@ -66,6 +66,7 @@ class TallyCheck:
         self.paper: Paper | None = None
         # The tree that is counted ends right after the close or, if people were struck, after the paper votes.
         self.decided = 0
+        self.decided_at: int | None = None
         # Where the log says that the referendum ends without a result.
         self.abandoned: int | None = None
         self._sound: list[tuple[int, TallyIntent]] = []
@@ -73,7 +74,8 @@ class TallyCheck:
 
     def state(self) -> TallyState:
         """What was found valid; of use once all was concluded."""
-        return TallyState(self.decided, self.paper, tuple(body for _, body in self._sound), dict(self._proven))
+        sound = tuple(body for _, body in self._sound)
+        return TallyState(self.decided, self.paper, sound, dict(self._proven), self.decided_at)
 
     def take_intent(self, position: int, body: TallyIntent) -> None:
         self.intents.append((position, body))

@@ -36,13 +36,15 @@ ENGINE: Final = _Seal()
 @dataclass(frozen=True)
 class TallyState:
     """What the trustees are to count, and what of their work is valid. `decided` is the size of the tree that is
-    counted, 0 until close and paper votes stand in the log; `paper` what was stated of paper votes; `intents` those for
+    counted, 0 until close and paper votes stand in the log, and `decided_at` when a quorum had seen that tree, in Unix
+    seconds; `paper` what was stated of paper votes; `intents` those for
     that tree, in log order; `partials` the proven decryptions, by trustee, in the order of the sums."""
 
     decided: int = 0
     paper: Paper | None = None
     intents: tuple[TallyIntent, ...] = ()
     partials: Mapping[int, Sequence[Point]] = field(default_factory=dict)
+    decided_at: int | None = None
 
 
 @dataclass(frozen=True)

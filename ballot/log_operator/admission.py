@@ -85,6 +85,8 @@ class Admission:
         self._frontier = Frontier()
         self._frontier.append(leaf_hash(encode(manifest)))
         self._drill_root = b""
+        # Whether the first intent of a trustee is among the entries that are appended now.
+        self._announced_now = False
         self._election_key: bytes | None = None
         self._paper: PaperReading | None = None
         self.issued = [0] * len(manifest.registrars)
@@ -105,10 +107,16 @@ class Admission:
         if self.order.phase in (Phase.CEREMONY, Phase.KEYED, Phase.ROLLED):
             self._frontier.append(leaf_hash(raw))
 
+    def begin(self) -> None:
+        """A new step: what is admitted from here on is appended together."""
+        self._announced_now = False
+
     def admit(self, index: int, raw: bytes) -> None:
         """An entry that is to be appended. Raises RecordInvalid, SignatureInvalid, OrderInvalid, TooEarly or
         EntryRefused; then this object is of no more use."""
         check_entry_size(raw)
+        if self._announced_now and self._manifest.complaint_seconds:
+            raise EntryRefused("the first intent ends a step of its own; append what follows after it")
         if raw[:1] != b"{":
             self.order.admit_ballot()
             if self._paper is not None:
@@ -118,6 +126,7 @@ class Admission:
         check_signatures(self._manifest, self._referendum, entry)
         self._grow(raw)
         self.order.admit(entry.type, entry.body)
+        self._announced_now = isinstance(entry.body, TallyIntent) and len(self.order.intents) == 1
         if problem := self._problem(entry.body):
             raise EntryRefused(f"the log does not take this entry {entry.type}: {problem}; nothing was added")
         self._note(index, raw, entry.body)
@@ -210,9 +219,9 @@ class Admission:
             hours = complaints / 3600
             raise TooEarly(f"people have {hours:g} hours to complain before anything is counted; nothing was added")
         if isinstance(body, Abandon) and self._now() < self._counted_since() + complaints + bounds.ABANDON_SECONDS:
-            days = bounds.ABANDON_SECONDS // 86_400
+            days = (complaints + bounds.ABANDON_SECONDS) / 86_400
             raise TooEarly(
-                f"trustees have {days} days to count, from the close or the paper votes on; nothing was added"
+                f"trustees have time to count until {days:g} days after the close or the paper votes; nothing was added"
             )
 
     def _healing_end(self) -> int:

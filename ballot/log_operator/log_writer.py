@@ -187,6 +187,7 @@ class LogWriter(LoadedLog):
         first = self.size
         try:
             admission = deepcopy(self._loaded.admission)
+            admission.begin()
             for index, raw in enumerate(entries, first):
                 admission.admit(index, raw)
             admission.demand_whole()

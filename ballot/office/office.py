@@ -80,9 +80,7 @@ class Office(KeyRing):
         """The real clock; a rehearsal with a simulated one takes its time from STEMBUS_CLOCK."""
         if self._given_clock is not None:
             return self._given_clock
-        if self.manifest.clock == "real":
-            return RealClock()
-        return _simulated_clock()
+        return clock_of(self.manifest)
 
     def may_have_begun(self) -> bool:
         """Whether the voting may have begun. Only the log says that it has not, if it lies here and can be read, and
@@ -172,6 +170,11 @@ class Office(KeyRing):
             sign_entry(self.referendum, body, party.replace("-", "/"), self.signing_key(party)) for party in parties
         ]
         return encode_entry(body, signatures)
+
+
+def clock_of(manifest: Manifest) -> Clock:
+    """Of whoever works from a published log, without the office's folder."""
+    return RealClock() if manifest.clock == "real" else _simulated_clock()
 
 
 def _simulated_clock() -> SimulatedClock:

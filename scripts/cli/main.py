@@ -18,7 +18,6 @@ from stembus.scripts.cli.office import (
     incident,
     open_command,
     seal,
-    status,
     tally,
 )
 from stembus.scripts.cli.pabulib import pabulib
@@ -28,6 +27,7 @@ from stembus.scripts.cli.roll import credentials, roll
 from stembus.scripts.cli.serve import serve
 from stembus.scripts.cli.services import box, registrar, services
 from stembus.scripts.cli.setup import check, define, key, new
+from stembus.scripts.cli.status import status
 from stembus.scripts.cli.track import track
 from stembus.scripts.cli.trustee import trustee
 from stembus.scripts.cli.voter import rebuild, vote

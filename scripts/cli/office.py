@@ -1,4 +1,4 @@
-"""Commands of officials: opening, status, closing, tally."""
+"""Commands of officials: opening, closing, tally."""
 
 from __future__ import annotations
 
@@ -55,38 +55,6 @@ def open_command(directory: Path, without_pages: bool) -> None:
     if settle(log):
         say(f"voting is open until {office.manifest.closes}")
         next_step(f"stembus vote {directory}; and every minute: stembus seal {directory}")
-
-
-@click.command()
-@DIRECTORY
-def status(directory: Path) -> None:
-    """Say where the referendum stands; never a count for an option before the result. Writes nothing.
-
-    \b
-    Example:  stembus status kortrijk
-    """
-    office = open_office(directory)
-    log = office.log()
-    order = log.order
-    click.echo(f"referendum  {office.referendum.hex()}{'' if office.manifest.binding else '  (rehearsal)'}")
-    click.echo(f"phase       {order.phase.value}")
-    click.echo(f"log         {log.size} entries, {order.batches} batches, {order.ballots} ballots")
-    if not log.is_published():
-        click.echo("            the newest step waits for a quorum of witnesses; run its command again")
-    if order.phase.value == "ceremony":
-        done = f"{len(order.committed)} committed, {len(order.revealed)} revealed, {len(order.confirmed)} confirmed"
-        click.echo(f"ceremony    attempt {order.attempt}: {done} of {order.trustees}")
-    if order.paper_due and not order.paper_stated and order.phase.value == "closed":
-        click.echo(f"paper       people were struck for paper: say how they voted, stembus paper {directory} --help")
-    if order.paper_stated and office.paper_seed.exists():
-        click.echo(f"seed        {office.paper_seed} is still here, and every copy of it is to be destroyed")
-    if order.phase.value == "closed":
-        click.echo(f"tally       {len(order.intents)} intents, {len(order.partials)} decryptions of {order.threshold}")
-    if order.phase.value == "open":
-        served = serve_office(directory)
-        if served.key_path("registrar-1").exists():
-            click.echo(f"tokens      {served.registrar().issued_count()} of {served.registrar().enrolled()}")
-        click.echo(f"waiting     {served.box.pending()} ballots for the next batch")
 
 
 @click.command()

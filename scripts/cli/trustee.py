@@ -9,15 +9,16 @@ from pathlib import Path
 import click
 
 from stembus.audit.durable import write_durably
-from stembus.ballot.office.office import Office
+from stembus.ballot.office.office import NotReady, Office, clock_of
 from stembus.scripts.cli.log_steps import elect, settle
 from stembus.scripts.cli.setup import make_key
+from stembus.scripts.cli.status import what_follows
 from stembus.scripts.published import referendum_id, verified_log
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 from stembus.tally.key_file import parse_trustee_key
 from stembus.tally.trustee import Trustee
 
-NUMBER = click.option("--number", default=1, show_default=True, help="Which trustee.")
+NUMBER = click.option("--number", default=1, show_default=True, type=click.IntRange(min=1), help="Which trustee.")
 PLACE = click.option("--place", help="The published log, if it is not DIR/public: folder, zip or address.")
 REFERENDUM = click.option("--referendum", help="The referendum id, if DIR does not hold it.")
 OUT = click.option("--out", type=click.Path(path_type=Path), help="Write the signed entry here instead of the log.")
@@ -54,7 +55,11 @@ def _open(directory: Path, number: int, place: str | None, referendum: str | Non
     secrets = parse_trustee_key(office.secret(party))
     say("checking the published log ...")
     with verified_log(place or str(office.public), identity) as log:
-        yield office, Trustee(secrets, lambda key: office.save_secret(party, key.to_bytes()), log)
+        clock = clock_of(log.manifest) if log.manifest.complaint_seconds else None
+        person = Trustee(secrets, lambda key: office.save_secret(party, key.to_bytes()), log, clock)
+        if person.number != number:
+            raise NotReady(f"{office.key_path(party)} is the key of trustee {person.number}, not of trustee {number}")
+        yield office, person
 
 
 def _deliver(office: Office, entries: list[bytes], out: Path | None, label: str) -> bool:
@@ -87,7 +92,7 @@ def _step(name: str, help_text: str, following: str, act: Callable[[Trustee], by
         logged = _deliver(office, made if isinstance(made, list) else [made], out, f"trustee-{number}-{name}")
         if logged and name == "drill":
             elect(office)
-        next_step(following)
+        next_step((logged and what_follows(directory, office, office.log().order)) or following)
 
 
 def again(person: Trustee) -> bytes:

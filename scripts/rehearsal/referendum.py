@@ -129,6 +129,7 @@ class Rehearsal:
             parse_trustee_key(self.office.secret(party)),
             lambda key: self.office.save_secret(party, key.to_bytes()),
             self.verified(),
+            self.clock,
         )
 
     def verified(self) -> VerifiedLog:

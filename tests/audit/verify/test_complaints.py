@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
+from stembus.audit.clock import RealClock
 from stembus.audit.formats.entry_bodies import Cancel
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.audit.verify.checkpoints import CheckpointCheck
 from stembus.audit.verify.report import Report
-from stembus.ballot.errors import TooEarly
+from stembus.ballot.errors import EntryRefused, TooEarly
 from stembus.scripts.rehearsal.made_up_register import write_register
 from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
+from stembus.tally.errors import StepOutOfTurn
 
 DAY = 86_400
 
@@ -44,10 +46,13 @@ def test_no_intent_is_taken_before_the_time_for_complaints_is_over(closed: Rehea
     log = closed.office.log()
     decided = log.time_at(log.decided)
     assert decided is not None
+    hasty = closed.trustee(1)
+    hasty._clock = RealClock()
+    intent = hasty.intent()
     for moment in (closed.clock.now(), decided + 2 * DAY - 1):
         closed.clock.move_to(moment)
         with pytest.raises(TooEarly, match="48 hours to complain"):
-            closed.intents()
+            log.append([intent])
     closed.clock.move_to(decided + 2 * DAY)
     closed.tally()
     report = verify(FolderPlace(closed.office.public), closed.office.referendum)
@@ -77,27 +82,59 @@ def test_the_trustees_have_their_two_weeks_after_the_time_for_complaints(closed:
 
 
 @pytest.mark.parametrize(
-    ("times", "intent", "early"),
+    ("times", "announced", "early"),
     [
-        ({10: 1000, 11: 1100}, 10, False),
-        ({10: 1000, 11: 1099}, 10, True),
-        ({10: 1000, 12: 1099}, 10, True),
-        ({10: 1000, 11: 1050, 13: 1100}, 11, False),
-        ({10: 1000, 11: 1050, 13: 1099}, 11, True),
+        ({10: 1000, 11: 1100}, 11, False),
+        ({10: 1000, 11: 1099}, 11, True),
+        ({10: 1000, 11: 1050, 13: 1100}, 13, False),
+        ({10: 1000, 11: 1050, 13: 1099}, 13, True),
         ({10: 1000, 11: 1050}, None, False),
-        ({11: 1050}, 10, False),
-        ({10: 1000}, 10, False),
+        # Without one of the two checkpoints the other rule fails: both are required.
+        ({11: 1050}, 11, False),
+        ({10: 1000}, 11, False),
     ],
 )
-def test_the_smallest_checkpoint_that_covers_an_intent_tells_when_it_was_made(
-    times: Mapping[int, int], intent: int | None, early: bool
+def test_the_checkpoint_right_after_the_first_intent_tells_when_it_was_made(
+    times: Mapping[int, int], announced: int | None, early: bool
 ) -> None:
     report = Report()
     manifest: Any = SimpleNamespace(
         complaint_seconds=100, log=SimpleNamespace(origin="", key=""), witnesses=SimpleNamespace(members=[])
     )
     place: Any = SimpleNamespace()
-    CheckpointCheck(place, manifest, report, {}).check_complaints(times, 10, intent)  # type: ignore[arg-type]
+    CheckpointCheck(place, manifest, report, {}).check_complaints(times, 10, announced)  # type: ignore[arg-type]
     assert [(fault.check, fault.verdict.value) for fault in report.faults] == (
         [("V14", "result stands")] if early else []
     )
+
+
+def test_a_trustee_announces_nothing_before_that_whoever_runs_the_log(closed: Rehearsal) -> None:
+    log = closed.office.log()
+    decided = log.time_at(log.decided)
+    assert decided is not None
+    closed.clock.move_to(decided + 2 * DAY - 1)
+    trustee = closed.trustee(1)
+    for step in (trustee.intent, trustee.decrypt):
+        with pytest.raises(StepOutOfTurn, match="48 hours to complain"):
+            step()
+    closed.clock.move_to(decided + 2 * DAY)
+    assert trustee.intent()
+
+
+def test_the_first_intent_has_a_checkpoint_of_its_own(closed: Rehearsal) -> None:
+    """Else a log could hide when it was made behind a later checkpoint."""
+    log = closed.office.log()
+    decided = log.time_at(log.decided)
+    assert decided is not None
+    closed.clock.move_to(decided + 2 * DAY)
+    size = log.size
+    intents = [closed.trustee(number).intent() for number in (1, 2)]
+    with pytest.raises(EntryRefused, match="ends a step of its own"):
+        log.append(intents)
+    assert log.size == size
+    closed.tally()
+    place = closed.office.public / "checkpoints" / str(size + 1)
+    assert place.exists()
+    place.unlink()
+    report = verify(FolderPlace(closed.office.public), closed.office.referendum)
+    assert [(fault.check, fault.verdict.value) for fault in report.faults] == [("V6", "breach")]

@@ -1,0 +1,112 @@
+"""`stembus status`: where the referendum stands, and what comes next.
+
+Decides what is told of it: never a count for an option before the result. Leaves to each command whether its step may
+be taken. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import click
+
+from stembus.audit.state_machine import Order, Phase
+from stembus.ballot.log_operator.log_writer import LogWriter
+from stembus.ballot.office.office import Office
+from stembus.scripts.report_text import utc
+from stembus.scripts.shell import DIRECTORY, next_step, open_office, serve_office
+from stembus.tally.member import still_to_come
+
+
+@click.command()
+@DIRECTORY
+def status(directory: Path) -> None:
+    """Say where the referendum stands; never a count for an option before the result. Writes nothing.
+
+    \b
+    Example:  stembus status kortrijk
+    """
+    office = open_office(directory)
+    log = office.log()
+    order = log.order
+    click.echo(f"referendum  {office.referendum.hex()}{'' if office.manifest.binding else '  (rehearsal)'}")
+    click.echo(f"phase       {order.phase.value}")
+    click.echo(f"log         {log.size} entries, {order.batches} batches, {order.ballots} ballots")
+    if not log.is_published():
+        click.echo("            the newest step waits for a quorum of witnesses; run its command again")
+    for line in _details(directory, office, log):
+        click.echo(line)
+    if following := what_follows(directory, office, order):
+        next_step(following)
+
+
+def _details(directory: Path, office: Office, log: LogWriter) -> Iterator[str]:
+    order = log.order
+    if order.phase is Phase.CEREMONY:
+        steps = ", ".join(f"{len(done)} {name}" for name, done in _ceremony(order))
+        yield f"ceremony    attempt {order.attempt}: {steps} of {order.trustees}"
+    if order.phase is Phase.ROLLED:
+        again = f"{len(order.drilled_again)} of {order.trustees}"
+        yield f"drills      {again} drilled once more, which they may until the opening"
+    if order.phase is Phase.OPEN:
+        served = serve_office(directory)
+        if served.key_path("registrar-1").exists():
+            yield f"tokens      {served.registrar().issued_count()} of {served.registrar().enrolled()}"
+        yield f"waiting     {served.box.pending()} ballots for the next batch"
+    if order.phase is Phase.CLOSED:
+        yield from _count(office, log)
+    if order.paper_stated and office.paper_seed.exists():
+        yield f"seed        {office.paper_seed} is still here, and every copy of it is to be destroyed"
+
+
+def _ceremony(order: Order) -> tuple[tuple[str, Collection[int]], ...]:
+    """Each step of the current attempt, in order, with the trustees who have done it."""
+    sent = [sender for sender, _ in order.shared]
+    shared = {sender for sender in sent if sent.count(sender) == order.trustees - 1}
+    if order.attempt in order.voided:
+        return (("committed", ()),)
+    return (
+        ("committed", order.committed),
+        ("revealed", order.revealed),
+        ("shared", shared if order.trustees > 1 else order.revealed),
+        ("confirmed", order.confirmed),
+        ("drilled", order.drilled),
+    )
+
+
+def _count(office: Office, log: LogWriter) -> Iterator[str]:
+    order, decided = log.order, log.time_at(log.decided) if log.decided else None
+    if decided is not None and office.manifest.complaint_seconds and not order.intents:
+        until = decided + office.manifest.complaint_seconds
+        over = "are over since" if office.clock.now() >= until else "are heard until"
+        yield f"complaints  {over} {utc(until)}; no trustee announces the count before"
+    yield f"tally       {len(order.intents)} intents, {len(order.partials)} decryptions of {order.threshold}"
+
+
+COMMANDS = {"committed": "commit", "revealed": "reveal", "shared": "share", "confirmed": "confirm", "drilled": "drill"}
+
+
+def what_follows(directory: Path, office: Office, order: Order) -> str | None:
+    """The command that the referendum waits for; None once nothing is left to do."""
+    if order.phase is Phase.CEREMONY:
+        if order.attempt in order.voided:
+            return f"the attempt is void: each trustee runs stembus trustee commit {directory}"
+        for name, done in _ceremony(order):
+            if waiting := still_to_come(order.trustees, done):
+                return f"{waiting}: stembus trustee {COMMANDS[name]} {directory} --number N"
+        return f"stembus trustee again {directory}: the confirmations or drills do not agree"
+    if order.phase is Phase.CLOSED:
+        if order.paper_due and not order.paper_stated:
+            return f"people were struck for paper: say how they voted, stembus paper {directory} --help"
+        if len(order.intents) < order.threshold:
+            return f"{order.threshold - len(order.intents)} more: stembus trustee intent {directory} --number N"
+        if len(order.partials) < order.threshold:
+            return f"{order.threshold - len(order.partials)} more: stembus trustee decrypt {directory} --number N"
+        return f"stembus tally {directory}"
+    return {
+        Phase.KEYED: f"stembus roll import {directory} REGISTER.csv",
+        Phase.ROLLED: f"stembus open {directory}, from {office.manifest.opens}",
+        Phase.OPEN: f"every minute: stembus seal {directory}; from {office.manifest.closes}: stembus close {directory}",
+        Phase.TALLIED: f"stembus publish {directory}",
+    }.get(order.phase)
