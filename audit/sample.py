@@ -14,7 +14,7 @@ from stembus.crypto.transcript import Transcript
 
 def draw_sample(referendum: bytes, root: bytes, dice: str, drawn: int, credentials: Iterable[bytes]) -> list[bytes]:
     """The `drawn` credentials that come first by their lot, in that order; all, if there are no more. `root` is that of
-    the log right after `close`, `dice` the digits thrown, `credentials` those on any registrar's issuance list."""
+    the log right after `close`, `dice` the digits thrown; `credentials` are those on any registrar's issuance list."""
     seed = Transcript("sample").add("referendum", referendum).add("root", root).add("dice", dice.encode("ascii"))
     start = Transcript("lot").add("sample", seed.digest())
     return sorted(set(credentials), key=lambda credential: start.copy().add("credential", credential).digest())[:drawn]

@@ -98,7 +98,7 @@ class Order:
         self.ballots = 0
         self.awaiting = 0
         self.incidents = 0
-        self.sampled = False
+        self.may_sample = False
         self.replaced: set[str] = set()
         # Whether anybody was struck for paper, and how they voted was said.
         self.paper_due = False
@@ -114,6 +114,7 @@ class Order:
         self._allow("manifest")
         self.trustees = len(manifest.trustees.members)
         self.threshold = manifest.trustees.threshold
+        self.may_sample = manifest.sample_size > 0
         self.phase = Phase.CEREMONY
 
     def admit_ballot(self) -> None:
@@ -166,8 +167,7 @@ class Order:
         done.add(trustee)
 
     def _commit(self, body: Commit) -> None:
-        given_up = self.attempt in self.voided or not self.drilled_by_all
-        if body.attempt == self.attempt + 1 and given_up:
+        if body.attempt == self.attempt + 1:
             self._need(1 <= body.trustee <= self.trustees, f"trustee {body.trustee} does not exist")
             if self.attempt:
                 self.voided.add(self.attempt)
@@ -269,8 +269,8 @@ class Order:
         said.add(digest)
 
     def _sample(self, _: Body) -> None:
-        self._need(not self.sampled, "a second sample: one is drawn, and nobody chooses among several")
-        self.sampled = True
+        self._need(self.may_sample, "a sample that the manifest does not ask for, or a second one")
+        self.may_sample = False
 
     def _cancel(self, _: Body) -> None:
         self._need(not self.intents, "a referendum cannot be cancelled once the tally began")

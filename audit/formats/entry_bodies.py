@@ -225,11 +225,10 @@ class Abandon(Record, frozen=True):
 
 
 class Sample(Record, frozen=True):
-    """Of the people who asked for a token, so many are drawn to be asked whether they voted. `dice` were thrown in
-    public after the close, at an hour that was announced: nobody chose who is drawn."""
+    """Of the people who asked for a token, as many as the manifest says are drawn to be asked whether they voted.
+    `dice` were thrown in public after the close, at an hour that was announced: nobody chose who is drawn."""
 
-    dice: Annotated[str, msgspec.Meta(pattern=rf"\A[1-6]{{{bounds.DICE},{bounds.MOST_DICE}}}\Z")]
-    drawn: Annotated[int, msgspec.Meta(ge=1, le=bounds.ROLL)]
+    dice: Annotated[str, msgspec.Meta(pattern=rf"\A[1-6]{{{bounds.DICE}}}\Z")]
 
 
 class Minutes(Record, frozen=True):

@@ -156,6 +156,7 @@ class Manifest(Record, frozen=True):
     closes: str
     grace_seconds: Annotated[int, msgspec.Meta(ge=0, le=3_600)]
     complaint_seconds: Annotated[int, msgspec.Meta(ge=0, le=bounds.COMPLAINT_SECONDS)]
+    sample_size: Annotated[int, msgspec.Meta(ge=0, le=bounds.ROLL)]
     eligibility: Eligibility
     rules: Rules
     privacy_floor: PrivacyFloor
@@ -169,6 +170,11 @@ class Manifest(Record, frozen=True):
     witnesses: Witnesses
     officers: list[NamedKey]
     client: Service
+
+    @property
+    def margin_permille(self) -> int:
+        """0 also where no question asks yes or no: the rule is of no use there."""
+        return self.rules.minimum_margin_permille if any(asked.kind == "yes-no" for asked in self.questions) else 0
 
     @property
     def opens_at(self) -> int:

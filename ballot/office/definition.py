@@ -30,6 +30,7 @@ opens = "{opens}"
 closes = "{closes}"
 grace_seconds = 300           # late ballots are still taken this long after the close
 complaint_seconds = 0         # so long after the close people can complain, before anything is counted
+sample_size = 300             # so many are drawn after the close, to be asked whether they voted; 0: nobody
 max_casts = 5                 # a voter may replace the vote; the last one counts
 
 [title]

@@ -29,26 +29,26 @@ DOCUMENT_BYTES = 64 * 1024 * 1024
 
 @click.command()
 @DIRECTORY
-@click.option(
-    "--dice", required=True, metavar="DIGITS", help="What was thrown in public after the close, 25 dice or more."
-)
-@click.option("--drawn", type=click.IntRange(1), required=True, help="How many people are to be asked.")
-def sample(directory: Path, dice: str, drawn: int) -> None:
+@click.option("--dice", required=True, metavar="DIGITS", help="What 30 dice showed that were thrown after the close.")
+def sample(directory: Path, dice: str) -> None:
     """Draw people who asked for a token, to be asked whether they voted; log the dice, signed by two officers.
 
     \b
-    Nobody chooses who is drawn: it follows from the log right after the close, and from the dice. Announce the hour of
-    the throw beforehand. Printed are the credentials: the credential authority knows their voter numbers.
-    Example:  stembus sample kortrijk --dice 5234162435112365412364521 --drawn 300
+    Nobody chooses who is drawn: it follows from the log right after the close, and from the dice. How many are drawn
+    stands in the definition. Announce the hour of the throw beforehand, and throw one die after the other. Printed are
+    the credentials: the credential authority knows their voter numbers.
+    Example:  stembus sample kortrijk --dice 523416243511236541236452164313
     """
     thrown = "".join(dice.split())
-    if set(thrown) - set("123456") or not bounds.DICE <= len(thrown) <= bounds.MOST_DICE:
-        raise click.UsageError(f"--dice are {bounds.DICE} to {bounds.MOST_DICE} digits from 1 to 6, one for each die")
+    if set(thrown) - set("123456") or len(thrown) != bounds.DICE:
+        raise click.UsageError(f"--dice are {bounds.DICE} digits from 1 to 6, one for each die, as they were thrown")
     office = open_office(directory)
-    log, body = office.log(), Sample(dice=thrown, drawn=drawn)
+    if not office.manifest.sample_size:
+        raise NotReady("the definition asks for no sample: sample_size is 0")
+    log, body = office.log(), Sample(dice=thrown)
     logged = [entry.body for _, entry in log.entries() if isinstance(entry.body, Sample)]
     if logged and logged[0] != body:
-        raise NotReady(f"another sample stands in the log for good: --dice {logged[0].dice} --drawn {logged[0].drawn}")
+        raise NotReady(f"another sample stands in the log for good: --dice {logged[0].dice}")
     if logged:
         say("already done: this sample stands in the log")
     else:
@@ -57,9 +57,14 @@ def sample(directory: Path, dice: str, drawn: int) -> None:
     with verified_log(str(office.public), office.referendum) as published:
         closed = next(index for index, _, entry in published.entries() if isinstance(entry.body, Close)) + 1
         people = _asked(office, len(published.manifest.registrars))
-        for credential in draw_sample(office.referendum, published.tree.root_at(closed), thrown, drawn, people):
-            click.echo(credential.hex())
+        root, wanted = published.tree.root_at(closed), office.manifest.sample_size
+        drawn = draw_sample(office.referendum, root, thrown, wanted, people)
+    for credential in drawn:
+        click.echo(credential.hex())
+    say(f"drawn {len(drawn)} of the {len(people)} people who asked for a token; the definition asks for {wanted}")
+    say("their voter numbers stand in enrolment.csv, in the folder of the credential authority")
     say("ask each of them: did you vote, and did your device find your ballot?")
+    next_step(f"stembus publish {directory}")
 
 
 def _asked(office: Office, registrars: int) -> set[bytes]:

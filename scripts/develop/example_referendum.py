@@ -82,6 +82,7 @@ def manifest(signer: BlindSigner) -> Manifest:
         "closes": "2019-10-20T18:00:00+02:00",
         "grace_seconds": 300,
         "complaint_seconds": 0,
+        "sample_size": 10,
         "eligibility": {
             "description": text("Iedereen", "Everyone"),
             "minimum_age": 16,

@@ -52,6 +52,7 @@ const readManifest = record({
   closes: text,
   grace_seconds: integer(0, 3600),
   complaint_seconds: integer(0, 2_592_000),
+  sample_size: integer(0, 11_000_000),
   eligibility: record({
     description: texts,
     minimum_age: integer(0, 150),
