@@ -330,11 +330,6 @@ for name, other in (("transcript", OTHER_TRANSCRIPT), ("key", OTHER_KEY)):
         add(f"attempt_spoiled_by_confirmation_{nth}_of_another_{name}", 14, "V11", spoiled, PASSED, status=4)
 
 
-@forgery(14, "V9")
-def new_attempt_although_all_confirmed_one_key_and_drilled(forge: Forge) -> MemoryPlace:
-    return again(forge, lambda forge: None)
-
-
 @forgery(14, "V11")
 def wrong_key_that_all_trustees_confirmed(forge: Forge) -> MemoryPlace:
     for nth in range(3):

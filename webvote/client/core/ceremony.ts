@@ -51,7 +51,7 @@ export class Ceremony {
     switch (entry.type) {
       case "commit": {
         const { attempt, trustee } = entry.body;
-        if (attempt === current.number + 1 && (current.void || !this.isDrilled)) this.current = new Attempt(attempt);
+        if (attempt === current.number + 1) this.current = new Attempt(attempt);
         return this.file(this.current.commits, trustee, entry.body, attempt, true);
       }
       case "reveal":
