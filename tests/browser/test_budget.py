@@ -53,8 +53,13 @@ def test_the_ballot_paper_says_what_is_left_and_refuses_too_much_in_words(page: 
     expect(left).to_have_text(re.compile("^1.250 euro te veel"))
     assert "over" in (left.get_attribute("class") or "")
     page.locator("#submit-ballot").click()
-    expect(page.locator("#question-error-0")).to_have_text(re.compile("^1.250 euro te veel"))
+    expect(page.locator("#question-error-0")).to_have_text("1.250 euro te veel. Je mag 100.000 euro besteden.")
+    expect(page.locator("#question-error-0")).to_be_in_viewport()
     expect(page.locator("#step-review")).to_be_hidden()
+    page.locator("input[name=q0][value='blank']").check()
+    page.locator("#submit-ballot").click()
+    expect(page.locator("#question-error-0")).to_have_text(re.compile("^Je duidde blanco aan en iets anders"))
+    page.locator("input[name=q0][value='blank']").uncheck()
     for width in (360, 1280):
         page.set_viewport_size({"width": width, "height": 740})
         assert violations(page) == []
@@ -79,6 +84,32 @@ def test_the_running_total_is_announced_and_follows_the_keyboard(page: Page, bud
     expect(page.locator("#budget-left-0")).to_have_text("87,500 euro left of 100,000 euro.")
     page.keyboard.press("Space")
     expect(page.locator("#budget-left-0")).to_have_text("100,000 euro left of 100,000 euro.")
+
+
+def test_nothing_that_has_the_focus_is_behind_the_running_total(page: Page, budget: Site) -> None:
+    page.set_viewport_size({"width": 360, "height": 600})
+    enter(page, budget, budget.letter(), "nl")
+    page.locator("input[name=q0]").first.focus()
+    hidden = """() => {
+        const [own, bar] = [document.activeElement, document.getElementById("budget-left-0")];
+        const [a, b] = [own.getBoundingClientRect(), bar.getBoundingClientRect()];
+        const behind = a.bottom > b.top && a.top < b.bottom;
+        return behind || a.bottom > innerHeight || a.top < 0 ? JSON.stringify([own.value, a, b, innerHeight]) : "";
+    }"""
+    for key in ["Tab"] * len(PROJECTS) + ["Shift+Tab"] * len(PROJECTS):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.name") == "q0"
+        assert page.evaluate(hidden) == ""
+
+
+def test_the_start_page_says_beforehand_how_projects_get_their_money_and_nothing_of_yes_or_no(
+    page: Page, budget: Site
+) -> None:
+    page.goto(f"{budget.url}en/")
+    told = page.locator("main").inner_text()
+    assert "The project with most votes is paid first" in told
+    assert "A project without a vote gets nothing." in told
+    assert "between yes and no" not in told
 
 
 def test_a_test_of_a_budget_ballot_says_projects_and_costs(page: Page, budget: Site, chromium: Browser) -> None:

@@ -126,7 +126,7 @@ def test_too_many_options_and_blank_beside_an_option_are_told(page: Page, asked:
     tick(page, 0, 1)
     tick(page, 1, 0, 1, 2)
     page.locator("#submit-ballot").click()
-    expect(page.locator("#question-error-1")).to_have_text("Choose at most 2, or blank alone.")
+    expect(page.locator("#question-error-1")).to_have_text("Choose at most 2.")
     expect(page.locator("#question-error-2")).to_have_text("Choose an option, or blank.")
     expect(page.locator("input[name=q1]").first).to_be_focused()
     assert violations(page) == []
@@ -135,7 +135,7 @@ def test_too_many_options_and_blank_beside_an_option_are_told(page: Page, asked:
     tick(page, 1, "blank")
     tick(page, 2, 0)
     page.locator("#submit-ballot").click()
-    expect(page.locator("#question-error-1")).to_have_text("Choose at most 2, or blank alone.")
+    expect(page.locator("#question-error-1")).to_have_text("You ticked blank and something else. Keep one of the two.")
     page.locator("input[name=q1][value='blank']").uncheck()
     page.locator("#submit-ballot").click()
     expect(page.locator("#step-review")).to_be_visible()

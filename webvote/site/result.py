@@ -27,8 +27,8 @@ class Bar:
 class Chart:
     """One question: `width` is in the chart's units, of which the whole has WIDTH; a bar's `paper` is None where paper
     votes are not shown apart. `tied` names the options that share a place, one group for each such place; a yes-no
-    question says it by its outcome. In a budget, bars have a cost, in the `unit`, of which there were
-    `budget` to spend."""
+    question says it by its outcome. In a budget, bars have a cost, in the `unit`, of which there were `budget` to
+    spend, and `funding` is the rule that breaks ties."""
 
     text: str
     outcome: str
@@ -36,7 +36,7 @@ class Chart:
     tied: tuple[tuple[str, ...], ...]
     budget: int | None = None
     unit: str = ""
-    cheapest_first: bool = False
+    funding: str | None = None
 
     @property
     def spent(self) -> int:
@@ -76,7 +76,7 @@ def charts(published: LogSummary, language: str) -> list[Chart]:
                 tied,
                 question.budget,
                 unit,
-                question.funding == "most-votes-then-cheapest",
+                question.funding,
             )
         )
     return found

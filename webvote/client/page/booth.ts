@@ -167,7 +167,8 @@ export class Booth {
       const error = byId(`question-error-${number}`);
       error.textContent = "";
       if (chosen.length === 0 && !blank) error.textContent = message("choose-one");
-      if (chosen.length > question.max_choices || (chosen.length > 0 && blank))
+      else if (chosen.length > 0 && blank) error.textContent = message("blank-and-more");
+      else if (chosen.length > question.max_choices)
         error.textContent = message("choose-fewer", { most: question.max_choices });
       else if (budget !== null && !budget.fits) error.textContent = budget.text;
       if (error.textContent !== "" && whole) {

@@ -13,10 +13,11 @@ export function showChoice(
   language: string,
 ): void {
   list.replaceChildren();
-  const add = (name: "dt" | "dd", text: string): void => {
+  const add = (name: "dt" | "dd", text: string): HTMLElement => {
     const item = document.createElement(name);
     item.textContent = text;
     list.append(item);
+    return item;
   };
   for (const [number, question] of questions.entries()) {
     add("dt", question.text[language] ?? "");
@@ -27,6 +28,6 @@ export function showChoice(
       add("dd", (text[language] ?? "") + (cost === null ? "" : `, ${amount(question, cost, language)}`));
     }
     const budget = budgetTold(question, chosen, language);
-    if (budget !== null) add("dd", budget.text);
+    if (budget !== null) add("dd", budget.text).className = "left";
   }
 }
