@@ -90,7 +90,7 @@ def _subject(report: Report) -> Iterator[tuple[str, str]]:
     if report.rehearsal:
         yield "", "a rehearsal" + (", on a simulated clock" if report.simulated_clock else "")
     yield "voting", f"{utc(manifest.opens_at)} to {utc(manifest.closes_at)}"
-    yield from zip(("rules", "", ""), _rules(manifest), strict=True)
+    yield from zip(("rules", "", ""), _rules(manifest), strict=False)
     trustees, witnesses = manifest.trustees, manifest.witnesses
     yield "parties", f"{trustees.threshold} of {len(trustees.members)} trustees can decrypt: {_names(trustees.members)}"
     yield "", f"{witnesses.quorum} of {len(witnesses.members)} witnesses must cosign: {_names(witnesses.members)}"
@@ -101,13 +101,11 @@ def _names(members: Any) -> str:
     return ", ".join(member.name for member in members)
 
 
-def _rules(manifest: Manifest) -> tuple[str, str, str]:
-    rules, floor = manifest.rules, manifest.privacy_floor
-    return (
-        f"at least {rules.minimum_participants} participants",
-        f"a margin of at least {rules.minimum_margin_permille / 10:g} % of yes and no",
-        f"nothing is decrypted below {floor.online} ballots online",
-    )
+def _rules(manifest: Manifest) -> Iterator[str]:
+    yield f"at least {manifest.rules.minimum_participants} participants"
+    if manifest.margin_permille:
+        yield f"a margin of at least {manifest.margin_permille / 10:g} % of yes and no"
+    yield f"nothing is decrypted below {manifest.privacy_floor.online} ballots online"
 
 
 def _faults(report: Report) -> Iterator[tuple[str, str]]:
@@ -130,7 +128,7 @@ def _log(report: Report) -> Iterator[tuple[str, str]]:
         return
     yield "log", f"{figures.entries} entries, root {figures.root.hex()}"
     yield "", f"as a quorum of witnesses saw it at {utc(figures.time)}; phase: {figures.phase}"
-    again = f"; {figures.drilled_again} trustees drilled again before the opening" if figures.drilled_again else ""
+    again = f"; trustees who drilled again before the opening: {figures.drilled_again}" if figures.drilled_again else ""
     yield "ceremony", f"attempts: {figures.attempts}{again}"
     yield "ballots", f"{figures.ballots} in {figures.batches} batches, {figures.excluded} excluded"
     if figures.issued:
@@ -145,8 +143,8 @@ def _log(report: Report) -> Iterator[tuple[str, str]]:
 def _bound(report: Report) -> Iterator[str]:
     figures = report.figures
     whose = "the registrar's" if len(figures.issued) == 1 else "those of all registrars together"
-    yield f"{figures.acknowledged} devices acknowledged theirs: at most {figures.unacknowledged} votes can be {whose}"
-    yield "with the ballot box, also those of voters whose device did not find their ballot in the log"
+    yield f"{figures.acknowledged} devices acknowledged theirs: at most {figures.unacknowledged} votes can be {whose},"
+    yield "and one more for each ballot that was promised to a voter and is not in the log"
 
 
 def _paper_told(report: Report) -> str:
