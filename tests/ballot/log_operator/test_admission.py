@@ -287,7 +287,7 @@ def test_a_confirmation_of_another_key_leaves_a_new_attempt(shared: Rehearsal) -
 def test_an_election_key_that_the_messages_do_not_make_is_refused(shared: Rehearsal) -> None:
     shared._each_trustee(Trustee.confirm)
     shared._each_trustee(Trustee.drill)
-    raw = make_election_key(read_log(FolderPlace(shared.office.public)))
+    raw = make_election_key(shared.verified())
     body = parse_entry(raw).body
     for change in ({"joint_key": "02" + "11" * 32}, {"transcript": "00" * 32}, {"verification_keys": []}):
         with pytest.raises(EntryRefused, match="not the key"):
