@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from stembus.audit.formats.ballot_shape import QuestionShape
 from stembus.audit.formats.cast_ballot import BallotContext, encode_body, encode_unsigned
 from stembus.ballot.errors import BallotError
 from stembus.ballot.issuance.token import VotingPass
@@ -45,16 +46,21 @@ def check_choice(context: BallotContext, choice: Choice) -> list[int]:
         raise ChoiceInvalid(f"answer each of the {len(context.questions)} questions, if only with blank")
     held: list[int] = []
     for number, (chosen, question) in enumerate(zip(choice, context.questions, strict=True), 1):
-        options, most = question.options, question.most
-        if len(set(chosen)) != len(chosen) or any(not 0 <= option < options for option in chosen):
-            raise ChoiceInvalid(f"question {number} has the options 1 to {options}, each at most once")
-        if len(chosen) > most:
-            raise ChoiceInvalid(f"question {number} allows at most {most}")
-        if question.costs and question.cost(chosen) > question.budget:
-            over = question.cost(chosen) - question.budget
-            raise ChoiceInvalid(f"question {number} allows {question.budget} in all; this is {over} too much")
+        if problem := choice_problem(question, chosen):
+            raise ChoiceInvalid(f"question {number} {problem}")
         held += question.held(chosen)
     return held
+
+
+def choice_problem(question: QuestionShape, chosen: Sequence[int]) -> str | None:
+    """Why the question does not allow these options, from 0: the end of a sentence that begins with the question."""
+    if len(set(chosen)) != len(chosen) or any(not 0 <= option < question.options for option in chosen):
+        return f"has the options 1 to {question.options}, each at most once"
+    if len(chosen) > question.most:
+        return f"allows at most {question.most}"
+    if question.costs and (over := question.cost(chosen) - question.budget) > 0:
+        return f"allows {question.budget} in all; this is {over} too much"
+    return None
 
 
 def build_body(context: BallotContext, commitment: bytes, choice: Choice, seed: bytes) -> bytes:

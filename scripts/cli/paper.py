@@ -18,10 +18,11 @@ from stembus.audit.verify.setup import load_setup
 from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.own_secret import create_own_secret
 from stembus.ballot.office.paper import SEED_BYTES, encrypt_choices, paper_entries, paper_header
-from stembus.ballot.voter.encrypt import Choice
+from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, choice_problem
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.published import opened, referendum_id
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, program, say
+from stembus.scripts.typed_choice import typed_answer
 
 BALLOTS = click.option("--ballots", type=click.IntRange(0), required=True, help="Paper ballots, blank ones included.")
 COUNTS = click.option(
@@ -33,7 +34,8 @@ COUNTS = click.option(
 EACH = click.option(
     "--each",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Instead of counts: a file with a line for each ballot, like 1,4 or blank. For a few ballots of a budget.",
+    help="A file with a line for each ballot, like 1,4 or blank; for a few ballots of a budget. No counts are needed "
+    "beside it; if they are given, they must be those of the file.",
 )
 
 
@@ -58,17 +60,16 @@ def _read_each(path: Path, manifest: Manifest, ballots: int) -> list[list[list[i
     lines = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     for number, parts in enumerate(lines, 1):
         try:
-            choice = [[int(text) - 1 for text in part.split(",")] if part != "blank" else [] for part in parts]
-        except ValueError:
-            raise NotReady(f"{path}, line {number}: write options as numbers with commas, like 1,4, or blank") from None
+            choice = [typed_answer(part) for part in parts]
+        except ChoiceInvalid as error:
+            raise NotReady(f"{path}, line {number}: {error}") from None
         if len(choice) != len(manifest.questions):
             asked = len(manifest.questions)
-            raise NotReady(f"{path}, line {number}: {len(choice)} answers, and there are {asked} questions")
-        for chosen, question in zip(choice, manifest.questions, strict=True):
-            shape = question.shape
-            known = len(set(chosen)) == len(chosen) and all(0 <= option < shape.options for option in chosen)
-            if not known or len(chosen) > shape.most or (shape.costs and shape.cost(chosen) > shape.budget):
-                raise NotReady(f"{path}, line {number}: no valid choice; a spoilt ballot is not counted")
+            raise NotReady(f"{path}, line {number}: {len(choice)} answers to {asked} questions")
+        for place, (chosen, question) in enumerate(zip(choice, manifest.questions, strict=True), 1):
+            if problem := choice_problem(question.shape, chosen):
+                spoilt = "who voted so on paper cast a spoilt ballot, which is not counted"
+                raise NotReady(f"{path}, line {number}: question {place} {problem}; {spoilt}")
         choices.append([sorted(chosen) for chosen in choice])
     if len(choices) != ballots:
         raise NotReady(f"{path} has {len(choices)} ballots, and --ballots says {ballots}")
@@ -86,7 +87,10 @@ def _counted(manifest: Manifest, ballots: int, counts: tuple[str, ...], each: Pa
     ]
     body = PaperResult(ballots=ballots, counts=found)
     if counts and _stated(manifest, ballots, counts) != body:
-        raise NotReady(f"the counts of {each} are other ones: {' '.join(','.join(map(str, row)) for row in found)}")
+        told = " ".join(f"--counts {','.join(map(str, row))}" for row in found)
+        raise NotReady(
+            f"the ballots in {each} do not have these counts, but {told}; count again, or leave --counts away"
+        )
     return Counted(body, choices)
 
 

@@ -15,12 +15,14 @@ from stembus.audit.formats.ballot_shape import QuestionShape
 from stembus.audit.verify.setup import Setup, load_setup
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.second_factor_form import normalise_factor
-from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, PreparedBallot, check_choice, rebuild_id
+from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, PreparedBallot, check_choice, choice_problem, rebuild_id
 from stembus.ballot.voter.session import VotingSession
 from stembus.scripts.cli.reach import reach
 from stembus.scripts.cli.track import grouped
 from stembus.scripts.published import opened
+from stembus.scripts.question_text import allowed, question_lines
 from stembus.scripts.shell import next_step, say
+from stembus.scripts.typed_choice import typed_answer
 
 
 @click.command()
@@ -89,37 +91,22 @@ def _choice(setup: Setup, given: tuple[str, ...], language: str | None) -> Choic
     if language != counts:
         say(f"translation: only the text in {counts} is valid")
     for question in manifest.questions[len(answers) :]:
-        say(question.text[language])
-        unit = question.unit[language] if question.unit else ""
-        for number, option in enumerate(question.options, 1):
-            say(f"  {number}  {option.text[language]}" + (f", {option.cost} {unit}" if option.cost else ""))
-        within = f" for {question.budget} {unit} in all" if question.budget else ""
-        prompt = f"Up to {question.max_choices}{within}, with commas, or blank"
+        for line in question_lines(question, language):
+            say(line)
+        prompt = f"{allowed(question, language).capitalize()}, with commas, or blank"
         answers.append(click.prompt(prompt, err=True, value_proc=partial(_asked, question.shape)))
-    try:
-        return [[int(part) - 1 for part in _parts(answer)] for answer in answers]
-    except ValueError:
-        raise ChoiceInvalid("write numbers with commas, like 1 or 2,5; or blank") from None
+    return [typed_answer(answer) for answer in answers]
 
 
 def _asked(shape: QuestionShape, answer: str) -> str:
     """An answer that was typed wrong is asked for again."""
     try:
-        chosen = [int(part) for part in _parts(answer)]
-    except ValueError:
-        chosen = [0]
-    options, most = shape.options, shape.most
-    if len(set(chosen)) != len(chosen) or len(chosen) > most or not all(0 < part <= options for part in chosen):
-        raise click.UsageError(f"write at most {most} of the numbers 1 to {options}, with commas; or blank")
-    spent = shape.cost([part - 1 for part in chosen])
-    if shape.costs and spent > shape.budget:
-        raise click.UsageError(f"this costs {spent}, and there are {shape.budget}; choose fewer, or cheaper ones")
+        problem = choice_problem(shape, typed_answer(answer))
+    except ChoiceInvalid as error:
+        raise click.UsageError(str(error)) from None
+    if problem:
+        raise click.UsageError(f"this question {problem}")
     return answer
-
-
-def _parts(answer: str) -> list[str]:
-    text = answer.strip().lower()
-    return [] if text in ("", "blank") else text.split(",")
 
 
 def _wants_test(prepared: PreparedBallot) -> bool:
