@@ -112,13 +112,15 @@ def _check_questions(manifest: Manifest) -> None:
 
 def _check_budget(field: str, question: Question) -> None:
     costs = [option.cost for option in question.options]
-    parts = (question.budget, question.unit, question.funding, *costs)
+    parts: dict[str, object] = {name: getattr(question, name) for name in ("budget", "unit", "funding")}
+    parts |= {f"a cost of option {number}": cost for number, cost in enumerate(costs, 1)}
+    there = [name for name, part in parts.items() if part is not None]
     if question.kind != "budget":
-        if any(part is not None for part in parts):
-            _fail(field, "only a budget has a budget, a unit, a rule of funding, and costs")
+        if there:
+            _fail(field, f"only a question of the kind budget has {', '.join(there)}")
         return
-    if any(part is None for part in parts):
-        _fail(field, "a budget has a budget, a unit, a rule of funding, and a cost for each option")
+    if missing := [name for name in parts if name not in there]:
+        _fail(field, f"a budget also needs {', '.join(missing)}")
     if dear := [k for k, cost in enumerate(costs, 1) if cost is not None and cost > (question.budget or 0)]:
         _fail(f"{field}, option {dear[0]}", "costs more than the whole budget, so nobody could choose it")
 

@@ -18,6 +18,7 @@ from stembus.audit.errors import ManifestInvalid
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.formats.manifest_rules import check_manifest
 from stembus.ballot.errors import DefinitionInvalid
+from stembus.ballot.office.draft_errors import draft_problem
 from stembus.ballot.office.look_alike import look_alike
 
 DRAFT = """\
@@ -137,7 +138,8 @@ def make_manifest(draft: dict[str, Any], keys: dict[str, dict[str, str]]) -> Man
     try:
         parties = data.pop("parties")
         registrars = _members(keys, "registrar")
-        urls = parties["registrar_urls"]
+        if not isinstance(parties, dict) or not isinstance(urls := parties["registrar_urls"], list):
+            raise DefinitionInvalid("the draft does not fit: [parties] needs registrar_urls, a list of addresses")
         if len(urls) != len(registrars):
             raise DefinitionInvalid(f"{len(registrars)} registrar keys and {len(urls)} parties.registrar_urls")
         data["trustees"] = {"threshold": parties["trustee_threshold"], "members": _named(keys, "trustee")}
@@ -152,12 +154,12 @@ def make_manifest(draft: dict[str, Any], keys: dict[str, dict[str, str]]) -> Man
         data["log"] = {"origin": parties["log_origin"], "key": _single(keys, "log")}
     except KeyError as error:
         raise DefinitionInvalid(f"the draft or a key file lacks {error}") from None
-    data["questions"] = [whole_question(question) for question in data.get("questions", [])]
+    data["questions"] = [whole_question(question) for question in _parts(data.get("questions"), "[[questions]]")]
     data |= {"type": "manifest", "version": 1}
     try:
         manifest = msgspec.convert(data, Manifest, strict=True)
     except msgspec.ValidationError as error:
-        raise DefinitionInvalid(f"the draft does not fit: {error}") from None
+        raise DefinitionInvalid(f"the draft does not fit: {draft_problem(str(error))}") from None
     check_manifest(manifest)
     try:
         _check_looks(manifest)
@@ -168,10 +170,17 @@ def make_manifest(draft: dict[str, Any], keys: dict[str, dict[str, str]]) -> Man
     return manifest
 
 
+def _parts(written: Any, head: str) -> list[dict[str, Any]]:
+    """A list of parts that each begin with `head`. Raises DefinitionInvalid."""
+    if not isinstance(written, list) or not all(isinstance(part, dict) for part in written):
+        raise DefinitionInvalid(f"the draft does not fit: begin each of these parts with a line {head}")
+    return written
+
+
 def whole_question(question: dict[str, Any]) -> dict[str, Any]:
-    """With what its kind does not have left out in the draft."""
+    """With what its kind does not have left out in the draft. Raises DefinitionInvalid."""
     absent: dict[str, Any] = {"accepts": None, "budget": None, "unit": None, "funding": None}
-    options = [{"cost": None, **option} for option in question.get("options", [])]
+    options = [{"cost": None, **option} for option in _parts(question.get("options"), "[[questions.options]]")]
     if question.get("kind") == "budget":
         absent["max_choices"] = len(options)
     return {**absent, **question, "options": options}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import re
 import sys
 import tomllib
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -103,3 +105,86 @@ def test_texts_look_alike_in_both_directions_and_to_themselves() -> None:
         assert look_alike(one, other) is look_alike(other, one)
         assert look_alike(one, one)
         assert look_alike(other, other)
+
+
+def _budget(draft: dict[str, Any]) -> dict[str, Any]:
+    """The draft's question becomes a budget of two projects, in order."""
+    texts = {"nl": "euro", "en": "euro", "fr": "euro"}
+    question: dict[str, Any] = draft["questions"][0]
+    question |= {"kind": "budget", "budget": 100, "unit": texts, "funding": "most-votes-then-listed"}
+    del question["accepts"], question["max_choices"]
+    for option, cost in zip(question["options"], (60, 70), strict=True):
+        option["cost"] = cost
+    return question
+
+
+def test_a_budget_may_leave_out_how_many_projects_are_chosen(draft: dict[str, Any], keys: Keys) -> None:
+    _budget(draft)
+    assert make_manifest(draft, keys).questions[0].max_choices == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"unit": None}, "question 1: a budget also needs unit"),
+        ({"funding": None, "budget": None}, "question 1: a budget also needs budget, funding"),
+        (
+            {"kind": "choose", "max_choices": 1},
+            "only a question of the kind budget has budget, unit, funding, a cost of",
+        ),
+        ({"kind": "budgets"}, "question 1, kind: 'budgets' is none of the words that can stand here"),
+        ({"budget": "100"}, "question 1, budget: needs a whole number, and has a text in quotes"),
+        ({"budget": 99.5}, "question 1, budget: needs a whole number, and has a number with a fraction"),
+        ({"budget": 0}, "question 1, budget: must be at least 1"),
+        ({"budget": 2**32}, "question 1, budget: must be at most 4294967295"),
+        ({"unit": {"nl": 3}}, "question 1, unit: needs a text in quotes, and has a whole number"),
+        ({"cost": 3}, "question 1: there is no field cost here"),
+        ({"text": None}, "question 1, text: needs a part with fields of its own, and has null"),
+        ({"options": {"text": {}}}, "begin each of these parts with a line [[questions.options]]"),
+        ({"budget": 69}, "question 1, option 2: costs more than the whole budget, so nobody could choose it"),
+    ],
+)
+def test_a_budget_that_does_not_fit_is_refused_by_the_name_of_its_field(
+    draft: dict[str, Any], keys: Keys, change: dict[str, Any], problem: str
+) -> None:
+    _budget(draft).update(change)
+    with pytest.raises((DefinitionInvalid, ManifestInvalid), match=re.escape(problem)):
+        make_manifest(draft, keys)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"cost": None}, "question 1: a budget also needs a cost of option 2"),
+        ({"cost": "70"}, "question 1, option 2, cost: needs a whole number, and has a text in quotes"),
+        ({"cost": 0}, "question 1, option 2, cost: must be at least 1"),
+        ({"price": 70}, "question 1, option 2: there is no field price here"),
+    ],
+)
+def test_a_project_that_does_not_fit_is_refused_by_its_number(
+    draft: dict[str, Any], keys: Keys, change: dict[str, Any], problem: str
+) -> None:
+    _budget(draft)["options"][1].update(change)
+    with pytest.raises((DefinitionInvalid, ManifestInvalid), match=re.escape(problem)):
+        make_manifest(draft, keys)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("opens", datetime(2026, 1, 1), "opens: needs a text in quotes, and has a time without quotes"),
+        ("questions", None, "begin each of these parts with a line [[questions]]"),
+        ("questions", [3], "begin each of these parts with a line [[questions]]"),
+        ("parties", 3, "[parties] needs registrar_urls"),
+        ("parties", {"registrar_urls": "https://registrar.example.org"}, "[parties] needs registrar_urls"),
+        ("rules", {}, "rules: minimum_participants is missing"),
+        ("binding", "no", "binding: needs true or false, and has a text in quotes"),
+        ("languages", "nl", "languages: needs a list, and has a text in quotes"),
+    ],
+)
+def test_a_part_of_another_kind_is_refused_by_its_name(
+    draft: dict[str, Any], keys: Keys, name: str, value: object, problem: str
+) -> None:
+    draft[name] = value
+    with pytest.raises(DefinitionInvalid, match=re.escape(problem)):
+        make_manifest(draft, keys)
