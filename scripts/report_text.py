@@ -18,6 +18,7 @@ from stembus.audit.formats.manifest import Manifest, Option, Question
 from stembus.audit.verify import Report, Verdict
 from stembus.audit.verify.report import CHECKS
 from stembus.scripts.escape import shown
+from stembus.scripts.question_text import amount
 
 _WIDTH = 13
 
@@ -138,6 +139,8 @@ def _log(report: Report) -> Iterator[tuple[str, str]]:
         yield from zip(("", ""), _bound(report), strict=False)
     if figures.struck:
         yield "paper", f"{figures.struck} struck for paper before the close{_paper_told(report)}"
+    if figures.dice:
+        yield "sample", f"drawn with the dice {figures.dice}: stembus drawn says who is asked whether they voted"
 
 
 def _bound(report: Report) -> Iterator[str]:
@@ -153,15 +156,11 @@ def _paper_told(report: Report) -> str:
     return "" if report.finished else "; how they voted is said before the count"
 
 
-def _amount(asked: Question, units: int, language: str) -> str:
-    return f"{units} {asked.unit[language] if asked.unit else ''}"
-
-
 def _price(asked: Question, option: Option, place: int, counted: QuestionResult, language: str) -> str:
     """Of a project, and whether it is paid for."""
     if option.cost is None:
         return ""
-    return f", {_amount(asked, option.cost, language)}" + (": funded" if place in (counted.funded or ()) else "")
+    return f", {amount(asked, option.cost, language)}" + (": funded" if place in (counted.funded or ()) else "")
 
 
 def _result(report: Report) -> Iterator[tuple[str, str]]:
@@ -182,8 +181,8 @@ def _result(report: Report) -> Iterator[tuple[str, str]]:
             yield "", f"{total:>9}  {option.text[language]}{_price(asked, option, place, counted, language)}"
         if asked.budget is not None and counted.funded:
             spent = sum(asked.options[place].cost or 0 for place in counted.funded)
-            yield "", f"funded: {len(counted.funded)} projects, for {_amount(asked, spent, language)}"
-            yield "", f"        of {_amount(asked, asked.budget, language)}"
+            yield "", f"funded: {len(counted.funded)} projects, for {amount(asked, spent, language)}"
+            yield "", f"        of {amount(asked, asked.budget, language)}"
         if asked.max_choices == 1:
             yield "", f"{result.participants - sum(counted.total):>9}  blank"
         doubt = "" if report.established else " (stated by the log, and not established)"

@@ -188,8 +188,9 @@ def _minutes(walk: Walk, logged: Logged, body: Minutes) -> None:
         walk.report.stands("V29", path, problem)
 
 
-def _sample(walk: Walk, logged: Logged, body: Sample) -> None:
+def _sample(walk: Walk, _: Logged, body: Sample) -> None:
     """Whoever asks people draws them from it; nothing in the log follows from it."""
+    walk.report.figures.dice = body.dice
 
 
 def _purge(walk: Walk, logged: Logged, body: Purge) -> None:

@@ -97,6 +97,8 @@ class Figures:
     on_every_list: int = 0
     acknowledged: int = 0
     struck: int = 0
+    #: what the dice of the sample showed; empty before it is drawn
+    dice: str = ""
     official_count: int = 0
 
     @property

@@ -22,7 +22,7 @@ from stembus.scripts.cli.office import (
 )
 from stembus.scripts.cli.pabulib import pabulib
 from stembus.scripts.cli.paper import paper, paper_root_command
-from stembus.scripts.cli.records import minutes, purge, sample
+from stembus.scripts.cli.records import drawn, minutes, purge, sample
 from stembus.scripts.cli.roll import credentials, roll
 from stembus.scripts.cli.serve import serve
 from stembus.scripts.cli.services import box, registrar, services
@@ -49,7 +49,7 @@ def main() -> None:
 for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, track, rebuild, seal, paper,
     paper_root_command, incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client,
-    abandon, sample, minutes, purge, desk, services, box, registrar, log, doctor, backup, restore, pabulib,
+    abandon, sample, drawn, minutes, purge, desk, services, box, registrar, log, doctor, backup, restore, pabulib,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -13,16 +13,16 @@ import click
 
 from stembus.audit import bounds
 from stembus.audit.entry_rules import DOCUMENTS
-from stembus.audit.formats.entry_bodies import Close, Minutes, Purge, Sample
+from stembus.audit.formats.entry_bodies import Minutes, Purge, Sample
 from stembus.audit.formats.file_name import is_document_name
-from stembus.audit.formats.lists import issuance_path, parse_issued
 from stembus.audit.formats.text import text_problem
-from stembus.audit.log.source import FolderPlace
-from stembus.audit.sample import draw_sample
-from stembus.ballot.office.office import NotReady, Office
+from stembus.audit.log.source import FolderPlace, Place
+from stembus.audit.verify.sample import drawn_sample
+from stembus.audit.verify.verified_log import VerifiedLog
+from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
-from stembus.scripts.published import verified_log
-from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
+from stembus.scripts.published import referendum_id, verified_copy, verified_log
+from stembus.scripts.shell import DIRECTORY, fail, next_step, open_office, say
 
 DOCUMENT_BYTES = 64 * 1024 * 1024
 
@@ -55,24 +55,35 @@ def sample(directory: Path, dice: str) -> None:
         log.append([office.officers_sign(body)])
     settle(log)
     with verified_log(str(office.public), office.referendum) as published:
-        closed = next(index for index, _, entry in published.entries() if isinstance(entry.body, Close)) + 1
-        people = _asked(office, len(published.manifest.registrars))
-        root, wanted = published.tree.root_at(closed), office.manifest.sample_size
-        drawn = draw_sample(office.referendum, root, thrown, wanted, people)
-    for credential in drawn:
-        click.echo(credential.hex())
-    say(f"drawn {len(drawn)} of the {len(people)} people who asked for a token; the definition asks for {wanted}")
+        _print_drawn(published, FolderPlace(office.public))
     say("their voter numbers stand in enrolment.csv, in the folder of the credential authority")
     say("ask each of them: did you vote, and did your device find your ballot?")
+    say("anybody can draw again, from the published log: stembus drawn PLACE --referendum ID")
     next_step(f"stembus publish {directory}")
 
 
-def _asked(office: Office, registrars: int) -> set[bytes]:
-    """Who asked any registrar for a token, by the published lists, which were verified."""
-    place = FolderPlace(office.public)
-    limit = bounds.ISSUED_LINE_BYTES * office.manifest.eligibility.official_count
-    lists = (parse_issued(place.lines(issuance_path(number), limit)) for number in range(1, registrars + 1))
-    return {line.credential for issued in lists for line in issued}
+@click.command()
+@click.argument("place")
+@click.option("--referendum", required=True, metavar="ID", help="The id on the letter.")
+def drawn(place: str, referendum: str) -> None:
+    """Say again, from the published log alone, who is asked whether they voted: their credentials.
+
+    \b
+    Example:  stembus drawn public --referendum ID
+    """
+    with verified_copy(place, referendum_id(referendum)) as (log, folder):
+        _print_drawn(log, FolderPlace(folder))
+
+
+def _print_drawn(log: VerifiedLog, place: Place) -> None:
+    found = drawn_sample(log, place)
+    if found is None:
+        fail("no sample stands in this log", "whom to ask is drawn after the close, with dice: stembus sample --help")
+    for credential in found.credentials:
+        click.echo(credential.hex())
+    number, wanted = len(found.credentials), log.manifest.sample_size
+    say(f"drawn with the dice {found.dice}: {number} of the {found.people} people who asked for a token")
+    say(f"the definition asks for {wanted}")
 
 
 @click.command()

@@ -56,6 +56,9 @@ def _details(directory: Path, office: Office, log: LogWriter) -> Iterator[str]:
         yield f"waiting     {served.box.pending()} ballots for the next batch"
     if order.phase is Phase.CLOSED:
         yield from _count(office, log)
+    if order.phase in (Phase.CLOSED, Phase.TALLIED) and order.may_sample:
+        wanted = office.manifest.sample_size
+        yield f"sample      {wanted} people are to be drawn, with dice, and asked: stembus sample {directory} --help"
     if order.paper_stated and office.paper_seed.exists():
         yield f"seed        {office.paper_seed} is still here, and every copy of it is to be destroyed"
 

@@ -40,7 +40,7 @@ def voted(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert "allows 100 in all; this is 1 too much" in over.output
     asked = run("vote", folder, "--code", letters[5][1], "--factor", letters[5][2], at=OPENS, answer="1,3\n3\ncast\n")
     assert "1  Project A, 40 euro" in asked.output
-    assert "this costs 101, and there are 100" in asked.output
+    assert "this question allows 100 in all; this is 1 too much" in asked.output
     run("close", folder, at=CLOSED)
     return folder
 
@@ -84,16 +84,17 @@ def test_paper_ballots_that_counts_do_not_tell_are_given_one_by_one(run: Run, vo
     assert f"root {root}" in run(*rebuilt, "--seed", voted / "officer-1" / "paper.seed", "--root", root).output
     for text, problem in (
         ("3,2\n1,2\n", "has 2 ballots, and --ballots says 3"),
-        ("1,3\nblank\nblank\n", "line 1: no valid choice"),
-        ("blank\n1,2,4\nblank\n", "line 2: no valid choice"),
-        ("blank\nblank\n5\n", "line 3: no valid choice"),
-        ("blank\nblank\nyes\n", "line 3: write options as numbers"),
-        ("blank\nblank\n1 2\n", "line 3: 2 answers, and there are 1 questions"),
+        ("1,3\nblank\nblank\n", "line 1: question 1 allows 100 in all; this is 1 too much"),
+        ("blank\n1,2,4\nblank\n", "line 2: question 1 allows at most 2"),
+        ("blank\nblank\n5\n", "line 3: question 1 has the options 1 to 4"),
+        ("blank\nblank\n1,1\n", "line 3: question 1 has the options 1 to 4, each at most once"),
+        ("blank\nblank\nyes\n", "line 3: 'yes' is no answer"),
+        ("blank\nblank\n1 2\n", "line 3: 2 answers to 1 questions"),
     ):
         first.write_text(text)
         assert problem in run("paper", voted, "--ballots", 3, "--each", first, at=CLOSED, status=1).output
     other = run("paper", voted, "--ballots", 3, "--each", second, "--counts", "1,1,1,0", at=CLOSED, status=1)
-    assert "are other ones: 1,2,1,0" in other.output
+    assert "do not have these counts, but --counts 1,2,1,0" in other.output
     run("paper", voted, "--ballots", 3, "--each", second, "--root", root, at=CLOSED)
     count(run, voted)
     report = verify(FolderPlace(voted / "public"), bytes.fromhex(identity))
@@ -109,6 +110,9 @@ def test_counts_that_cost_more_than_the_ballots_can_spend_are_refused(run: Run, 
 
 def test_a_sample_is_logged_once_and_drawn_again_from_the_log(run: Run, voted: Path) -> None:
     run("paper", voted, "--ballots", 0, at=CLOSED)
+    identity = (voted / "referendum.id").read_text().strip()
+    assert "4 people are to be drawn, with dice" in run("status", voted, at=CLOSED).output
+    assert "no sample" in run("drawn", voted / "public", "--referendum", identity, status=1).output
     for dice in ("123", "7" * 30, DICE + "1"):
         assert "30 digits" in run("sample", voted, "--dice", dice, at=CLOSED, status=2).output
     first = run("sample", voted, "--dice", f"{DICE[:5]} {DICE[5:]}", at=CLOSED)
@@ -122,8 +126,12 @@ def test_a_sample_is_logged_once_and_drawn_again_from_the_log(run: Run, voted: P
     other = run("sample", voted, "--dice", DICE[::-1], at=CLOSED, status=1)
     assert "another sample stands in the log for good" in other.output
     count(run, voted)
-    identity = (voted / "referendum.id").read_text().strip()
-    assert "HOLDS" in run("verify", voted / "public", "--referendum", identity, "--workers", 1).output
+    told = run("verify", voted / "public", "--referendum", identity, "--workers", 1).output
+    assert f"drawn with the dice {DICE}" in told
+    assert "HOLDS" in told
+    assert "sample " not in run("status", voted, at=CLOSED).output
+    redrawn = run("drawn", voted / "public", "--referendum", identity).output.splitlines()
+    assert [line for line in redrawn if len(line) == 64] == drawn
 
 
 def test_only_a_budget_with_a_result_is_handed_to_pabulib(run: Run, voted: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from stembus.audit.errors import RecordInvalid
 from stembus.audit.formats.canonical import decode, encode
 from stembus.audit.formats.entry_bodies import Sample
-from stembus.audit.sample import draw_sample
+from stembus.audit.verify.sample import draw_sample
 from tests.framing import framed_digest
 
 REFERENDUM, ROOT, DICE = b"\1" * 32, b"\2" * 32, "123456123456123456123456123456"

@@ -1,0 +1,65 @@
+"""Who is asked whether they voted: a sample of the people who asked for a token, which nobody chose.
+
+Decides the draw, from the log right after its close and from dice that were thrown in public after it. A root alone
+could be ground by whoever writes the log; dice alone would have to be believed. Leaves who asks, and what follows from
+the answers, to people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from stembus.audit import bounds
+from stembus.audit.errors import CannotRead, PlaceError, RecordInvalid
+from stembus.audit.formats.entry_bodies import Close, Sample
+from stembus.audit.formats.lists import issuance_path, list_root, parse_issued
+from stembus.audit.log.source import Place
+from stembus.audit.verify.verified_log import VerifiedLog
+from stembus.crypto.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """`credentials` of the people who are to be asked, in the order of their lots, out of `people` who asked for a
+    token."""
+
+    dice: str
+    people: int
+    credentials: tuple[bytes, ...]
+
+
+def drawn_sample(log: VerifiedLog, place: Place) -> Drawn | None:
+    """Whom the sample in the log names; None where none stands there. Raises CannotRead when `place`, from which the
+    issuance lists are read again, gives others than were verified."""
+    dice, close, closed = "", None, 0
+    for index, _, entry in log.entries():
+        if isinstance(entry.body, Close):
+            close, closed = entry.body, index + 1
+        elif isinstance(entry.body, Sample):
+            dice = entry.body.dice
+    if close is None or not dice:
+        return None
+    people = set().union(*(_people(log, place, number, close) for number in range(1, len(close.issuance) + 1)))
+    drawn = draw_sample(log.referendum, log.tree.root_at(closed), dice, log.manifest.sample_size, people)
+    return Drawn(dice, len(people), tuple(drawn))
+
+
+def _people(log: VerifiedLog, place: Place, registrar: int, close: Close) -> set[bytes]:
+    path, limit = issuance_path(registrar), bounds.ISSUED_LINE_BYTES * log.manifest.eligibility.official_count
+    try:
+        issued = list(parse_issued(place.lines(path, limit)))
+    except (PlaceError, RecordInvalid) as error:
+        raise CannotRead(f"{path}: {error}") from None
+    stated = close.issuance[registrar - 1]
+    if list_root(line.leaf() for line in issued) != (stated.count, bytes.fromhex(stated.root)):
+        raise CannotRead(f"{path} is another list than the one that was verified; nobody was drawn from it")
+    return {line.credential for line in issued}
+
+
+def draw_sample(referendum: bytes, root: bytes, dice: str, drawn: int, credentials: Iterable[bytes]) -> list[bytes]:
+    """The `drawn` credentials that come first by their lot, in that order; all, if there are no more. `root` is that of
+    the log right after `close`, `dice` the digits thrown; `credentials` are those on any registrar's issuance list."""
+    seed = Transcript("sample").add("referendum", referendum).add("root", root).add("dice", dice.encode("ascii"))
+    start = Transcript("lot").add("sample", seed.digest())
+    return sorted(set(credentials), key=lambda credential: start.copy().add("credential", credential).digest())[:drawn]
