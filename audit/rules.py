@@ -71,17 +71,22 @@ def ranking(counts: Sequence[int]) -> list[list[int]]:
     return [groups[count] for count in sorted(groups, reverse=True)]
 
 
-def funded(question: Question, counts: Sequence[int]) -> list[int]:
-    """The projects of a budget that are paid for, ascending: one after the other by votes, whichever still fits. Equal
-    votes are decided as the definition says, and at last by the order in which it lists them. A project without a vote
-    is not paid for."""
+def funding_order(question: Question, counts: Sequence[int]) -> list[int]:
+    """In which order a budget is offered to its projects: by votes; equal votes as the definition says, and at last as
+    it lists them."""
     costs = [option.cost or 0 for option in question.options]
     cheapest = question.funding == "most-votes-then-cheapest"
-    order = sorted(range(len(counts)), key=lambda option: (-counts[option], costs[option] if cheapest else 0, option))
+    return sorted(range(len(counts)), key=lambda option: (-counts[option], costs[option] if cheapest else 0, option))
+
+
+def funded(question: Question, counts: Sequence[int]) -> list[int]:
+    """The projects of a budget that are paid for, ascending: one after the other in their order, whichever still fits.
+    A project without a vote is not paid for."""
     left, paid = question.budget or 0, []
-    for option in order:
-        if counts[option] and costs[option] <= left:
-            left -= costs[option]
+    for option in funding_order(question, counts):
+        cost = question.options[option].cost or 0
+        if counts[option] and cost <= left:
+            left -= cost
             paid.append(option)
     return sorted(paid)
 

@@ -13,6 +13,7 @@ from stembus.ballot.office.definition import DRAFT
 from stembus.ballot.office.key_ring import ROLES
 from stembus.ballot.office.office import NotReady, Office, check_draft
 from stembus.scripts.parties import new_secret, public_part
+from stembus.scripts.question_text import allowed, decided, question_lines
 from stembus.scripts.shell import DIRECTORY, new_passphrase, next_step, open_office, say
 
 
@@ -71,6 +72,13 @@ def check(directory: Path) -> None:
     office = open_office(directory)
     manifest = check_draft(office)
     say(f"the draft is sound: {len(manifest.questions)} questions, {manifest.opens} to {manifest.closes}")
+    language = manifest.languages[0]
+    for number, question in enumerate(manifest.questions, 1):
+        text, *options = question_lines(question, language)
+        say(f"question {number}: {text}")
+        for option in options:
+            say(option)
+        say(f"  a voter chooses {allowed(question, language)}, or leaves it blank; {decided(question, language)}")
     trustees, witnesses = manifest.trustees, manifest.witnesses
     say(f"trustees: {len(trustees.members)}, of whom {trustees.threshold} decrypt; officers: {len(manifest.officers)}")
     say(f"registrars: {len(manifest.registrars)}; witnesses: {len(witnesses.members)}, quorum {witnesses.quorum}")

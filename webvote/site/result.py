@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stembus.audit.formats.entry_bodies import QuestionResult
 from stembus.audit.formats.manifest import Question
+from stembus.audit.rules import funding_order
 from stembus.webvote.site.log_summary import LogSummary
 
 WIDTH = 340
@@ -65,7 +66,9 @@ def charts(published: LogSummary, language: str) -> list[Chart]:
             )
             for place, (option, total, paper) in enumerate(zip(question.options, counted.total, on_paper, strict=True))
         )
-        if question.kind != "yes-no":
+        if question.kind == "budget":
+            bars = tuple(bars[option] for option in funding_order(question, counted.total))
+        elif question.kind == "choose":
             bars = tuple(bars[option] for group in counted.ranking for option in group)
         tied, unit = _tied(question, counted, texts), question.unit[texts] if question.unit else ""
         found.append(

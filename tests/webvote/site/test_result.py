@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,12 +13,12 @@ import pytest
 from stembus.audit.formats.entry_bodies import QuestionResult, Result
 from stembus.audit.formats.manifest import Question
 from stembus.audit.log.source import MemoryPlace
-from stembus.audit.rules import outcome, ranking
+from stembus.audit.rules import funded, outcome, ranking
 from stembus.webvote.site.app import create_site_app
 from stembus.webvote.site.log_summary import SummaryReader
 from stembus.webvote.site.result import charts
 from tests.conftest import Finished, prepare
-from tests.questions import choose
+from tests.questions import budget, choose
 from tests.tampered.end import end
 from tests.tampered.forge import Forge, load_parts, new_forge
 from tests.tampered.paper import few, letters
@@ -63,29 +64,39 @@ def test_a_margin_is_spoken_of_only_where_one_is_asked(tied: Path, finished: Fin
     assert ["percentage points" in text for text in texts] == [False, True]
 
 
+Drawn = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
+
+
+def drawn(public: Path, asked: dict[str, Any], total: list[int]) -> Drawn:
+    """Texts of the bars in their order, and of the options that are tied, when 20 people took part."""
+    published = SummaryReader(public).now()
+    question = msgspec.convert(asked, Question)
+    manifest = msgspec.structs.replace(published.manifest, questions=[question])
+    word = outcome(manifest, question, total, 20)
+    paid = funded(question, total) if question.kind == "budget" else None
+    counted = QuestionResult(
+        online=total, paper=[0] * len(total), total=total, outcome=word, ranking=ranking(total), funded=paid
+    )
+    result = Result(
+        status="counted", online_ballots=20, paper_ballots=0, participants=20, trustees=[1, 2], questions=[counted]
+    )
+    (chart,) = charts(replace(published, manifest=manifest, result=result), "en")
+    return tuple(bar.text for bar in chart.bars), chart.tied
+
+
 def test_options_of_equal_count_are_named_and_bars_stand_in_order_of_votes(finished: Finished) -> None:
-    published = SummaryReader(finished.public).now()
-    question = choose(list("abcd"), 2, "Which?")
-    manifest = msgspec.structs.replace(published.manifest, questions=[msgspec.convert(question, Question)])
+    asked = choose(list("abcd"), 2, "Which?")
+    assert drawn(finished.public, asked, [3, 9, 3, 1]) == (("b", "a", "c", "d"), (("a", "c"),))
+    assert drawn(finished.public, asked, [3, 9, 2, 1]) == (("b", "a", "c", "d"), ())
 
-    def drawn(total: list[int]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-        word = outcome(manifest, manifest.questions[0], total, 20)
-        counted = QuestionResult(
-            online=total, paper=[0] * 4, total=total, outcome=word, ranking=ranking(total), funded=None
-        )
-        result = Result(
-            status="counted",
-            online_ballots=20,
-            paper_ballots=0,
-            participants=20,
-            trustees=[1, 2],
-            questions=[counted],
-        )
-        (chart,) = charts(replace(published, manifest=manifest, result=result), "en")
-        return tuple(bar.text for bar in chart.bars), chart.tied
 
-    assert drawn([3, 9, 3, 1]) == (("b", "a", "c", "d"), (("a", "c"),))
-    assert drawn([3, 9, 2, 1]) == (("b", "a", "c", "d"), ())
+@pytest.mark.parametrize(
+    ("funding", "order"), [("most-votes-then-cheapest", "3 2 1"), ("most-votes-then-listed", "3 1 2")]
+)
+def test_projects_stand_in_the_order_in_which_they_are_paid(finished: Finished, funding: str, order: str) -> None:
+    bars, tied = drawn(finished.public, budget([60, 50, 40], 100, funding=funding), [3, 3, 5])
+    assert bars == tuple(f"project {number}" for number in order.split())
+    assert tied == (("project 1", "project 2"),)
 
 
 FEW = {"nl": "te weinig om ze apart te tonen", "en": "too few to be shown apart", "fr": "trop peu nombreux"}
