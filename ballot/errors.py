@@ -166,7 +166,7 @@ class IssuanceRecordUnusable(BallotError):
 
 
 class LetterDoubted(BallotError):
-    """Nobody can say any more whether this letter had a token, so it gets none; its voter can vote on paper."""
+    """Nobody can say any more whether this letter had a token, so it gets none, and is not struck for paper."""
 
 
 class IssuanceUnknown(BallotError):

@@ -150,8 +150,8 @@ def letters(check: str, differing: Mapping[Kind, int], halted: str, enrolled: bo
         return warn(check, "it has no letters yet; run: stembus credentials make DIR")
     if count := differing.get(Kind.UNKNOWN, 0):
         return warn(
-            check, f"{count} letters get no token, for its issuance record cannot say whether they had one; bring back "
-            "a newer copy of database or record, or have these people vote on paper; if you are sure that no token was "
+            check, f"{count} letters get no token and are not struck for paper, for its issuance record cannot say "
+            "whether they had one: bring back a newer copy of database or record; if you are sure that no token was "
             "given out that its database lacks, see `registrar recover` in the official's guide"
         )  # fmt: skip
     return ok(check, "its database and issuance record say the same of every letter")

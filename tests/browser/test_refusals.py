@@ -131,7 +131,7 @@ def test_a_box_that_says_out_of_turn_must_show_the_ballot_that_took_it(
     [
         ("token-issued", "already given out for this letter"),
         ("letter-struck", "no longer valid"),
-        ("letter-doubted", "You can still vote on paper"),
+        ("letter-doubted", "so you cannot vote with it"),
     ],
 )
 def test_a_letter_that_loses_its_ballot_paper_before_the_cast_leads_back_to_the_code(
