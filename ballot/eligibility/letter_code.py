@@ -1,7 +1,8 @@
 """Letter codes: 100 random bits as 20 symbols, 4 check symbols, and the credential key behind them.
 
-Crockford's base32 alphabet; o reads as 0, i and l as 1, case and grouping do not matter. The check symbols
-tell a typing error from a wrong code. Decides code and key; leaves who gets which to `credential_authority`.
+Crockford's base32 alphabet; o reads as 0, i and l as 1; case does not matter, nor what is no letter or digit, such as
+the dashes that a word processor makes. The check symbols tell a typing error from a wrong code. Decides code and key;
+leaves who gets which to `credential_authority`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 SYMBOLS = 20
 CHECK_SYMBOLS = 4
 GROUP = 4
-_LENIENT = str.maketrans("OIL", "011", " -\t\r\n")
+_LENIENT = str.maketrans("OIL", "011")
 
 
 def new_code() -> str:
@@ -38,7 +39,7 @@ def format_code(symbols: str) -> str:
 
 def parse_code(text: str) -> str:
     """The 20 normalised symbols of a typed code. Raises CodeMistyped."""
-    cleaned = text.upper().translate(_LENIENT)
+    cleaned = "".join(symbol for symbol in text.upper() if symbol.isalnum()).translate(_LENIENT)
     if len(cleaned) != SYMBOLS + CHECK_SYMBOLS:
         raise CodeMistyped(f"a code has {SYMBOLS + CHECK_SYMBOLS} symbols; this one has {len(cleaned)}")
     for symbol in cleaned:

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from stembus.audit.formats.canonical import encode
+from stembus.ballot.eligibility.letter_code import parse_code
 from stembus.ballot.eligibility.second_factor_form import normalise_factor
 from stembus.ballot.errors import RequestInvalid
 from stembus.crypto.signing import SigningKey
+from tests.audit.formats.test_records import FORGIVEN
 from tests.client.conftest import Client, Refused
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors" / "ballots.json").read_text())
@@ -42,10 +44,19 @@ def test_letters_that_look_like_digits_are_read_as_digits(client: Client) -> Non
         assert answer["symbols"] == "0123456789ABCDEFGHJK"
 
 
+@pytest.mark.parametrize("between", FORGIVEN)
+def test_what_is_no_letter_or_digit_is_forgiven_in_a_code(client: Client, between: str) -> None:
+    typed = between + between.join(["0123", "4567", "89AB", "CDEF", "GHJK", "XYC7"]) + between
+    assert parse_code(typed) == "0123456789ABCDEFGHJK"
+    assert client.ask("code", typed=typed, referendum=bytes(32))["symbols"] == "0123456789ABCDEFGHJK"
+
+
 @pytest.mark.parametrize(
     ("typed", "code"),
     [
         ("", "code-length"),
+        ("\u2013\u2013", "code-length"),
+        ("0123-4567-89AB-CDEF-GHJK-XY\uff23\uff17", "code-symbol"),
         ("0123-4567-89AB-CDEF-GHJK-XYC", "code-length"),
         ("0123-4567-89AB-CDEF-GHJK-XYC77", "code-length"),
         ("0123-4567-89AB-CDEF-GHJK-XYCU", "code-symbol"),

@@ -22,7 +22,7 @@ function checkSymbols(symbols: string): string {
 export function parseCode(typed: string): string {
   const cleaned = typed
     .toUpperCase()
-    .replace(/[ \-\t\r\n]/g, "")
+    .replace(/[^\p{L}\p{N}]/gu, "") // any dash, space, quote or full stop
     .replace(/O/g, "0")
     .replace(/[IL]/g, "1");
   const wrong = [...cleaned].find((symbol) => !ALPHABET.includes(symbol));

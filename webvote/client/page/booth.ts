@@ -122,7 +122,7 @@ export class Booth {
         parse();
         fieldError(input, byId(`${input.id}-error`), "");
       } catch (error) {
-        const count = code.value.replace(/[^0-9a-z]/gi, "").length;
+        const count = [...code.value.replace(/[^\p{L}\p{N}]/gu, "")].length;
         fieldError(
           input,
           byId(`${input.id}-error`),
