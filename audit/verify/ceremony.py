@@ -45,7 +45,10 @@ def reveal_problems(referendum: bytes, threshold: int, commit: Commit, reveal: R
 
 
 def expected_key(referendum: bytes, trustees: int, attempt: Attempt) -> ElectionKey | None:
-    """The election key that this attempt makes; None while its reveals make none."""
+    """The election key that this attempt makes; None while its reveals make none, or are of different lengths."""
+    lengths = {len(reveal.coefficients) for reveal in attempt.reveals.values()}
+    if len(lengths) > 1 or 0 in lengths:
+        return None
     try:
         return attempt.election_key(referendum, trustees)
     except CryptoError:

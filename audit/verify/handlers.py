@@ -147,8 +147,8 @@ def _close(walk: Walk, logged: Logged, body: Close) -> None:
 def _paper_result(walk: Walk, logged: Logged, body: PaperResult) -> None:
     walk.tally.decided = logged.size
     walk.required[logged.size] = "the paper votes"
-    walk.tally.paper = body
-    walk.paper.take_result(logged.where, body)
+    if walk.paper.take_result(logged.where, body):
+        walk.tally.paper = body
 
 
 def _paper_ballots(walk: Walk, logged: Logged, body: PaperBallots) -> None:

@@ -63,9 +63,13 @@ class PaperCheck:
         if (frontier.size, frontier.root().hex()) != (count, root):
             self._report.breach(_CHECK, where, f"{path} is not the list whose length and root stand in the log")
 
-    def take_result(self, where: str, body: PaperResult) -> None:
+    def take_result(self, where: str, body: PaperResult) -> bool:
+        """Whether there is a count for each option, so that a result can be compared with it."""
         if problem := paper_problem(self._manifest, body, self._index.struck(self._registrars)):
             self._report.breach(_CHECK, where, problem)
+        return [len(counts) for counts in body.counts] == [
+            len(question.options) for question in self._manifest.questions
+        ]
 
     def take_header(self, where: str, body: PaperBallots, context: BallotContext | None) -> None:
         """Where more are announced than the rules allow, none of them is looked at."""

@@ -209,7 +209,7 @@ add("paper_ballots_below_the_floor_shown_apart", 11, "V23", paper(letters(20, 24
 add("more_paper_votes_for_an_option_than_ballots", 11, "V23", paper(letters(20, 25), 4, [5, 0]))
 
 
-@forgery(11, "V23")
+@forgery(11, "V23", also=("V28",))
 def paper_counts_of_another_shape(forge: Forge) -> None:
     FOUR(forge)
     forge.paper = {"ballots": 4, "counts": [[3, 1], [0, 0]]}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stembus.audit.verify.report import CHECKS, Verdict
+from stembus.scripts.report_text import print_report
 from tests.tampered import all_forgeries
 from tests.tampered.catalogue import BUDGET, FORGERIES, PROJECTS, YES_NO, Forgery
 from tests.tampered.forge import judge, new_forge
@@ -30,7 +31,10 @@ def test_a_log_that_an_mldsa_witness_cosigned_is_sound(parts: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.name)
-def test_a_forgery_is_caught_by_the_check_aimed_at(forgery: Forgery, request: pytest.FixtureRequest) -> None:
+def test_a_forgery_is_caught_by_the_check_aimed_at(
+    forgery: Forgery, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And its report can be read."""
     forge = new_forge(request.getfixturevalue(forgery.base))
     report = forgery.make(forge)
     found = {fault.check for fault in report.faults}
@@ -41,6 +45,8 @@ def test_a_forgery_is_caught_by_the_check_aimed_at(forgery: Forgery, request: py
     if forgery.where:
         assert any(fault.where == forgery.where for fault in report.faults if fault.check == forgery.expect), said
     assert report.exit_status == forgery.exit_status, said
+    print_report(report, "")
+    assert f"{report.outcome.word}: " in capsys.readouterr().out
 
 
 def test_there_are_at_least_450_forgeries_of_all_fifteen_classes() -> None:
