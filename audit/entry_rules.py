@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
+from itertools import accumulate
+from operator import mul
 
 from stembus.audit import bounds
 from stembus.audit.errors import PlaceError
@@ -16,7 +18,7 @@ from stembus.audit.formats.entries import issuance_digest, issued_digest
 from stembus.audit.formats.entry_bodies import Batch, Client, Close, Minutes, Open, PaperResult, Purge, Roll
 from stembus.audit.formats.file_name import is_client_path, is_document_name, is_release
 from stembus.audit.formats.lists import parse_keys, struck_path
-from stembus.audit.formats.manifest import Manifest, Texts
+from stembus.audit.formats.manifest import Manifest, Question, Texts
 from stembus.audit.formats.text import text_problem
 from stembus.audit.log.source import Place
 from stembus.crypto.errors import SignatureInvalid
@@ -98,6 +100,13 @@ def issuance_problem(manifest: Manifest, referendum: bytes, body: Close) -> str 
     return None
 
 
+def excess_problem(manifest: Manifest, body: Close) -> str | None:
+    for number, statement in enumerate(body.issuance, 1):
+        if statement.count > manifest.eligibility.official_count:
+            return f"registrar {number} issued more tokens than there are voters"
+    return None
+
+
 def struck_voters(place: Place, manifest: Manifest) -> int:
     """How many people all registrars struck for paper, by the lists beside a closed log. One of them is not enough: a
     token of the others' signatures could still be used, with somebody else's. Raises PlaceError, RecordInvalid."""
@@ -131,9 +140,26 @@ def paper_counts_problem(manifest: Manifest, body: PaperResult) -> str | None:
     for number, (counts, question) in enumerate(zip(body.counts, manifest.questions, strict=True), 1):
         if any(count > body.ballots for count in counts) or sum(counts) > body.ballots * question.max_choices:
             return f"question {number} counts more choices than the paper ballots can hold"
-        spent = sum(count * (option.cost or 0) for count, option in zip(counts, question.options, strict=True))
-        if question.budget is not None and spent > body.ballots * question.budget:
-            return f"question {number} counts choices that cost more than the paper ballots can spend"
+        if question.budget is not None and (
+            problem := _budget_problem(question, question.budget, body.ballots, counts)
+        ):
+            return f"question {number} counts {problem}"
+    return None
+
+
+def _budget_problem(question: Question, budget: int, ballots: int, counts: Sequence[int]) -> str | None:
+    """What no ballots within the budget can hold. Necessary, and not enough: to say for certain whether ballots can
+    hold such counts is a packing problem."""
+    costs = [option.cost or 0 for option in question.options]
+    if sum(map(mul, counts, costs)) > ballots * budget:
+        return "choices that cost more than the paper ballots can spend"
+    if sum(counts) > ballots * sum(spent <= budget for spent in accumulate(sorted(costs))):
+        return "more choices than the paper ballots can pay for, even of the cheapest projects"
+    for option, own in enumerate(costs):
+        # Of these no two can be on one ballot.
+        others = [k for k, cost in enumerate(costs) if k != option and 2 * cost > budget and cost + own > budget]
+        if counts[option] + sum(counts[k] for k in others) > ballots:
+            return "projects of which no two are within the budget more often than there are paper ballots"
     return None
 
 

@@ -16,6 +16,7 @@ from stembus.audit.formats.address import Address, parse_address
 from stembus.audit.formats.canonical import decode, encode
 from stembus.audit.formats.manifest import (
     MLDSA44,
+    Eligibility,
     Manifest,
     NamedKey,
     Question,
@@ -58,15 +59,15 @@ def check_manifest(manifest: Manifest) -> None:
     _check_times(manifest)
     _check_parties(manifest)
     _addresses(manifest)
-    postcodes = manifest.eligibility.postcodes
-    if not 1 <= len(postcodes) <= bounds.POSTCODES or any(not re.fullmatch(r"[1-9][0-9]{3}", p) for p in postcodes):
-        _fail("eligibility.postcodes", f"list 1 to {bounds.POSTCODES} Belgian postcodes of four digits")
+    check_eligibility(manifest.eligibility)
     if manifest.rules.minimum_participants > manifest.eligibility.official_count:
         _fail("rules.minimum_participants", "more than the official count can never be reached")
     if manifest.max_casts * manifest.eligibility.official_count > bounds.BALLOTS:
         _fail("max_casts", f"times the official count is above {bounds.BALLOTS} ballots, more than a log holds")
     if (size := cast_ballot_bytes(manifest)) > bounds.ENTRY_BYTES:
         _fail("questions", f"a ballot would be {size} bytes and a log entry holds {bounds.ENTRY_BYTES}; ask less")
+    if (size := len(encode(manifest))) > bounds.ENTRY_BYTES:
+        _fail("manifest", f"would be {size} bytes, and a log entry holds {bounds.ENTRY_BYTES}; shorten its texts")
     if manifest.binding:
         _check_binding(manifest)
 
@@ -131,8 +132,14 @@ def _check_times(manifest: Manifest) -> None:
         _fail("closes", "the referendum must close after it opens")
     if manifest.batching.quiet_seconds >= closes - opens:
         _fail("batching.quiet_seconds", "the quiet time is as long as the voting itself")
-    for field in ("age_date", "residence_date"):
-        day = getattr(manifest.eligibility, field)
+
+
+def check_eligibility(rule: Eligibility) -> None:
+    """Raises ManifestInvalid, naming the field."""
+    postcodes = rule.postcodes
+    if not 1 <= len(postcodes) <= bounds.POSTCODES or any(not re.fullmatch(r"[1-9][0-9]{3}", p) for p in postcodes):
+        _fail("eligibility.postcodes", f"list 1 to {bounds.POSTCODES} Belgian postcodes of four digits")
+    for field, day in (("age_date", rule.age_date), ("residence_date", rule.residence_date)):
         try:
             if date.fromisoformat(day).isoformat() != day:
                 raise ValueError

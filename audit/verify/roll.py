@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from itertools import islice
 
 from stembus.audit import bounds
-from stembus.audit.entry_rules import counts_problem, issuance_problem, roll_problem
+from stembus.audit.entry_rules import counts_problem, excess_problem, issuance_problem, roll_problem
 from stembus.audit.errors import PlaceError, RecordInvalid
 from stembus.audit.formats.entry_bodies import Batch, Close, Replace, Roll
 from stembus.audit.formats.lists import CREDENTIALS, SPARES, issuance_path, parse_issued, parse_keys
@@ -88,11 +88,14 @@ class RollCheck:
         """Checks the registrars' final statements and lists; returns the issued counts."""
         if problem := issuance_problem(self._manifest, self._referendum, close):
             self._report.breach("V21", where, problem)
+        if problem := excess_problem(self._manifest, close):
+            self._report.breach("V22", where, problem)
         for number, statement in enumerate(close.issuance[: len(self._manifest.registrars)], 1):
-            if statement.count < self._last_counts[number - 1]:
-                self._report.breach("V22", where, f"registrar {number}'s issuance count went down at the close")
-            if statement.count > self._manifest.eligibility.official_count:
-                self._report.breach("V22", where, f"registrar {number} issued more tokens than there are voters")
+            if statement.count < (stated := self._last_counts[number - 1]):
+                lacking = (
+                    f"registrar {number} had stated {stated} tokens while people voted, and lists {statement.count}"
+                )
+                self._report.stands("V22", where, lacking)
             self._take_issuance(number, statement.count, statement.root, executor)
         return [statement.count for statement in close.issuance]
 

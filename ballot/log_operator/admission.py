@@ -15,6 +15,7 @@ from stembus.audit.entry_rules import (
     batch_problem,
     client_problem,
     counts_problem,
+    excess_problem,
     issuance_problem,
     open_problem,
     paper_ballots_problem,
@@ -85,8 +86,8 @@ class Admission:
         self._frontier = Frontier()
         self._frontier.append(leaf_hash(encode(manifest)))
         self._drill_root = b""
-        # Whether the first intent of a trustee is among the entries that are appended now.
-        self._announced_now = False
+        # Of the entries that are appended now, the one whose size needs a checkpoint: nothing may stand behind it.
+        self._last_of_step = ""
         self._election_key: bytes | None = None
         self._paper: PaperReading | None = None
         self.issued = [0] * len(manifest.registrars)
@@ -109,24 +110,29 @@ class Admission:
 
     def begin(self) -> None:
         """A new step: what is admitted from here on is appended together."""
-        self._announced_now = False
+        self._last_of_step = ""
 
     def admit(self, index: int, raw: bytes) -> None:
         """An entry that is to be appended. Raises RecordInvalid, SignatureInvalid, OrderInvalid, TooEarly or
         EntryRefused; then this object is of no more use."""
         check_entry_size(raw)
-        if self._announced_now and self._manifest.complaint_seconds:
-            raise EntryRefused("the first intent ends a step of its own; append what follows after it")
+        if self._last_of_step:
+            raise EntryRefused(f"{self._last_of_step} ends a step of its own; append what follows after it")
         if raw[:1] != b"{":
             self.order.admit_ballot()
             if self._paper is not None:
                 self._admit_paper(index, raw, self._paper)
+            if not self.order.awaiting:
+                self._last_of_step = "the last ballot under a header"
             return
         entry = parse_entry(raw)
         check_signatures(self._manifest, self._referendum, entry)
         self._grow(raw)
         self.order.admit(entry.type, entry.body)
-        self._announced_now = isinstance(entry.body, TallyIntent) and len(self.order.intents) == 1
+        if isinstance(entry.body, Open | Close | PaperResult | Abandon):
+            self._last_of_step = f"the entry {entry.type}"
+        if isinstance(entry.body, TallyIntent) and len(self.order.intents) == 1 and self._manifest.complaint_seconds:
+            self._last_of_step = "the first intent"
         if problem := self._problem(entry.body):
             raise EntryRefused(f"the log does not take this entry {entry.type}: {problem}; nothing was added")
         self._note(index, raw, entry.body)
@@ -173,7 +179,8 @@ class Admission:
             case Cancel() | Abandon():
                 return texts_problem(self._manifest, body.text)
             case Close():
-                return issuance_problem(self._manifest, self._referendum, body)
+                problem = issuance_problem(self._manifest, self._referendum, body)
+                return problem or excess_problem(self._manifest, body)
             case PaperResult():
                 return paper_problem(self._manifest, body, self._struck())
             case PaperBallots():

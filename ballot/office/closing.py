@@ -33,10 +33,11 @@ class StillHealing(BallotError):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """At the close: tokens of each registrar, and people whom all of them struck; of the log, tokens with a ballot,
-    ballots and batches."""
+    """At the close: tokens of each registrar, and as many as it had stated before; people whom all of them struck; of
+    the log, tokens with a ballot, ballots and batches."""
 
     issued: list[int]
+    stated: list[int]
     struck: int
     used: int
     ballots: int
@@ -64,7 +65,8 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
     order, accepted, missing = log.order, office.box.accepted(), office.box.missing()
     used = office.logged_tokens()
     struck = len(set.intersection(*(set(final.struck) for final in closed)))
-    counts = Counts([statement.count for statement in statements], struck, used, order.ballots, order.batches)
+    issued = [statement.count for statement in statements]
+    counts = Counts(issued, list(log.issued), struck, used, order.ballots, order.batches)
     given = " and ".join(map(str, counts.issued))
     found = (
         f"registrars gave out {given} tokens, the log holds {order.ballots} ballots of {used} tokens, and the box "

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from stembus.audit.errors import ManifestInvalid
-from stembus.audit.formats.manifest import Manifest
-from stembus.audit.formats.manifest_rules import check_manifest
+from stembus.audit.formats.manifest import Eligibility, Manifest
+from stembus.audit.formats.manifest_rules import check_eligibility, check_manifest
 from stembus.ballot.errors import DefinitionInvalid
 from stembus.ballot.office.draft_errors import draft_problem
 from stembus.ballot.office.look_alike import look_alike
@@ -168,6 +168,24 @@ def make_manifest(draft: dict[str, Any], keys: dict[str, dict[str, str]]) -> Man
             f"this step needs the officials' parts ({error.name}); in a copy of the sources: pip install '.[officials]'"
         ) from None
     return manifest
+
+
+def who_may_vote(draft: dict[str, Any]) -> tuple[Eligibility, list[str]]:
+    """The rule of eligibility, and the languages, of a draft whose other parts may still be missing. Raises
+    DefinitionInvalid or ManifestInvalid."""
+    try:
+        part = msgspec.convert(draft, _Rule, strict=True)
+    except msgspec.ValidationError as error:
+        raise DefinitionInvalid(f"the draft does not fit: {draft_problem(str(error))}") from None
+    check_eligibility(part.eligibility)
+    return part.eligibility, part.languages
+
+
+class _Rule(msgspec.Struct):
+    """Of a draft."""
+
+    eligibility: Eligibility
+    languages: list[str]
 
 
 def _parts(written: Any, head: str) -> list[dict[str, Any]]:

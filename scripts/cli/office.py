@@ -105,6 +105,9 @@ def close(directory: Path, despite: tuple[str, ...]) -> None:
         return
     issued = " and ".join(map(str, counts.issued))
     say(f"tokens given out: {issued}; tokens with a ballot: {counts.used}; ballots in the log: {counts.ballots}")
+    for number, (listed, stated) in enumerate(zip(counts.issued, counts.stated, strict=True), 1):
+        if listed < stated:
+            say(f"note: registrar {number} had stated {stated} tokens, and lists {listed}; every report will say so")
     say(f"voting is closed: {counts.ballots} ballots, {counts.batches} batches")
     _forget(office)
     if office.log().order.paper_due:

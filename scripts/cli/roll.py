@@ -33,14 +33,10 @@ def roll_import(directory: Path, register: Path, dry_run: bool) -> None:
             f"this step needs the officials' parts ({error.name}); in a copy of the sources: pip install '.[officials]'"
         ) from None
     if dry_run:
-        from stembus.audit.formats.manifest import Eligibility
-        from stembus.ballot.office.definition import read_draft
+        from stembus.ballot.office.definition import read_draft, who_may_vote
 
-        draft = read_draft(directory / "referendum.toml")
-        import msgspec
-
-        rule = msgspec.convert(draft["eligibility"], Eligibility, strict=True)
-        reading = read_register(register, rule, draft["languages"])
+        rule, languages = who_may_vote(read_draft(directory / "referendum.toml"))
+        reading = read_register(register, rule, languages)
     else:
         office = serve_office(directory)
         manifest = office.manifest

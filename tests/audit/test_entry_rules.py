@@ -210,3 +210,45 @@ def test_a_document_has_at_most_64_mib() -> None:
     with pytest.raises(FileTooLong):
         entry_rules.document_problem(Large({}), _minutes())
     assert asked == [64 * 1024 * 1024]
+
+
+BUDGET: Any = SimpleNamespace(
+    privacy_floor=SimpleNamespace(paper=5),
+    questions=[
+        SimpleNamespace(
+            options=[SimpleNamespace(cost=cost) for cost in (40, 25, 61, 10, 50, 100)], max_choices=6, budget=100
+        )
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ([0, 0, 0, 0, 0, 10], None),
+        ([1, 0, 0, 0, 0, 10], "cost more than the paper ballots can spend"),
+        ([10, 10, 0, 10, 0, 0], None),  # the three cheapest, on every ballot
+        ([4, 10, 0, 10, 7, 0], "more choices than the paper ballots can pay for"),
+        ([4, 0, 6, 0, 0, 0], None),  # 40 and 61 are one more than the budget
+        ([5, 0, 6, 0, 0, 0], "no two are within the budget"),
+        ([0, 10, 6, 10, 0, 0], None),
+        ([0, 0, 4, 0, 6, 0], None),  # so are 50 and 61
+        ([0, 0, 4, 0, 7, 0], "no two are within the budget"),
+        ([5, 0, 0, 0, 10, 0], None),  # and 50 and 40 are not
+        ([0, 0, 6, 4, 0, 4], None),
+        ([0, 0, 6, 1, 0, 5], "no two are within the budget"),
+    ],
+)
+def test_paper_counts_of_a_budget_are_refused_where_they_are_plainly_impossible(
+    counts: list[int], words: str | None
+) -> None:
+    problem = entry_rules.paper_counts_problem(BUDGET, bodies.PaperResult(ballots=10, counts=[counts]))
+    assert problem is None if words is None else problem is not None and words in problem
+
+
+@pytest.mark.parametrize(("count", "fits"), [(0, True), (40, True), (41, False)])
+def test_no_registrar_issues_more_tokens_than_there_are_voters(count: int, fits: bool) -> None:
+    statements = [SimpleNamespace(count=3), SimpleNamespace(count=count)]
+    close: Any = SimpleNamespace(issuance=statements)
+    problem = entry_rules.excess_problem(MANIFEST, close)
+    assert problem == (None if fits else "registrar 2 issued more tokens than there are voters")

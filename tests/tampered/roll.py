@@ -239,8 +239,18 @@ add(
     7,
     "V22",
     on_close(lambda f, b: resign_issuance(f, b, count=13)),
+    STANDS,
     also=("V21",),
+    status=1,
 )
+
+
+@forgery(7, "V22", STANDS)
+def issuance_stated_while_people_vote_and_not_listed(forge: Forge) -> None:
+    """No token more is used than are listed; so no registrar ends a referendum by one false number."""
+    forge.counts = lambda batch: 20
+
+
 add(
     "issuance_signed_by_another_key",
     7,

@@ -145,6 +145,21 @@ def test_voting_opens_and_closes_at_its_times_only(opened: Finished, tmp_path: P
     office.dispose()
 
 
+def test_what_needs_a_checkpoint_of_its_own_ends_its_step(opened: Finished, tmp_path: Path) -> None:
+    rehearsal = opened.rehearsal(tmp_path / "copy")
+    office, manifest = rehearsal.office, rehearsal.office.manifest
+    rehearsal.clock.move_to(manifest.closes_at + manifest.grace_seconds)
+    log, size = office.log(), office.log().size
+    close = office.officers_sign(Close(batches=0, ballots=0, issuance=[office.registrar().close(0).statement]))
+    words = office.officers_sign(Incident(number=1, text={"nl": "Om zes uur gesloten."}), 1)
+    with pytest.raises(EntryRefused, match="the entry close ends a step of its own"):
+        log.append([close, words])
+    assert log.size == size
+    log.append([words, close])
+    assert (office.public / "checkpoints" / str(log.size)).exists()
+    office.dispose()
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"count": 1}, {"root": "00" * 32}, {"struck": 1}, {"struck_root": "00" * 32}, {"signature": "00" * 64}],

@@ -9,7 +9,11 @@ import pytest
 from sqlalchemy import update
 
 from stembus.audit.formats.entry_bodies import Replace
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.verify import verify
+from stembus.audit.verify.report import Verdict
 from stembus.ballot.errors import CountsContradict, ListsContradict
+from stembus.ballot.issuance.registrar import Registrar
 from stembus.ballot.issuance.statements import FinalLists
 from stembus.ballot.office.closing import close_voting
 from stembus.ballot.storage import ballots
@@ -113,3 +117,25 @@ def test_a_registrar_whose_lists_cannot_be_right_closes_nothing(
         with pytest.raises(ListsContradict, match=words):
             close_voting(voted.office)
     assert open_still(voted)
+
+
+def test_a_registrar_that_stated_more_while_people_voted_ends_no_referendum(
+    lite: Poll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lists what it gave out: no token more is used than that, and every report says what it had stated."""
+    for voter in range(3):
+        lite.rehearsal.cast(lite.token(voter), [[1]])
+    with monkeypatch.context() as patch:
+        honest = Registrar.issued_count
+        patch.setattr(Registrar, "issued_count", lambda self: honest(self) + 2)
+        lite.rehearsal.clock.move_to(lite.rehearsal.clock.now() + 3600)
+        lite.rehearsal.seal()
+    assert lite.office.log().issued == [5]
+    lite.until_close()
+    closed = Registrar.close
+    monkeypatch.setattr(Registrar, "close", lambda self, least: closed(self, 0))
+    counts = close_voting(lite.office)
+    assert (counts.issued, counts.stated, counts.used) == ([3], [5], 3)
+    report = verify(FolderPlace(lite.office.public), lite.office.referendum)
+    assert [(fault.check, fault.verdict) for fault in report.faults] == [("V22", Verdict.STANDS)]
+    assert "had stated 5 tokens while people voted, and lists 3" in report.faults[0].message

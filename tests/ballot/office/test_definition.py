@@ -82,6 +82,23 @@ def test_a_text_that_cannot_be_seen_whole_is_refused_by_the_name_of_its_field(
         make_manifest(draft, keys)
 
 
+@pytest.mark.parametrize(("characters", "fits"), [(100, True), (240, False)])
+def test_a_definition_that_no_log_entry_can_hold_is_refused(
+    draft: dict[str, Any], keys: Keys, characters: int, fits: bool
+) -> None:
+    question = _budget(draft)
+    question["options"] = [
+        {"cost": 1, "text": dict.fromkeys(("nl", "en", "fr"), f"{number:03}" + "x" * characters)}
+        for number in range(90)
+    ]
+    question["max_choices"] = 90
+    if fits:
+        assert make_manifest(draft, keys)
+        return
+    with pytest.raises(ManifestInvalid, match=r"manifest: would be \d+ bytes, and a log entry holds 65535"):
+        make_manifest(draft, keys)
+
+
 @pytest.mark.parametrize("url", ["https://", "https://Box.example.org", "https://box.example.org:443"])
 def test_an_address_that_has_another_spelling_is_refused_by_the_name_of_its_field(
     draft: dict[str, Any], keys: Keys, url: str
