@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from stembus.audit.bounds import ATTEMPTS
 from stembus.audit.formats.ceremony import (
     Attempt,
     commitment_hash,
@@ -63,6 +64,10 @@ class CeremonySteps(Member):
         number = attempt.number + 1 if attempt.void or new_attempt or attempt.number == 0 else attempt.number
         if number == attempt.number and self.number in attempt.commits:
             raise StepDone("this trustee has committed; next: reveal, once all have committed")
+        if number > ATTEMPTS:
+            raise StepOutOfTurn(
+                f"the ceremony had {ATTEMPTS} attempts, and a log takes no more: define the referendum anew"
+            )
         own = self._secrets.attempt(number)
         if own is None:
             own = AttemptSecrets.generate(number, self._threshold)

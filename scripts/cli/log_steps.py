@@ -21,11 +21,14 @@ def settle(log: LogWriter) -> bool:
     return False
 
 
-def elect(office: Office) -> None:
-    """The last drill of the ceremony makes the election key."""
+def elect(office: Office) -> bool:
+    """The last drill of the ceremony makes the election key; whether it was logged now."""
     log = office.log()
     if settle(log) and log.order.phase is Phase.CEREMONY and log.order.drilled_by_all:
         with verified_log(str(office.public), office.referendum) as published:
             entry = make_election_key(published)
         log.append([entry])
         say("logged: the election key; all trustees have confirmed it, and drilled")
+        settle(log)
+        return True
+    return False

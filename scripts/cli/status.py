@@ -79,12 +79,19 @@ def _ceremony(order: Order) -> tuple[tuple[str, Collection[int]], ...]:
 
 
 def _count(office: Office, log: LogWriter) -> Iterator[str]:
-    order, decided = log.order, log.time_at(log.decided) if log.decided else None
-    if decided is not None and office.manifest.complaint_seconds and not order.intents:
-        until = decided + office.manifest.complaint_seconds
+    order = log.order
+    if (until := _complaints_until(office, log)) is not None:
         over = "are over since" if office.clock.now() >= until else "are heard until"
         yield f"complaints  {over} {utc(until)}; no trustee announces the count before"
     yield f"tally       {len(order.intents)} intents, {len(order.partials)} decryptions of {order.threshold}"
+
+
+def _complaints_until(office: Office, log: LogWriter) -> int | None:
+    """Unix seconds; None where none are heard, or the count has begun."""
+    decided = log.time_at(log.decided) if log.decided else None
+    if decided is None or not office.manifest.complaint_seconds or log.order.intents:
+        return None
+    return decided + office.manifest.complaint_seconds
 
 
 COMMANDS = {"committed": "commit", "revealed": "reveal", "shared": "share", "confirmed": "confirm", "drilled": "drill"}
@@ -98,10 +105,16 @@ def what_follows(directory: Path, office: Office, order: Order) -> str | None:
         for name, done in _ceremony(order):
             if waiting := still_to_come(order.trustees, done):
                 return f"{waiting}: stembus trustee {COMMANDS[name]} {directory} --number N"
-        return f"stembus trustee again {directory}: the confirmations or drills do not agree"
+        if order.agreed:
+            return (
+                f"the election key is still to be logged, by any trustee: stembus trustee drill {directory} --number N"
+            )
+        return f"stembus trustee again {directory}: the trustees confirmed different keys"
     if order.phase is Phase.CLOSED:
         if order.paper_due and not order.paper_stated:
             return f"people were struck for paper: say how they voted, stembus paper {directory} --help"
+        if (until := _complaints_until(office, office.log())) is not None and office.clock.now() < until:
+            return f"complaints are heard until {utc(until)}; after that: stembus trustee intent {directory} --number N"
         if len(order.intents) < order.threshold:
             return f"{order.threshold - len(order.intents)} more: stembus trustee intent {directory} --number N"
         if len(order.partials) < order.threshold:

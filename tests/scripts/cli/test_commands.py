@@ -15,6 +15,7 @@ from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.eligibility.credential_authority import CODED_COLUMNS
 from stembus.ballot.eligibility.register import read_csv
 from stembus.scripts.cli import office as office_commands
+from stembus.scripts.cli import trustee as trustee_commands
 from stembus.scripts.cli.main import main
 from stembus.scripts.rehearsal.made_up_register import write_register
 from stembus.scripts.rehearsal.referendum import demo_draft
@@ -23,6 +24,7 @@ from tests.conftest import Finished
 BEFORE, OPENS, LATER = "2019-10-01T09:00:00+02:00", "2019-10-14T09:00:00+02:00", "2019-10-15T09:00:00+02:00"
 CLOSED = "2019-10-20T18:05:00+02:00"
 NUMBER = "[0-9a-f]{4}(?: [0-9a-f]{4}){15}"
+PARTIES = ("trustee-1", "trustee-2", "officer-1", "officer-2", "registrar-1", "witness-1", "box", "log", "client")
 Run = Callable[..., Result]
 
 
@@ -43,8 +45,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def _set_up(run: Run, folder: Path, floor: int = 1, healing: int = 0) -> None:
     run("new", folder)
-    parties = ["trustee-1", "trustee-2", "officer-1", "officer-2", "registrar-1", "witness-1", "box", "log", "client"]
-    for party in parties:
+    for party in PARTIES:
         run("key", "make", folder, party)
     (folder / "referendum.toml").write_text(
         demo_draft(12, 3, floor=floor, batch_tokens=1, quorum=1, healing_seconds=healing)
@@ -59,6 +60,57 @@ def _set_up(run: Run, folder: Path, floor: int = 1, healing: int = 0) -> None:
     assert "12 eligible, 4 lines refused" in run("roll", "import", folder, folder / "register.csv", "--dry-run").output
     run("roll", "import", folder, folder / "register.csv")
     run("credentials", "make", folder)
+
+
+def test_an_election_key_that_was_cut_off_is_made_good_by_the_same_command(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "kortrijk"
+    run("new", folder)
+    for party in PARTIES:
+        run("key", "make", folder, party)
+    (folder / "referendum.toml").write_text(demo_draft(12, 3, floor=1, batch_tokens=1, quorum=1))
+    run("define", folder)
+    for step in ("commit", "reveal", "share", "confirm"):
+        for number in (1, 2):
+            run("trustee", step, folder, "--number", number)
+    run("trustee", "drill", folder, "--number", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(trustee_commands, "elect", lambda office: False)
+        run("trustee", "drill", folder, "--number", 2)
+    told = run("status", folder).output
+    assert "the election key is still to be logged" in told
+    assert "do not agree" not in told
+    again = run("trustee", "drill", folder, "--number", 2)
+    assert "logged: the election key" in again.output
+    assert "stembus roll import" in again.output
+    assert "phase       keyed" in run("status", folder).output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("residence_date", "resident_date", "eligibility: there is no field resident_date"),
+        ('age_date = "2019-10-14"', 'age_date = "2019-02-30"', "eligibility.age_date: write it like 2019-10-14"),
+        ('age_date = "2019-10-14"', "age_date = 2019-10-14", "eligibility.age_date: needs a text in quotes"),
+        ("official_count = 12", 'official_count = "12"', "eligibility.official_count: needs a whole number"),
+        ("minimum_age = 16", "minimum_age = 151", "eligibility.minimum_age: must be at most 150"),
+        ("[eligibility]", "[eligible]", "eligibility is missing"),
+        ('languages = ["nl", "en", "fr"]', "languages = 3", "languages: needs a list"),
+    ],
+)
+def test_a_register_is_counted_only_by_a_draft_that_says_who_may_vote(
+    run: Run, tmp_path: Path, old: str, new: str, problem: str
+) -> None:
+    write_register(tmp_path / "register.csv", 12, date(2019, 10, 14), 1)
+    draft = demo_draft(12, 3)
+    assert old in draft
+    changed = draft.replace(old, new).replace(
+        "[eligibility.description]", "[eligible.description]" if "eligible" in new else "[eligibility.description]"
+    )
+    (tmp_path / "referendum.toml").write_text(changed)
+    refused = run("roll", "import", tmp_path, tmp_path / "register.csv", "--dry-run", status=1)
+    assert problem in refused.output
 
 
 def _letters(folder: Path) -> list[tuple[str, str, str]]:
