@@ -91,7 +91,8 @@ def _subject(report: Report) -> Iterator[tuple[str, str]]:
     if report.rehearsal:
         yield "", "a rehearsal" + (", on a simulated clock" if report.simulated_clock else "")
     yield "voting", f"{utc(manifest.opens_at)} to {utc(manifest.closes_at)}"
-    yield from zip(("rules", "", ""), _rules(manifest), strict=False)
+    for number, rule in enumerate(_rules(manifest)):
+        yield "" if number else "rules", rule
     trustees, witnesses = manifest.trustees, manifest.witnesses
     yield "parties", f"{trustees.threshold} of {len(trustees.members)} trustees can decrypt: {_names(trustees.members)}"
     yield "", f"{witnesses.quorum} of {len(witnesses.members)} witnesses must cosign: {_names(witnesses.members)}"
@@ -107,6 +108,10 @@ def _rules(manifest: Manifest) -> Iterator[str]:
     if manifest.margin_permille:
         yield f"a margin of at least {manifest.margin_permille / 10:g} % of yes and no"
     yield f"nothing is decrypted below {manifest.privacy_floor.online} ballots online"
+    if manifest.complaint_seconds:
+        yield f"people have {manifest.complaint_seconds / 3600:g} hours to complain before anything is decrypted"
+    if manifest.sample_size:
+        yield f"{manifest.sample_size} people, drawn by dice, are asked whether they voted"
 
 
 def _faults(report: Report) -> Iterator[tuple[str, str]]:
@@ -141,10 +146,17 @@ def _log(report: Report) -> Iterator[tuple[str, str]]:
         yield "paper", f"{figures.struck} struck for paper before the close{_paper_told(report)}"
     if figures.dice:
         yield "sample", f"drawn with the dice {figures.dice}: stembus drawn says who is asked whether they voted"
+    elif report.manifest is not None and report.manifest.sample_size and figures.phase in ("closed", "tallied"):
+        yield "sample", "not drawn: nobody can say yet who is asked whether they voted"
 
 
 def _bound(report: Report) -> Iterator[str]:
     figures = report.figures
+    if figures.acknowledged > figures.counted:
+        lacking = figures.acknowledged - figures.counted
+        yield f"{figures.acknowledged} devices say that they used theirs: {lacking} more than the log holds, so so many"
+        yield "promised ballots are not in the log, or as many devices said what is not so"
+        return
     whose = "the registrar's" if len(figures.issued) == 1 else "those of all registrars together"
     yield f"{figures.acknowledged} devices acknowledged theirs: at most {figures.unacknowledged} votes can be {whose},"
     yield "and one more for each ballot that was promised to a voter and is not in the log"
@@ -180,7 +192,7 @@ def _result(report: Report) -> Iterator[tuple[str, str]]:
         for place, (option, total) in enumerate(zip(asked.options, counted.total, strict=False)):
             yield "", f"{total:>9}  {option.text[language]}{_price(asked, option, place, counted, language)}"
         if asked.budget is not None and counted.funded:
-            spent = sum(asked.options[place].cost or 0 for place in counted.funded)
+            spent = sum(option.cost or 0 for place, option in enumerate(asked.options) if place in counted.funded)
             yield "", f"funded: {len(counted.funded)} projects, for {amount(asked, spent, language)}"
             yield "", f"        of {amount(asked, asked.budget, language)}"
         if asked.max_choices == 1:

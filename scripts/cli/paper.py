@@ -24,6 +24,7 @@ from stembus.scripts.published import opened, referendum_id
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, program, say
 from stembus.scripts.typed_choice import typed_answer
 
+_COUNTS = re.compile(r"[0-9]{1,9}(?:,[0-9]{1,9})*", re.ASCII)
 BALLOTS = click.option("--ballots", type=click.IntRange(0), required=True, help="Paper ballots, blank ones included.")
 COUNTS = click.option(
     "--counts",
@@ -101,12 +102,9 @@ def _stated(manifest: Manifest, ballots: int, counts: tuple[str, ...]) -> PaperR
         counts = tuple(",".join("0" for _ in question.options) for question in manifest.questions)
     if len(counts) != len(manifest.questions):
         raise click.UsageError(f"give --counts {len(manifest.questions)} times, once for each question")
-    try:
-        parsed = [[int(part) for part in text.split(",")] for text in counts]
-    except ValueError:
-        raise click.UsageError("write counts as numbers with commas, like 70,45") from None
-    if any(number < 0 for row in parsed for number in row):
-        raise click.UsageError("a count is not negative")
+    if not all(_COUNTS.fullmatch(text) for text in counts):
+        raise click.UsageError("write counts as numbers with commas, like 70,45")
+    parsed = [[int(part) for part in text.split(",")] for text in counts]
     for number, (row, question) in enumerate(zip(parsed, manifest.questions, strict=True), 1):
         if len(row) != len(question.options):
             raise NotReady(f"question {number} has {len(question.options)} options, and {len(row)} counts were given")

@@ -134,6 +134,7 @@ def registrar_recover(directory: Path, number: int, other: Path | None, no_token
         say("database and issuance record say the same of every letter")
     if database:
         click.echo(f"{database} letters of the database were brought up to the issuance record")
+        say("what their devices acknowledged is in no record: the report's bound is larger by as many; log an incident")
     if record:
         click.echo(f"{record} letters of the issuance record were brought up to the database")
     if unknown := office.unknown_letters(number):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
-from stembus.audit.log.source import MemoryPlace
+from stembus.audit.log.source import FolderPlace, MemoryPlace
 from stembus.audit.verify import Report, Verdict, verify
 from stembus.audit.verify.outcome import Outcome
 from stembus.audit.verify.report import FAULTS_OF_A_KIND
@@ -85,3 +86,40 @@ def test_an_empty_report_is_never_established() -> None:
     report = Report(anchored=True, finished=True)
     assert report.outcome is Outcome.UNCHECKED
     assert not report.has(Verdict.BREACH)
+
+
+@pytest.mark.parametrize(
+    ("counted", "acknowledged", "words"),
+    [
+        (10, 4, "4 devices acknowledged theirs: at most 6 votes can be the registrar's"),
+        (10, 10, "10 devices acknowledged theirs: at most 0 votes can be the registrar's"),
+        (10, 14, "14 devices say that they used theirs: 4 more than the log holds"),
+    ],
+)
+def test_more_acknowledgements_than_tokens_are_no_bound_but_a_sign_of_missing_ballots(
+    capsys: pytest.CaptureFixture[str], counted: int, acknowledged: int, words: str
+) -> None:
+    report = Report()
+    report.figures.entries, report.figures.issued = 1, [14]
+    report.figures.counted, report.figures.acknowledged = counted, acknowledged
+    printed = "\n".join(lines(report, capsys))
+    assert words in printed
+    assert ("at most" in printed) == (acknowledged <= counted)
+
+
+@pytest.mark.parametrize(
+    ("size", "dice", "words"),
+    [(0, "", None), (300, "", "not drawn"), (300, "1" * 30, "drawn with the dice " + "1" * 30)],
+)
+def test_a_sample_that_the_definition_asks_for_is_said_to_be_drawn_or_not(
+    finished: Finished, capsys: pytest.CaptureFixture[str], size: int, dice: str, words: str | None
+) -> None:
+    report = verify(FolderPlace(finished.public), finished.referendum)
+    assert report.manifest is not None
+    report.manifest = msgspec.structs.replace(report.manifest, sample_size=size, complaint_seconds=size * 12)
+    report.figures.dice = dice
+    printed = lines(report, capsys)
+    told = [line for line in printed if line.startswith("sample")]
+    assert told == [] if words is None else words in told[0]
+    assert any("300 people, drawn by dice" in line for line in printed) == (size > 0)
+    assert any("people have 1 hours to complain" in line for line in printed) == (size > 0)
