@@ -12,7 +12,7 @@ from stembus.ballot.office.office import NotReady
 
 WEBVOTE = Path(__file__).parent
 STATIC = WEBVOTE / "static"
-SCRIPTS = ("check", "kiosk", "track", "vote")
+SCRIPTS = ("check", "kiosk", "start", "track", "vote")
 TRANSLATED = ("fr", "nl")  # English is the language of the sources
 CLIENT_FILES = (
     *(f"static/client/{name}.js" for name in SCRIPTS),

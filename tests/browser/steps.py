@@ -67,7 +67,8 @@ def kept_ballots(page: Page) -> list[dict[str, Any]]:
 
 def kept_pass(page: Page) -> dict[str, Any]:
     """The voting pass of the one voter whom this device remembers."""
-    [text] = [text for key, text in page.evaluate("Object.entries(localStorage)") if key.count("/") == 2]
+    entries = page.evaluate("Object.entries(localStorage)")
+    [text] = [text for key, text in entries if re.fullmatch("stembus/[0-9a-f]{64}/[0-9a-f]{64}", key)]
     found: dict[str, Any] = json.loads(json.loads(text)["pass"])
     return found
 

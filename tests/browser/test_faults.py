@@ -1,4 +1,4 @@
-"""No network, lost answers, crashes, old browsers: each has its words, and nothing is lost."""
+"""No network, lost answers, crashes: each has its words, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -127,12 +127,6 @@ def test_a_reload_does_not_forget_which_referendum_the_letter_named(page: Page, 
     expect(page.locator("#again")).to_be_hidden()
     page.reload()
     expect(page.locator("#stop-reason")).to_contain_text("does not match")
-
-
-def test_an_old_browser_is_told_what_to_do(page: Page, site: Site) -> None:
-    page.add_init_script("delete AbortSignal.timeout;")
-    page.goto(f"{site.url}en/vote")
-    expect(page.locator("#step-old h1")).to_be_focused()
 
 
 def test_voting_that_is_not_open_yet_says_when_it_opens(page: Page, site: Site) -> None:

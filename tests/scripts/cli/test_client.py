@@ -58,6 +58,7 @@ def small_tree(root: Path) -> Path:
         shutil.copy(ROOT / "webvote" / "static" / name, root / "webvote" / "static")
     (sources / "page").mkdir()
     (sources / "page" / "vote.ts").write_text(VOTE, encoding="utf-8")
+    shutil.copy(ROOT / BUILD.parent / "page" / "shims.ts", sources / "page")
     return root
 
 
@@ -80,8 +81,8 @@ def installed(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def test_equal_sources_give_equal_bytes_in_any_folder(tree: Path, installed: Path, tmp_path: Path) -> None:
     other = small_tree(tmp_path / "quite" / "another place")
     built = load_build(other / BUILD).build_client(other, tmp_path / "out")
-    assert [path.name for path in built] == ["vote.js"]
-    script = built[0].read_bytes()
+    assert [path.name for path in built] == ["start.js", "vote.js"]
+    script = built[1].read_bytes()
     assert script == (installed / "vote.js").read_bytes()
     assert "é".encode() in script
     assert str(tree).encode() not in script
@@ -90,7 +91,7 @@ def test_equal_sources_give_equal_bytes_in_any_folder(tree: Path, installed: Pat
 def test_a_build_leaves_no_script_of_a_page_that_is_gone(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "desk.js").write_text("old")
     load_build(tree / BUILD).build_client(tree, tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["vote.js"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["start.js", "vote.js"]
 
 
 def test_a_page_with_an_error_is_named_and_changes_nothing(tmp_path: Path, tree: Path) -> None:
@@ -156,14 +157,14 @@ def test_a_release_is_logged_once_and_compared(
     root = tmp_path / "referendum"
     opened.rehearsal(root)
     arguments = ("client", "log", root, "--release", "1.0")
-    assert "the log names 18 files of release 1.0" in run(*arguments).output
+    assert "the log names 19 files of release 1.0" in run(*arguments).output
     size = read_log(FolderPlace(root / "public")).head.size
     assert "already done" in run(*arguments).output
     log = read_log(FolderPlace(root / "public"))
     assert log.head.size == size
     named = [file.path for _, _, e in log.entries() if isinstance(e.body, Client) for file in e.body.files]
     assert [path for path in named if path.startswith("static")] == [
-        "static/client/vote.js", "static/icon.svg", "static/style.css",
+        "static/client/start.js", "static/client/vote.js", "static/icon.svg", "static/style.css",
     ]  # fmt: skip
     assert [path for path in named if path.startswith("nl")] == [
         "nl/check", "nl/check/save", "nl/kiosk", "nl/track", "nl/vote",

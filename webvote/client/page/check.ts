@@ -7,7 +7,16 @@ import { rebuildBallotId } from "../core/ballot.ts";
 import { fromBase64, fromHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import type { ReadLogFile } from "../core/log.ts";
-import { byId, reloadOnNewFragment, message, onSubmit, showError, showNumber, takeFragment } from "./dom.ts";
+import {
+  announceStart,
+  byId,
+  reloadOnNewFragment,
+  message,
+  onSubmit,
+  showError,
+  showNumber,
+  takeFragment,
+} from "./dom.ts";
 import { showChoice } from "./chosen.ts";
 import { loadSetup } from "../core/setup.ts";
 import { decodeTest, formatTrackingCode } from "./link-formats.ts";
@@ -85,3 +94,4 @@ if (fragment.startsWith("#test=")) {
   void check();
 }
 reloadOnNewFragment();
+announceStart();

@@ -15,6 +15,11 @@ export function button(id: string): HTMLButtonElement {
   return byId<HTMLButtonElement>(id);
 }
 
+/** Tells the start script that this page's own script runs. */
+export function announceStart(): void {
+  document.documentElement.setAttribute("data-started", "");
+}
+
 /** Runs `work` at a click on the element with this id. */
 export function onClick(id: string, work: () => unknown): void {
   byId(id).addEventListener("click", () => void work());

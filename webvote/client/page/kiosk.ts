@@ -6,7 +6,7 @@
 // offers the voting pass. Leaves the steps of voting to the booth.
 
 import { Booth } from "./booth.ts";
-import { byId, button, message, onClick, showStep, takeFragment } from "./dom.ts";
+import { announceStart, byId, button, message, onClick, showStep, takeFragment } from "./dom.ts";
 import { LATER_MS, trackBallot } from "./ballot-tracking.ts";
 import { encodePass } from "./link-formats.ts";
 import { loadReferendum } from "./load-referendum.ts";
@@ -134,3 +134,4 @@ async function start(): Promise<void> {
 }
 
 void start();
+announceStart();

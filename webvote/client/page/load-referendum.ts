@@ -11,7 +11,7 @@ import { showStopped } from "./messages.ts";
 
 /** The checked referendum of this id, as it stands in the letter; null when the page says why nobody can vote here. */
 export async function loadReferendum(readLogFile: ReadLogFile, letterReferendumId: string): Promise<Setup | null> {
-  if (!("subtle" in crypto) || typeof BigInt === "undefined" || !("timeout" in AbortSignal)) {
+  if (!("subtle" in crypto)) {
     showStep("old");
     return null;
   }

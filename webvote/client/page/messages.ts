@@ -52,16 +52,16 @@ export async function runOnce(
   work: () => Promise<void>,
   failed: (error: unknown) => void,
 ): Promise<void> {
-  if (button.ariaDisabled === "true") return;
+  if (button.getAttribute("aria-disabled") === "true") return;
   showError("");
   showStatus(message(busy));
-  button.ariaDisabled = "true";
+  button.setAttribute("aria-disabled", "true");
   try {
     await work();
   } catch (error) {
     failed(error);
   } finally {
-    button.ariaDisabled = null;
+    button.removeAttribute("aria-disabled");
     showStatus("");
   }
 }

@@ -101,13 +101,15 @@ export class DeviceStorage implements VoterStorage {
       (key) => JSON.parse(localStorage.getItem(key) ?? "null") as SentBallot | null,
     );
     const known = ballots.filter((ballot) => ballot !== null).sort((one, other) => one.seq - other.seq);
-    return { ...newRecord(""), ...(JSON.parse(text) as Omit<VoterRecord, "ballots">), ballots: known };
+    const unsaid = JSON.parse(localStorage.getItem(this.unsaidKey) ?? "[]") as VoterRecord["unsaid"];
+    return { ...newRecord(""), ...(JSON.parse(text) as Omit<VoterRecord, "ballots" | "unsaid">), unsaid, ballots: known };
   }
 
   /** Writes what differs from what this tab reads, and takes no ballot away: a browser shows another tab's changes with
    * a delay, and those must outlast what is written here meanwhile. */
-  write({ ballots, ...voter }: VoterRecord): void {
+  write({ ballots, unsaid, ...voter }: VoterRecord): void {
     const texts = new Map([[this.key, JSON.stringify(voter)]]);
+    if (unsaid.length > 0) texts.set(this.unsaidKey, JSON.stringify(unsaid));
     for (const ballot of ballots) texts.set(`${this.key}/${ballot.cast_hash}`, JSON.stringify(ballot));
     const before = [...texts.keys()].map((key) => [key, localStorage.getItem(key)] as const);
     try {
@@ -119,6 +121,11 @@ export class DeviceStorage implements VoterStorage {
         else writeChanged(key, old);
       throw error;
     }
+  }
+
+  /** Apart from the record: what a tab has told the registrars never writes back an older turn of another tab's. */
+  private get unsaidKey(): string {
+    return `${this.key}.unsaid`;
   }
 
   private ballotKeys(): string[] {
@@ -135,7 +142,7 @@ export class DeviceStorage implements VoterStorage {
   }
 
   remove(): void {
-    for (const key of [...this.ballotKeys(), this.key]) localStorage.removeItem(key);
+    for (const key of [...this.ballotKeys(), this.unsaidKey, this.key]) localStorage.removeItem(key);
     sessionStorage.removeItem(this.key);
     clearTab();
   }

@@ -7,7 +7,16 @@ import { findBallot } from "../core/find-ballot.ts";
 import { fromHex, hex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
 import { loadSetup } from "../core/setup.ts";
-import { byId, reloadOnNewFragment, message, onSubmit, saveFile, showError, takeFragment } from "./dom.ts";
+import {
+  announceStart,
+  byId,
+  reloadOnNewFragment,
+  message,
+  onSubmit,
+  saveFile,
+  showError,
+  takeFragment,
+} from "./dom.ts";
 import { formatTrackingCode, parseTrackingCode } from "./link-formats.ts";
 import { fetchSignposts, publishedLog } from "./services.ts";
 
@@ -67,3 +76,4 @@ if (fragment !== "") {
   void track();
 }
 reloadOnNewFragment();
+announceStart();

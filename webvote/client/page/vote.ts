@@ -10,6 +10,7 @@ import { ClientError } from "../core/errors.ts";
 import { isComplete, passFromJson, passToJson, type VotingPass } from "../core/token.ts";
 import { Booth } from "./booth.ts";
 import {
+  announceStart,
   byId,
   button,
   reloadOnNewFragment,
@@ -225,3 +226,4 @@ async function start(): Promise<void> {
 
 reloadOnNewFragment();
 void start();
+announceStart();
