@@ -57,6 +57,12 @@ def find_postgres() -> Path | None:
     return next((folder for folder in folders if _serves(folder)), None)
 
 
+def find_firefox() -> Path | None:
+    """A second engine for the tests."""
+    found = shutil.which("firefox-esr") or shutil.which("firefox")
+    return Path(found) if found else None
+
+
 def find_nginx() -> Path | None:
     """The proxy of `deploy/`. It is often beside the path of those who are not root."""
     found = shutil.which("nginx") or next((place for place in NGINX_PLACES if os.access(place, os.X_OK)), None)
@@ -109,6 +115,17 @@ TESTS = (
     Need(
         "Chromium", "whole votes are cast in a real browser", "chromium",
         f"install Chromium, or let {CHROMIUM} name the program", lambda: find_chromium() is not None,
+    ),
+    Need(
+        "Firefox", "a vote is cast in it, too", "firefox-esr", "install Firefox", lambda: find_firefox() is not None,
+    ),
+    Need(
+        "WebKit's driver", "a vote is cast in WebKit, too", "webkit2gtk-driver",
+        "install WebKitGTK's WebDriver", lambda: shutil.which("WebKitWebDriver") is not None,
+    ),
+    Need(
+        "Xvfb", "WebKit needs a screen, if only such a one", "xvfb", "install Xvfb",
+        lambda: shutil.which("Xvfb") is not None,
     ),
     Need(
         "nginx", "votes are cast through the proxy of deploy/; Debian starts it, too", "nginx",
