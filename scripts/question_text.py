@@ -33,5 +33,10 @@ def decided(question: Question, language: str) -> str:
     if question.funding is None:
         return "the options are ranked by votes"
     whole = amount(question, sum(option.cost or 0 for option in question.options), language)
-    ties = _TIES[question.funding]
-    return f"all together cost {whole}; most votes are paid first, whatever still fits; of equal votes, {ties} first"
+    return f"all together cost {whole}; {order_of_payment(question)}"
+
+
+def order_of_payment(question: Question) -> str:
+    """Of a budget."""
+    ties = _TIES[question.funding or "most-votes-then-listed"]
+    return f"most votes are paid first, whatever still fits; of equal votes, {ties}"

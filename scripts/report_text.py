@@ -18,7 +18,7 @@ from stembus.audit.formats.manifest import Manifest, Option, Question
 from stembus.audit.verify import Report, Verdict
 from stembus.audit.verify.report import CHECKS
 from stembus.scripts.escape import shown
-from stembus.scripts.question_text import amount
+from stembus.scripts.question_text import amount, order_of_payment
 
 _WIDTH = 13
 
@@ -32,6 +32,12 @@ def _version() -> str:
 
 def utc(seconds: int | None) -> str:
     return "unknown" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def at_home(seconds: int, manifest: Manifest) -> str:
+    """In the referendum's own time, as the definition writes its closing."""
+    zone = datetime.fromisoformat(manifest.closes).tzinfo
+    return datetime.fromtimestamp(seconds, zone).isoformat(sep=" ")
 
 
 def report_data(report: Report) -> dict[str, Any]:
@@ -111,7 +117,7 @@ def _rules(manifest: Manifest) -> Iterator[str]:
     if manifest.complaint_seconds:
         yield f"people have {manifest.complaint_seconds / 3600:g} hours to complain before anything is decrypted"
     if manifest.sample_size:
-        yield f"{manifest.sample_size} people, drawn by dice, are asked whether they voted"
+        yield f"people drawn by dice, {manifest.sample_size} at most, are asked whether they voted"
 
 
 def _faults(report: Report) -> Iterator[tuple[str, str]]:
@@ -132,8 +138,12 @@ def _log(report: Report) -> Iterator[tuple[str, str]]:
     figures = report.figures
     if not figures.entries:
         return
-    yield "log", f"{figures.entries} entries, root {figures.root.hex()}"
-    yield "", f"as a quorum of witnesses saw it at {utc(figures.time)}; phase: {figures.phase}"
+    if any(fault.check == "V5" and fault.verdict is Verdict.BREACH for fault in report.faults):
+        yield "log", f"{figures.entries} entries; these files have another root than the one that was signed:"
+        yield "", f"{figures.root.hex()}; phase: {figures.phase}"
+    else:
+        yield "log", f"{figures.entries} entries, root {figures.root.hex()}"
+        yield "", f"as a quorum of witnesses saw it at {utc(figures.time)}; phase: {figures.phase}"
     again = f"; trustees who drilled again before the opening: {figures.drilled_again}" if figures.drilled_again else ""
     yield "ceremony", f"attempts: {figures.attempts}{again}"
     yield "ballots", f"{figures.ballots} in {figures.batches} batches, {figures.excluded} excluded"
@@ -157,7 +167,8 @@ def _bound(report: Report) -> Iterator[str]:
         yield f"{figures.acknowledged} devices say that they used theirs: {lacking} more than the log holds, so so many"
         yield "promised ballots are not in the log, or as many devices said what is not so"
         return
-    whose = "the registrar's" if len(figures.issued) == 1 else "those of all registrars together"
+    alone = len(figures.issued) == 1
+    whose = "the registrar's, without others' help" if alone else "those of all registrars, without others' help"
     yield f"{figures.acknowledged} devices acknowledged theirs: at most {figures.unacknowledged} votes can be {whose},"
     yield "and one more for each ballot that was promised to a voter and is not in the log"
 
@@ -172,13 +183,20 @@ def _price(asked: Question, option: Option, place: int, counted: QuestionResult,
     """Of a project, and whether it is paid for."""
     if option.cost is None:
         return ""
-    return f", {amount(asked, option.cost, language)}" + (": funded" if place in (counted.funded or ()) else "")
+    fate = ""
+    if counted.outcome == "funded" and place in (counted.funded or ()):
+        fate = ": funded"
+    elif counted.outcome == "funded":
+        fate = ": does not fit in what was left" if counted.total[place] else ": no vote"
+    return f", {amount(asked, option.cost, language)}{fate}"
 
 
 def _result(report: Report) -> Iterator[tuple[str, str]]:
     result, manifest = report.result, report.manifest
     if result is None or manifest is None:
         return
+    if not report.established:
+        yield "stated", "what follows is what the log says, and is not established"
     official = report.figures.official_count
     share = 100 * result.participants / max(1, official)
     yield "turnout", f"{result.participants} of {official} ({share:.1f} %), {result.paper_ballots} of them on paper"
@@ -194,8 +212,10 @@ def _result(report: Report) -> Iterator[tuple[str, str]]:
         if asked.budget is not None and counted.funded:
             spent = sum(option.cost or 0 for place, option in enumerate(asked.options) if place in counted.funded)
             yield "", f"funded: {len(counted.funded)} projects, for {amount(asked, spent, language)}"
-            yield "", f"        of {amount(asked, asked.budget, language)}"
+            yield "", f"        of {amount(asked, asked.budget, language)}; {order_of_payment(asked)}"
         if asked.max_choices == 1:
             yield "", f"{result.participants - sum(counted.total):>9}  blank"
+        else:
+            yield "", "blank votes are among the participants, and are not counted apart"
         doubt = "" if report.established else " (stated by the log, and not established)"
         yield "", f"outcome: {counted.outcome}{doubt}"

@@ -53,6 +53,7 @@ HINTS: list[tuple[type[Exception], str]] = [
     (StepOutOfTurn, "stembus status DIR shows what the log waits for"),
 ]
 SERVER_PARTS = "in a copy of the sources: pip install '.[server]'"
+ZONE = "Europe/Brussels"  # of the pages, and of a new draft
 DIRECTORY = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 
 
@@ -131,6 +132,9 @@ def calm() -> Iterator[None]:
     except (CryptoError, AuditError, BallotError, TallyError) as error:
         hint = next((hint for kind, hint in HINTS if isinstance(error, kind)), None)
         fail(str(error), hint, Outcome.UNCHECKED.status if isinstance(error, CannotRead) else 1)
+    except BrokenPipeError:  # whoever reads the output has enough
+        sys.stdout = None  # else Python says so once more at its end
+        sys.exit(1)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         hint = "make room and run the same command again" if full else "check the path and its permissions"

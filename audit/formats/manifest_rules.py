@@ -85,8 +85,10 @@ def _check_texts(manifest: Manifest) -> None:
         if question.unit is not None:
             everything.append((f"question {number}, unit", question.unit))
     for field, texts in everything:
-        if set(texts) != set(languages):
-            _fail(field, f"needs a text in each of {', '.join(languages)} and in no other language")
+        if missing := [language for language in languages if language not in texts]:
+            _fail(field, f"lacks a text in {', '.join(missing)}")
+        if others := [name for name in texts if name not in languages]:
+            _fail(field, f"holds {', '.join(others)}, which is no language of this referendum")
         for language, text in texts.items():
             if problem := text_problem(text, bounds.TEXT_CHARACTERS):
                 _fail(f"{field}, in {language}", f"the text {problem}")
@@ -97,12 +99,14 @@ def _check_questions(manifest: Manifest) -> None:
         _fail("questions", f"ask 1 to {bounds.QUESTIONS} questions")
     for number, question in enumerate(manifest.questions, 1):
         field, options = f"question {number}", len(question.options)
-        if not 1 <= options <= bounds.OPTIONS or question.max_choices > options:
-            _fail(field, f"needs 1 to {bounds.OPTIONS} options, and max_choices not above their number")
+        if not 1 <= options <= bounds.OPTIONS:
+            _fail(field, f"needs 1 to {bounds.OPTIONS} options, and has {options}")
+        if question.max_choices > options:
+            _fail(field, f"has {options} options, and max_choices is {question.max_choices}")
         for language in manifest.languages:
             texts = [same_spaces(option.text[language]) for option in question.options]
-            if len(set(texts)) != len(texts):
-                _fail(field, f"two options have the same text in {language}")
+            if twice := [text for text in texts if texts.count(text) > 1]:
+                _fail(field, f"two options have the same text in {language}: {twice[0][:50]!r}")
         if question.kind == "yes-no":
             if options != 2 or question.max_choices != 1 or question.accepts not in (0, 1):
                 _fail(field, "a yes-no question has two options, max_choices 1, and accepts 0 or 1")
@@ -127,6 +131,11 @@ def _check_budget(field: str, question: Question) -> None:
 
 
 def _check_times(manifest: Manifest) -> None:
+    for field in ("opens", "closes"):
+        try:
+            getattr(manifest, f"{field}_at")
+        except ManifestInvalid as error:
+            _fail(field, str(error))
     opens, closes = manifest.opens_at, manifest.closes_at
     if not 0 < opens < closes < bounds.LATEST_TIME:
         _fail("closes", "the referendum must close after it opens")

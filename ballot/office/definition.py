@@ -18,7 +18,7 @@ from stembus.audit.errors import ManifestInvalid
 from stembus.audit.formats.manifest import Eligibility, Manifest
 from stembus.audit.formats.manifest_rules import check_eligibility, check_manifest
 from stembus.ballot.errors import DefinitionInvalid
-from stembus.ballot.office.draft_errors import draft_problem
+from stembus.ballot.office.draft_errors import draft_problem, manifest_problem, toml_problem
 from stembus.ballot.office.look_alike import look_alike
 
 DRAFT = """\
@@ -31,7 +31,7 @@ opens = "{opens}"
 closes = "{closes}"
 grace_seconds = 300           # late ballots are still taken this long after the close
 complaint_seconds = 0         # so long after the close people can complain, before anything is counted
-sample_size = 300             # so many are drawn after the close, to be asked whether they voted; 0: nobody
+sample_size = {sample_size}             # so many are drawn after the close, to be asked whether they voted; 0: nobody
 max_casts = 5                 # a voter may replace the vote; the last one counts
 
 [title]
@@ -94,12 +94,16 @@ client_url = "https://vote.example.org"
 
 
 def read_draft(path: Path) -> dict[str, Any]:
+    text = ""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text)
     except FileNotFoundError:
         raise DefinitionInvalid(f"there is no draft {path}; make one with stembus new") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DefinitionInvalid(f"{path} is not valid TOML: {error}") from None
+    except UnicodeDecodeError:
+        raise DefinitionInvalid(f"{path} is not in UTF-8: save it with that encoding") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise DefinitionInvalid(f"{path} is not valid TOML: {toml_problem(str(error), text)}") from None
 
 
 def read_keys(folder: Path) -> dict[str, dict[str, str]]:
@@ -153,14 +157,17 @@ def make_manifest(draft: dict[str, Any], keys: dict[str, dict[str, str]]) -> Man
         data["client"] = {"key": _single(keys, "client"), "url": parties["client_url"]}
         data["log"] = {"origin": parties["log_origin"], "key": _single(keys, "log")}
     except KeyError as error:
-        raise DefinitionInvalid(f"the draft or a key file lacks {error}") from None
+        raise DefinitionInvalid(f"[parties] of the draft, or a key file, lacks {error}") from None
     data["questions"] = [whole_question(question) for question in _parts(data.get("questions"), "[[questions]]")]
     data |= {"type": "manifest", "version": 1}
     try:
         manifest = msgspec.convert(data, Manifest, strict=True)
     except msgspec.ValidationError as error:
         raise DefinitionInvalid(f"the draft does not fit: {draft_problem(str(error))}") from None
-    check_manifest(manifest)
+    try:
+        check_manifest(manifest)
+    except ManifestInvalid as error:
+        raise ManifestInvalid(manifest_problem(str(error))) from None
     try:
         _check_looks(manifest)
     except ModuleNotFoundError as error:
@@ -191,7 +198,8 @@ class _Rule(msgspec.Struct):
 def _parts(written: Any, head: str) -> list[dict[str, Any]]:
     """A list of parts that each begin with `head`. Raises DefinitionInvalid."""
     if not isinstance(written, list) or not all(isinstance(part, dict) for part in written):
-        raise DefinitionInvalid(f"the draft does not fit: begin each of these parts with a line {head}")
+        what = "question" if head == "[[questions]]" else "option"
+        raise DefinitionInvalid(f"the draft does not fit: each {what} begins with a line {head}, and there is none")
     return written
 
 

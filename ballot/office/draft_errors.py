@@ -22,6 +22,22 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
 _KIND = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
 _BOUND = re.compile(r"Expected `[^`]+` (>=|<=) (\d+)")
 _WORD = re.compile(r"Invalid enum value (.+)")
+# What can stand in a field, by its end.
+_WORDS = {
+    "second_factor.kind": "birth-date or national-number",
+    "kind": "yes-no, choose or budget",
+    "funding": "most-votes-then-cheapest or most-votes-then-listed",
+    "clock": "real or simulated",
+}
+# Fields of the manifest by other names than in the draft.
+_IN_DRAFT = {
+    "box, url": "parties.box_url",
+    "client, url": "parties.client_url",
+    "trustees.threshold": "parties.trustee_threshold",
+    "witnesses.quorum": "parties.witness_quorum",
+    "log.origin": "parties.log_origin",
+}
+_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _NUMBERED = re.compile(r"(question|option)s\[(\d+)\]\.?")
 
 
@@ -40,8 +56,26 @@ def draft_problem(message: str) -> str:
     if found := _BOUND.fullmatch(told):
         return f"{where}must be at {'least' if found[1] == '>=' else 'most'} {found[2]}"
     if found := _WORD.fullmatch(told):
-        return f"{where}{found[1]} is none of the words that can stand here"
+        words = next((words for name, words in _WORDS.items() if field.endswith(name)), "one of a few words")
+        return f"{where}{found[1]} cannot stand here, but {words}"
     return f"{where}{told}"
+
+
+def manifest_problem(message: str) -> str:
+    """`message` is that of a ManifestInvalid, which names a field of the manifest."""
+    field, _, rest = message.partition(": ")
+    return f"{_IN_DRAFT.get(field, field)}: {rest}" if rest else message
+
+
+def toml_problem(message: str, text: str) -> str:
+    """`message` is that of a tomllib.TOMLDecodeError, `text` the draft."""
+    found, lines = _LINE.search(message), text.splitlines()
+    line = lines[int(found[1]) - 1].strip() if found and int(found[1]) <= len(lines) else ""
+    shown = f": {line[:60]!r}" if line else ""
+    return (
+        f"{message}{shown}. Each question begins with [[questions]] and each option with [[questions.options]]; a text "
+        "stands in straight quotes, a number has no dots or spaces, and true and false are small"
+    )
 
 
 def _kind(name: str) -> str:

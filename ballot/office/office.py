@@ -189,6 +189,7 @@ def _simulated_clock() -> SimulatedClock:
 
 def check_draft(layout: Layout) -> Manifest:
     """What `define` would freeze. Raises DefinitionInvalid or ManifestInvalid."""
+    draft = read_draft(layout.draft)
     if not layout.public_keys.is_dir():
         raise DefinitionInvalid(f"there are no keys in {layout.public_keys} yet; each party runs stembus key make")
-    return make_manifest(read_draft(layout.draft), read_keys(layout.public_keys))
+    return make_manifest(draft, read_keys(layout.public_keys))

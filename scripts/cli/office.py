@@ -15,13 +15,14 @@ from stembus.ballot.office.closing import StillHealing, close_voting, stop_regis
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.published import verified_log
-from stembus.scripts.report_text import utc
+from stembus.scripts.report_text import at_home
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say, serve_office
 from stembus.tally.combine import demand_uncountable, make_result_body
 
 if TYPE_CHECKING:
     from stembus.ballot.office.services import ServedOffice
 
+YES = click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
 TEXT = click.option("--text", multiple=True, required=True, metavar="LANG=TEXT", help="Once for each language.")
 
 
@@ -72,8 +73,14 @@ def seal(directory: Path) -> None:
         say(f"batch {number} stands in the log")
     elif over and office.log().order.phase.value == "open":
         say(f"the voting is over: what waits goes into the log with the close; run: stembus close {directory}")
+    elif waiting := office.box.pending():
+        least = office.manifest.batching.minimum_tokens
+        say(
+            f"no batch is due: {waiting} ballots wait for a crowd, {least} people who vote for the first time, and then"
+        )
+        say("for the next one; for the shortest time between batches; or for the close")
     else:
-        say("no batch is due")
+        say("no batch is due: no ballot waits")
     settle(office.log())
 
 
@@ -100,7 +107,7 @@ def close(directory: Path, despite: tuple[str, ...]) -> None:
         counts = close_voting(office, _texts(manifest, despite, "--despite") if despite else None)
     except StillHealing as wait:
         settle(office.log())
-        say(f"no vote is taken any more; {wait}, until {utc(wait.until)}")
+        say(f"no vote is taken any more; {wait}, until {at_home(wait.until, manifest)}")
         next_step(f"after that: stembus close {directory}")
         return
     issued = " and ".join(map(str, counts.issued))
@@ -136,6 +143,8 @@ def _texts(manifest: Manifest, pairs: tuple[str, ...], option: str = "--text") -
     for language, text in texts.items():
         if problem := reading_problem(text):
             raise click.UsageError(f"{option} {language}=...: {problem}")
+    if others := [language for language in manifest.languages if language not in texts]:
+        say(f"note: pages in {', '.join(others)} show this text in {manifest.languages[0]}")
     return texts
 
 
@@ -159,8 +168,8 @@ def incident(directory: Path, text: tuple[str, ...]) -> None:
 @click.command()
 @DIRECTORY
 @TEXT
-@click.confirmation_option(prompt="This ends the referendum for good. Go on?")
-def cancel(directory: Path, text: tuple[str, ...]) -> None:
+@YES
+def cancel(directory: Path, text: tuple[str, ...], yes: bool) -> None:
     """Cancel the referendum, with the reason. Nothing will be counted.
 
     \b
@@ -174,7 +183,11 @@ def cancel(directory: Path, text: tuple[str, ...]) -> None:
         if stands.text != _texts(office.manifest, text):
             say("note: another reason stands in the log for good; to add to it, run stembus incident")
     else:
-        log.append([office.officers_sign(Cancel(text=_texts(office.manifest, text)))])
+        body = Cancel(text=_texts(office.manifest, text))
+        log.check(body)
+        if not yes:
+            click.confirm("This ends the referendum for good. Go on?", abort=True, err=True)
+        log.append([office.officers_sign(body)])
         say("the referendum is cancelled")
     office.paper_seed.unlink(missing_ok=True)
     settle(log)
@@ -186,8 +199,8 @@ def cancel(directory: Path, text: tuple[str, ...]) -> None:
 @click.command()
 @DIRECTORY
 @TEXT
-@click.confirmation_option(prompt="This ends the referendum for good, without a result. Go on?")
-def abandon(directory: Path, text: tuple[str, ...]) -> None:
+@YES
+def abandon(directory: Path, text: tuple[str, ...], yes: bool) -> None:
     """End a referendum that cannot be counted, because too few trustees decrypt.
 
     \b
@@ -206,6 +219,8 @@ def abandon(directory: Path, text: tuple[str, ...]) -> None:
     with verified_log(str(office.public), office.referendum) as published:
         demand_uncountable(published)
         size = published.head.size
+    if not yes:
+        click.confirm("This ends the referendum for good, without a result. Go on?", abort=True, err=True)
     # A decryption that came meanwhile would make this end false.
     log.append([office.officers_sign(body)], expected_size=size)
     settle(log)

@@ -17,7 +17,7 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify.setup import load_setup
 from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.own_secret import create_own_secret
-from stembus.ballot.office.paper import SEED_BYTES, encrypt_choices, paper_entries, paper_header
+from stembus.ballot.office.paper import SEED_BYTES, LayoutUnknown, encrypt_choices, paper_entries, paper_header
 from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, choice_problem
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.published import opened, referendum_id
@@ -48,17 +48,21 @@ class Counted:
     choices: Sequence[Choice] | None = None
 
     def entries(self, context: BallotContext, seed: bytes) -> list[bytes]:
-        """Raises LayoutUnknown."""
-        if self.choices is None:
+        """The same from counts and from a file, wherever the counts alone tell enough. Raises LayoutUnknown."""
+        try:
             return paper_entries(context, self.body.ballots, self.body.counts, seed)
-        return encrypt_choices(context, self.choices, seed)
+        except LayoutUnknown:
+            if self.choices is None:
+                raise
+            return encrypt_choices(context, self.choices, seed)
 
 
 def _read_each(path: Path, manifest: Manifest, ballots: int) -> list[list[list[int]]]:
     """A line for each ballot, in any order: for each question its options, from 1, with commas, or blank; spaces
     between the questions. Raises NotReady."""
     choices: list[list[list[int]]] = []
-    lines = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    text = re.sub(r"[ \t]*,[ \t]*", ",", path.read_text(encoding="utf-8", errors="replace"))
+    lines = [line.split() for line in text.splitlines() if line.strip()]
     for number, parts in enumerate(lines, 1):
         try:
             choice = [typed_answer(part) for part in parts]

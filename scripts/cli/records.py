@@ -21,6 +21,7 @@ from stembus.audit.verify.sample import drawn_sample
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
+from stembus.scripts.cli.status import what_follows
 from stembus.scripts.published import referendum_id, verified_copy, verified_log
 from stembus.scripts.shell import DIRECTORY, fail, next_step, open_office, say
 
@@ -59,7 +60,7 @@ def sample(directory: Path, dice: str) -> None:
     say("their voter numbers stand in enrolment.csv, in the folder of the credential authority")
     say("ask each of them: did you vote, and did your device find your ballot?")
     say("anybody can draw again, from the published log: stembus drawn PLACE --referendum ID")
-    next_step(f"stembus publish {directory}")
+    next_step(what_follows(directory, office, log.order) or f"stembus publish {directory}")
 
 
 @click.command()

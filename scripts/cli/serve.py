@@ -17,15 +17,15 @@ from zoneinfo import ZoneInfo
 import click
 
 from stembus.audit.formats.manifest import Manifest
+from stembus.audit.state_machine import Phase
 from stembus.scripts.cli.client import log_client
-from stembus.scripts.shell import SERVER_PARTS, fail, program, say, serve_office
+from stembus.scripts.shell import SERVER_PARTS, ZONE, fail, program, say, serve_office
 from stembus.webvote.static_files import demand_client
 
 if TYPE_CHECKING:
     from stembus.ballot.office.services import ServedOffice
 
 PASSPHRASE = "rehearsal"  # noqa: S105 - stated in the open
-ZONE = "Europe/Brussels"  # the pages' own
 OFFICER, DESK_PASSWORD = "officer", "rehearsal-desk"
 
 
@@ -113,6 +113,9 @@ def _announce(directory: Path, url: str, office: ServedOffice) -> None:
     account = f"sign in as {OFFICER}, password {DESK_PASSWORD}" if OFFICER in office.desk().enlisted() else "sign in"
     say(f"help desk    {url}desk/  {account}")
     closes = datetime.fromtimestamp(office.manifest.closes_at, ZoneInfo(ZONE))
+    if office.log().order.phase is not Phase.OPEN:
+        say(f"phase        {office.log().order.phase.value}; see: {program()} status {directory}")
+        return
     say(f"open until   {closes:%H:%M:%S on %d-%m-%Y} ({ZONE}); then close and count it, in another terminal:")
     if known.exists() and os.environ.get("STEMBUS_PASSPHRASE") == PASSPHRASE:
         say(f"             export STEMBUS_PASSPHRASE={PASSPHRASE}")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 
 from stembus.audit.durable import write_durably
+from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.office.definition import DRAFT
 from stembus.ballot.office.key_ring import ROLES
-from stembus.ballot.office.office import NotReady, Office, check_draft
+from stembus.ballot.office.office import NotReady, Office, check_draft, clock_of
 from stembus.scripts.parties import new_secret, public_part
 from stembus.scripts.question_text import allowed, decided, question_lines
-from stembus.scripts.shell import DIRECTORY, new_passphrase, next_step, open_office, say
+from stembus.scripts.shell import DIRECTORY, ZONE, new_passphrase, next_step, open_office, say
 
 
 @click.command()
@@ -30,11 +32,11 @@ def new(directory: Path, rehearsal: bool) -> None:
     if draft.exists():
         say(f"already done: {draft} exists and was left as it is")
     else:
-        start = (datetime.now(UTC) + timedelta(days=30)).replace(hour=7, minute=0, second=0, microsecond=0)
+        start = (datetime.now(ZoneInfo(ZONE)) + timedelta(days=30)).replace(hour=9, minute=0, second=0, microsecond=0)
         write_durably(draft, new_draft(start, rehearsal).encode("utf-8"))
         say(f"wrote {draft}")
     next_step(
-        f"each party makes its key: stembus key make {directory} officer-1, and so on; a trustee: "
+        f"edit it; then each party makes its key: stembus key make {directory} officer-1, and so on; a trustee: "
         f"stembus trustee identity {directory} --number 1"
     )
 
@@ -47,6 +49,7 @@ def new_draft(start: datetime, rehearsal: bool) -> str:
         closes=(start + timedelta(days=6, hours=9)).isoformat(),
         reference_date=start.date().isoformat(),
         official_count=62000,
+        sample_size=300,
         minimum_participants=2000,
         floor=30,
         batch_seconds=600,
@@ -82,10 +85,22 @@ def check(directory: Path) -> None:
     trustees, witnesses = manifest.trustees, manifest.witnesses
     say(f"trustees: {len(trustees.members)}, of whom {trustees.threshold} decrypt; officers: {len(manifest.officers)}")
     say(f"registrars: {len(manifest.registrars)}; witnesses: {len(witnesses.members)}, quorum {witnesses.quorum}")
+    _look_at_time(manifest)
     if office.manifest_file.exists():
         say("note: this referendum is frozen; changes of the draft have no effect any more")
         return
     next_step(f"stembus define {directory}")
+
+
+def _look_at_time(manifest: Manifest) -> None:
+    """Raises NotReady when nobody could vote any more."""
+    now = clock_of(manifest).now()
+    if now >= manifest.closes_at:
+        raise NotReady(
+            f"the voting would be over: it closes at {manifest.closes}, by the draft; change opens and closes"
+        )
+    if now >= manifest.opens_at:
+        say(f"note: the voting opens at {manifest.opens}, which is past: the roll and all letters must be ready before")
 
 
 @click.group()
@@ -141,6 +156,8 @@ def define(directory: Path) -> None:
     """
     office = open_office(directory)
     done = office.manifest_file.exists()
+    if not done:
+        _look_at_time(check_draft(office))
     manifest, _ = office.define()
     office.start_log()
     click.echo(office.referendum.hex())

@@ -14,7 +14,7 @@ import click
 from stembus.audit.state_machine import Order, Phase
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.office.office import Office
-from stembus.scripts.report_text import utc
+from stembus.scripts.report_text import at_home
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, serve_office
 from stembus.tally.member import still_to_come
 
@@ -52,7 +52,7 @@ def _details(directory: Path, office: Office, log: LogWriter) -> Iterator[str]:
     if order.phase is Phase.OPEN:
         served = serve_office(directory)
         if served.key_path("registrar-1").exists():
-            yield f"tokens      {served.registrar().issued_count()} of {served.registrar().enrolled()}"
+            yield f"tokens      {served.registrar().issued_count()} of {office.manifest.eligibility.official_count}"
         yield f"waiting     {served.box.pending()} ballots for the next batch"
     if order.phase is Phase.CLOSED:
         yield from _count(office, log)
@@ -82,7 +82,7 @@ def _count(office: Office, log: LogWriter) -> Iterator[str]:
     order = log.order
     if (until := _complaints_until(office, log)) is not None:
         over = "are over since" if office.clock.now() >= until else "are heard until"
-        yield f"complaints  {over} {utc(until)}; no trustee announces the count before"
+        yield f"complaints  {over} {at_home(until, office.manifest)}; no trustee announces the count before"
     yield f"tally       {len(order.intents)} intents, {len(order.partials)} decryptions of {order.threshold}"
 
 
@@ -114,7 +114,8 @@ def what_follows(directory: Path, office: Office, order: Order) -> str | None:
         if order.paper_due and not order.paper_stated:
             return f"people were struck for paper: say how they voted, stembus paper {directory} --help"
         if (until := _complaints_until(office, office.log())) is not None and office.clock.now() < until:
-            return f"complaints are heard until {utc(until)}; after that: stembus trustee intent {directory} --number N"
+            heard = f"complaints are heard until {at_home(until, office.manifest)}"
+            return f"{heard}; after that: stembus trustee intent {directory} --number N"
         if len(order.intents) < order.threshold:
             return f"{order.threshold - len(order.intents)} more: stembus trustee intent {directory} --number N"
         if len(order.partials) < order.threshold:

@@ -63,6 +63,7 @@ def demo_draft(eligible: int, minimum: int, **changes: object) -> str:
         "closes": CLOSES,
         "reference_date": REFERENCE_DATE,
         "official_count": eligible,
+        "sample_size": 0,
         "minimum_participants": minimum,
         "floor": 30,
         "batch_seconds": 600,

@@ -121,5 +121,5 @@ def test_a_sample_that_the_definition_asks_for_is_said_to_be_drawn_or_not(
     printed = lines(report, capsys)
     told = [line for line in printed if line.startswith("sample")]
     assert told == [] if words is None else words in told[0]
-    assert any("300 people, drawn by dice" in line for line in printed) == (size > 0)
+    assert any("people drawn by dice, 300 at most" in line for line in printed) == (size > 0)
     assert any("people have 1 hours to complain" in line for line in printed) == (size > 0)

@@ -222,11 +222,15 @@ def test_a_ballot_is_as_long_as_its_parts_and_fits_into_an_entry(raw: bytes) -> 
 
 
 def test_a_ballot_may_be_exactly_as_long_as_an_entry(raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    size = cast_ballot_bytes(parse_manifest(raw))
+    def many(draft: Draft) -> None:
+        """So many options that the ballot is longer than the manifest."""
+        draft["questions"] = [choose(150, 150)]
+
+    size = cast_ballot_bytes(accepted(raw, many))
     monkeypatch.setattr(bounds, "ENTRY_BYTES", size)
-    accepted(raw, lambda draft: None)
+    accepted(raw, many)
     monkeypatch.setattr(bounds, "ENTRY_BYTES", size - 1)
-    refused(raw, lambda draft: None, "questions")
+    refused(raw, many, "questions")
 
 
 # Who may vote, and when

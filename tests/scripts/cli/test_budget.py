@@ -22,7 +22,7 @@ def voted(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Five voted online for projects of 40, 25, 61 and 10 of a budget of 100; four were struck; the voting is over."""
 
     def draft(*arguments: object, **changes: object) -> str:
-        text = demo_draft(*arguments, **changes).replace("sample_size = 300", "sample_size = 4")  # type: ignore[arg-type]
+        text = demo_draft(*arguments, **changes, sample_size=4)  # type: ignore[arg-type]
         return text[: text.index("[[questions]]")] + BUDGET + text[text.index("[eligibility]") :]
 
     monkeypatch.setattr("tests.scripts.cli.test_commands.demo_draft", draft)

@@ -315,7 +315,7 @@ def test_the_close_is_run_once_more_when_missing_ballots_were_handed_in(run: Run
     _, code, born = _letters(folder)[0]
     run("vote", folder, "--code", code, "--factor", born, "--choice", "1", at=OPENS, answer="cast")
     first = run("close", folder, at=CLOSED).output
-    assert "can still hand it in again, until 2019-10-20 16:2" in first
+    assert "can still hand it in again, until 2019-10-20 18:2" in first
     assert f"next: after that: stembus close {folder}" in first
     assert "hand it in again" in run("close", folder, at=CLOSED).output
     assert "phase       open" in run("status", folder, at=CLOSED).output

@@ -10,7 +10,7 @@ import { normaliseFactor } from "../core/factor.ts";
 import type { Choice, PreparedBallot } from "../core/ballot.ts";
 import type { Setup } from "../core/setup.ts";
 import type { VotingPass } from "../core/token.ts";
-import { budgetTold, tickedOptions, watchBudgets } from "./budget.ts";
+import { budgetTold, tickedOptions, watchBudgets, watchChoices } from "./budget.ts";
 import { showChoice } from "./chosen.ts";
 import { encodeTest } from "./link-formats.ts";
 import { drawQr } from "./qr.ts";
@@ -66,6 +66,7 @@ export class Booth {
     private readonly place: VotingPlace,
     private readonly data: DOMStringMap,
   ) {
+    watchChoices();
     watchBudgets(setup.manifest.questions, this.language);
     onSubmit("form-code", () => this.submitCode());
     onSubmit("form-ballot", () => this.submitBallot());
@@ -167,7 +168,6 @@ export class Booth {
       const error = byId(`question-error-${number}`);
       error.textContent = "";
       if (chosen.length === 0 && !blank) error.textContent = message("choose-one");
-      else if (chosen.length > 0 && blank) error.textContent = message("blank-and-more");
       else if (chosen.length > question.max_choices)
         error.textContent = message("choose-fewer", { most: question.max_choices });
       else if (budget !== null && !budget.fits) error.textContent = budget.text;

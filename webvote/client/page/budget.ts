@@ -25,7 +25,10 @@ export function budgetTold(
     left: amount(question, Math.abs(left), language),
     budget: amount(question, question.budget, language),
   };
-  return { text: message(left < 0 ? "budget-over" : "budget-left", fields), fits: left >= 0 };
+  const told = message(left < 0 ? "budget-over" : "budget-left", fields);
+  const counted = { chosen: chosen.length, most: question.max_choices };
+  const limited = question.max_choices < question.options.length;
+  return { text: limited ? `${told} ${message("chosen-of", counted)}` : told, fits: left >= 0 };
 }
 
 /** The options that are ticked in question `number`, blank left aside. */
@@ -33,6 +36,18 @@ export function tickedOptions(number: number): number[] {
   return [...document.querySelectorAll<HTMLInputElement>(`input[name="q${number}"]:checked`)]
     .filter(({ value }) => value !== "blank")
     .map(({ value }) => Number(value));
+}
+
+/** Blank and an option exclude each other; and what was said of an earlier choice does not outlast it. */
+export function watchChoices(): void {
+  byId("form-ballot").addEventListener("change", ({ target }) => {
+    const box = target as HTMLInputElement;
+    const question = box.closest<HTMLElement>("[data-question]")?.dataset.question ?? "";
+    byId(`question-error-${question}`).textContent = "";
+    if (box.type !== "checkbox" || !box.checked) return;
+    for (const other of document.querySelectorAll<HTMLInputElement>(`input[name="${box.name}"]:checked`))
+      if ((other.value === "blank") !== (box.value === "blank")) other.checked = false;
+  });
 }
 
 /** Keeps the running total of each budget; it is announced when it changes. */

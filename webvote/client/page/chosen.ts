@@ -2,6 +2,8 @@
 //
 // Decides how a choice is written down: the questions, the options chosen of each, and what they cost in a budget.
 
+import { costOf } from "../core/ballot-shape.ts";
+import { shapeOf } from "../core/manifest-rules.ts";
 import type { Question } from "../core/manifest.ts";
 import { amount, budgetTold } from "./budget.ts";
 import { message } from "./dom.ts";
@@ -28,6 +30,8 @@ export function showChoice(
       add("dd", (text[language] ?? "") + (cost === null ? "" : `, ${amount(question, cost, language)}`));
     }
     const budget = budgetTold(question, chosen, language);
-    if (budget !== null) add("dd", budget.text).className = "left";
+    if (budget === null) continue;
+    const spent = amount(question, costOf(shapeOf(question), chosen), language);
+    add("dd", `${message("budget-spent", { spent })} ${budget.text}`).className = "left";
   }
 }

@@ -102,7 +102,12 @@ export class DeviceStorage implements VoterStorage {
     );
     const known = ballots.filter((ballot) => ballot !== null).sort((one, other) => one.seq - other.seq);
     const unsaid = JSON.parse(localStorage.getItem(this.unsaidKey) ?? "[]") as VoterRecord["unsaid"];
-    return { ...newRecord(""), ...(JSON.parse(text) as Omit<VoterRecord, "ballots" | "unsaid">), unsaid, ballots: known };
+    return {
+      ...newRecord(""),
+      ...(JSON.parse(text) as Omit<VoterRecord, "ballots" | "unsaid">),
+      unsaid,
+      ballots: known,
+    };
   }
 
   /** Writes what differs from what this tab reads, and takes no ballot away: a browser shows another tab's changes with

@@ -106,7 +106,10 @@ async function start(): Promise<void> {
     button("save-promise").hidden = last.promises.length === 0;
     byId<HTMLAnchorElement>("track-link").href = `${data.track ?? ""}#${tracking.replace(/ /g, "")}`;
     const revote = document.getElementById("revote-part");
-    if (revote !== null) revote.hidden = !session.mayCast;
+    if (revote !== null) {
+      revote.hidden = !session.mayCast;
+      byId("revote-over").hidden = session.mayCast;
+    }
     byId("pass-qr").replaceChildren();
     showStep("done", "done");
   }
