@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from stembus.audit.formats.manifest import Question
 
-_TIES = {"most-votes-then-cheapest": "the cheaper one", "most-votes-then-listed": "the one that is listed first"}
+_TIES = {"most-votes-then-cheapest": "the cheaper one", "most-votes-then-listed": "the one that is listed earlier"}
 
 
 def question_lines(question: Question, language: str) -> Iterator[str]:
@@ -39,4 +39,4 @@ def decided(question: Question, language: str) -> str:
 def order_of_payment(question: Question) -> str:
     """Of a budget."""
     ties = _TIES[question.funding or "most-votes-then-listed"]
-    return f"most votes are paid first, whatever still fits; of equal votes, {ties}"
+    return f"most votes are paid first, whatever still fits; of equal votes, {ties} first"
