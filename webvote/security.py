@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from flask import Flask, Response, abort, request
 
+from stembus.webvote.static_files import integrity
+
 _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
+    # A script whose hash does not stand in the page that names it is not run, nor such a style used.
+    "Integrity-Policy": "blocked-destinations=(script style)",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -20,6 +24,7 @@ _HEADERS = {
 def harden(app: Flask, policy: str, limit: int) -> None:
     """Security headers on every answer; no request body above `limit` bytes."""
     app.config["MAX_CONTENT_LENGTH"] = limit
+    app.jinja_env.globals["integrity"] = integrity
 
     @app.after_request
     def headers(response: Response) -> Response:

@@ -5,14 +5,16 @@ Decides what must be there before pages are served; scripts and translations com
 
 from __future__ import annotations
 
+import base64
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 from stembus.ballot.office.office import NotReady
 
 WEBVOTE = Path(__file__).parent
 STATIC = WEBVOTE / "static"
-SCRIPTS = ("check", "kiosk", "start", "track", "vote")
+SCRIPTS = ("check", "kiosk", "mldsa", "start", "track", "vote")
 TRANSLATED = ("fr", "nl")  # English is the language of the sources
 CLIENT_FILES = (
     *(f"static/client/{name}.js" for name in SCRIPTS),
@@ -27,6 +29,18 @@ def demand_client() -> None:
             f"the browser client is not built, {missing[0]} is missing in {WEBVOTE}; in a checkout run: make client; "
             "for another installation: make wheel"
         )
+
+
+def integrity(name: str) -> str:
+    """What a browser holds the file against before it uses it (W3C Subresource Integrity)."""
+    path = STATIC / name
+    status = path.stat()
+    return _integrity(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=64)
+def _integrity(path: Path, _changed: int, _size: int) -> str:
+    return "sha384-" + base64.b64encode(hashlib.sha384(path.read_bytes()).digest()).decode("ascii")
 
 
 def static_hashes(static: Path) -> dict[str, str]:

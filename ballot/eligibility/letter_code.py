@@ -54,3 +54,8 @@ def parse_code(text: str) -> str:
 def credential_key(symbols: str, referendum: bytes) -> SchnorrKey:
     """The BIP340 key of a code in one referendum (HKDF-SHA256)."""
     return SchnorrKey(hkdf(symbols.encode("ascii"), referendum, b"stembus/v1 credential key", 32))
+
+
+def record_name(symbols: str, referendum: bytes) -> str:
+    """Of this letter's record on a device: names neither the credential nor whose it is. 64 hex digits."""
+    return hkdf(symbols.encode("ascii"), referendum, b"stembus/v1 record name", 32).hex()

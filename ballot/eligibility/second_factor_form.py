@@ -24,7 +24,7 @@ def normalise_factor(kind: str, text: str) -> str:
                 try:
                     return date(*(int(match[i]) for i in order)).isoformat()
                 except ValueError:
-                    break
+                    raise RequestInvalid(f"{text} is no day of any calendar; look at day and month") from None
         raise RequestInvalid("type the birth date as day, month, year, like 31/12/1980")
     digits = re.sub(r"[ .-]", "", text)
     if not re.fullmatch(r"[0-9]{11}", digits):

@@ -13,7 +13,7 @@ import click
 
 from stembus.audit.formats.ballot_shape import QuestionShape
 from stembus.audit.verify.setup import Setup, load_setup
-from stembus.ballot.eligibility.letter_code import credential_key, parse_code
+from stembus.ballot.eligibility.letter_code import credential_key, parse_code, record_name
 from stembus.ballot.eligibility.second_factor_form import normalise_factor
 from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, PreparedBallot, check_choice, choice_problem, rebuild_id
 from stembus.ballot.voter.session import VotingSession
@@ -58,7 +58,7 @@ def vote(
     credential = credential_key(symbols, setup.referendum)
     normal = normalise_factor(setup.manifest.second_factor.kind, factor)
     # A folder for each letter: two people who vote on one device do not replace each other's vote.
-    folder = (keep or where.keep) / credential.public.hex()[:16]
+    folder = (keep or where.keep) / record_name(symbols, setup.referendum)[:16]
     waiting = partial(say, f"another vote is being made with the pass in {folder}; waiting until it is done ...")
     with VotingSession(setup, where.registrars, where.box, folder, waiting) as session:
         if session.casts:

@@ -256,7 +256,7 @@ def bench_browser(root: Path) -> None:
     from stembus.scripts.develop.bench_browser import SLOWER, bundle_bytes, vote_seconds
 
     sizes = bundle_bytes()
-    show("the voting page's script, gzipped (at most 55 kB)", f"{sizes['vote.js'] / 1000:.1f} kB")
+    show("the voting page's script, gzipped (at most 48 kB)", f"{sizes['vote.js'] / 1000:.1f} kB")
     try:
         taken = vote_seconds(root)
     except ModuleNotFoundError:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -21,6 +22,8 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+# Of a voter who opens, on the last page, what is there to be checked.
+CURIOUS = "addEventListener('DOMContentLoaded', () => document.getElementById('checking')?.setAttribute('open', ''))"
 WIDTHS = {"phone": (360, 740), "desk": (1280, 800)}
 
 
@@ -82,10 +85,17 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def fresh(chromium: Browser, **options: Any) -> BrowserContext:
+    """A device with nothing on it, of a voter who looks at everything."""
+    context = chromium.new_context(**options)
+    context.add_init_script(CURIOUS)
+    return context
+
+
 @pytest.fixture
 def device(chromium: Browser) -> Iterator[BrowserContext]:
     """A phone with nothing on it. A script error or a refused resource fails the test that caused it."""
-    context = chromium.new_context(viewport={"width": 360, "height": 740}, accept_downloads=True)
+    context = fresh(chromium, viewport={"width": 360, "height": 740}, accept_downloads=True)
     yield context
     context.close()
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.browser.conftest import Site
-from tests.browser.steps import at_kiosk, choose, enter, noted
+from tests.browser.conftest import Site, fresh
+from tests.browser.steps import at_kiosk, choose, enter, noted, unsealed
 from tests.client.conftest import CLIENT, ESBUILD, node_program
 
 Change = tuple[str, str, str]
@@ -71,6 +71,7 @@ def cheat(page: Page, tmp_path: Path) -> Callable[[tuple[Change, ...]], None]:
             (sources / name).write_text(text.replace(honest, cheating), encoding="utf-8")
         command = [node, ESBUILD, "page/vote.ts", "--bundle", "--format=esm", "--target=es2022", "--log-level=error"]
         built = subprocess.run(command, cwd=sources, check=True, capture_output=True, text=True)
+        unsealed(page)
         page.route("**/client/vote.js", lambda route: route.fulfill(body=built.stdout, content_type="text/javascript"))
 
     return serve
@@ -85,7 +86,7 @@ def opening(page: Page) -> str:
 
 def second_device(chromium: Browser, site: Site, test: str, number: str) -> tuple[str, str]:
     """(the choice on the ballot, same or different), from the honest test page on a device of its own."""
-    with chromium.new_context() as context:
+    with fresh(chromium) as context:
         second = context.new_page()
         second.goto(f"{site.url}en/check")
         second.locator("#test-code").fill(test)
@@ -97,7 +98,7 @@ def second_device(chromium: Browser, site: Site, test: str, number: str) -> tupl
 
 def look_up(chromium: Browser, site: Site, number: str) -> str:
     """What the page that finds ballots says of a number, on a device of its own."""
-    with chromium.new_context() as context:
+    with fresh(chromium) as context:
         second = context.new_page()
         second.goto(f"{site.url}en/track#{number}")
         expect(second.locator("#outcome")).not_to_be_empty()
@@ -161,7 +162,7 @@ def test_a_page_that_casts_another_ballot_than_it_showed_is_caught_by_the_log(
     number = noted(page)
     page.locator("#cast").click()
     expect(page.locator("#step-done")).to_be_visible()
-    tracking = re.sub(r"\s", "", page.locator("#tracking").inner_text())
+    tracking = re.sub(r"\s", "", page.locator("#tracking").text_content() or "")
     assert (tracking == number) is repeats
     expect(page.locator("#save-receipt")).to_be_visible(timeout=20_000)
     assert "no such ballot in the public log" in look_up(chromium, site, number)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
@@ -95,7 +97,7 @@ def test_without_a_network_every_step_says_so_and_goes_on_later(page: Page, devi
     page.unroute("**/box/cast")
     page.locator("#retry").click()
     expect(page.locator("#step-done")).to_be_visible()
-    tracking = re.sub(r"\s", "", page.locator("#tracking").inner_text())
+    tracking = re.sub(r"\s", "", page.locator("#tracking").text_content() or "")
     page.goto(f"{site.url}en/track")
     page.locator("#tracking").fill(tracking)
     device.set_offline(True)
@@ -119,6 +121,33 @@ def test_the_screen_tells_a_closed_referendum(page: Page, site: Site) -> None:
     page.locator("#factor").fill("1/1/1980")
     page.locator("#submit-code").click()
     expect(page.locator("#stop-reason")).to_contain_text("Voting is closed")
+
+
+@pytest.mark.parametrize("page_name", ["vote", "kiosk"])
+@pytest.mark.parametrize(("hours", "over"), [(23, False), (25, True)])
+def test_nobody_is_asked_for_a_code_once_the_sites_own_clock_says_that_voting_is_over(
+    page: Page, site: Site, page_name: str, hours: int, over: bool
+) -> None:
+    """Voting is open for a day from the start of the tests."""
+    then = datetime.now(UTC) + timedelta(hours=hours)
+
+    def later(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, headers={**response.headers, "date": format_datetime(then, usegmt=True)})
+
+    page.route("**/log/checkpoint", later)
+    page.goto(f"{site.url}en/{page_name}")
+    if over:
+        expect(page.locator("#stop-reason")).to_contain_text("Voting is closed. It closed on")
+        expect(page.locator("#step-code")).to_be_hidden()
+    else:
+        expect(page.locator("#step-code")).to_contain_text("You can vote until")
+
+
+def test_a_wrong_clock_of_the_device_keeps_nobody_from_voting(page: Page, site: Site) -> None:
+    page.clock.install(time=datetime.now(UTC) + timedelta(days=30))
+    page.goto(f"{site.url}en/vote")
+    expect(page.locator("#step-code")).to_be_visible()
 
 
 def test_a_reload_does_not_forget_which_referendum_the_letter_named(page: Page, site: Site) -> None:

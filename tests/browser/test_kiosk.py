@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from stembus.audit.formats.receipt import check_promise, parse_promise
-from tests.browser.conftest import Site
+from tests.browser.conftest import Site, fresh
 from tests.browser.steps import at_kiosk, cast, choose, lose_once, read_qr
 from tests.browser.test_access import violations
 
@@ -151,7 +151,7 @@ def test_a_printed_pass_frees_the_kiosk_and_votes_at_home(
     page.locator("#printed").click()
     expect(page.locator("#step-code")).to_be_visible()
     assert of_a_person(page) == ""
-    home = chromium.new_context().new_page()
+    home = fresh(chromium).new_page()
     home.on("dialog", lambda dialog: dialog.accept())
     home.goto(link)
     if "token" in service:

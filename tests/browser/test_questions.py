@@ -128,8 +128,17 @@ def test_too_many_options_are_told_and_blank_stands_beside_none(page: Page, aske
     page.locator("#submit-ballot").click()
     expect(page.locator("#question-error-1")).to_have_text("Choose at most 2.")
     expect(page.locator("#question-error-2")).to_have_text("Choose an option, or blank.")
-    expect(page.locator("input[name=q1]").first).to_be_focused()
+    # The focus is where the words are: above the button that was pressed, with a way to each question.
+    expect(page.locator("#problems")).to_be_focused()
+    expect(page.locator("#problems")).to_be_in_viewport()
+    assert page.title().startswith("Error: ")
+    assert page.locator("#problems-list a").all_inner_texts() == [
+        "Question 2: Choose at most 2.", "Question 3: Choose an option, or blank.",
+    ]  # fmt: skip
     assert violations(page) == []
+    page.locator("#problems-list a").first.click()
+    expect(page.locator("input[name=q1]").first).to_be_focused()
+    assert "#" not in page.url
     page.locator("input[name=q1][value='2']").uncheck()
     expect(page.locator("#question-error-1")).to_be_empty()
     expect(page.locator("#question-error-2")).to_have_text("Choose an option, or blank.")
@@ -152,7 +161,7 @@ def test_a_test_of_a_ballot_says_every_answer(page: Page, asked: Site, chromium:
     number = re.sub(r"\s", "", page.locator("#ballot-id").inner_text())
     page.locator("#test").click()
     second = chromium.new_context().new_page()
-    second.goto(page.locator("#test-link").get_attribute("href") or "")
+    second.goto(page.locator("#test-text").text_content() or "")
     expect(second.locator("#outcome")).to_be_visible()
     assert second.locator("#chosen dd").all_inner_texts() == ["Blank", "Speelplein (en)", "Podium (en)", "No"]
     assert re.sub(r"\s", "", second.locator("#ballot-id").inner_text()) == number

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from stembus.audit.formats.receipt import encode_promise, make_promise, parse_promise
-from tests.browser.conftest import Site
+from tests.browser.conftest import Site, fresh
 from tests.browser.steps import answer_once, cast, choose, enter, kept_pass, lose_once, noted, read_qr
 
 
@@ -62,7 +62,7 @@ def test_a_promise_under_another_number_than_the_voter_saw_is_not_taken(page: Pa
     expect(page.locator("#refused-reason")).to_contain_text("wrong answer")
     page.locator("#retry-refused").click()
     expect(page.locator("#step-done")).to_be_visible()
-    assert re.sub(r"\s", "", page.locator("#tracking").inner_text()) == number
+    assert re.sub(r"\s", "", page.locator("#tracking").text_content() or "") == number
 
 
 def test_a_page_of_another_referendum_is_refused(page: Page, site: Site) -> None:
@@ -191,7 +191,7 @@ def test_a_waiting_ballot_whose_turn_another_device_took_can_be_replaced(
     page.route("**/box/cast", lambda route: route.abort())
     page.locator("#cast").click()
     expect(page.locator("#step-unanswered")).to_be_visible()
-    other = chromium.new_context().new_page()
+    other = fresh(chromium).new_page()
     other.on("dialog", lambda dialog: dialog.accept())
     other.goto(link)
     choose(other, "0")
@@ -236,7 +236,7 @@ def test_a_refused_change_does_not_hide_the_vote_before_it(page: Page, site: Sit
     page.reload()
     page.locator("#earlier").click()
     expect(page.locator("#step-done")).to_be_visible()
-    assert re.sub(r"\s", "", page.locator("#tracking").inner_text()) == tracking
+    assert re.sub(r"\s", "", page.locator("#tracking").text_content() or "") == tracking
 
 
 def test_a_first_vote_refused_for_too_many_casts_is_not_called_counted(page: Page, site: Site) -> None:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from stembus.audit.formats.entry_bodies import Cancel
 from stembus.audit.formats.receipt import check_receipt, parse_receipt
 from stembus.scripts.rehearsal.referendum import Rehearsal
-from tests.browser.conftest import Site
+from tests.browser.conftest import Site, fresh
 from tests.browser.fake_box import losing, open_batch, seqs, show_log
 from tests.browser.steps import answer_once, at_kiosk, cast, choose, enter, kept, kept_ballots, kept_pass
 
@@ -30,7 +30,7 @@ MISSED = "came without your ballot. It was handed in again"
 
 def somebody_else_votes(chromium: Browser, site: Site) -> None:
     """The next batch comes into the log."""
-    context = chromium.new_context()
+    context = fresh(chromium)
     other = context.new_page()
     before = open_batch(site)
     enter(other, site, site.letter(), "en")
@@ -82,7 +82,7 @@ def test_a_ballot_that_its_batch_lacks_is_handed_in_again_until_it_is_found(
     assert len(sent) == 3
     assert len(box.sent) == 2
     assert len(set(sent)) == 1, "the same ballot, byte for byte"
-    assert re.sub(r"\s", "", page.locator("#tracking").inner_text()) == number
+    assert re.sub(r"\s", "", page.locator("#tracking").text_content() or "") == number
     expect(page.locator("#save-missing")).to_be_hidden()
     [ballot] = kept_ballots(page)
     assert (ballot["state"], ballot["raw"]) == ("found", None)
@@ -156,7 +156,7 @@ def pass_of(page: Page, casts: int) -> bytes:
 
 def vote_with_pass(chromium: Browser, site: Site, voting_pass: bytes) -> None:
     """On another device."""
-    context = chromium.new_context()
+    context = fresh(chromium)
     home = context.new_page()
     home.goto(f"{site.url}en/vote")
     home.locator("summary", has_text="voting pass from another device").click()

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from stembus.webvote.static_files import STATIC
 from tests.browser.conftest import Site
-from tests.browser.steps import cast, choose, enter
+from tests.browser.steps import cast, choose, enter, unsealed
 
 PAGES = ("vote", "kiosk", "check", "track")
 # What Chrome 83, Firefox 78 and Safari 14 lack.
@@ -18,6 +18,7 @@ LATER = ("Object.hasOwn", "Array.prototype.at", "Element.prototype.replaceChildr
 
 def changed(page: Page, path: str, code: str) -> None:
     """The script at this path has `code` behind it."""
+    unsealed(page)
     script = Path(STATIC, path).read_text(encoding="utf-8") + code
     page.route(f"**/static/{path}", lambda route: route.fulfill(body=script, content_type="text/javascript"))
 
@@ -43,6 +44,7 @@ def test_a_browser_that_does_not_understand_the_script_says_that_it_is_too_old(
 
 
 def test_a_browser_without_modules_says_that_it_is_too_old(page: Page, site: Site) -> None:
+    unsealed(page)
     page.route("**/client/vote.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
     page.goto(f"{site.url}nl/vote")
     expect(page.locator("#step-old h1")).to_be_focused()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import Site
+from stembus.scripts.develop.prepare import find_chromium
+from tests.browser.conftest import ARGUMENTS, Site, fresh
 from tests.browser.steps import cast, choose, enter, kept, kept_ballots, kept_pass, noted
 
 
@@ -91,7 +92,7 @@ def test_a_letter_used_on_another_device_is_explained(page: Page, site: Site, ch
     enter(page, site, letter, "en")
     choose(page, "1")
     cast(page)
-    other = chromium.new_context().new_page()
+    other = fresh(chromium).new_page()
     other.goto(f"{site.url}en/vote#code={letter[0]}")
     other.locator("#factor").fill(letter[1])
     other.locator("#submit-code").click()
@@ -107,7 +108,7 @@ def test_who_stops_before_casting_has_used_nothing_up(page: Page, site: Site, ch
     page.context.clear_cookies()
     page.close()
     assert site.office().registrar().issued_count() == issued
-    other = chromium.new_context().new_page()
+    other = fresh(chromium).new_page()
     enter(other, site, letter)
     choose(other, "0")
     cast(other)
@@ -132,7 +133,7 @@ def test_a_reload_goes_on_where_the_voter_was(page: Page, site: Site) -> None:
     tracking = cast(page)
     page.reload()
     expect(page.locator("#step-done")).to_be_visible()
-    assert re.sub(r"\s", "", page.locator("#tracking").inner_text()) == tracking
+    assert re.sub(r"\s", "", page.locator("#tracking").text_content() or "") == tracking
 
 
 def test_a_tested_ballot_says_its_choice_and_is_never_cast(page: Page, device: BrowserContext, site: Site) -> None:
@@ -141,7 +142,7 @@ def test_a_tested_ballot_says_its_choice_and_is_never_cast(page: Page, device: B
     shown = noted(page)
     page.locator("#test-details summary").click()
     page.locator("#test").click()
-    link = page.locator("#test-link").get_attribute("href")
+    link = page.locator("#test-text").text_content()
     assert link is not None
     second = device.browser.new_context().new_page()  # type: ignore[union-attr]
     second.goto(f"{site.url}en/check#ballot={shown}")
@@ -232,7 +233,7 @@ def test_a_voting_pass_moves_to_another_device(page: Page, site: Site, chromium,
     file = tmp_path / "pass.json"
     download.value.save_as(file)
     assert json.loads(file.read_text())["format"] == "stembus-voting-pass-v1"
-    other = chromium.new_context().new_page()
+    other = fresh(chromium).new_page()
     other.goto(f"{site.url}nl/vote")
     other.locator("#step-code details summary").first.click()
     other.locator("#pass-file").set_input_files(file)
@@ -247,15 +248,63 @@ def test_a_voting_pass_moves_to_another_device(page: Page, site: Site, chromium,
     assert kept_pass(page)["casts"] == 3
 
 
-def test_nothing_that_was_removed_stays_on_the_device(page: Page, site: Site) -> None:
-    enter(page, site, site.letter())
+def test_nothing_that_was_removed_stays_on_the_device_or_in_its_page(page: Page, site: Site) -> None:
+    code, born = site.letter()
+    enter(page, site, (code, born))
     choose(page, "0")
-    cast(page)
+    tracking = cast(page)
     page.locator("details:has(#remove) summary").click()
     page.locator("#remove").click()
     expect(page.locator("#step-removed")).to_be_visible()
     assert kept(page) == "{}{}"
     assert page.context.cookies() == []
+    values = "[...document.querySelectorAll('input, textarea')].map((field) => field.value).join()"
+    told = page.content() + str(page.evaluate(values)) + page.url
+    for secret in (code, code.replace("-", ""), born, tracking, " ".join(re.findall("....", tracking))):
+        assert secret not in told
+    page.reload()
+    expect(page.locator("#step-code")).to_be_visible()
+
+
+def test_the_browsers_history_holds_neither_choice_nor_pass_nor_number(
+    chromium: Browser, site: Site, tmp_path: Path
+) -> None:
+    """What was typed, and what the pages hand to each other, is in no address, so in no file of the browser's profile
+    once the voting data are removed. A letter's scanned link is another matter: the browser has seen it before us."""
+    program = find_chromium()
+    code, born = site.letter()
+    context = chromium.browser_type.launch_persistent_context(
+        tmp_path / "profile", executable_path=program, args=ARGUMENTS
+    )
+    page = context.new_page()
+    page.goto(f"{site.url}en/vote")
+    page.locator("#code").fill(code)
+    page.locator("#factor").fill(born)
+    page.locator("#submit-code").click()
+    choose(page, "1")
+    page.locator("#test-details summary").click()
+    page.locator("#test").click()
+    test = (page.locator("#test-text").text_content() or "").split("#")[1]
+    with context.expect_page() as opened:
+        page.locator("#test-link").click()
+    expect(opened.value.locator("#chosen")).to_contain_text("Yes")
+    opened.value.close()
+    page.locator("#test-done").click()
+    choose(page, "1")
+    tracking = cast(page)
+    page.locator("#checking summary").click()
+    page.locator("#track-link").click()
+    expect(page.locator("#tracking")).to_have_value(re.compile(tracking[:4]))
+    page.goto(f"{site.url}en/vote")
+    page.locator("details:has(#remove) summary").click()
+    page.locator("#remove").click()
+    expect(page.locator("#step-removed")).to_be_visible()
+    context.close()
+    history = (tmp_path / "profile" / "Default" / "History").read_bytes()
+    assert f"{site.url}en/vote".encode() in history  # what is looked for would be found
+    files = [path for path in (tmp_path / "profile").rglob("*") if path.is_file() and "Local Storage" not in str(path)]
+    for secret in (code, code.replace("-", ""), tracking, test, test.split(".")[1]):
+        assert [path.name for path in files if secret.encode() in path.read_bytes()] == []
 
 
 def test_no_request_says_which_ballot_is_looked_for(page: Page, site: Site) -> None:
@@ -301,7 +350,7 @@ def test_a_pass_from_a_link_is_taken_only_when_the_voter_says_so(page: Page, sit
     raw = parts[0] + parts[1] + (1).to_bytes(4, "big") + b"\x01" + parts[2]
     link = f"{site.url}en/vote#pass={base64.urlsafe_b64encode(raw).decode().rstrip('=')}"
     for accepted in (False, True):
-        other = chromium.new_context().new_page()
+        other = fresh(chromium).new_page()
         other.on("dialog", lambda dialog, accepted=accepted: dialog.accept() if accepted else dialog.dismiss())
         other.goto(link)
         expect(other.locator("#step-ballot" if accepted else "#step-code")).to_be_visible()
@@ -373,7 +422,7 @@ def test_a_voter_who_thinks_again_keeps_the_earlier_vote(page: Page, site: Site)
     expect(page.locator("[data-earlier]").first).to_contain_text("earlier vote counts")
     page.locator("#keep").click()
     expect(page.locator("#step-done")).to_be_visible()
-    assert re.sub(r"\s", "", page.locator("#tracking").inner_text()) == tracking
+    assert re.sub(r"\s", "", page.locator("#tracking").text_content() or "") == tracking
 
 
 def test_another_language_keeps_the_code_of_the_letter(page: Page, site: Site) -> None:
@@ -391,3 +440,19 @@ def test_the_whole_code_fits_into_its_field(page: Page, site: Site, width: int) 
     page.goto(f"{site.url}nl/vote#code=WWWW-WWWW-WWWW-WWWW-WWWW-WWWW")
     expect(page.locator("#code")).to_have_value("WWWW-WWWW-WWWW-WWWW-WWWW-WWWW")
     assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('#code'))")
+
+
+def test_the_last_page_says_what_comes_and_keeps_the_evidence_closed(chromium: Browser, site: Site) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    enter(page, site, site.letter(), "en")
+    choose(page, "1")
+    page.locator("#cast").click()
+    expect(page.locator("#step-done .good")).to_have_text("Your vote has arrived. You are done.")
+    expect(page.locator("#step-done")).to_contain_text("The result comes on this site, on the page Result, after")
+    for part in ("#tracking", "#batch-state", "#save-promise", "#track-link"):
+        expect(page.locator(part)).to_be_hidden()
+    page.locator("#checking summary").click()
+    expect(page.locator("#tracking")).to_be_visible()
+    expect(page.locator("#batch-state")).to_be_visible()
+    context.close()

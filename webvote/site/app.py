@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import time
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from werkzeug.security import safe_join
 from werkzeug.wrappers import Response as Answer
 
 from stembus.audit.errors import AuditError
-from stembus.audit.formats.manifest import Manifest
+from stembus.audit.formats.manifest import MLDSA44, Manifest
 from stembus.audit.log.tiles import HEAD
 from stembus.webvote.caching import FILE, PAGE, TYPED, add_caching, log_type
 from stembus.webvote.csp import origin_of, voting_policy
@@ -63,12 +64,19 @@ def create_site_app(public: Path, help_line: str = "") -> Flask:
     add_caching(app, _LIFETIMES)
     app.add_url_rule("/", "root", _to_start)
     for name, path in PAGES.items():
-        app.add_url_rule(f"/<language>/{path}", name, partial(render_template, f"{name}.html"))
+        app.add_url_rule(f"/<language>/{path}", name, partial(_page, summaries, name))
     _Pages(public, summaries).add_to(app)
     checks = [Check("log", summaries.now), Check("scripts", demand_client)]
     add_health(app, checks)
     add_metrics(app, manifest, checks, partial(_figures, summaries))
     return app
+
+
+def _page(summaries: SummaryReader, name: str) -> str | Answer:
+    """Nobody is asked for a code when the referendum was cancelled: the start page says so."""
+    if name in ("vote", "kiosk") and summaries.now().phase == "cancelled":
+        return redirect(url_for("start"))
+    return render_template(f"{name}.html")
 
 
 class _Pages:
@@ -93,7 +101,8 @@ class _Pages:
         summary = self._summaries.now()
         if not summary.opening:
             abort(404)
-        page = render_template("saved_check.html", **offline_parts(self._public, summary.opening))
+        parts = offline_parts(self._public, summary.opening, signs_mldsa(summary.manifest))
+        page = render_template("saved_check.html", **parts)
         name = f"stembus-test-{g.language}.html"
         return Response(page, mimetype="text/html", headers={"Content-Disposition": f"attachment; filename={name}"})
 
@@ -129,10 +138,12 @@ class _Pages:
 
 def _common(summaries: SummaryReader, manifest: Manifest, help_line: str) -> dict[str, object]:
     """What every template may use."""
-    number = _TELEPHONE.match(help_line)
+    number, published = _TELEPHONE.match(help_line), summaries.now()
     return {
-        "published": summaries.now(),
+        "published": published,
+        "voting": _voting(published.phase, manifest),
         "manifest": manifest,
+        "mldsa": signs_mldsa(manifest),
         "help_line": help_line,
         "help_number": number[0] if number else "",
         "help_rest": help_line[number.end() :] if number else help_line,
@@ -142,6 +153,19 @@ def _common(summaries: SummaryReader, manifest: Manifest, help_line: str) -> dic
         "amount": format_decimal,
         "public_url": partial(_public_url, origin_of(manifest.client.url)),
     }
+
+
+def signs_mldsa(manifest: Manifest) -> bool:
+    """Whether a witness signs with ML-DSA-44."""
+    return any(witness.key.startswith(MLDSA44) for witness in manifest.witnesses.members)
+
+
+def _voting(phase: str, manifest: Manifest) -> str:
+    """Before, open or over: by the log, and once it is open by the clock as well, unless that is simulated."""
+    if phase == "setup":
+        return "before"
+    ended = manifest.clock == "real" and time.time() >= manifest.closes_at
+    return "over" if ended or phase != "open" else "open"
 
 
 def _grouped(text: str) -> str:

@@ -18,15 +18,17 @@ from stembus.audit.log.tiles import HEAD, bundle_widths, checkpoint_path, encode
 from stembus.webvote.static_files import STATIC
 
 
-def offline_parts(public: Path, opening: int) -> dict[str, object]:
-    """What the template fills in; `opening` is the log's size right after its entry `open`. Raises AuditError."""
-    script = (STATIC / "client" / "check.js").read_text(encoding="utf-8")
+def offline_parts(public: Path, opening: int, mldsa: bool) -> dict[str, object]:
+    """What the template fills in; `opening` is the log's size right after its entry `open`, `mldsa` whether a witness
+    signs with ML-DSA-44. Raises AuditError."""
+    names = ("mldsa", "check") if mldsa else ("check",)
+    scripts = [(STATIC / "client" / f"{name}.js").read_text(encoding="utf-8") for name in names]
     style = (STATIC / "style.css").read_text(encoding="utf-8")
-    assert "</script" not in script
+    assert not any("</script" in script for script in scripts)
     assert "</style" not in style
     policy = [
         "default-src 'none'",
-        f"script-src '{_source_hash(script)}'",
+        "script-src " + " ".join(f"'{_source_hash(script)}'" for script in scripts),
         f"style-src '{_source_hash(style)}'",
         "base-uri 'none'",
         "form-action 'none'",
@@ -34,7 +36,7 @@ def offline_parts(public: Path, opening: int) -> dict[str, object]:
         "trusted-types 'none'",
     ]
     files = {path: base64.b64encode(data).decode("ascii") for path, data in beginning(public, opening).items()}
-    return {"script": script, "style": style, "policy": "; ".join(policy), "files": files}
+    return {"scripts": scripts, "style": style, "policy": "; ".join(policy), "files": files}
 
 
 def beginning(public: Path, size: int) -> dict[str, bytes]:

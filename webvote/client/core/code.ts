@@ -5,7 +5,7 @@
 
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { concat, fromHex, toBig, utf8, type Bytes } from "./bytes.ts";
+import { concat, fromHex, hex, toBig, utf8, type Bytes } from "./bytes.ts";
 import { ClientError } from "./errors.ts";
 import { schnorrKey, type SchnorrKey } from "./group.ts";
 
@@ -44,6 +44,12 @@ export type Credential = SchnorrKey;
 /** The BIP340 key of a code in one referendum. */
 export function credentialKey(symbols: string, referendum: Uint8Array): Credential {
   return schnorrKey(hkdf(sha256, utf8(symbols), referendum, utf8("stembus/v1 credential key"), 32));
+}
+
+/** The name of this letter's record on the device. Whoever reads the device without the letter learns from it neither
+ * the credential, which is public, nor whose record it is. */
+export function recordName(symbols: string, referendum: Uint8Array): string {
+  return hex(hkdf(sha256, utf8(symbols), referendum, utf8("stembus/v1 record name"), 32));
 }
 
 export interface FragmentCode {

@@ -102,8 +102,9 @@ function isDate(text: string): boolean {
 
 /** Unix seconds of the one spelling `2019-10-14T09:00:00+02:00`; NaN for every other text. */
 /** Whether no ballot is taken any more for the first time, by this device's clock. */
-export function isVotingOver({ closes, grace_seconds: grace }: Manifest): boolean {
-  return Date.now() / 1000 >= parseTime(closes) + grace;
+/** By this device's clock, unless another time is given, in Unix seconds. */
+export function isVotingOver({ closes, grace_seconds: grace }: Manifest, now = Date.now() / 1000): boolean {
+  return now >= parseTime(closes) + grace;
 }
 
 export function parseTime(text: string): number {

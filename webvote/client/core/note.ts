@@ -4,10 +4,10 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { base64, concat, equal, fromBase64, fromHex, fromUtf8, toBig, u64, utf8, type Bytes } from "./bytes.ts";
-import { ml_dsa44 } from "@noble/post-quantum/ml-dsa.js";
 import { verifyEd25519 } from "./ed25519.ts";
 import { ClientError, withErrorCodeSync } from "./errors.ts";
 import type { Manifest, Witness } from "./manifest.ts";
+import { verifyMlDsa44 } from "./mldsa.ts";
 
 const TIME_BYTES = 8;
 const LATEST_TIME = 253_402_300_799n; // the end of the year 9999
@@ -64,7 +64,7 @@ function cosignerOf({ name, key: text }: Witness): Cosigner {
         algorithm: 6,
         key,
         signatureBytes: 2420,
-        verify: (checkpoint, time, signature) => ml_dsa44.verify(signature, subtreeText(checkpoint, name, time), key),
+        verify: (checkpoint, time, signature) => verifyMlDsa44(signature, subtreeText(checkpoint, name, time), key),
       };
 }
 

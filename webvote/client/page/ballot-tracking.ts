@@ -16,6 +16,9 @@ export const LATER_MS = 300_000;
 // Of these nothing more is to come.
 const FINAL = ["found", "superseded", "broken", "cancelled"];
 
+// Of these a voter should know without looking.
+const TROUBLE = ["again", "refused", "broken", "cancelled"];
+
 // Only the latest call goes on looking.
 let calls = 0;
 
@@ -43,7 +46,7 @@ export function trackBallot(
       showBatch(now);
       if (standing !== null && FINAL.includes(standing.state)) return;
     } catch (error) {
-      if (["receipt-invalid", "setup-log"].includes(errorCode(error))) showState(message("receipt-invalid"));
+      if (["receipt-invalid", "setup-log"].includes(errorCode(error))) showTrouble(message("receipt-invalid"));
     }
     setTimeout(() => void look(round + 1), POLLS_MS[round] ?? LATER_MS);
   };
@@ -60,12 +63,18 @@ function showBatch(ballot: SentBallot): void {
   byId("publication").textContent = batch === null ? "" : message("publication", { batch });
 }
 
+function showTrouble(text: string): void {
+  document.getElementById("checking")?.setAttribute("open", "");
+  showState(text);
+}
+
 function showState(text: string): void {
   byId("batch-state").textContent = text;
 }
 
 function show(standing: Standing, ballot: SentBallot): void {
-  showState(sentence(standing, ballot));
+  // What is as it should be stays closed; what is not opens by itself.
+  (TROUBLE.includes(standing.state) ? showTrouble : showState)(sentence(standing, ballot));
   const evidence = document.getElementById("save-missing");
   if (evidence !== null) evidence.hidden = !["again", "refused", "broken"].includes(standing.state);
   if (standing.state !== "found") return;

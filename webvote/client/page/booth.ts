@@ -10,12 +10,27 @@ import { normaliseFactor } from "../core/factor.ts";
 import type { Choice, PreparedBallot } from "../core/ballot.ts";
 import type { Setup } from "../core/setup.ts";
 import type { VotingPass } from "../core/token.ts";
-import { budgetTold, tickedOptions, watchBudgets, watchChoices } from "./budget.ts";
+import { readChoice, watchChoices } from "./ballot-paper.ts";
+import { watchBudgets } from "./budget.ts";
 import { showChoice } from "./chosen.ts";
+import { handOver } from "./hand-over.ts";
 import { encodeTest } from "./link-formats.ts";
 import { drawQr } from "./qr.ts";
+import { isVotingOver } from "../core/manifest-rules.ts";
+import { servedTime } from "./services.ts";
 import { Session } from "./session.ts";
-import { byId, button, fieldError, message, onClick, onSubmit, showError, showNumber, showStep } from "./dom.ts";
+import {
+  byId,
+  button,
+  fieldError,
+  markTitle,
+  message,
+  onClick,
+  onSubmit,
+  showError,
+  showNumber,
+  showStep,
+} from "./dom.ts";
 import type { VoterStorage } from "./storage.ts";
 import { runOnce, errorCode, explain, showStopped, isBlocking } from "./messages.ts";
 
@@ -81,8 +96,10 @@ export class Booth {
     return this.data.language ?? "nl";
   }
 
+  /** Nobody is asked for a code in vain: whether the voting is over, the site's own clock says. */
   showCode(): void {
-    showStep("code", "code");
+    if (isVotingOver(this.setup.manifest, servedTime())) showStopped(new ClientError("closed"));
+    else showStep("code", "code");
   }
 
   showBallot(): void {
@@ -132,6 +149,7 @@ export class Booth {
         input.focus();
       }
     }
+    markTitle(symbols === "" || normal === "");
     if (symbols === "" || normal === "") return;
     await runOnce(
       button("submit-code"),
@@ -153,35 +171,15 @@ export class Booth {
     if (isBlocking(error)) return showStopped(error);
     const wrong = WRONG_FIELD.get(errorCode(error));
     if (wrong === undefined) return showError(explain(error));
+    markTitle(true);
     fieldError(byId(wrong), byId(`${wrong}-error`), explain(error));
     byId(wrong).focus();
   }
 
   // Ballot paper
 
-  private readChoice(): Choice | null {
-    let whole = true;
-    const found = this.setup.manifest.questions.map((question, number) => {
-      const chosen = tickedOptions(number);
-      const blank = document.querySelector(`input[name="q${number}"][value="blank"]:checked`) !== null;
-      const budget = budgetTold(question, chosen, this.language);
-      const error = byId(`question-error-${number}`);
-      error.textContent = "";
-      if (chosen.length === 0 && !blank) error.textContent = message("choose-one");
-      else if (chosen.length > question.max_choices)
-        error.textContent = message("choose-fewer", { most: question.max_choices });
-      else if (budget !== null && !budget.fits) error.textContent = budget.text;
-      if (error.textContent !== "" && whole) {
-        whole = false;
-        document.querySelector<HTMLInputElement>(`input[name="q${number}"]`)?.focus();
-      }
-      return chosen;
-    });
-    return whole ? found : null;
-  }
-
   private async submitBallot(): Promise<void> {
-    const [found, session] = [this.readChoice(), this.session];
+    const [found, session] = [readChoice(this.setup.manifest.questions, this.language), this.session];
     if (found === null || session === null) return;
     this.choice = found;
     await runOnce(
@@ -229,9 +227,11 @@ export class Booth {
 
   private testBallot(): void {
     if (this.prepared === null) return;
-    const link = `${this.data.check ?? ""}${encodeTest({ ...this.prepared, choice: this.choice })}`;
+    const test = { ...this.prepared, choice: this.choice };
+    const link = `${this.data.check ?? ""}${encodeTest(test)}`;
     drawQr(byId("test-qr"), link, message("qr-test"));
-    document.getElementById("test-link")?.setAttribute("href", link);
+    const here = document.getElementById("test-link");
+    if (here !== null) here.onclick = () => handOver("test", encodeTest(test));
     byId("test-text").textContent = link;
     this.prepared = null; // what was tested is never cast
     showStep("test", "review");

@@ -38,18 +38,6 @@ export function tickedOptions(number: number): number[] {
     .map(({ value }) => Number(value));
 }
 
-/** Blank and an option exclude each other; and what was said of an earlier choice does not outlast it. */
-export function watchChoices(): void {
-  byId("form-ballot").addEventListener("change", ({ target }) => {
-    const box = target as HTMLInputElement;
-    const question = box.closest<HTMLElement>("[data-question]")?.dataset.question ?? "";
-    byId(`question-error-${question}`).textContent = "";
-    if (box.type !== "checkbox" || !box.checked) return;
-    for (const other of document.querySelectorAll<HTMLInputElement>(`input[name="${box.name}"]:checked`))
-      if ((other.value === "blank") !== (box.value === "blank")) other.checked = false;
-  });
-}
-
 /** Keeps the running total of each budget; it is announced when it changes. */
 export function watchBudgets(questions: readonly Question[], language: string): void {
   const show = (): void => {

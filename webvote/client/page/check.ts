@@ -18,6 +18,7 @@ import {
   takeFragment,
 } from "./dom.ts";
 import { showChoice } from "./chosen.ts";
+import { takeOver } from "./hand-over.ts";
 import { loadSetup } from "../core/setup.ts";
 import { decodeTest, formatTrackingCode } from "./link-formats.ts";
 import { publishedLog } from "./services.ts";
@@ -85,7 +86,7 @@ function remember(id: string): void {
 }
 
 onSubmit("form-check", check);
-const fragment = takeFragment();
+const fragment = takeFragment() || takeOver("test");
 const announced = /^#ballot=([0-9a-f]{64})$/.exec(fragment)?.[1];
 if (announced !== undefined) remember(announced);
 byId<HTMLInputElement>("expected").value = formatTrackingCode(remembered(), null);

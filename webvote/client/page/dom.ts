@@ -61,6 +61,13 @@ export function showStep(step: string, progress?: string): void {
   heading?.focus();
 }
 
+/** Says in the page's title that something is to be corrected; the next step has a title of its own. */
+export function markTitle(wrong: boolean): void {
+  const mark = `${message("error-title")} `;
+  const title = document.title.startsWith(mark) ? document.title.slice(mark.length) : document.title;
+  document.title = wrong ? mark + title : title;
+}
+
 export function showError(text: string): void {
   const box = byId("error");
   box.textContent = text;

@@ -57,11 +57,20 @@ async function readBody(response: Response): Promise<Uint8Array<ArrayBuffer>> {
   }
 }
 
+let served = 0;
+
+/** The latest time that the site has stated with a file of the log, in Unix seconds; 0 before any. A device's own clock
+ * may be wrong, and a file from the browser's cache states an earlier time, never a later one. */
+export function servedTime(): number {
+  return served;
+}
+
 /** Reads a published file; `base` ends with a slash. */
 export function publishedLog(base: string): (path: string) => Promise<Uint8Array> {
   return async (path) => {
     const response = await request(base + path, { method: "GET", cache: "default" });
     if (!response.ok) throw new ServiceError("network", { message: `${path} is not there` });
+    served = Math.max(served, Date.parse(response.headers.get("date") ?? "") / 1000 || 0);
     return readBody(response);
   };
 }

@@ -6,7 +6,7 @@
 // `core/sent-ballots`, looking for it in the log to `safety-net`, and what is shown to the booth and the pages.
 
 import { equal, fromHex, hex } from "../core/bytes.ts";
-import { credentialKey } from "../core/code.ts";
+import { credentialKey, recordName } from "../core/code.ts";
 import { checkAnswer, type PromiseRecord } from "../core/receipt.ts";
 import { prepareBallot, signBallot, turnOf, type Choice, type PreparedBallot } from "../core/ballot.ts";
 import type { Setup } from "../core/setup.ts";
@@ -53,7 +53,7 @@ export class Session {
     storageFor: (voter: string) => VoterStorage,
   ): Promise<Session> {
     const credential = credentialKey(symbols, setup.referendum);
-    const voter = hex(credential.publicKey);
+    const voter = recordName(symbols, setup.referendum);
     const session = new Session(setup, voter, storageFor(voter));
     await withVoterLock(voter, async () => {
       const { storage } = session;

@@ -17,6 +17,7 @@ import {
   showError,
   takeFragment,
 } from "./dom.ts";
+import { takeOver } from "./hand-over.ts";
 import { formatTrackingCode, parseTrackingCode } from "./link-formats.ts";
 import { fetchSignposts, publishedLog } from "./services.ts";
 
@@ -70,7 +71,7 @@ function absence(state: "waiting" | "missing", batch: number | null): string {
 }
 
 onSubmit("form-track", track);
-const fragment = takeFragment().slice(1);
+const fragment = takeFragment().slice(1) || takeOver("tracking");
 if (fragment !== "") {
   byId<HTMLTextAreaElement>("tracking").value = fragment;
   void track();

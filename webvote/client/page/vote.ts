@@ -22,6 +22,7 @@ import {
   takeFragment,
 } from "./dom.ts";
 import { batchOf, LATER_MS, trackBallot } from "./ballot-tracking.ts";
+import { handOver, takeOver } from "./hand-over.ts";
 import { decodePass, encodePass, formatTrackingCode } from "./link-formats.ts";
 import { loadReferendum } from "./load-referendum.ts";
 import { lookAfter, type Published } from "./safety-net.ts";
@@ -44,6 +45,7 @@ const published: Published = { readLogFile: publishedLog(data.log ?? "/log/"), s
 async function start(): Promise<void> {
   const fragment = takeFragment();
   if (!storageWorks()) return showStopped(new ClientError("storage"));
+  if (takeOver("removed") !== "" && fragment === "") return showStep("removed");
   const letter = fragment.startsWith("#pass=") ? {} : codeFromFragment(fragment);
   // The referendum id of the letter goes before that of the page, so a page of another referendum is noticed here.
   if (letter.referendum !== undefined) rememberLetter(hex(letter.referendum));
@@ -104,7 +106,7 @@ async function start(): Promise<void> {
     trackBallot(last, session, published, () => booth.session?.last?.cast_hash === last.cast_hash);
     const tracking = formatTrackingCode(last.ballot_id, batchOf(last));
     button("save-promise").hidden = last.promises.length === 0;
-    byId<HTMLAnchorElement>("track-link").href = `${data.track ?? ""}#${tracking.replace(/ /g, "")}`;
+    byId<HTMLAnchorElement>("track-link").onclick = () => handOver("tracking", tracking.replace(/ /g, ""));
     const revote = document.getElementById("revote-part");
     if (revote !== null) {
       revote.hidden = !session.mayCast;
@@ -198,9 +200,9 @@ async function start(): Promise<void> {
     "remove",
     withSession((session) => {
       session.remove();
-      booth.session = null;
-      booth.hideChoice();
-      showStep("removed");
+      // A page that was never filled in holds nothing of the voter.
+      handOver("removed", "1");
+      location.replace(location.pathname);
     }),
   );
 

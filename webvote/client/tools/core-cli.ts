@@ -3,11 +3,12 @@
 // Decides only how a request names its operation; byte strings are hexadecimal, and an error answers with its code.
 // Leaves everything else to the core. It is no part of what voters load.
 
+import "../page/mldsa.ts";
 import type { QuestionShape } from "../core/ballot-shape.ts";
 import { buildBody, prepareBallot, rebuildBallotId, signBallot, turnOf } from "../core/ballot.ts";
 import { fromHex, hex, utf8 } from "../core/bytes.ts";
 import { encodeCanonical, parseCanonical } from "../core/canonical.ts";
-import { codeFromFragment, credentialKey, formatCode, parseCode } from "../core/code.ts";
+import { codeFromFragment, credentialKey, formatCode, parseCode, recordName } from "../core/code.ts";
 import { BallotContext } from "../core/context.ts";
 import { verifyEd25519 } from "../core/ed25519.ts";
 import { BallotRefused, ClientError } from "../core/errors.ts";
@@ -86,7 +87,8 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   code(request) {
     const symbols = parseCode(text(request, "typed"));
     const key = credentialKey(symbols, bytes(request, "referendum"));
-    return { symbols, printed: formatCode(symbols), secret: hex(key.secret), credential: hex(key.publicKey) };
+    const record = recordName(symbols, bytes(request, "referendum"));
+    return { symbols, printed: formatCode(symbols), secret: hex(key.secret), credential: hex(key.publicKey), record };
   },
   fragment(request) {
     const found = codeFromFragment(text(request, "fragment"));
