@@ -90,3 +90,13 @@ def test_a_failure_of_somebody_elses_script_is_not_told_as_ours(device: BrowserC
     page.evaluate("Promise.reject(new Error('of an extension')) && 0")
     page.wait_for_timeout(500)
     expect(page.locator("#error")).to_be_hidden()
+
+
+def test_a_field_that_is_wrong_has_a_border_that_says_so(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}en/vote")
+    page.locator("#submit-code").click()
+    colour = "element => getComputedStyle(element).borderTopColor"
+    red = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--red').trim()")
+    assert red == "#a3171f"
+    for field in ("#code", "#factor"):
+        assert page.locator(field).evaluate(colour) == "rgb(163, 23, 31)"
