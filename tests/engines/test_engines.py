@@ -35,7 +35,7 @@ def _voting(born: str, option: int) -> list[Step]:
         ("see", "#step-code"), ("type", "#factor", born), ("click", "#submit-code"),
         ("click", f"input[name=q0][value='{option}']"), ("click", "#submit-ballot"),
         ("see", "#step-review"), ("read", "#ballot-id"), ("click", "#cast"),
-        ("see", "#step-done"), ("read", "#tracking"),
+        ("click", "#checking summary"), ("read", "#tracking"),
     ]  # fmt: skip
 
 
