@@ -45,8 +45,13 @@
     if (isOurs(String(event.reason && event.reason.stack))) sayBroken();
   });
 
-  // Module scripts run before the page counts as loaded.
-  window.addEventListener("load", function () {
+  function look() {
     if (!started()) show(blocked ? "blocked" : "old");
+  }
+
+  // Module scripts run before the page counts as loaded. That a script was kept away is known earlier.
+  window.addEventListener("DOMContentLoaded", function () {
+    if (blocked) look();
   });
+  window.addEventListener("load", look);
 })();
