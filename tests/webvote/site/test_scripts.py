@@ -22,9 +22,8 @@ def test_a_page_names_its_scripts_in_their_order(
 ) -> None:
     monkeypatch.setattr(site_app, "signs_mldsa", lambda manifest: mldsa)
     text = create_site_app(opened.public).test_client().get(f"/nl/{page}").get_data(as_text=True)
-    scripts = re.findall(
-        r'<script[^>]* src="/static/client/(\w+)\.js"(?: crossorigin)? integrity="sha384-[^"]{64}"></script>', text
-    )
+    tag = r'<script[^>]* src="/static/client/(\w+)\.js"(?: crossorigin)? integrity="sha384-[^"]{64}"></script>'
+    scripts = re.findall(tag, text)
     assert scripts == ["start", *(["mldsa"] if mldsa else []), page]
     assert text.count("<script") == len(scripts)
 
