@@ -133,9 +133,14 @@ def paper_problem(manifest: Manifest, body: PaperResult, struck: int) -> str | N
     return paper_counts_problem(manifest, body)
 
 
+def has_shape(manifest: Manifest, counts: Sequence[Sequence[int]]) -> bool:
+    """Whether there is one count for each option of each question."""
+    return [len(row) for row in counts] == [len(question.options) for question in manifest.questions]
+
+
 def paper_counts_problem(manifest: Manifest, body: PaperResult) -> str | None:
     """Whether so many ballots can hold these counts."""
-    if [len(counts) for counts in body.counts] != [len(question.options) for question in manifest.questions]:
+    if not has_shape(manifest, body.counts):
         return "the paper counts do not have the shape of the questions"
     for number, (counts, question) in enumerate(zip(body.counts, manifest.questions, strict=True), 1):
         if any(count > body.ballots for count in counts) or sum(counts) > body.ballots * question.max_choices:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stembus.audit import bounds
-from stembus.audit.entry_rules import paper_ballots_problem, paper_problem
+from stembus.audit.entry_rules import has_shape, paper_ballots_problem, paper_problem
 from stembus.audit.errors import PlaceError, RecordInvalid
 from stembus.audit.formats.cast_ballot import BallotContext
 from stembus.audit.formats.entry_bodies import Close, PaperBallots, PaperResult
@@ -67,9 +67,7 @@ class PaperCheck:
         """Whether there is a count for each option, so that a result can be compared with it."""
         if problem := paper_problem(self._manifest, body, self._index.struck(self._registrars)):
             self._report.breach(_CHECK, where, problem)
-        return [len(counts) for counts in body.counts] == [
-            len(question.options) for question in self._manifest.questions
-        ]
+        return has_shape(self._manifest, body.counts)
 
     def take_header(self, where: str, body: PaperBallots, context: BallotContext | None) -> None:
         """Where more are announced than the rules allow, none of them is looked at."""

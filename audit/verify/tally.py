@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
+from stembus.audit.entry_rules import has_shape
 from stembus.audit.formats.entry_bodies import PaperBallots, PartialDecryption, Result, TallyIntent
 from stembus.audit.formats.manifest import Manifest, question_shapes
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
@@ -112,7 +113,7 @@ class TallyCheck:
         together, held = isinstance(self.paper, PaperBallots), ballots_in_sums(counted, self.paper)
         claimed = [question.total if together else question.online or [] for question in result.questions]
         self._check_counts(where, result, claimed, sums, held, valid)
-        if [len(counts) for counts in claimed] != [len(q.options) for q in self._manifest.questions]:
+        if not has_shape(self._manifest, claimed):
             self._report.breach("V28", where, "the result does not have the shape of the questions")
         elif result != make_result(self._manifest, counted, self.paper, claimed, result.trustees):
             self._report.breach("V28", where, "status, participants, totals or outcome do not follow from the counts")
