@@ -54,6 +54,11 @@ def test_the_ballot_paper_says_what_is_left_and_refuses_too_much_in_words(page: 
     assert "over" in (left.get_attribute("class") or "")
     page.locator("#submit-ballot").click()
     expect(page.locator("#question-error-0")).to_have_text("1.250 euro te veel. Je mag 100.000 euro besteden.")
+    # The words stand where the button was pressed; they lead to the question, where they stand as well.
+    expect(page.locator("#problems")).to_be_focused()
+    expect(page.locator("#problems-list a")).to_have_text("1.250 euro te veel. Je mag 100.000 euro besteden.")
+    expect(page.locator("#problems-list a")).to_be_in_viewport()
+    page.locator("#problems-list a").click()
     expect(page.locator("#question-error-0")).to_be_in_viewport()
     expect(page.locator("#step-review")).to_be_hidden()
     for width in (360, 1280):

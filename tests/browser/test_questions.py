@@ -141,12 +141,15 @@ def test_too_many_options_are_told_and_blank_stands_beside_none(page: Page, aske
     assert "#" not in page.url
     page.locator("input[name=q1][value='2']").uncheck()
     expect(page.locator("#question-error-1")).to_be_empty()
+    assert page.locator("#problems-list a").all_inner_texts() == ["Question 3: Choose an option, or blank."]
     expect(page.locator("#question-error-2")).to_have_text("Choose an option, or blank.")
     tick(page, 1, "blank")
     assert page.locator("input[name=q1]:checked").count() == 1
     tick(page, 1, 0)
     expect(page.locator("input[name=q1][value='blank']")).not_to_be_checked()
     tick(page, 2, 0)
+    expect(page.locator("#problems")).to_be_hidden()
+    assert not page.title().startswith("Error: ")
     page.locator("#submit-ballot").click()
     expect(page.locator("#step-review")).to_be_visible()
 

@@ -104,3 +104,20 @@ def test_a_text_that_is_no_test_code_is_told(page: Page, site: Site) -> None:
         page.locator("#test-code").fill(text)
         page.locator("#form-check button").click()
         expect(page.locator("#error")).to_contain_text("not the test code")
+
+
+def test_a_test_that_was_handed_over_and_not_opened_does_not_stay_on_the_device(page: Page, site: Site) -> None:
+    """It holds the choice: whoever opens the test page by another way, or removes the voting data, removes it too."""
+    page.goto(f"{site.url}en/check")
+    page.evaluate("localStorage.setItem('stembus/test', '#test=old')")
+    page.goto(f"{site.url}en/check#ballot={'0' * 64}")
+    expect(page.locator("#expected")).not_to_have_value("")
+    assert page.evaluate("localStorage.getItem('stembus/test')") is None
+    enter(page, site, site.letter(), "en")
+    choose(page, "1")
+    cast(page)
+    page.evaluate("localStorage.setItem('stembus/test', '#test=old')")
+    page.locator("details:has(#remove) summary").click()
+    page.locator("#remove").click()
+    expect(page.locator("#step-removed")).to_be_visible()
+    assert page.evaluate("localStorage.getItem('stembus/test')") is None

@@ -100,13 +100,13 @@ function isDate(text: string): boolean {
   return isDay(Number(year), Number(month), Number(day));
 }
 
-/** Unix seconds of the one spelling `2019-10-14T09:00:00+02:00`; NaN for every other text. */
-/** Whether no ballot is taken any more for the first time, by this device's clock. */
-/** By this device's clock, unless another time is given, in Unix seconds. */
+/** Whether no ballot is taken any more for the first time: by this device's clock, unless another time is given, in Unix
+ * seconds. */
 export function isVotingOver({ closes, grace_seconds: grace }: Manifest, now = Date.now() / 1000): boolean {
   return now >= parseTime(closes) + grace;
 }
 
+/** Unix seconds of the one spelling `2019-10-14T09:00:00+02:00`; NaN for every other text. */
 export function parseTime(text: string): number {
   const match = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)([+-])(\d\d):(\d\d)$/.exec(text);
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = (match ?? []).slice(1, 7).map(Number);

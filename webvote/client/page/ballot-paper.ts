@@ -6,7 +6,7 @@ import type { Choice } from "../core/ballot.ts";
 import type { Question } from "../core/manifest.ts";
 import { budgetTold, tickedOptions } from "./budget.ts";
 import { byId, message } from "./dom.ts";
-import { showProblems, type Problem } from "./problems.ts";
+import { forgetProblem, showProblems, type Problem } from "./problems.ts";
 
 /** Blank and an option exclude each other; and what was said of an earlier choice does not outlast it. */
 export function watchChoices(): void {
@@ -14,6 +14,7 @@ export function watchChoices(): void {
     const box = target as HTMLInputElement;
     const question = box.closest<HTMLElement>("[data-question]")?.dataset.question ?? "";
     byId(`question-error-${question}`).textContent = "";
+    forgetProblem(question);
     if (box.type !== "checkbox" || !box.checked) return;
     for (const other of document.querySelectorAll<HTMLInputElement>(`input[name="${box.name}"]:checked`))
       if ((other.value === "blank") !== (box.value === "blank")) other.checked = false;

@@ -86,7 +86,8 @@ function remember(id: string): void {
 }
 
 onSubmit("form-check", check);
-const fragment = takeFragment() || takeOver("test");
+const handed = takeOver("test");
+const fragment = takeFragment() || handed;
 const announced = /^#ballot=([0-9a-f]{64})$/.exec(fragment)?.[1];
 if (announced !== undefined) remember(announced);
 byId<HTMLInputElement>("expected").value = formatTrackingCode(remembered(), null);

@@ -23,6 +23,14 @@ export function showProblems(problems: readonly Problem[], questions: number): v
   if (problems.length > 0) box.focus();
 }
 
+/** The answer to this question was changed: what was said of the earlier one does not outlast it. */
+export function forgetProblem(question: string): void {
+  document.querySelector(`#problems-list a[href="#question-${question}"]`)?.closest("li")?.remove();
+  if (byId("problems-list").children.length > 0) return;
+  byId("problems").hidden = true;
+  markTitle(false);
+}
+
 function line({ question, text }: Problem, all: number, questions: number): HTMLLIElement {
   const link = document.createElement("a");
   link.href = `#question-${question}`;

@@ -71,7 +71,8 @@ function absence(state: "waiting" | "missing", batch: number | null): string {
 }
 
 onSubmit("form-track", track);
-const fragment = takeFragment().slice(1) || takeOver("tracking");
+const handed = takeOver("tracking");
+const fragment = takeFragment().slice(1) || handed;
 if (fragment !== "") {
   byId<HTMLTextAreaElement>("tracking").value = fragment;
   void track();

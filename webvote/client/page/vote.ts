@@ -200,6 +200,7 @@ async function start(): Promise<void> {
     "remove",
     withSession((session) => {
       session.remove();
+      takeOver("test");
       // A page that was never filled in holds nothing of the voter.
       handOver("removed", "1");
       location.replace(location.pathname);
