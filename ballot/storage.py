@@ -121,6 +121,15 @@ box_state = Table(
     Column("stage", Integer, CheckConstraint("stage BETWEEN 0 AND 3"), nullable=False),
 )
 
+# What testers said of their devices, by day.
+device_tests = Table(
+    "device_test",
+    box_tables,
+    Column("day", String(10), primary_key=True),
+    Column("held", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+)
+
 desk_state = Table("desk_state", desk_tables, *_state())
 officers = Table(
     "officer",

@@ -1,4 +1,4 @@
-"""The ballot box on the web: one POST, one promise. No cookie, no address, no time.
+"""The ballot box on the web: one POST, one promise; and a POST of who tested a device. No cookie, no address, no time.
 
 Decides how a ballot travels and what the box needs to be ready; what is accepted is the box's matter. When batches go
 into the log is decided by whoever runs `stembus seal`.
@@ -13,6 +13,8 @@ from flask import Flask, Response, request
 from stembus.audit.formats.manifest import Manifest, cast_ballot_bytes
 from stembus.audit.formats.receipt import PROMISE_BYTES, encode_promise
 from stembus.ballot.box.ballot_box import BallotBox
+from stembus.ballot.box.device_tests import DeviceTests
+from stembus.ballot.errors import RequestInvalid
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.webvote.csp import NO_PAGE, origin_of
 from stembus.webvote.error_answers import answer_errors
@@ -20,9 +22,15 @@ from stembus.webvote.health import Check, add_health
 from stembus.webvote.metrics import PHASES, LogFigures, add_metrics
 from stembus.webvote.security import allow_origin, harden
 
+HELD, FAILED = b"held", b"failed"  # what a tester says
+
 
 def create_box_app(
-    box: BallotBox, manifest: Manifest, log: LogWriter, accepted: Callable[[], None] = lambda: None
+    box: BallotBox,
+    manifest: Manifest,
+    log: LogWriter,
+    tests: DeviceTests,
+    accepted: Callable[[], None] = lambda: None,
 ) -> Flask:
     """`log` is the one that the box feeds. `accepted` is called after every stored ballot; a rehearsal seals its
     batches so."""
@@ -39,6 +47,15 @@ def create_box_app(
         promise = box.cast(body[:size], body[size:])
         accepted()
         return Response(encode_promise(promise), mimetype="application/json")
+
+    @app.post("/tested")
+    def tested() -> Response:
+        """A tester says whether the device held. Counted while people vote, and by day alone."""
+        if request.get_data() not in (HELD, FAILED):
+            raise RequestInvalid(f"say {HELD.decode()} or {FAILED.decode()}")
+        box.demand_open()
+        tests.report(request.get_data() == HELD)
+        return Response(status=204)
 
     checks = [Check("log", lambda: _figures(log)), Check("database", box.demand_together)]
     add_health(app, checks)

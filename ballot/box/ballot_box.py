@@ -130,6 +130,11 @@ class BallotBox:
         ballot = self._checked(raw)
         return self._promise(ballot.cast_hash, ballot.ballot_id, self._store(ballot))
 
+    def demand_open(self) -> None:
+        """Raises NotOpenYet, Closed or Cancelled while nobody can vote."""
+        self._log.refresh()
+        self._demand_open()
+
     def _demand_open(self) -> None:
         now, phase = self._clock.now(), self._log.order.phase.value
         if phase == "cancelled":

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from stembus.audit.formats.entry_bodies import IssuedCount
 from stembus.ballot.box.ballot_box import BallotBox
+from stembus.ballot.box.device_tests import DeviceTests
 from stembus.ballot.box.position import Bond
 from stembus.ballot.box.recovery import Recovered, count_logged_tokens, lacks_ballots, recover
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS, spare_keys
@@ -155,6 +156,10 @@ class ServedOffice(Office):
     def box(self) -> BallotBox:
         engine = self._database("box")
         return BallotBox(engine, self.manifest, self.context(), self.signing_key("box"), self.log(), self.clock)
+
+    @cached_property
+    def device_tests(self) -> DeviceTests:
+        return DeviceTests(self._database("box"), self.clock, self.public)
 
     def box_must_be_recovered(self) -> bool:
         """Whether the box's database is lost, or is not whole as the log has it. Raises LogBehindDatabase when it is

@@ -23,7 +23,7 @@ from stembus.ballot.errors import BallotError
 
 FOLDER_FILE = "settings.toml"
 _PREFIX = "STEMBUS_"
-_PROCESS = ("DIR", "PUBLIC", "REGISTRAR", "PASSPHRASE", "HELP_LINE")
+_PROCESS = ("DIR", "PUBLIC", "REGISTRAR", "PASSPHRASE", "THEME")
 FOLDER_NAMES = re.compile(r"(REGISTRAR_[1-9][0-9]*|BOX|DESK)_DATABASE|REGISTRAR_[1-9][0-9]*_RECORD")
 # What other parts of the program, and its tests, read for themselves.
 _ELSEWHERE = re.compile(r"SETTINGS|CLOCK|DESK_PASSWORD|PASSPHRASE_[A-Z]+(_[1-9][0-9]*)?|CHROMIUM|POSTGRES_BIN")
