@@ -51,7 +51,7 @@ export function findFates(
 ): Promise<readonly Fate[]> {
   return withLatestHead(readFile, (head) =>
     withErrorCode("setup-log", async () => {
-      const log = witnessedLog(readFile, setup, head);
+      const log = await witnessedLog(readFile, setup, head);
       if (log === null) return sent.map(() => ({ state: "waiting" }) as const);
       const from = Math.min(...sent.map(({ batches }) => batches[0] ?? 0));
       const start =

@@ -5,7 +5,6 @@
 // used. Leaves to its callers whose key it is, and what was signed.
 
 import { edwards } from "@noble/curves/abstract/edwards.js";
-import { sha512 } from "@noble/hashes/sha2.js";
 import { concat, equal, toBig } from "./bytes.ts";
 
 // RFC 8032, section 5.1.
@@ -36,13 +35,14 @@ export function isValidKey(key: Uint8Array): boolean {
 }
 
 /** `key` is valid: it stands in a manifest that was checked. */
-export function verifyEd25519(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+export async function verifyEd25519(key: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
   if (signature.length !== 64) return false;
   const commitment = signature.slice(0, 32);
   const response = littleEndian(signature.slice(32));
   if (response >= L) return false;
   try {
-    const challenge = littleEndian(sha512(concat(commitment, key, message))) % L;
+    const hash = await crypto.subtle.digest("SHA-512", concat(commitment, key, message));
+    const challenge = littleEndian(new Uint8Array(hash)) % L;
     const expected = Curve.BASE.multiplyUnsafe(response).subtract(
       Curve.fromBytes(key, false).multiplyUnsafe(challenge),
     );

@@ -96,19 +96,19 @@ export function parseEntry(raw: Uint8Array): Entry {
 }
 
 /** Throws `setup-log` unless exactly the right parties signed this entry. */
-export function checkSignatures(manifest: Manifest, referendum: Uint8Array, entry: Entry): void {
+export async function checkSignatures(manifest: Manifest, referendum: Uint8Array, entry: Entry): Promise<void> {
   const names = entry.signatures.map((signature) => signature.by);
   const digest = Transcript.of("entry")
     .add("referendum", referendum)
     .add("type", utf8(entry.type))
     .add("body", utf8(encodeCanonical(entry.body)))
     .digest();
-  const valid = entry.signatures.every(({ by, signature }) => {
+  let valid = areDue(entry, names);
+  for (const { by, signature } of entry.signatures) {
     const key = keyOf(manifest, by);
-    return key !== undefined && verifyEd25519(fromHex(key), digest, fromHex(signature));
-  });
-  if (!valid || !areDue(entry, names))
-    throw new ClientError("setup-log", `an entry ${entry.type} that is not signed by those who must`);
+    valid &&= key !== undefined && (await verifyEd25519(fromHex(key), digest, fromHex(signature)));
+  }
+  if (!valid) throw new ClientError("setup-log", `an entry ${entry.type} that is not signed by those who must`);
 }
 
 function areDue(entry: Entry, names: readonly string[]): boolean {

@@ -41,10 +41,14 @@ export interface WitnessedLog {
 }
 
 /** The log under this head; null while the head lacks its quorum. Throws setup-log for what the log did not sign. */
-export function witnessedLog(readFile: ReadLogFile, setup: Setup, head: Uint8Array): WitnessedLog | null {
+export async function witnessedLog(
+  readFile: ReadLogFile,
+  setup: Setup,
+  head: Uint8Array,
+): Promise<WitnessedLog | null> {
   const checkpoint = parseCheckpoint(head);
-  checkLogSignature(setup.manifest, checkpoint);
-  if (countWitnesses(setup.manifest, checkpoint) < setup.manifest.witnesses.quorum) return null;
+  await checkLogSignature(setup.manifest, checkpoint);
+  if ((await countWitnesses(setup.manifest, checkpoint)) < setup.manifest.witnesses.quorum) return null;
   return { checkpoint, reader: new LogReader(readFile, checkpoint.size, checkpoint.root) };
 }
 
@@ -57,7 +61,7 @@ export function findBallot(
 ): Promise<Found> {
   return withLatestHead(readFile, (head) =>
     withErrorCode("setup-log", async () => {
-      const log = witnessedLog(readFile, setup, head);
+      const log = await witnessedLog(readFile, setup, head);
       return log === null ? { state: "waiting" } : find(log, setup, wanted, signposts);
     }),
   );
@@ -100,7 +104,7 @@ export async function receiptFor(
   { index, raw }: LoggedBallot,
 ): Promise<string> {
   const receipt = makeReceipt(index, await reader.inclusion(index), checkpoint);
-  checkReceipt(setup.manifest, receipt, raw);
+  await checkReceipt(setup.manifest, receipt, raw);
   return receipt;
 }
 
@@ -117,7 +121,7 @@ export async function followSignposts(
   const raw = await reader.entry(index);
   if (raw[0] !== 0x7b || entryType(raw) !== "batch") return setup.openSize;
   const entry = parseEntry(raw);
-  checkSignatures(setup.manifest, setup.referendum, entry);
+  await checkSignatures(setup.manifest, setup.referendum, entry);
   return entry.type === "batch" && entry.body.number === number ? index : setup.openSize;
 }
 
@@ -142,7 +146,7 @@ export async function walkBatches(
     const type = entryType(raw);
     if (type !== "batch" && type !== "close" && type !== "cancel") continue;
     const entry = parseEntry(raw);
-    checkSignatures(setup.manifest, setup.referendum, entry);
+    await checkSignatures(setup.manifest, setup.referendum, entry);
     if (entry.type !== "batch") return { batches, ended: entry.type === "close" ? "close" : "cancel" };
     const { number, size } = entry.body;
     const [first, end] = [index + 1, index + 1 + size];

@@ -44,7 +44,7 @@ interface Cosigner {
   readonly algorithm: number;
   readonly key: Uint8Array;
   readonly signatureBytes: number;
-  verify(checkpoint: Checkpoint, time: Uint8Array, signature: Uint8Array): boolean;
+  verify(checkpoint: Checkpoint, time: Uint8Array, signature: Uint8Array): boolean | Promise<boolean>;
 }
 
 function cosignerOf({ name, key: text }: Witness): Cosigner {
@@ -111,16 +111,17 @@ function parseLine(line: string): NoteSignature {
 }
 
 /** That the log's own key signed, and nothing else stands under the log's name. Throws `setup-log`. */
-export function checkLogSignature(manifest: Manifest, checkpoint: Checkpoint): void {
+export async function checkLogSignature(manifest: Manifest, checkpoint: Checkpoint): Promise<void> {
   const { origin, key } = manifest.log;
   const [only, ...more] = checkpoint.signatures.filter((line) => line.name === origin);
   if (checkpoint.origin !== origin || only === undefined || more.length > 0) fail("a checkpoint of another log");
   if (!equal(only.keyId, keyId(origin, 1, fromHex(key)))) fail("a signature in the log's name by another key");
-  if (!verifyEd25519(fromHex(key), signedText(checkpoint), only.signature)) fail("the log's signature does not verify");
+  if (!(await verifyEd25519(fromHex(key), signedText(checkpoint), only.signature)))
+    fail("the log's signature does not verify");
 }
 
 /** How many different witnesses of this referendum have seen the checkpoint. */
-export function countWitnesses(manifest: Manifest, checkpoint: Checkpoint): number {
+export async function countWitnesses(manifest: Manifest, checkpoint: Checkpoint): Promise<number> {
   const seen = new Set<string>();
   const witnesses = manifest.witnesses.members.map((member) => ({ name: member.name, ...cosignerOf(member) }));
   for (const { name, keyId: id, signature } of checkpoint.signatures) {
@@ -130,14 +131,14 @@ export function countWitnesses(manifest: Manifest, checkpoint: Checkpoint): numb
     if (witness === undefined || seen.has(name) || signature.length !== TIME_BYTES + witness.signatureBytes) continue;
     const time = signature.slice(0, TIME_BYTES);
     const inTime = 0n < toBig(time) && toBig(time) <= LATEST_TIME;
-    if (inTime && witness.verify(checkpoint, time, signature.slice(TIME_BYTES))) seen.add(name);
+    if (inTime && (await witness.verify(checkpoint, time, signature.slice(TIME_BYTES)))) seen.add(name);
   }
   return seen.size;
 }
 
 /** Throws `setup-witnesses` below the quorum. */
-export function checkQuorum(manifest: Manifest, checkpoint: Checkpoint): void {
-  const seen = countWitnesses(manifest, checkpoint);
+export async function checkQuorum(manifest: Manifest, checkpoint: Checkpoint): Promise<void> {
+  const seen = await countWitnesses(manifest, checkpoint);
   if (seen < manifest.witnesses.quorum)
     throw new ClientError("setup-witnesses", `${seen} witnesses where ${manifest.witnesses.quorum} must have signed`);
 }

@@ -29,7 +29,11 @@ const readPromise = record({
 export type PromiseRecord = Read<typeof readPromise>;
 
 /** Throws `promise-invalid` unless the box of this referendum signed it. */
-export function checkPromise(manifest: Manifest, referendum: Uint8Array, raw: Uint8Array): PromiseRecord {
+export async function checkPromise(
+  manifest: Manifest,
+  referendum: Uint8Array,
+  raw: Uint8Array,
+): Promise<PromiseRecord> {
   const promise = withErrorCodeSync("promise-invalid", () => readPromise(parseCanonical(raw)));
   const digest = Transcript.of("promise")
     .add("referendum", referendum)
@@ -38,19 +42,19 @@ export function checkPromise(manifest: Manifest, referendum: Uint8Array, raw: Ui
     .addInt("batch", promise.batch)
     .digest();
   if (promise.referendum !== hex(referendum)) throw new ClientError("promise-invalid");
-  if (!verifyEd25519(fromHex(manifest.box.key), digest, fromHex(promise.signature)))
+  if (!(await verifyEd25519(fromHex(manifest.box.key), digest, fromHex(promise.signature))))
     throw new ClientError("promise-invalid");
   return promise;
 }
 
 /** A promise for the very ballot that was sent: these bytes, under this ballot id. Throws promise-invalid. */
-export function checkAnswer(
+export async function checkAnswer(
   manifest: Manifest,
   context: BallotContext,
   sent: Uint8Array,
   answer: Uint8Array,
-): PromiseRecord {
-  const promise = checkPromise(manifest, context.referendum, answer);
+): Promise<PromiseRecord> {
+  const promise = await checkPromise(manifest, context.referendum, answer);
   const ballotId = context.ballotId(context.bodyOf(sent));
   if (!equal(fromHex(promise.cast_hash), sha256(sent)) || !equal(fromHex(promise.ballot_id), ballotId))
     throw new ClientError("promise-invalid");
@@ -61,19 +65,19 @@ export function makeReceipt(index: number, proof: readonly Uint8Array[], checkpo
   return [HEADER, `index ${index}`, ...proof.map(base64), "", ""].join("\n") + new TextDecoder().decode(checkpoint.raw);
 }
 
-export function checkWitnessed(manifest: Manifest, checkpoint: Checkpoint): void {
-  checkLogSignature(manifest, checkpoint);
-  if (countWitnesses(manifest, checkpoint) < manifest.witnesses.quorum) throw new ClientError("receipt-waits");
+export async function checkWitnessed(manifest: Manifest, checkpoint: Checkpoint): Promise<void> {
+  await checkLogSignature(manifest, checkpoint);
+  if ((await countWitnesses(manifest, checkpoint)) < manifest.witnesses.quorum) throw new ClientError("receipt-waits");
 }
 
 /** That `entry` stands at the receipt's place of a log a quorum has seen. Throws receipt-invalid. */
-export function checkReceipt(manifest: Manifest, receipt: string, entry: Uint8Array): void {
+export async function checkReceipt(manifest: Manifest, receipt: string, entry: Uint8Array): Promise<void> {
   try {
     const border = receipt.indexOf("\n\n");
     const [header, place, ...proof] = receipt.slice(0, border).split("\n");
     const index = /^index (0|[1-9][0-9]{0,14})$/.exec(place ?? "")?.[1];
     const checkpoint = parseCheckpoint(utf8(receipt.slice(border + 2)));
-    checkWitnessed(manifest, checkpoint);
+    await checkWitnessed(manifest, checkpoint);
     const root = rootFromProof(leafHash(entry), Number(index), checkpoint.size, proof.map(fromBase64));
     if (header !== HEADER || index === undefined || !equal(root, checkpoint.root)) throw new Error("root");
   } catch {

@@ -47,14 +47,14 @@ async function loadUnderHead(readFile: ReadLogFile, headRaw: Uint8Array, referen
   const manifestRaw = await reader.entry(0);
   need(equal(referendumId(manifestRaw), referendum), "setup-id", "another referendum");
   const manifest = parseManifest(manifestRaw);
-  checkLogSignature(manifest, head);
+  await checkLogSignature(manifest, head);
   const sequence = new OpeningSequence(manifest, referendum);
   const leaves = [leafHash(manifestRaw)];
   for (let index = 1; index < head.size; index++) {
     const raw = await reader.entry(index);
     leaves.push(leafHash(raw));
     const entry = parseEntry(raw);
-    checkSignatures(manifest, referendum, entry);
+    await checkSignatures(manifest, referendum, entry);
     sequence.take(entry, raw, () => hashRoot(leaves));
     if (entry.type !== "open") continue;
     await checkOpening(readFile, manifest, leaves);
@@ -76,9 +76,9 @@ async function loadUnderHead(readFile: ReadLogFile, headRaw: Uint8Array, referen
 
 async function checkOpening(readFile: ReadLogFile, manifest: Manifest, leaves: readonly Uint8Array[]): Promise<void> {
   const seen = parseCheckpoint(await readFile(`checkpoints/${leaves.length}`));
-  checkLogSignature(manifest, seen);
+  await checkLogSignature(manifest, seen);
   need(seen.size === leaves.length && equal(seen.root, hashRoot(leaves)), "setup-log", "another tree at the opening");
-  checkQuorum(manifest, seen);
+  await checkQuorum(manifest, seen);
 }
 
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {

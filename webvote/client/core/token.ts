@@ -3,10 +3,11 @@
 // Decides what is asked of a registrar, which answer is accepted, and what a voting pass holds: the JSON form that the
 // command line writes too. Leaves keeping the pass to the pages.
 
+import { hkdf } from "@noble/hashes/hkdf.js";
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { blind, finalize, verifyBlindSignature, type Blinding } from "./blind-rsa.ts";
-import { fromHex, hex, type Bytes } from "./bytes.ts";
+import { fromHex, hex, utf8, type Bytes } from "./bytes.ts";
 import type { Credential } from "./code.ts";
 import type { BallotContext } from "./context.ts";
 import { ClientError } from "./errors.ts";
@@ -41,6 +42,12 @@ export const isComplete = (pass: VotingPass): boolean => pass.signatures.every((
 
 export function tokenPublic(pass: VotingPass): Bytes {
   return schnorr.getPublicKey(pass.tokenSecret) as Bytes;
+}
+
+/** The name on a device of the record of a pass that came from elsewhere. It tells neither the token, which becomes
+ * public with a ballot, nor whose it is. */
+export function passName(pass: VotingPass): string {
+  return hex(hkdf(sha256, pass.tokenSecret, pass.referendum, utf8("stembus/v1 record name"), 32));
 }
 
 export async function newPass(context: BallotContext): Promise<VotingPass> {

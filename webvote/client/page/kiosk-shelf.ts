@@ -82,7 +82,7 @@ export class KioskShelf {
     const { manifest, context } = this.setup;
     const raw = fromHex(one.raw ?? "");
     const answer = await castAgain(manifest, raw, one.promises);
-    const promise = checkAnswer(manifest, context, raw, answer);
+    const promise = await checkAnswer(manifest, context, raw, answer);
     if (promisedBatches(asSent(one)).some((batch) => promise.batch <= batch)) throw new ServiceError("promise-old");
     return new TextDecoder().decode(answer);
   }

@@ -3,7 +3,7 @@
 // Decides how they are drawn: element by element, without markup, so that trusted types hold. Leaves the encoding to
 // its library.
 
-import { correction, generate, type Bitmap2D } from "lean-qr";
+import { correction, generate, type Bitmap2D } from "lean-qr/nano";
 
 const SVG = "http://www.w3.org/2000/svg";
 const BORDER = 4;

@@ -175,7 +175,7 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
     return checkPromise(manifest, referendum, utf8(text(request, "promise")));
   },
   async checkReceipt(request) {
-    checkReceipt((await setup(request)).manifest, text(request, "receipt"), bytes(request, "entry"));
+    await checkReceipt((await setup(request)).manifest, text(request, "receipt"), bytes(request, "entry"));
     return true;
   },
   async findBallot(request) {
