@@ -35,11 +35,13 @@ from stembus.scripts.published import referendum_id, verified_log
 from stembus.scripts.shell import DIRECTORY, SERVER_PARTS, fail, next_step, open_office, say
 from stembus.webvote.csp import voting_policy
 from stembus.webvote.static_files import STATIC, demand_client, static_hashes
+from stembus.webvote.theme import Theme, load_theme, theme_of
 
 INSTALLED = STATIC
 BUILD = Path("webvote", "client", "build.py")
 FILE_BYTES = 4 * 1024 * 1024
 Hashes = dict[str, str]
+THEME_HELP = "The folder with the city's name, logo, colours and contacts, as it is served."
 REFERENDUM = click.option("--referendum", metavar="ID", help="The id on the letter, by which the log is verified.")
 
 
@@ -86,16 +88,16 @@ def compare(place: str | None, source: Path, referendum: str | None, fresh: bool
 @client.command("log")
 @DIRECTORY
 @click.option("--release", required=True, metavar="NAME", help="How people call this release, such as 1.2.0.")
-@click.option("--help-line", help="What the pages tell voters to call, as it is served.")
-def log_command(directory: Path, release: str, help_line: str | None) -> None:
+@click.option("--theme", "folder", type=click.Path(path_type=Path, file_okay=False), help=THEME_HELP)
+def log_command(directory: Path, release: str, folder: Path | None) -> None:
     """Log the hashes of scripts, style and voting pages, signed with the client release key.
 
     \b
-    Example:  stembus client log kortrijk --release 1.2.0 --help-line "056 27 80 00"
+    Example:  stembus client log kortrijk --release 1.2.0 --theme kortrijk-theme
     """
     demand_client()
     office = open_office(directory)
-    body, added = log_client(office, release, load_settings().get("HELP_LINE", "") if help_line is None else help_line)
+    body, added = log_client(office, release, chosen_theme(folder))
     settle(office.log())
     if not added:
         say(f"already done: the log names these files, as release {body.release}")
@@ -104,7 +106,12 @@ def log_command(directory: Path, release: str, help_line: str | None) -> None:
     next_step(f"anyone can run: stembus client served {office.public} --referendum {office.referendum.hex()}")
 
 
-def log_client(office: Office, release: str, help_line: str) -> tuple[Client, bool]:
+def chosen_theme(folder: Path | None) -> Theme:
+    """Of this folder, or of the one that STEMBUS_THEME names. Raises ThemeInvalid."""
+    return theme_of(load_settings()) if folder is None else load_theme(folder)
+
+
+def log_client(office: Office, release: str, theme: Theme) -> tuple[Client, bool]:
     """Appends a `client` entry, unless the last one names the same files. Returns the one that counts, and whether it
     is new."""
     try:
@@ -114,7 +121,7 @@ def log_client(office: Office, release: str, help_line: str) -> tuple[Client, bo
     if not is_release(release):
         raise NotReady(f"{release!r} is no name of a release; use letters, digits, dots and dashes, like 1.2.0")
     log = office.log()
-    hashes = served_hashes(office.public, help_line)
+    hashes = served_hashes(office.public, theme)
     body = Client(release=release, files=[ClientFile(path=path, sha256=hashes[path]) for path in sorted(hashes)])
     logged = [entry.body for _, entry in log.entries() if isinstance(entry.body, Client)]
     if logged and logged[-1].files == body.files:
@@ -139,7 +146,7 @@ def served(place: str, referendum: str | None) -> None:
     manifest, logged = _logged_at(place, referendum)
     differs = unread = False
     for path, expected in logged.items():
-        policy = None if path.startswith("static/") or path.endswith("/save") else voting_policy(manifest)
+        policy = None if path.startswith(("static/", "theme/")) or path.endswith("/save") else voting_policy(manifest)
         try:
             found = _fetch(f"{manifest.client.url.rstrip('/')}/{path}", policy)
         except CannotRead as error:

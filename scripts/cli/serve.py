@@ -18,14 +18,16 @@ import click
 
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.state_machine import Phase
-from stembus.scripts.cli.client import log_client
+from stembus.scripts.cli.client import THEME_HELP, log_client
 from stembus.scripts.shell import SERVER_PARTS, ZONE, fail, program, say, serve_office
 from stembus.webvote.static_files import demand_client
+from stembus.webvote.theme import load_theme, plain_theme
 
 if TYPE_CHECKING:
     from stembus.ballot.office.services import ServedOffice
 
 PASSPHRASE = "rehearsal"  # noqa: S105 - stated in the open
+REHEARSED = plain_theme("056 00 00 00")
 OFFICER, DESK_PASSWORD = "officer", "rehearsal-desk"
 
 
@@ -34,8 +36,8 @@ OFFICER, DESK_PASSWORD = "officer", "rehearsal-desk"
 @click.option("--fresh", is_flag=True, help="Make a small rehearsal in DIR first, unless there is one.")
 @click.option("--minutes", type=click.IntRange(1, 60 * 24 * 30), help="How long a fresh rehearsal is open.  [60]")
 @click.option("--port", type=click.IntRange(1, 65535), help="Of a fresh rehearsal.  [8750]")
-@click.option("--help-line", default="056 00 00 00", show_default=True, help="What voters are told to call.")
-def serve(directory: Path, fresh: bool, minutes: int | None, port: int | None, help_line: str) -> None:
+@click.option("--theme", "folder", type=click.Path(path_type=Path, file_okay=False), help=THEME_HELP)
+def serve(directory: Path, fresh: bool, minutes: int | None, port: int | None, folder: Path | None) -> None:
     """Serve a rehearsal at a local address, for people to vote in their browsers.
 
     \b
@@ -46,6 +48,7 @@ def serve(directory: Path, fresh: bool, minutes: int | None, port: int | None, h
     except ModuleNotFoundError as error:
         fail(f"this step needs the server parts ({error.name})", SERVER_PARTS)
     demand_client()
+    theme = REHEARSED if folder is None else load_theme(folder)
     known = (directory / "manifest.json").exists()
     if known and (minutes or port):
         fail(f"{directory} holds a referendum already, and its times and addresses are fixed", _anew(directory))
@@ -58,10 +61,10 @@ def serve(directory: Path, fresh: bool, minutes: int | None, port: int | None, h
     if fresh:
         if office.clock.now() >= office.manifest.closes_at:
             fail(f"the rehearsal in {directory} is over", _anew(directory))
-        log_client(office, "rehearsal", help_line)
+        log_client(office, "rehearsal", theme)
         if not office.desk().enlisted():
             office.desk().enlist(OFFICER, DESK_PASSWORD)
-    server = Together(lambda: serve_office(directory), help_line)
+    server = Together(lambda: serve_office(directory), theme)
     try:
         server.listen()
     except OSError as error:

@@ -1,150 +1,125 @@
-"""`make screens`: pictures of the main screens into docs/screens/, from a real rehearsal in a real browser.
+"""`make screens`: pictures of the pages, from a real rehearsal in a real browser.
 
-Decides which steps are shown. Needs the test extra (playwright) and Chromium.
+Without more, the main screens in Dutch into docs/screens/; with --all every step and failure, in each language, at the
+width of a phone and of a desk, light and dark, into .screens. Decides sites and files; the walks are in `screen_walks`.
+Needs the test extra (playwright) and Chromium.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
+import shutil
 import socket
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from stembus.ballot.office.services import ServedOffice
 from stembus.scripts.develop.prepare import find_chromium
+from stembus.scripts.develop.screen_walks import ALL, MAIN, Camera, Scene
 from stembus.scripts.rehearsal.local import make_rehearsal
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from stembus.webvote.run.single_process import Together
+from stembus.webvote.theme import load_theme
 
 FLAGS = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
+LANGUAGES, WIDTHS, SCHEMES = ("nl", "fr", "en"), (360, 1280), ("light", "dark")
+LETTERS = 120
+THEME = Path("deploy/theme")
 
 
-class Camera:
-    """Numbers the pictures in the order in which a voter sees the screens."""
-
-    def __init__(self, page: Page, out: Path) -> None:
-        self._page, self._out, self._count = page, out, 0
-
-    def shoot(self, name: str) -> None:
-        self._count += 1
-        self._page.screenshot(path=self._out / f"{self._count:02d}-{name}.png", full_page=True)
-
-
-def walk(page: Page, camera: Camera, url: str, letter: list[str], referendum: str) -> None:
-    """A whole vote, with a test on the way."""
-    code, born = letter
-    page.goto(f"{url}nl/")
-    camera.shoot("start")
-    page.goto(f"{url}nl/vote#code={code}&id={referendum}")
-    page.locator("#step-code").wait_for()
-    camera.shoot("code")
-    page.locator("#factor").fill(born)
-    page.locator("#submit-code").click()
-    page.locator("#step-ballot").wait_for()
-    page.locator("input[value='1']").check()
-    camera.shoot("ballot")
-    page.locator("#submit-ballot").click()
-    page.locator("#step-review").wait_for()
-    camera.shoot("review")
-    page.locator("#test-details summary").click()
-    camera.shoot("before-a-test")
-    page.locator("#test").click()
-    link = page.locator("#test-link").get_attribute("href") or ""
-    camera.shoot("test")
-    page.locator("#test-done").click()
-    page.locator("#submit-ballot").click()
-    page.locator("#cast").click()
-    page.locator("#save-receipt").wait_for()
-    camera.shoot("done")
-    tracking = page.locator("#track-link").get_attribute("href") or ""
-    page.goto(link)
-    page.locator("#outcome").wait_for()
-    camera.shoot("test-on-a-second-device")
-    page.goto(url + tracking.lstrip("/"))
-    page.locator("#save-receipt").wait_for()
-    camera.shoot("track")
-    page.goto(f"{url}nl/result")
-    camera.shoot("before-the-result")
+@contextmanager
+def serving(root: Path, letters: int) -> Iterator[Together]:
+    """A rehearsal in `root`, sent by an example of a city."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    make_rehearsal(root, 60, port, letters)
+    server = Together(lambda: ServedOffice(root, lambda _: "rehearsal"), load_theme(THEME))
+    threading.Thread(target=server.serve, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
-def stand_at_kiosk(page: Page, camera: Camera, url: str, letter: list[str]) -> None:
-    """A ballot box that does not answer, and one that does."""
-    code, born = letter
-    page.goto(f"{url}nl/kiosk")
-    page.locator("#code").fill(code)
-    page.locator("#factor").fill(born)
-    page.locator("#submit-code").click()
-    page.locator("input[value='0']").check()
-    camera.shoot("kiosk-ballot")
-    page.locator("#submit-ballot").click()
-    page.route("**/box/cast", lambda route: route.abort())
-    page.locator("#cast").click()
-    page.locator("#step-unanswered").wait_for()
-    camera.shoot("kiosk-unanswered")
-    page.unroute("**/box/cast")
-    page.locator("#retry").click()
-    page.locator("#promise-qr svg").wait_for()
-    camera.shoot("kiosk-done")
+def letters_of(root: Path) -> list[list[str]]:
+    with (root / "voters.csv").open(encoding="ascii", newline="") as file:
+        return list(csv.reader(file))
 
 
-def call_help_desk(page: Page, camera: Camera, url: str, office: ServedOffice) -> None:
+def call_help_desk(scene: Scene, office: ServedOffice) -> None:
     """An officer is about to strike a voter."""
     office.desk().enlist("an.peeters", "a long password")
-    page.goto(f"{url}desk/nl/")
-    page.locator("#name").fill("an.peeters")
-    page.locator("#password").fill("a long password")
-    page.keyboard.press("Enter")
-    lines = (office.folder("authority") / "enrolment.csv").read_text(encoding="ascii").splitlines()[1:]
-    numbers = (line.partition(",")[0] for line in lines)
-    page.locator("#number").fill(next(n for n in numbers if office.letters().standing(n).state == "ready"))
-    page.keyboard.press("Enter")
-    page.locator("button[value='strike']").click()
-    page.locator("button[value='strike-confirmed']").wait_for()
-    camera.shoot("help-desk")
+    with scene.device() as page:
+        page.goto(f"{scene.url}desk/{scene.language}/")
+        page.locator("#name").fill("an.peeters")
+        page.locator("#password").fill("a long password")
+        page.keyboard.press("Enter")
+        lines = (office.folder("authority") / "enrolment.csv").read_text(encoding="ascii").splitlines()[1:]
+        numbers = (line.partition(",")[0] for line in lines)
+        page.locator("#number").fill(next(n for n in numbers if office.letters().standing(n).state == "ready"))
+        page.keyboard.press("Enter")
+        page.locator("button[value='strike']").click()
+        page.locator("button[value='strike-confirmed']").wait_for()
+        scene.shoot(page, "help-desk")
 
 
-def see_result(page: Page, camera: Camera, url: str, root: Path, letters: list[list[str]]) -> None:
+def count(root: Path, letters: list[list[str]]) -> None:
     """Some more vote; then the referendum's own clock says that the day is over."""
     rehearsal = Rehearsal(root, start=int(time.time()))
     for number, (code, born) in enumerate(letters):
         rehearsal.cast(rehearsal.token(code, born), [[int(number % 5 < 2)]])
     rehearsal.close()
     rehearsal.tally()
-    page.goto(f"{url}nl/result")
-    camera.shoot("result")
+
+
+def scenes(browser: Browser, out: Path, server: Together, root: Path, everything: bool) -> Iterator[Scene]:
+    letters = iter(letters_of(root)[: LETTERS - 20])
+    referendum = (root / "referendum.id").read_text().strip()
+    kinds = list(itertools.product(LANGUAGES, WIDTHS, SCHEMES)) if everything else [("nl", 360, "light")]
+    for language, width, scheme in kinds:
+        folder = out / f"{language}-{width}-{scheme}" if everything else out
+        options = {"viewport": {"width": width, "height": 740}, "color_scheme": scheme, "accept_downloads": True}
+        yield Scene(browser, Camera(folder), server.url, referendum, language, letters, options)
+
+
+def shoot_result(scene: Scene, page: Page) -> None:
+    page.goto(scene.path("result"))
+    scene.shoot(page, "result")
+    page.goto(scene.path(""))
+    scene.shoot(page, "start-after-the-count")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make screens")
-    parser.add_argument("--out", type=Path, default=Path("docs/screens"))
-    parser.add_argument("--width", type=int, default=360)
+    parser.add_argument("--all", action="store_true", help="every step and failure, into .screens")
+    parser.add_argument("--out", type=Path, help="another folder")
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    out = arguments.out or Path(".screens" if arguments.all else "docs/screens")
+    shutil.rmtree(out, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         root = Path(folder)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        make_rehearsal(root, 60, port, 24)
-        server = Together(lambda: ServedOffice(root, lambda _: "rehearsal"), "056 00 00 00")
-        threading.Thread(target=server.serve, daemon=True).start()
-        with (root / "voters.csv").open(encoding="ascii", newline="") as file:
-            letters = list(csv.reader(file))
         browser = driver.chromium.launch(executable_path=find_chromium(), args=[f"--{flag}" for flag in FLAGS])
-        page = browser.new_page(viewport={"width": arguments.width, "height": 740}, device_scale_factor=1)
-        referendum = (root / "referendum.id").read_text().strip()
-        camera = Camera(page, arguments.out)
-        walk(page, camera, server.url, letters[0], referendum)
-        stand_at_kiosk(page, camera, server.url, letters[1])
-        call_help_desk(page, camera, server.url, ServedOffice(root, lambda _: "rehearsal"))
-        see_result(page, camera, server.url, root, letters[3:])
+        with serving(root, LETTERS) as server:
+            shown = list(scenes(browser, out, server, root, arguments.all))
+            for number, scene in enumerate(shown):
+                for walk in ALL if arguments.all else MAIN:
+                    walk(scene)
+                if number == 0:
+                    call_help_desk(scene, ServedOffice(root, lambda _: "rehearsal"))
+            count(root, letters_of(root)[LETTERS - 20 :])
+            for scene in shown:
+                with scene.device() as page:
+                    shoot_result(scene, page)
         browser.close()
-        server.stop()
 
 
 if __name__ == "__main__":

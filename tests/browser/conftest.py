@@ -17,6 +17,7 @@ from stembus.ballot.office.services import ServedOffice
 from stembus.scripts.develop.prepare import find_chromium
 from stembus.scripts.rehearsal.local import make_rehearsal
 from stembus.webvote.run.single_process import Together
+from stembus.webvote.theme import plain_theme
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -60,7 +61,7 @@ def open_office(root: Path) -> ServedOffice:
 
 def start_site(root: Path, letters: int, change: Callable[[str], str] = lambda draft: draft) -> Site:
     make_rehearsal(root, 60 * 24, free_port(), letters, change=change)
-    server = Together(lambda: open_office(root), "056 00 00 00")
+    server = Together(lambda: open_office(root), plain_theme("056 00 00 00"))
     server.listen()
     threading.Thread(target=server.serve, daemon=True).start()
     with (root / "voters.csv").open(encoding="ascii", newline="") as file:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -115,6 +117,13 @@ def qr_reader() -> str:
     command = [node, ESBUILD, "node_modules/qr/decode.js", "--bundle", "--format=iife", "--global-name=qrReader"]
     done = subprocess.run([*command, "--log-level=error"], cwd=CLIENT, check=True, capture_output=True, text=True)
     return done.stdout.replace("var qrReader", "globalThis.qrReader", 1)
+
+
+def wait_until(happened: Callable[[], bool], seconds: float = 15) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def lose_once(page: Page, service: str) -> list[str]:

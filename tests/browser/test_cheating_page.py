@@ -165,9 +165,9 @@ def test_a_page_that_casts_another_ballot_than_it_showed_is_caught_by_the_log(
     tracking = re.sub(r"\s", "", page.locator("#tracking").text_content() or "")
     assert (tracking == number) is repeats
     expect(page.locator("#save-receipt")).to_be_visible(timeout=20_000)
-    assert "no such ballot in the public log" in look_up(chromium, site, number)
+    assert "no such ballot in the public list" in look_up(chromium, site, number)
     if not repeats:
-        assert "stands in the public log" in look_up(chromium, site, tracking)
+        assert "stands in the public list" in look_up(chromium, site, tracking)
 
 
 def watch(page: Page) -> list[tuple[str, str, int]]:

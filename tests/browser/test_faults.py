@@ -152,10 +152,10 @@ def test_a_wrong_clock_of_the_device_keeps_nobody_from_voting(page: Page, site: 
 
 def test_a_reload_does_not_forget_which_referendum_the_letter_named(page: Page, site: Site) -> None:
     page.goto(f"{site.url}en/vote#code={site.letters[-1][0]}&id={'0' * 64}")
-    expect(page.locator("#stop-reason")).to_contain_text("does not match")
+    expect(page.locator("#stop-reason")).to_contain_text("belongs to another referendum")
     expect(page.locator("#again")).to_be_hidden()
     page.reload()
-    expect(page.locator("#stop-reason")).to_contain_text("does not match")
+    expect(page.locator("#stop-reason")).to_contain_text("belongs to another referendum")
 
 
 def test_voting_that_is_not_open_yet_says_when_it_opens(page: Page, site: Site) -> None:

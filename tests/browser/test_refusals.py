@@ -67,7 +67,7 @@ def test_a_promise_under_another_number_than_the_voter_saw_is_not_taken(page: Pa
 
 def test_a_page_of_another_referendum_is_refused(page: Page, site: Site) -> None:
     page.goto(f"{site.url}en/vote#code={site.letters[-1][0]}&id={'0' * 64}")
-    expect(page.locator("#stop-reason")).to_contain_text("does not match")
+    expect(page.locator("#stop-reason")).to_contain_text("belongs to another referendum")
 
 
 def test_a_box_that_says_closed_while_casting_leaves_evidence(page: Page, site: Site) -> None:
@@ -129,7 +129,7 @@ def test_a_box_that_says_out_of_turn_must_show_the_ballot_that_took_it(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("token-issued", "already given out for this letter"),
+        ("token-issued", "This letter was used already"),
         ("letter-struck", "no longer valid"),
         ("letter-doubted", "so you cannot vote with it"),
     ],
@@ -215,7 +215,7 @@ def test_token_issued_after_a_lost_answer_does_not_destroy_the_pass(page: Page, 
     page.unroute("**/registrar/1/token")
     answer_once(page, "registrar/1/token", 409, error="token-issued", message="no")
     page.locator("#cast").click()
-    expect(page.locator("#error")).to_contain_text("already given out")
+    expect(page.locator("#error")).to_contain_text("used already")
     # The registrar lied, or was wrong; the pass that its token was given to is still here.
     enter(page, site, letter, "en")
     choose(page, "0")

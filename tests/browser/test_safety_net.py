@@ -248,7 +248,7 @@ def test_a_ballot_without_an_answer_that_is_in_the_log_needs_none(page: Page, si
     page.wait_for_timeout(3000)
     page.locator("#retry").click()
     expect(page.locator("#step-done")).to_be_visible(timeout=SLOW)
-    expect(page.locator("#batch-state")).to_contain_text("stands in the public log")
+    expect(page.locator("#batch-state")).to_contain_text("stands in the public list")
     expect(page.locator("#save-promise")).to_be_hidden()
     expect(page.locator("#save-receipt")).to_be_visible()
 
@@ -309,7 +309,7 @@ def test_a_kiosk_tells_its_staff_what_is_lost_for_good_and_nothing_before(
     expect(page.locator("#shelf")).to_be_hidden()
     show_log(page, copy_of(site, tmp_path / "closed", Rehearsal.close))
     page.goto(f"{site.url}en/kiosk")
-    expect(page.locator("#shelf")).to_contain_text("missing in the public log (1)", timeout=SLOW)
+    expect(page.locator("#shelf")).to_contain_text("missing in the public list (1)", timeout=SLOW)
     assert len(shelf(page)) == 1
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from stembus.ballot.box.device_tests import published_tests
 from tests.browser.conftest import Site
-from tests.browser.steps import cast, choose, enter, noted, read_qr
+from tests.browser.steps import cast, choose, enter, noted, read_qr, wait_until
 from tests.browser.test_access import violations
 
 
@@ -121,3 +122,95 @@ def test_a_test_that_was_handed_over_and_not_opened_does_not_stay_on_the_device(
     page.locator("#remove").click()
     expect(page.locator("#step-removed")).to_be_visible()
     assert page.evaluate("localStorage.getItem('stembus/test')") is None
+
+
+def revealed(page: Page, site: Site) -> tuple[str, str]:
+    """The number of a ballot for yes, and the fragment with its test."""
+    enter(page, site, site.letter(), "en")
+    choose(page, "1")
+    number = noted(page)
+    page.locator("#test-details summary").click()
+    page.locator("#test").click()
+    test = page.locator("#test-text").text_content() or ""
+    return number, test[test.index("#") :]
+
+
+def counted(site: Site) -> tuple[int, int]:
+    days = published_tests(site.office().public)
+    return sum(day.held for day in days), sum(day.failed for day in days)
+
+
+def test_a_camera_is_enough_to_test_and_one_tap_reports_it(page: Page, site: Site, chromium: Browser) -> None:
+    number, test = revealed(page, site)
+    context = chromium.new_context(viewport={"width": 360, "height": 740})
+    first = context.new_page()
+    first.goto(f"{site.url}en/check#ballot={number}")
+    expect(first.locator("#remembered")).to_contain_text("remembers the number")
+    second = context.new_page()  # a camera opens a new tab
+    held, failed = counted(site)
+    with second.expect_request("**/box/tested") as reported:
+        second.goto(f"{site.url}en/check{test}")
+        expect(second.locator("#comparison")).to_have_text("The number stayed the same.")
+        expect(second.locator("#chosen")).to_contain_text("Yes")
+        expect(second.locator("#form-check")).to_be_hidden()
+        assert violations(second) == []
+        second.locator("#report-held").click()
+    assert reported.value.post_data == "held"
+    expect(second.locator("#reported")).to_contain_text("Thank you")
+    expect(second.locator("#report")).to_be_hidden()
+    expect(second.locator("#cheated")).to_be_hidden()
+    wait_until(lambda: counted(site) == (held + 1, failed))
+    second.goto(f"{site.url}en/result")
+    expect(second.locator("main")).to_contain_text("Tests of devices")
+    context.close()
+
+
+def test_who_finds_a_device_that_cheats_reads_what_to_do(page: Page, site: Site, chromium: Browser) -> None:
+    _, test = revealed(page, site)
+    context = chromium.new_context(viewport={"width": 360, "height": 740})
+    second = context.new_page()
+    second.goto(f"{site.url}en/check#ballot={'0' * 64}")
+    expect(second.locator("#remembered")).to_be_visible()
+    second.goto("about:blank")
+    second.goto(f"{site.url}en/check{test}")
+    expect(second.locator("#comparison")).to_contain_text("DIFFER")
+    expect(second.locator("#cheated")).to_contain_text("Do not vote with the first device")
+    expect(second.locator("#cheated")).to_contain_text("056 00 00 00")
+    assert violations(second) == []
+    held, failed = counted(site)
+    second.locator("#report-failed").click()
+    expect(second.locator("#reported")).to_contain_text("Thank you")
+    expect(second.locator("#cheated")).to_be_visible()
+    wait_until(lambda: counted(site) == (held, failed + 1))
+    context.close()
+
+
+def test_a_report_that_does_not_arrive_can_be_sent_again(page: Page, site: Site) -> None:
+    _, test = revealed(page, site)
+    page.goto(f"{site.url}en/check{test}")
+    page.route("**/box/tested", lambda route: route.abort(), times=1)
+    page.locator("#report-failed").click()
+    expect(page.locator("#reported")).to_contain_text("no connection")
+    expect(page.locator("#cheated")).to_be_visible()
+    page.locator("#report-failed").click()
+    expect(page.locator("#reported")).to_contain_text("Thank you")
+
+
+@pytest.mark.parametrize(("drawn", "invited"), [(0, True), (20, True), (1, False), (19, False)])
+def test_every_twentieth_voter_is_invited_to_test(page: Page, site: Site, drawn: int, invited: bool) -> None:
+    page.add_init_script(
+        f"""const draw = crypto.getRandomValues.bind(crypto);
+        crypto.getRandomValues = a => a instanceof Uint32Array && a.length === 1 ? a.fill({drawn}) : draw(a);"""
+    )
+    enter(page, site, site.letter(), "en")
+    choose(page, "1")
+    expect(page.locator("#invited")).to_be_visible(visible=invited)
+    assert (page.locator("#test-details").get_attribute("open") is not None) == invited
+    if not invited:
+        return
+    assert violations(page) == []
+    page.locator("#test").click()
+    page.locator("#test-done").click()
+    choose(page, "1")
+    expect(page.locator("#invited")).to_be_hidden()
+    cast(page)

@@ -96,7 +96,7 @@ def test_a_letter_used_on_another_device_is_explained(page: Page, site: Site, ch
     other.goto(f"{site.url}en/vote#code={letter[0]}")
     other.locator("#factor").fill(letter[1])
     other.locator("#submit-code").click()
-    expect(other.locator("#error")).to_contain_text("already given out for this letter")
+    expect(other.locator("#error")).to_contain_text("This letter was used already")
     other.context.close()
 
 

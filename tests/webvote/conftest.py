@@ -15,6 +15,7 @@ from stembus.webvote.box_app import create_box_app
 from stembus.webvote.desk_app import create_desk_app
 from stembus.webvote.registrar_app import create_registrar_app
 from stembus.webvote.site.app import create_site_app
+from stembus.webvote.theme import plain_theme
 from tests.ballot.conftest import Poll, copy_of, move_to_postgres
 from tests.conftest import Finished
 from tests.postgres import postgres_server, postgres_url
@@ -27,9 +28,9 @@ def make_apps(office: ServedOffice) -> dict[str, Flask]:
     """By name, as `run.wsgi` makes them."""
     return {
         "registrar": create_registrar_app(office.registrar(), office.manifest),
-        "box": create_box_app(office.box, office.manifest, office.log()),
+        "box": create_box_app(office.box, office.manifest, office.log(), office.device_tests),
         "desk": create_desk_app(office.desk(), office.manifest, b"s" * 32, secure=False),
-        "site": create_site_app(office.public, "056 11 22 33"),
+        "site": create_site_app(office.public, plain_theme("056 11 22 33")),
     }
 
 

@@ -18,6 +18,7 @@ from stembus.webvote.box_app import create_box_app
 from stembus.webvote.registrar_app import create_registrar_app
 from stembus.webvote.site.app import create_site_app
 from stembus.webvote.site.log_summary import SummaryReader
+from stembus.webvote.theme import plain_theme
 from tests.conftest import Finished
 
 
@@ -41,8 +42,8 @@ def front(opened: Finished, tmp_path: Path) -> Front:
     rehearsal.clock.move_to(office.manifest.opens_at)
     apps = (
         create_registrar_app(office.registrar(), office.manifest),
-        create_box_app(office.box, office.manifest, office.log()),
-        create_site_app(office.public, "056 11 22 33"),
+        create_box_app(office.box, office.manifest, office.log(), office.device_tests),
+        create_site_app(office.public, plain_theme("056 11 22 33")),
     )
     return Front(rehearsal, *(app.test_client() for app in apps), letters=list(opened.letters))
 

@@ -22,6 +22,7 @@ from stembus.webvote.desk_app import create_desk_app
 from stembus.webvote.logs import report
 from stembus.webvote.registrar_app import create_registrar_app
 from stembus.webvote.site.app import create_site_app
+from stembus.webvote.theme import NO_THEME, Theme
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -75,6 +76,7 @@ class Sealer:
             try:
                 if self._office.log().order.phase.value == "open":
                     self._office.box.seal(self._office.count_statements)
+                    self._office.device_tests.publish()
                 else:
                     self._office.log().refresh()
             except Exception as error:  # a busy database, a witness away: promises must not be left alone
@@ -86,7 +88,7 @@ class Sealer:
 class Together:
     """`open_office()` opens the referendum's folder; it is called once for answering and once for sealing."""
 
-    def __init__(self, open_office: Callable[[], ServedOffice], help_line: str = "") -> None:
+    def __init__(self, open_office: Callable[[], ServedOffice], theme: Theme = NO_THEME) -> None:
         office = open_office()
         manifest = office.manifest
         self.url = manifest.client.url.rstrip("/") + "/"
@@ -95,10 +97,10 @@ class Together:
             f"/registrar/{k}": create_registrar_app(office.registrar(k), manifest)
             for k in range(1, len(manifest.registrars) + 1)
         }
-        mounts["/box"] = create_box_app(office.box, manifest, office.log(), self.sealer.wake)
+        mounts["/box"] = create_box_app(office.box, manifest, office.log(), office.device_tests, self.sealer.wake)
         secure = self.url.startswith("https:")
         mounts["/desk"] = create_desk_app(office.desk(), manifest, office.desk_secret(), "/desk", secure)
-        self.app = DispatcherMiddleware(create_site_app(office.public, help_line), mounts)
+        self.app = DispatcherMiddleware(create_site_app(office.public, theme), mounts)
         self._server: BaseWSGIServer | None = None
 
     def listen(self) -> None:

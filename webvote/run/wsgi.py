@@ -32,6 +32,7 @@ from stembus.webvote.logs import log_as
 from stembus.webvote.registrar_app import create_registrar_app
 from stembus.webvote.site.app import create_site_app
 from stembus.webvote.static_files import demand_client
+from stembus.webvote.theme import theme_of
 
 APP_LOAD_ERROR = 4  # gunicorn's own status for an app that does not load: it stops, and does not try for ever
 TRY_AGAIN = 1  # with any other status but 3, gunicorn starts the worker anew
@@ -83,14 +84,14 @@ def registrar() -> Flask:
 @_calm
 def box() -> Flask:
     office = _office(load_settings())
-    return _behind_proxy(create_box_app(office.box, office.manifest, office.log()))
+    return _behind_proxy(create_box_app(office.box, office.manifest, office.log(), office.device_tests))
 
 
 @_calm
 def site() -> Flask:
     settings = load_settings()
     demand_client()
-    return _behind_proxy(create_site_app(Path(settings.need("PUBLIC")), settings.get("HELP_LINE", "")))
+    return _behind_proxy(create_site_app(Path(settings.need("PUBLIC")), theme_of(settings)))
 
 
 @_calm

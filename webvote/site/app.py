@@ -11,12 +11,12 @@ import hashlib
 import logging
 import re
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from flask import Flask, Response, abort, g, jsonify, redirect, render_template, request, url_for
-from flask_babel import format_datetime, format_decimal
+from flask_babel import format_datetime, format_decimal, gettext
 from werkzeug.exceptions import HTTPException
 from werkzeug.security import safe_join
 from werkzeug.wrappers import Response as Answer
@@ -24,6 +24,7 @@ from werkzeug.wrappers import Response as Answer
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.manifest import MLDSA44, Manifest
 from stembus.audit.log.tiles import HEAD
+from stembus.ballot.box.device_tests import published_tests
 from stembus.webvote.caching import FILE, PAGE, TYPED, add_caching, log_type
 from stembus.webvote.csp import origin_of, voting_policy
 from stembus.webvote.health import Check, add_health
@@ -31,32 +32,34 @@ from stembus.webvote.languages import choose_language
 from stembus.webvote.logs import report
 from stembus.webvote.metrics import LogFigures, add_metrics
 from stembus.webvote.security import harden
+from stembus.webvote.site.calendar_file import deadline_file
 from stembus.webvote.site.log_summary import SummaryReader
 from stembus.webvote.site.offline_page import offline_parts
 from stembus.webvote.site.result import WIDTH, charts
+from stembus.webvote.site.sender import add_sender
 from stembus.webvote.site.zip_download import stream_bundle
 from stembus.webvote.static_files import demand_client
+from stembus.webvote.theme import NO_THEME, Theme
 
-PAGES = {
-    "start": "", "vote": "vote", "kiosk": "kiosk", "check": "check", "track": "track", "accessibility": "accessibility",
-}  # fmt: skip
-_TELEPHONE = re.compile(r"\+?[0-9][0-9 ./-]{5,18}[0-9]")
+TOLD = ("help", "easy", "privacy", "accessibility")
+PAGES = {"start": ""} | {name: name for name in ("vote", "kiosk", "check", "track", *TOLD)}
 _AGAIN_SECONDS = "5"  # a log that is being written is whole again a moment later
 _LIFETIMES = {
-    **dict.fromkeys(("start", "result", "accessibility", "saved_check", "signpost", "static"), PAGE),
+    **dict.fromkeys(("start", "result", *TOLD, "calendar", "saved_check", "signpost"), PAGE),
+    **dict.fromkeys(("static", "colours", "logo"), PAGE),
     **dict.fromkeys(("vote", "kiosk", "check", "track"), TYPED),
     "bundle": FILE,
 }
 
 
-def create_site_app(public: Path, help_line: str = "") -> Flask:
-    """`public` is the published folder; `help_line` is shown to voters (telephone, opening hours)."""
+def create_site_app(public: Path, theme: Theme = NO_THEME) -> Flask:
+    """`public` is the published folder; `theme` is the city that sends the pages."""
     summaries = SummaryReader(public)
     manifest = summaries.now().manifest
     app = Flask("webvote", root_path=str(Path(__file__).parents[1]), static_folder="static")
     harden(app, voting_policy(manifest), 16 * 1024)
     choose_language(app, manifest)
-    app.context_processor(partial(_common, summaries, manifest, help_line))
+    app.context_processor(partial(_common, summaries, manifest))
     app.register_error_handler(AuditError, _unreadable)
     app.register_error_handler(OSError, _unreadable)
     app.register_error_handler(HTTPException, _refused)
@@ -65,7 +68,8 @@ def create_site_app(public: Path, help_line: str = "") -> Flask:
     app.add_url_rule("/", "root", _to_start)
     for name, path in PAGES.items():
         app.add_url_rule(f"/<language>/{path}", name, partial(_page, summaries, name))
-    _Pages(public, summaries).add_to(app)
+    _Pages(public, summaries, theme).add_to(app)
+    add_sender(app, theme)
     checks = [Check("log", summaries.now), Check("scripts", demand_client)]
     add_health(app, checks)
     add_metrics(app, manifest, checks, partial(_figures, summaries))
@@ -82,26 +86,39 @@ def _page(summaries: SummaryReader, name: str) -> str | Answer:
 class _Pages:
     """The views that read the published folder."""
 
-    def __init__(self, public: Path, summaries: SummaryReader) -> None:
+    def __init__(self, public: Path, summaries: SummaryReader, theme: Theme) -> None:
         self._public = public
         self._summaries = summaries
+        self._theme = theme
 
     def add_to(self, app: Flask) -> None:
         app.add_url_rule("/<language>/result", "result", self.result)
+        app.add_url_rule("/<language>/deadline.ics", "calendar", self.calendar)
         app.add_url_rule("/<language>/check/save", "saved_check", self.offline_check)
         app.add_url_rule("/bundle.zip", "bundle", self.bundle)
         app.add_url_rule("/batches/<int:number>", "signpost", self.signpost)
         app.add_url_rule("/log/<path:name>", "log", self.log)
 
     def result(self) -> str:
-        return render_template("result.html", charts=charts(self._summaries.now(), g.language), width=WIDTH)
+        figures = charts(self._summaries.now(), g.language)
+        return render_template("result.html", charts=figures, width=WIDTH, tests=published_tests(self._public))
+
+    def calendar(self) -> Response:
+        """The end of the voting, for a calendar."""
+        summary = self._summaries.now()
+        manifest = summary.manifest
+        title = manifest.title.get(g.language, manifest.title[manifest.languages[0]])
+        closes = datetime.fromtimestamp(manifest.closes_at, UTC)
+        address = _public_url(origin_of(manifest.client.url), "start")
+        data = deadline_file(summary.referendum, closes, f"{gettext('Voting closes')}: {title}", address)
+        return Response(data, mimetype="text/calendar")
 
     def offline_check(self) -> Response:
         """The page that tests a ballot, as a file to save."""
         summary = self._summaries.now()
         if not summary.opening:
             abort(404)
-        parts = offline_parts(self._public, summary.opening, signs_mldsa(summary.manifest))
+        parts = offline_parts(self._public, summary.opening, signs_mldsa(summary.manifest), self._theme.style)
         page = render_template("saved_check.html", **parts)
         name = f"stembus-test-{g.language}.html"
         return Response(page, mimetype="text/html", headers={"Content-Disposition": f"attachment; filename={name}"})
@@ -136,17 +153,14 @@ class _Pages:
         return response
 
 
-def _common(summaries: SummaryReader, manifest: Manifest, help_line: str) -> dict[str, object]:
+def _common(summaries: SummaryReader, manifest: Manifest) -> dict[str, object]:
     """What every template may use."""
-    number, published = _TELEPHONE.match(help_line), summaries.now()
+    published = summaries.now()
     return {
         "published": published,
         "voting": _voting(published.phase, manifest),
         "manifest": manifest,
         "mldsa": signs_mldsa(manifest),
-        "help_line": help_line,
-        "help_number": number[0] if number else "",
-        "help_rest": help_line[number.end() :] if number else help_line,
         "grouped": _grouped,
         "moment": _moment,
         "decimal": _decimal,

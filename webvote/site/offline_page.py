@@ -18,12 +18,12 @@ from stembus.audit.log.tiles import HEAD, bundle_widths, checkpoint_path, encode
 from stembus.webvote.static_files import STATIC
 
 
-def offline_parts(public: Path, opening: int, mldsa: bool) -> dict[str, object]:
+def offline_parts(public: Path, opening: int, mldsa: bool, colours: str) -> dict[str, object]:
     """What the template fills in; `opening` is the log's size right after its entry `open`, `mldsa` whether a witness
-    signs with ML-DSA-44. Raises AuditError."""
+    signs with ML-DSA-44, `colours` the theme's style sheet. Raises AuditError."""
     names = ("mldsa", "check") if mldsa else ("check",)
     scripts = [(STATIC / "client" / f"{name}.js").read_text(encoding="utf-8") for name in names]
-    style = (STATIC / "style.css").read_text(encoding="utf-8")
+    style = (STATIC / "style.css").read_text(encoding="utf-8") + colours
     assert not any("</script" in script for script in scripts)
     assert "</style" not in style
     policy = [

@@ -18,6 +18,7 @@ from stembus.audit.verify import verify
 from stembus.scripts.cli.client import BUILD, INSTALLED, client, load_build, log_client
 from stembus.scripts.cli.records import minutes, purge
 from stembus.scripts.shell import CalmGroup
+from stembus.webvote.theme import plain_theme
 from tests.browser.conftest import start_site
 from tests.conftest import Finished
 from tests.log_view import read_log
@@ -194,7 +195,7 @@ def test_what_is_served_is_held_against_the_log(run: Run, tmp_path: Path) -> Non
     office = site.office()
     identity = ("--referendum", office.referendum.hex())
     try:
-        log_client(office, "1", "056 00 00 00")
+        log_client(office, "1", plain_theme("056 00 00 00"))
         run("client", "served", public, status=2)
         run("client", "served", public, "--referendum", "00" * 32, status=1)
         output = run("client", "served", public, *identity).output
@@ -209,7 +210,7 @@ def test_what_is_served_is_held_against_the_log(run: Run, tmp_path: Path) -> Non
             altered.append(lambda answer, name=name, value=value: answer.headers.set(name, value) or answer)
             assert words in run("client", "served", public, *identity, status=1).output
             altered.pop()
-        log_client(office, "2", "056 99 99 99")
+        log_client(office, "2", plain_theme("056 99 99 99"))
         output = run("client", "served", public, *identity, status=1).output
         assert "  nl/vote  DIFFERS" in output
         assert "  static/style.css  same" in output

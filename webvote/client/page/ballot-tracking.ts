@@ -13,6 +13,12 @@ import { errorCode, explain } from "./messages.ts";
 const POLLS_MS = [1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
 export const LATER_MS = 300_000;
 
+/** Somewhat sooner or later, so that a thousand devices do not ask at the same moment, and a device is not known by its
+ * rhythm. */
+export function jittered(milliseconds: number): number {
+  return milliseconds * (0.75 + Math.random() / 2);
+}
+
 // Of these nothing more is to come.
 const FINAL = ["found", "superseded", "broken", "cancelled"];
 
@@ -48,7 +54,7 @@ export function trackBallot(
     } catch (error) {
       if (["receipt-invalid", "setup-log"].includes(errorCode(error))) showTrouble(message("receipt-invalid"));
     }
-    setTimeout(() => void look(round + 1), POLLS_MS[round] ?? LATER_MS);
+    setTimeout(() => void look(round + 1), jittered(POLLS_MS[round] ?? LATER_MS));
   };
   void look(0);
 }

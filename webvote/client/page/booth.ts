@@ -1,36 +1,26 @@
 // The steps of every voter, at home or at a kiosk: code, ballot paper, review, test, cast.
 //
-// Decides their order and what each one shows: the ballot's number to everybody, before the choice to test or to cast. Leaves to the page (its `VotingPlace`) where a voter's record is kept,
-// what follows a vote, and what is shown when a cast fails; and to the session everything about the ballot itself.
+// Decides their order and what each one shows: the ballot's number to everybody, before the choice to test or to cast;
+// and who is invited to test. Leaves to the page (its `VotingPlace`) where a voter's record is kept, what follows a vote,
+// and what is shown when a cast fails; and to the session everything about the ballot itself.
 
 import { hex } from "../core/bytes.ts";
-import { parseCode } from "../core/code.ts";
 import { ClientError } from "../core/errors.ts";
-import { normaliseFactor } from "../core/factor.ts";
-import type { Choice, PreparedBallot } from "../core/ballot.ts";
+import { prepareBallot, type Choice, type PreparedBallot } from "../core/ballot.ts";
 import type { Setup } from "../core/setup.ts";
 import type { VotingPass } from "../core/token.ts";
 import { readChoice, watchChoices } from "./ballot-paper.ts";
 import { watchBudgets } from "./budget.ts";
+import { keepOnLanguageChange } from "./change-language.ts";
 import { showChoice } from "./chosen.ts";
+import { showProblems } from "./problems.ts";
 import { handOver } from "./hand-over.ts";
 import { encodeTest } from "./link-formats.ts";
 import { drawQr } from "./qr.ts";
-import { isVotingOver } from "../core/manifest-rules.ts";
-import { servedTime } from "./services.ts";
+import { groupCode, submitCode, type TypedLetter } from "./code-step.ts";
+import { isOver, watchPhase } from "./phase.ts";
 import { Session } from "./session.ts";
-import {
-  byId,
-  button,
-  fieldError,
-  markTitle,
-  message,
-  onClick,
-  onSubmit,
-  showError,
-  showNumber,
-  showStep,
-} from "./dom.ts";
+import { byId, button, message, onClick, onSubmit, showError, showNumber, showStep } from "./dom.ts";
 import type { VoterStorage } from "./storage.ts";
 import { runOnce, errorCode, explain, showStopped, isBlocking } from "./messages.ts";
 
@@ -46,12 +36,6 @@ const NO_BALLOT_PAPER = [
   "letter-doubted",
   "gone",
 ];
-
-// The field to correct after a registrar's refusal.
-const WRONG_FIELD = new Map([
-  ["factor-wrong", "factor"],
-  ["credential-unknown", "code"],
-]);
 
 /** What differs between a voter's own device and a kiosk. */
 export interface VotingPlace {
@@ -75,17 +59,25 @@ export class Booth {
   private prepared: PreparedBallot | null = null;
   private choice: Choice = [];
   private fragment = "";
+  private readonly showBudgets: () => void;
+  /** Drawn once for each visit. */
+  private invited: boolean;
 
   constructor(
     readonly setup: Setup,
     private readonly place: VotingPlace,
     private readonly data: DOMStringMap,
   ) {
+    const every = Number(data.invite ?? 0);
+    this.invited = every > 0 && (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % every === 0;
     watchChoices();
-    watchBudgets(setup.manifest.questions, this.language);
-    onSubmit("form-code", () => this.submitCode());
+    this.showBudgets = watchBudgets(setup.manifest.questions, () => this.language);
+    keepOnLanguageChange(() => this.speakAnew());
+    onSubmit("form-code", () => submitCode(setup.manifest.second_factor.kind, (typed) => this.begin(typed)));
     onSubmit("form-ballot", () => this.submitBallot());
     addEventListener("popstate", () => this.wentBack());
+    watchPhase(setup.manifest);
+    groupCode(byId("code"));
     onClick("back", () => (history.state === REVIEW ? history.back() : this.leaveReview()));
     onClick("cast", () => this.castNow(button("cast")));
     onClick("test", () => this.testBallot());
@@ -98,13 +90,15 @@ export class Booth {
 
   /** Nobody is asked for a code in vain: whether the voting is over, the site's own clock says. */
   showCode(): void {
-    if (isVotingOver(this.setup.manifest, servedTime())) showStopped(new ClientError("closed"));
+    if (isOver(this.setup.manifest)) showStopped(new ClientError("closed"));
     else showStep("code", "code");
   }
 
   showBallot(): void {
-    for (const part of document.querySelectorAll<HTMLElement>("[data-earlier]"))
-      part.hidden = (this.session?.last ?? null) === null;
+    const own = (this.session?.last ?? null) !== null;
+    for (const part of document.querySelectorAll<HTMLElement>("[data-earlier]")) part.hidden = !own;
+    const elsewhere = document.getElementById("earlier-elsewhere");
+    if (elsewhere !== null) elsewhere.hidden = own || !this.session?.castElsewhere;
     showStep("ballot", "ballot");
   }
 
@@ -127,53 +121,22 @@ export class Booth {
     await this.place.voterKnown(this.session);
   }
 
-  // Code and second factor
-
-  private async submitCode(): Promise<void> {
-    const [code, factor] = [byId<HTMLInputElement>("code"), byId<HTMLInputElement>("factor")];
-    let [symbols, normal] = ["", ""];
-    for (const [input, parse] of [
-      [factor, () => (normal = normaliseFactor(this.setup.manifest.second_factor.kind, factor.value))],
-      [code, () => (symbols = parseCode(code.value))],
-    ] as const) {
-      try {
-        parse();
-        fieldError(input, byId(`${input.id}-error`), "");
-      } catch (error) {
-        const count = [...code.value.replace(/[^\p{L}\p{N}]/gu, "")].length;
-        fieldError(
-          input,
-          byId(`${input.id}-error`),
-          message(input === code && count === 0 ? "code-empty" : errorCode(error), { count }),
-        );
-        input.focus();
-      }
-    }
-    markTitle(symbols === "" || normal === "");
-    if (symbols === "" || normal === "") return;
-    await runOnce(
-      button("submit-code"),
-      "busy-letter",
-      async () => {
-        const session = await Session.begin(this.setup, symbols, normal, this.incompletePass, (voter) =>
-          this.place.storageFor(voter),
-        );
-        await session.checkLetter();
-        this.session = session;
-        code.value = factor.value = "";
-        await this.proceed();
-      },
-      (error) => this.refusedAtCode(error),
+  private async begin({ symbols, factor }: TypedLetter): Promise<void> {
+    const session = await Session.begin(this.setup, symbols, factor, this.incompletePass, (voter) =>
+      this.place.storageFor(voter),
     );
+    await session.checkLetter();
+    this.session = session;
+    for (const id of ["code", "factor"]) byId<HTMLInputElement>(id).value = "";
+    await this.proceed();
   }
 
-  private refusedAtCode(error: unknown): void {
-    if (isBlocking(error)) return showStopped(error);
-    const wrong = WRONG_FIELD.get(errorCode(error));
-    if (wrong === undefined) return showError(explain(error));
-    markTitle(true);
-    fieldError(byId(wrong), byId(`${wrong}-error`), explain(error));
-    byId(wrong).focus();
+  /** Writes in the page's language what it does not bring along itself. */
+  private speakAnew(): void {
+    for (const said of document.querySelectorAll(".field-error")) said.textContent = "";
+    showProblems([], 0);
+    this.showBudgets();
+    if (this.choice.length > 0) showChoice(byId("chosen"), this.setup.manifest.questions, this.choice, this.language);
   }
 
   // Ballot paper
@@ -189,7 +152,7 @@ export class Booth {
         if (!session.mayCast) throw new ClientError("too-many-casts");
         // Lets the status be drawn before the device is busy.
         await new Promise((resolve) => setTimeout(resolve, 0));
-        this.prepared = session.prepare(found);
+        this.prepared = prepareBallot(this.setup.context, session.pass, found);
         this.showReview(this.prepared);
       },
       (error) => this.showRefusal(error),
@@ -206,7 +169,9 @@ export class Booth {
     showNumber(byId("ballot-id"), number);
     drawQr(byId("ballot-qr"), `${this.data.check ?? ""}#ballot=${number}`, message("qr-ballot"));
     const test = byId<HTMLDetailsElement>("test-details");
-    test.open = test.hidden = byId("back").hidden = false;
+    test.hidden = byId("back").hidden = false;
+    test.open = this.invited;
+    byId("invited").hidden = !this.invited;
     if (history.state !== REVIEW) history.pushState(REVIEW, "");
     this.fragment = location.hash;
     showStep("review", "review");
@@ -227,6 +192,7 @@ export class Booth {
 
   private testBallot(): void {
     if (this.prepared === null) return;
+    this.invited = false; // nobody is asked twice
     const test = { ...this.prepared, choice: this.choice };
     const link = `${this.data.check ?? ""}${encodeTest(test)}`;
     drawQr(byId("test-qr"), link, message("qr-test"));

@@ -38,11 +38,11 @@ export function tickedOptions(number: number): number[] {
     .map(({ value }) => Number(value));
 }
 
-/** Keeps the running total of each budget; it is announced when it changes. */
-export function watchBudgets(questions: readonly Question[], language: string): void {
+/** Keeps the running total of each budget; it is announced when it changes. Returns what writes it anew. */
+export function watchBudgets(questions: readonly Question[], language: () => string): () => void {
   const show = (): void => {
     for (const [number, question] of questions.entries()) {
-      const told = budgetTold(question, tickedOptions(number), language);
+      const told = budgetTold(question, tickedOptions(number), language());
       if (told === null) continue;
       const left = byId(`budget-left-${number}`);
       left.textContent = told.text;
@@ -53,4 +53,5 @@ export function watchBudgets(questions: readonly Question[], language: string): 
   form.addEventListener("change", show);
   form.addEventListener("reset", () => setTimeout(show, 0));
   show();
+  return show;
 }

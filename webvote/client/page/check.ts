@@ -1,7 +1,8 @@
 // The second device of a test: encrypts the revealed choice again, and says in words what the ballot contains.
 //
 // Decides whether both devices computed the same ballot id. The id of a first scan (#ballot=ID) is remembered, so that
-// it can be compared after the second one (#test=...). Leaves the computation to `core/ballot`.
+// it can be compared after the second one (#test=...). What follows is said here too: one tap reports how the test ended,
+// and whoever finds a device that cheats reads what to do. Leaves the computation to `core/ballot`.
 
 import { rebuildBallotId } from "../core/ballot.ts";
 import { fromBase64, fromHex, hex } from "../core/bytes.ts";
@@ -12,6 +13,7 @@ import {
   byId,
   reloadOnNewFragment,
   message,
+  onClick,
   onSubmit,
   showError,
   showNumber,
@@ -21,12 +23,15 @@ import { showChoice } from "./chosen.ts";
 import { takeOver } from "./hand-over.ts";
 import { loadSetup } from "../core/setup.ts";
 import { decodeTest, formatTrackingCode } from "./link-formats.ts";
-import { publishedLog } from "./services.ts";
+import { publishedLog, reportTest } from "./services.ts";
 
 const EXPECTED = "stembus/expected";
 const REMEMBERED_MS = 15 * 60_000;
 const app = byId("app");
-const readLogFile = savedLog() ?? publishedLog(app.dataset.log ?? "/log/");
+const saved = savedLog();
+const readLogFile = saved ?? publishedLog(app.dataset.log ?? "/log/");
+let box = "";
+let scanned = false;
 
 /** The log inside a saved page, by the paths of its files; null on a page of the site. */
 function savedLog(): ReadLogFile | null {
@@ -46,6 +51,7 @@ async function check(): Promise<void> {
   try {
     const test = decodeTest(byId<HTMLTextAreaElement>("test-code").value);
     const setup = await loadSetup(readLogFile, fromHex(app.dataset.referendum ?? ""));
+    box = setup.manifest.box.url;
     const id = hex(rebuildBallotId(setup.context, test.commitment, test.choice, test.seed));
     showChoice(byId("chosen"), setup.manifest.questions, test.choice, app.dataset.language ?? "nl");
     showNumber(byId("ballot-id"), id);
@@ -54,13 +60,36 @@ async function check(): Promise<void> {
     comparison.textContent = expected === "" ? "" : message(expected === id ? "test-same" : "test-differs");
     comparison.className = expected === id ? "good" : "error";
     comparison.hidden = expected === "";
+    byId("compare-yourself").hidden = expected !== "";
+    byId("remembered").hidden = true;
+    byId("report").hidden = false;
+    byId("reported").textContent = "";
+    byId("cheated").hidden = expected === "" || expected === id;
     remember(""); // the next test is of another ballot
+    // What was scanned needs no fields any more; a number to compare may still be typed.
+    byId("form-check").hidden = scanned && expected !== "";
     byId("outcome").hidden = false;
     byId("outcome").querySelector("h2")?.focus();
   } catch (error) {
     const code = error instanceof ClientError ? error.code : "broken";
     if (code.startsWith("setup")) showError(message("setup"));
     else showError(message(code === "choice-invalid" ? "test-format" : code));
+  }
+}
+
+/** The tester's word goes to the box as a bare count. On a saved page it stays here; what to do now is told all the same. */
+async function report(held: boolean): Promise<void> {
+  byId("cheated").hidden = held;
+  byId("report").hidden = true;
+  if (saved !== null) return;
+  try {
+    await reportTest(box, held);
+    byId("reported").textContent = message("report-thanks");
+  } catch (error) {
+    byId("report").hidden = false;
+    byId("reported").textContent = message(
+      error instanceof ClientError && error.code === "closed" ? "report-closed" : "network",
+    );
   }
 }
 
@@ -86,12 +115,20 @@ function remember(id: string): void {
 }
 
 onSubmit("form-check", check);
+onClick("report-held", () => report(true));
+onClick("report-failed", () => report(false));
+byId("report-told").hidden = saved !== null;
 const handed = takeOver("test");
 const fragment = takeFragment() || handed;
 const announced = /^#ballot=([0-9a-f]{64})$/.exec(fragment)?.[1];
-if (announced !== undefined) remember(announced);
+if (announced !== undefined) {
+  remember(announced);
+  byId("remembered").textContent = message("test-remembered");
+  byId("remembered").hidden = false;
+}
 byId<HTMLInputElement>("expected").value = formatTrackingCode(remembered(), null);
 if (fragment.startsWith("#test=")) {
+  scanned = true;
   byId<HTMLTextAreaElement>("test-code").value = fragment.slice(1);
   void check();
 }

@@ -56,9 +56,14 @@ export function showStep(step: string, progress?: string): void {
     }
   }
   window.scrollTo(0, 0);
+  titleOf(step)?.focus();
+}
+
+/** The heading of a step, which the page's title begins with from now on. */
+export function titleOf(step: string): HTMLElement | null {
   const heading = document.querySelector<HTMLElement>(`#step-${step} h1`);
   document.title = [heading?.textContent, ...document.title.split(" - ").slice(-1)].join(" - ");
-  heading?.focus();
+  return heading;
 }
 
 /** Says in the page's title that something is to be corrected; the next step has a title of its own. */

@@ -7,7 +7,7 @@
 
 import { Booth } from "./booth.ts";
 import { announceStart, byId, button, message, onClick, showStep, takeFragment } from "./dom.ts";
-import { LATER_MS, trackBallot } from "./ballot-tracking.ts";
+import { jittered, LATER_MS, trackBallot } from "./ballot-tracking.ts";
 import { encodePass } from "./link-formats.ts";
 import { loadReferendum } from "./load-referendum.ts";
 import { KioskShelf } from "./kiosk-shelf.ts";
@@ -16,7 +16,7 @@ import type { Published } from "./safety-net.ts";
 import { publishedLog } from "./services.ts";
 import type { Session } from "./session.ts";
 import { PageStorage } from "./storage.ts";
-import { errorCode, explain, isTransient, showStopped } from "./messages.ts";
+import { errorCode, explain, isTransient, showLastTry, showStopped } from "./messages.ts";
 
 const data = byId("app").dataset;
 const published: Published = { readLogFile: publishedLog(data.log ?? "/log/"), signposts: data.signposts ?? "" };
@@ -103,6 +103,7 @@ async function start(): Promise<void> {
     // A registrar that refused has given no token; after any other failure there may be one.
     guarded = session.waiting || session.hasToken || isTransient(error) || errorCode(error) === "signature-invalid";
     byId("unanswered-reason").textContent = isTransient(error) ? "" : explain(error);
+    showLastTry(data.language ?? "nl");
     byId("pass-part").hidden = byId("printed-part").hidden = true;
     showStep("unanswered", "review");
     const { pathname } = new URL(data.vote ?? "/", location.href);
@@ -116,7 +117,7 @@ async function start(): Promise<void> {
     const lost = await shelf.lookAfter().catch(() => 0);
     byId("shelf").textContent = lost > 0 ? message("kiosk-lost", { count: lost }) : "";
     byId("shelf").hidden = lost === 0;
-    setTimeout(() => void lookAfterShelf(), LATER_MS);
+    setTimeout(() => void lookAfterShelf(), jittered(LATER_MS));
   }
 
   onClick("retry", () => booth.castNow(button("retry")));
@@ -128,6 +129,7 @@ async function start(): Promise<void> {
   });
   onClick("printed", wipe);
   onClick("give-up", wipe);
+  onClick("stop-now", wipe);
   onClick("remove", wipe);
   booth.showCode();
   void lookAfterShelf();

@@ -28,7 +28,7 @@ export function explain(error: unknown): string {
   const code = errorCode(error);
   const left = detail(error, "left");
   if (code === "setup-not-open") return message("not-open-yet");
-  if (code === "setup-witnesses" || code === "setup-cancelled") return message(code);
+  if (["setup-id", "setup-witnesses", "setup-cancelled"].includes(code)) return message(code);
   if (code.startsWith("setup")) return message("setup");
   return message(code, typeof left === "number" ? { left } : {});
 }
@@ -40,8 +40,15 @@ export function showStopped(error: unknown): void {
   byId("stop-reason").textContent = explain(error);
   showStatus("");
   const final = code.startsWith("setup-") && code !== "setup-witnesses" && code !== "setup-not-open";
+  byId("other-places").hidden = ["closed", "cancelled", "setup-cancelled"].includes(code);
   byId("again").hidden = final || code === "cancelled";
   showStep("stop");
+}
+
+/** When something was tried in vain: now, by this device's clock. */
+export function showLastTry(language: string): void {
+  const time = new Date().toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  byId("last-try").textContent = message("last-try", { time });
 }
 
 /** Runs the step of a button, unless it is running already; `failed` decides what is shown after an error. The button

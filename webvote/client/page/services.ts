@@ -57,12 +57,24 @@ async function readBody(response: Response): Promise<Uint8Array<ArrayBuffer>> {
   }
 }
 
-let served = 0;
+let [served, heard] = [0, 0];
 
-/** The latest time that the site has stated with a file of the log, in Unix seconds; 0 before any. A device's own clock
- * may be wrong, and a file from the browser's cache states an earlier time, never a later one. */
+/** The time by the site's clock, in Unix seconds; 0 before it has stated any. A device's own clock may be wrong, and a
+ * file from the browser's cache states an earlier time, never a later one. */
 export function servedTime(): number {
-  return served;
+  return served === 0 ? 0 : served + (performance.now() - heard) / 1000;
+}
+
+function hear(response: Response): void {
+  const stated = Date.parse(response.headers.get("date") ?? "") / 1000 || 0;
+  if (stated > servedTime()) [served, heard] = [stated, performance.now()];
+}
+
+/** Asks this page's own address, which leads elsewhere once the referendum is cancelled. True for such an answer. */
+export async function leadsAway(path: string): Promise<boolean> {
+  const response = await request(path, { method: "HEAD", redirect: "manual" });
+  hear(response);
+  return response.type === "opaqueredirect";
 }
 
 /** Reads a published file; `base` ends with a slash. */
@@ -70,7 +82,7 @@ export function publishedLog(base: string): (path: string) => Promise<Uint8Array
   return async (path) => {
     const response = await request(base + path, { method: "GET", cache: "default" });
     if (!response.ok) throw new ServiceError("network", { message: `${path} is not there` });
-    served = Math.max(served, Date.parse(response.headers.get("date") ?? "") / 1000 || 0);
+    hear(response);
     return readBody(response);
   };
 }
@@ -131,6 +143,12 @@ export function castAgain(
 ): Promise<Uint8Array> {
   const earlier = isVotingOver(manifest) ? (promises.at(-1) ?? "") : "";
   return castBallot(manifest.box.url, concat(raw, utf8(earlier)));
+}
+
+/** What a tester says of a device. */
+export async function reportTest(url: string, held: boolean): Promise<void> {
+  const response = await request(`${url}/tested`, { method: "POST", body: held ? "held" : "failed" });
+  if (!response.ok) throw await errorFrom(response);
 }
 
 export async function castBallot(url: string, raw: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {

@@ -8,7 +8,7 @@
 import { equal, fromHex, hex } from "../core/bytes.ts";
 import { credentialKey, recordName } from "../core/code.ts";
 import { checkAnswer, type PromiseRecord } from "../core/receipt.ts";
-import { prepareBallot, signBallot, turnOf, type Choice, type PreparedBallot } from "../core/ballot.ts";
+import { signBallot, turnOf, type PreparedBallot } from "../core/ballot.ts";
 import type { Setup } from "../core/setup.ts";
 import {
   checkToken,
@@ -18,8 +18,8 @@ import {
   newPass,
   passFromJson,
   passToJson,
+  passName,
   takeAnswer,
-  tokenPublic,
   type TokenRequest,
   type VotingPass,
 } from "../core/token.ts";
@@ -82,7 +82,7 @@ export class Session {
   /** Goes on with a complete pass from another device. Throws pass-damaged unless every registrar signed its token. */
   static async adopt(setup: Setup, pass: VotingPass): Promise<Session> {
     await checkToken(setup.context, pass);
-    const voter = hex(tokenPublic(pass));
+    const voter = passName(pass);
     const storage = new DeviceStorage(hex(setup.referendum), voter);
     if (storage.read() === null) storage.write({ ...newRecord(passToJson(pass)), asked: true });
     storage.setCurrentVoter(voter);
@@ -173,6 +173,10 @@ export class Session {
     return this.unanswered !== null;
   }
 
+  private get withoutUnanswered(): readonly SentBallot[] {
+    return changed(this.ballots, this.unanswered?.cast_hash ?? "", { state: "refused" });
+  }
+
   get waitingBallot(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(fromHex(this.unanswered?.raw ?? ""));
   }
@@ -182,12 +186,13 @@ export class Session {
     return newest(this.ballots.filter(({ state }) => state !== "unanswered" && state !== "refused"));
   }
 
-  get mayCast(): boolean {
-    return this.pass.casts < this.setup.context.maxCasts;
+  /** Whether another device has cast with this pass, as far as this one knows. */
+  get castElsewhere(): boolean {
+    return this.pass.casts > this.ballots.length;
   }
 
-  prepare(choice: Choice): PreparedBallot {
-    return prepareBallot(this.setup.context, this.pass, choice);
+  get mayCast(): boolean {
+    return this.pass.casts < this.setup.context.maxCasts;
   }
 
   /** Signs, stores and sends a ballot. One that was stored before and not answered is sent first, unchanged. */
@@ -212,12 +217,8 @@ export class Session {
   /** Puts the ballot aside that the box refused, so that another one can be made, for a later turn. */
   async setAside(): Promise<void> {
     await withVoterLock(this.voter, async () => {
-      this.update({ ballots: this.withoutUnanswered() });
+      this.update({ ballots: this.withoutUnanswered });
     });
-  }
-
-  private withoutUnanswered(): readonly SentBallot[] {
-    return changed(this.ballots, this.unanswered?.cast_hash ?? "", { state: "refused" });
   }
 
   private sign(prepared: PreparedBallot, pass: VotingPass): void {
@@ -228,14 +229,14 @@ export class Session {
     // Its turn is used, whatever the box answers: no other ballot is ever signed for it.
     this.update({
       pass: passToJson({ ...pass, casts: pass.casts + 1 }),
-      ballots: bounded([...this.withoutUnanswered(), newlySent(this.setup.context, raw)]),
+      ballots: bounded([...this.withoutUnanswered, newlySent(this.setup.context, raw)]),
     });
   }
 
   private async send(prepared: PreparedBallot | null): Promise<void> {
     const raw = this.waitingBallot;
     try {
-      this.keepPromise(raw, await castBallot(this.setup.manifest.box.url, raw));
+      await this.keepPromise(raw, await castBallot(this.setup.manifest.box.url, raw));
     } catch (error) {
       if (!(error instanceof ServiceError) || error.code !== "out-of-turn") throw error;
       // Another device with this pass has cast meanwhile. The newest ballot counts, so this one takes a later turn.
@@ -243,7 +244,7 @@ export class Session {
       if (prepared === null) throw error;
       this.sign(prepared, pass);
       const again = this.waitingBallot;
-      this.keepPromise(again, await castBallot(this.setup.manifest.box.url, again));
+      await this.keepPromise(again, await castBallot(this.setup.manifest.box.url, again));
     }
   }
 
@@ -254,7 +255,7 @@ export class Session {
     return withVoterLock(this.voter, async () => {
       try {
         const answer = await castAgain(this.setup.manifest, sent, promises);
-        const promise = checkAnswer(this.setup.manifest, this.setup.context, sent, answer);
+        const promise = await checkAnswer(this.setup.manifest, this.setup.context, sent, answer);
         const missed = promises.map((text) => (JSON.parse(text) as PromiseRecord).batch);
         if (missed.some((batch) => promise.batch <= batch)) throw new ServiceError("promise-old");
         this.keep(cast_hash, (ballot) => withPromise(ballot, new TextDecoder().decode(answer)));
@@ -288,8 +289,8 @@ export class Session {
   }
 
   /** Stores the promise, once it is checked against the bytes that were sent. */
-  private keepPromise(raw: Uint8Array, answer: Uint8Array): void {
-    checkAnswer(this.setup.manifest, this.setup.context, raw, answer);
+  private async keepPromise(raw: Uint8Array, answer: Uint8Array): Promise<void> {
+    await checkAnswer(this.setup.manifest, this.setup.context, raw, answer);
     this.keep(hex(sha256(raw)), (ballot) => withPromise(ballot, new TextDecoder().decode(answer)));
   }
 

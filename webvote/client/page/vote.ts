@@ -21,7 +21,7 @@ import {
   showStep,
   takeFragment,
 } from "./dom.ts";
-import { batchOf, LATER_MS, trackBallot } from "./ballot-tracking.ts";
+import { batchOf, jittered, LATER_MS, trackBallot } from "./ballot-tracking.ts";
 import { handOver, takeOver } from "./hand-over.ts";
 import { decodePass, encodePass, formatTrackingCode } from "./link-formats.ts";
 import { loadReferendum } from "./load-referendum.ts";
@@ -37,7 +37,7 @@ import {
   rememberLetter,
   storageWorks,
 } from "./storage.ts";
-import { errorCode, explain, isTransient, showStopped } from "./messages.ts";
+import { errorCode, explain, isTransient, showLastTry, showStopped } from "./messages.ts";
 
 const data = byId("app").dataset;
 const published: Published = { readLogFile: publishedLog(data.log ?? "/log/"), signposts: data.signposts ?? "" };
@@ -47,8 +47,9 @@ async function start(): Promise<void> {
   if (!storageWorks()) return showStopped(new ClientError("storage"));
   if (takeOver("removed") !== "" && fragment === "") return showStep("removed");
   const letter = fragment.startsWith("#pass=") ? {} : codeFromFragment(fragment);
-  // The referendum id of the letter goes before that of the page, so a page of another referendum is noticed here.
-  if (letter.referendum !== undefined) rememberLetter(hex(letter.referendum));
+  // The referendum id of the letter goes before that of the page, so a page of another referendum is noticed here. A
+  // link without a code is no letter's.
+  if (letter.referendum !== undefined && letter.code !== undefined) rememberLetter(hex(letter.referendum));
   const setup = await loadReferendum(published.readLogFile, letterReferendum() ?? data.referendum ?? "");
   if (setup === null) return;
 
@@ -81,6 +82,8 @@ async function start(): Promise<void> {
       booth.showUnsent();
       return showError(explain(error));
     }
+    byId("unanswered-reason").textContent = explain(error);
+    showLastTry(data.language ?? "nl");
     if (isTransient(error)) return showStep("unanswered", "review");
     byId("refused-reason").textContent = explain(error);
     byId("another-part").hidden = !["ballot-rejected", "out-of-turn"].includes(errorCode(error)) || !session.mayCast;
@@ -143,16 +146,6 @@ async function start(): Promise<void> {
     else showError(message("pass-long"));
   }
 
-  /** A change of language loads the page again: the code from the letter's link goes with it. */
-  function keepCode(link: HTMLAnchorElement): void {
-    const code = byId<HTMLInputElement>("code").value;
-    const kept =
-      byId("step-code").hidden || code === ""
-        ? ""
-        : new URLSearchParams({ code, id: hex(booth.setup.referendum) }).toString();
-    link.hash = kept;
-  }
-
   /** Somebody else votes on this device. What is stored for the first voter stays stored. */
   function other(): void {
     clearTab();
@@ -165,8 +158,6 @@ async function start(): Promise<void> {
     const file = (event.target as HTMLInputElement).files?.[0];
     if (file !== undefined) void takePassFile(file);
   });
-  for (const link of document.querySelectorAll<HTMLAnchorElement>("[data-language-link]"))
-    link.addEventListener("click", () => keepCode(link));
   onClick("other", other);
   onClick("other-done", other);
   for (const id of ["retry", "retry-refused"]) onClick(id, () => booth.castNow(button(id)));
@@ -211,7 +202,7 @@ async function start(): Promise<void> {
   async function lookAfterAll(): Promise<void> {
     for (const session of Session.unfinished(booth.setup))
       if (session.voter !== booth.session?.voter) await lookAfter(session, published).catch(() => null);
-    setTimeout(() => void lookAfterAll(), LATER_MS);
+    setTimeout(() => void lookAfterAll(), jittered(LATER_MS));
   }
 
   try {

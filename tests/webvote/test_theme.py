@@ -1,0 +1,195 @@
+"""The city as sender: what a theme folder may hold, and what the pages show of it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from icalendar import Calendar
+
+from stembus.webvote.contrast import contrast
+from stembus.webvote.run.client_hashes import served_hashes
+from stembus.webvote.site.app import create_site_app
+from stembus.webvote.site.log_summary import SummaryReader
+from stembus.webvote.theme import DARK, LIGHT, READABLE, Theme, ThemeInvalid, load_theme, plain_theme
+from tests.conftest import Finished
+
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "theme"
+Change = Callable[[str, str], Theme]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "theme"))
+
+
+@pytest.fixture
+def changed(folder: Path) -> Change:
+    """The example with one text in place of another."""
+
+    def load(old: str, new: str) -> Theme:
+        path = folder / "theme.toml"
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return load_theme(folder)
+
+    return load
+
+
+def site(opened: Finished, theme: Theme) -> FlaskClient:
+    return create_site_app(opened.public, theme).test_client()
+
+
+def read(client: FlaskClient, path: str) -> str:
+    with client.get(path) as answer:
+        assert answer.status_code == 200
+        return answer.get_data(as_text=True)
+
+
+def test_the_contrast_of_black_on_white_is_the_highest_and_of_equals_the_lowest() -> None:
+    assert contrast("#000000", "#ffffff") == contrast("#ffffff", "#000000") == 21
+    assert contrast("#123456", "#123456") == 1
+    assert round(contrast("#767676", "#ffffff"), 2) == 4.54  # the well-known lightest grey that is readable on white
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[contact.nl]", "[contact.nl", "theme.toml"),
+        ("invite_to_test = 20", "invite_to_tests = 20", "there is no field invite_to_tests"),
+        ("invite_to_test = 20", "invite_to_test = -1", "invite_to_test: must be at least 0"),
+        ('telephone = "056 00 00 01"', 'telephone = "the desk"', "telephone must be a telephone number"),
+        ('light = "#123a5e"', 'light = "blue"', "light must be a colour like #123a5e"),
+        ('logo = "logo.svg"', 'logo = "../logo.svg"', "logo must be the name of a file beside it"),
+        ('logo = "logo.svg"', 'logo = "stad.svg"', "no such file beside it"),
+        ('logo = "logo.svg"', 'logo = "theme.toml"', "must be an .svg or a .png file"),
+        ('offers = ["kiosk", "help"]', 'offers = ["beer"]', "'beer' cannot stand here"),
+        ('status = "partially"', 'status = "mostly"', "'mostly' cannot stand here"),
+        ("assessed = 2026-11-01", 'assessed = "soon"', "assessed"),
+        ("# [film]\n# nl", "[film]\nnl", "gebarentaal-nl.mp4, and there is no such file"),
+    ],
+)
+def test_what_cannot_stand_in_a_theme_is_named(changed: Change, old: str, new: str, words: str) -> None:
+    with pytest.raises(ThemeInvalid, match=re.escape(words)):
+        changed(old, new)
+
+
+def test_a_theme_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ThemeInvalid, match="No such file"):
+        load_theme(tmp_path / "nowhere")
+
+
+def test_a_logo_that_loads_slowly_is_refused(folder: Path) -> None:
+    (folder / "logo.svg").write_bytes(b" " * 200_000)
+    load_theme(folder)
+    (folder / "logo.svg").write_bytes(b" " * 200_001)
+    with pytest.raises(ThemeInvalid, match="has 200001 bytes"):
+        load_theme(folder)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("light", "#123a5e"), ("dark", "#9cc4ee")])
+def test_a_colour_is_taken_as_long_as_it_can_be_read(changed: Change, name: str, shown: str) -> None:
+    """The greys on both sides of the border."""
+    behind = LIGHT if name == "light" else DARK
+    greys = [f"#{level:02x}{level:02x}{level:02x}" for level in range(256)]
+    readable = [grey for grey in greys if min(contrast(grey, other) for other in behind) >= READABLE]
+    edge = greys.index(readable[-1] if name == "light" else readable[0])
+    beyond = greys[edge + 1 if name == "light" else edge - 1]
+    theme = changed(f'{name} = "{shown}"', f'{name} = "{greys[edge]}"')
+    assert greys[edge] in theme.style
+    with pytest.raises(ThemeInvalid, match=f"colours.{name} {beyond} cannot be read on a {name} page"):
+        changed(f'{name} = "{greys[edge]}"', f'{name} = "{beyond}"')
+
+
+def test_every_page_shows_the_sender_and_loads_its_colours(opened: Finished) -> None:
+    client = site(opened, load_theme(EXAMPLE))
+    for page in ("", "vote", "kiosk", "check", "track", "help", "easy", "privacy", "accessibility", "result", "none"):
+        with client.get(f"/nl/{page}") as answer:
+            text = answer.get_data(as_text=True)
+        assert 'alt="Stad Voorbeeld"' in text
+        assert 'href="/theme/colours.css" crossorigin integrity="sha384-' in text
+    assert "--accent: #123a5e" in read(client, "/theme/colours.css")
+    with client.get("/theme/logo.svg") as answer:
+        assert answer.mimetype == "image/svg+xml"
+        assert "script-src" not in answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_each_language_has_its_own_help_desk_and_the_first_one_helps_out(opened: Finished, changed: Change) -> None:
+    client = site(opened, load_theme(EXAMPLE))
+    assert 'href="tel:056000000"' in read(client, "/nl/help")
+    assert 'href="tel:056000001"' in read(client, "/fr/help")
+    assert 'href="tel:056000000"' in read(site(opened, changed("[contact.fr]", "[contact.de]")), "/fr/help")
+
+
+def test_a_text_that_is_in_another_language_is_marked(opened: Finished) -> None:
+    client = site(opened, load_theme(EXAMPLE))
+    assert '<span lang="nl">Stad Voorbeeld, Marktplein 2' in read(client, "/fr/privacy")
+    assert '<span lang="nl">Stad Voorbeeld, Marktplein 2' not in read(client, "/nl/privacy")
+
+
+def test_what_a_city_writes_is_shown_as_text(opened: Finished, changed: Change) -> None:
+    theme = changed('address = "Marktplein 1, 8000 Voorbeeld"', 'address = "<b>1</b>"')
+    assert "&lt;b&gt;1&lt;/b&gt;" in read(site(opened, theme), "/nl/help")
+
+
+def test_the_places_stand_where_somebody_cannot_vote(opened: Finished) -> None:
+    text = read(site(opened, load_theme(EXAMPLE)), "/nl/vote")
+    for step in ("step-old", "step-blocked", "step-stop"):
+        section = text[text.index(f'id="{step}"') :]
+        assert "Bibliotheek" in section[: section.index("</section>")]
+
+
+def test_the_legal_statement_and_the_controller_are_the_citys(opened: Finished) -> None:
+    client = site(opened, load_theme(EXAMPLE))
+    statement = read(client, "/nl/accessibility")
+    assert "gedeeltelijk" in statement
+    assert "1 november 2026" in statement
+    assert "de ombudsdienst van de stad" in statement
+    assert "privacy@example.org" in read(client, "/nl/privacy")
+
+
+def test_without_a_theme_the_pages_say_what_is_missing(opened: Finished) -> None:
+    client = site(opened, plain_theme("056 1 2 3 4"))
+    assert "nog niet gepubliceerd" in read(client, "/nl/accessibility")
+    assert "nog niet gezegd wie verantwoordelijk is" in read(client, "/nl/privacy")
+    assert "staat waar" in read(client, "/nl/help")
+    with client.get("/theme/logo.svg") as answer:
+        assert answer.status_code == 404
+
+
+def test_a_film_in_sign_language_is_shown_in_its_language_alone(
+    opened: Finished, folder: Path, changed: Change
+) -> None:
+    (folder / "gebarentaal-nl.mp4").write_bytes(b"0123456789")
+    client = site(opened, changed("# [film]\n# nl", "[film]\nnl"))
+    assert 'src="/nl/theme/film"' in read(client, "/nl/easy")
+    assert "<video" not in read(client, "/fr/easy")
+    with client.get("/nl/theme/film", headers={"Range": "bytes=2-4"}) as answer:
+        assert (answer.status_code, answer.get_data()) == (206, b"234")
+    with client.get("/fr/theme/film") as answer:
+        assert answer.status_code == 404
+
+
+def test_the_deadline_goes_into_a_calendar(opened: Finished) -> None:
+    with site(opened, load_theme(EXAMPLE)).get("/nl/deadline.ics") as answer:
+        assert answer.mimetype == "text/calendar"
+        calendar = Calendar.from_ical(answer.get_data())
+    [event] = calendar.walk("VEVENT")
+    manifest = SummaryReader(opened.public).now().manifest
+    assert event.end == datetime.fromtimestamp(manifest.closes_at, UTC)
+    assert str(event["summary"]).endswith(manifest.title["nl"])
+
+
+def test_the_log_names_the_theme(opened: Finished, changed: Change) -> None:
+    before = served_hashes(opened.public, load_theme(EXAMPLE))
+    after = served_hashes(opened.public, changed('light = "#123a5e"', 'light = "#124000"'))
+    differing = {path for path in before if before[path] != after[path]}
+    # Every page names the hash of its style sheet.
+    assert differing == {path for path in before if not path.startswith(("static/", "theme/logo"))}

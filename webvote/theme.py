@@ -1,0 +1,221 @@
+"""The city as sender: name, logo, colours, whom to ask, where else to vote. From a folder that the city edits.
+
+The folder holds `theme.toml`, and the logo that it names. Decides what may stand in it, and that colours can be
+read: text has a contrast of at least 4.5 to 1 with what is behind it, on light and dark pages (WCAG 2.2, 1.4.3).
+Leaves to the pages where each part is shown. The hashes in the log are those of pages with this very theme.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from stembus.ballot.errors import BallotError
+from stembus.ballot.office.draft_errors import draft_problem
+from stembus.ballot.office.settings import Settings
+from stembus.webvote.contrast import contrast
+
+FILE = "theme.toml"
+LOGO_BYTES = 200_000
+READABLE = 4.5
+#: what stands behind an accent, and what stands on it, on a light and on a dark page; as in style.css
+LIGHT, DARK = ("#ffffff", "#eef3f8"), ("#11171d", "#1d2730")
+_LOGO_TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
+_TELEPHONE = r"\A\+?[0-9][0-9 ./-]{5,18}[0-9]\Z"
+
+#: one text for all, or one for each language
+Text = str | dict[str, str]
+Telephone = Annotated[str, msgspec.Meta(pattern=_TELEPHONE)]
+Colour = Annotated[str, msgspec.Meta(pattern=r"\A#[0-9a-fA-F]{6}\Z")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,40}\.[a-z0-9]{2,4}\Z")]
+
+
+class ThemeInvalid(BallotError):
+    """The theme folder cannot be used; the message says what to mend."""
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of the file: what is unknown is refused, as mistyped."""
+
+
+class Colours(_Part, frozen=True, kw_only=True):
+    """Of buttons and links, on light and on dark pages."""
+
+    light: Colour = "#123a5e"
+    dark: Colour = "#9cc4ee"
+
+
+class Contact(_Part, frozen=True, kw_only=True):
+    """The help desk, in one language."""
+
+    telephone: Telephone
+    hours: str = ""
+
+
+class Place(_Part, frozen=True, kw_only=True):
+    """Where people vote without a device of their own. `offers` says how: at a kiosk, on paper, with help."""
+
+    name: Text
+    address: str
+    times: Text
+    offers: list[Literal["kiosk", "paper", "help"]] = []
+
+
+class Privacy(_Part, frozen=True, kw_only=True):
+    """What the city has to say of itself (GDPR, articles 13 and 14): who is responsible, whom to write to, the legal
+    ground, how long the register is kept, and who hears complaints."""
+
+    controller: Text
+    contact: str
+    ground: Text
+    kept: Text
+    complaints: Text
+
+
+class Accessibility(_Part, frozen=True, kw_only=True):
+    """The legal statement (Commission Implementing Decision (EU) 2018/1523): how far these pages keep to EN 301 549,
+    when and by whom that was assessed, what is not accessible, whom to write to, and where to complain."""
+
+    status: Literal["fully", "partially", "not"]
+    assessed: date
+    assessed_by: Text
+    shortcomings: Text = ""
+    contact: str
+    complaints: Text
+
+
+class _File(_Part, frozen=True, kw_only=True):
+    name: Text = ""
+    logo: FileName | None = None
+    #: in each language, a film in sign language that says how to vote: a file beside theme.toml
+    film: dict[str, FileName] = {}
+    #: of so many ballots one is invited to be tested; 0 for none
+    invite_to_test: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 20
+    colours: Colours = Colours()
+    contact: dict[str, Contact] = {}
+    places: list[Place] = []
+    privacy: Privacy | None = None
+    accessibility: Accessibility | None = None
+
+
+_NOTHING = _File()
+
+
+@dataclass(frozen=True)
+class Logo:
+    name: str
+    data: bytes
+
+    @property
+    def mimetype(self) -> str:
+        return _LOGO_TYPES[Path(self.name).suffix]
+
+
+@dataclass(frozen=True)
+class Theme:
+    """A theme that can be served. `films` are the files of films by language."""
+
+    said: _File = _NOTHING
+    logo: Logo | None = None
+    films: tuple[tuple[str, Path], ...] = ()
+
+    def contact(self, language: str) -> Contact | None:
+        """The help desk that speaks this language; else the first one."""
+        return self.said.contact.get(language) or next(iter(self.said.contact.values()), None)
+
+    def film(self, language: str) -> Path | None:
+        return dict(self.films).get(language)
+
+    @property
+    def style(self) -> str:
+        """The colours, as a style sheet."""
+        light, dark = self.said.colours.light, self.said.colours.dark
+        return (
+            f":root {{ --accent: {light}; }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ --accent: "
+            f"{dark}; }} }}\n"
+        )
+
+
+NO_THEME = Theme()
+
+
+def plain_theme(telephone: str = "") -> Theme:
+    """No city's, with a telephone number to call."""
+    return Theme(_File(contact={"en": Contact(telephone=telephone)} if telephone else {}))
+
+
+def theme_of(settings: Settings) -> Theme:
+    """Of the folder that STEMBUS_THEME names; no city's without it. Raises ThemeInvalid."""
+    folder = settings.get("THEME", "")
+    return load_theme(Path(folder)) if folder else NO_THEME
+
+
+def load_theme(folder: Path) -> Theme:
+    """Raises ThemeInvalid."""
+    path = folder / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+        said = msgspec.convert(tomllib.loads(text), _File)
+    except tomllib.TOMLDecodeError as error:
+        raise ThemeInvalid(f"{path}: {error}; a text stands in straight quotes") from None
+    except msgspec.ValidationError as error:
+        raise ThemeInvalid(f"{path}: {_problem(str(error))}") from None
+    except (OSError, UnicodeError) as error:
+        raise ThemeInvalid(f"the theme cannot be read: {error}") from None
+    _demand_readable(path, said.colours)
+    films = tuple((language, _beside(path, name)) for language, name in sorted(said.film.items()))
+    return Theme(said, _logo(path, said.logo), films)
+
+
+def _logo(path: Path, name: str | None) -> Logo | None:
+    if name is None:
+        return None
+    if Path(name).suffix not in _LOGO_TYPES:
+        raise ThemeInvalid(f"{path}: the logo {name} must be an .svg or a .png file")
+    data = _beside(path, name).read_bytes()
+    if len(data) > LOGO_BYTES:
+        raise ThemeInvalid(f"{path}: the logo {name} has {len(data)} bytes; at most {LOGO_BYTES} load fast on a phone")
+    return Logo(name, data)
+
+
+def _beside(path: Path, name: str) -> Path:
+    file = path.parent / name
+    if not file.is_file():
+        raise ThemeInvalid(f"{path} names {name}, and there is no such file beside it")
+    return file
+
+
+def _demand_readable(path: Path, colours: Colours) -> None:
+    for name, colour, behind in (("light", colours.light, LIGHT), ("dark", colours.dark, DARK)):
+        least = min(contrast(colour, other) for other in behind)
+        if least < READABLE:
+            told = "darker" if name == "light" else "lighter"
+            raise ThemeInvalid(
+                f"{path}: colours.{name} {colour} cannot be read on a {name} page, its contrast is {least:.1f} to 1 "
+                f"and must be {READABLE}; take a {told} one"
+            )
+
+
+# What a pattern asks for, in words; msgspec says the pattern.
+_PATTERNS = {
+    "telephone": "must be a telephone number, such as 056 27 80 00",
+    "light": "must be a colour like #123a5e",
+    "dark": "must be a colour like #9cc4ee",
+    "logo": "must be the name of a file beside it, such as logo.svg",
+    "film": "must name a file beside it, such as film-nl.mp4",
+}
+
+
+def _problem(message: str) -> str:
+    if "matching regex" in message:
+        fields = re.findall(r"\w+", message.partition(" - at ")[2])
+        found = next((name for name in reversed(fields) if name in _PATTERNS), "")
+        if found:
+            return f"{found} {_PATTERNS[found]}"
+    return draft_problem(message)
