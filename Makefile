@@ -85,7 +85,7 @@ format: $(VENV)/test $(CLIENT)
 test:
 	@$(PYTHON) scripts/develop/prepare.py test
 	@$(MAKE) --no-print-directory check
-	$(VENV)/bin/pytest --numprocesses auto --dist loadscope $(ARGS)
+	$(VENV)/bin/pytest --numprocesses auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
 screens: $(VENV)/test $(CLIENT)
 	$(VENV)/bin/python -m stembus.scripts.develop.screens $(ARGS)

@@ -20,6 +20,20 @@ if TYPE_CHECKING:
     from tests.tampered.forge import Forge
 
 
+# Files that take minutes, the longest first. They are begun first, so that no core waits at the end for another.
+LONG = (
+    "browser/test_crowd.py", "scripts/develop/test_faults.py", "browser/test_budget.py",
+    "ballot/test_whole_referendums.py", "engines/test_engines.py", "ballot/test_no_order.py", "webvote/run/test_wsgi.py",
+    "scripts/cli/test_track.py", "ballot/issuance/test_registrar_with_record.py", "ballot/log_operator/test_growing_log.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    place = {tests / name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path, len(LONG)))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _cheap_secret_files() -> Iterator[None]:
     """Test keys do not need a slow passphrase hash; the format is the same."""

@@ -14,6 +14,7 @@ import pytest
 from stembus.scripts.develop.prepare import find_firefox
 from tests.browser.conftest import Site
 from tests.client.conftest import node_program
+from tests.engines.tampering_proxy import tampering
 from tests.engines.webkit import Step, webkit
 
 Taking = Callable[[str, list[Step]], list[str]]
@@ -69,6 +70,20 @@ def test_a_vote_is_cast_in_webkit(site: Site, tmp_path: Path) -> None:
             return [text for step in steps for text in browser.take(step)]
 
         _votes(site, take)
+
+
+@pytest.mark.parametrize("engine", ["firefox", "chromium-92"])
+def test_one_changed_byte_of_the_script_is_refused(site: Site, packages: Path, tmp_path: Path, engine: str) -> None:
+    """And the same host without that byte is a page like any other."""
+    script = "/static/client/vote.js"
+    refused: list[Step] = [("see", "#step-blocked"), ("read", "#step-blocked h1")]
+    with tampering(site.url, script) as url:
+        assert _taken(packages, engine, tmp_path, f"{url}nl/vote", refused)["read"] == [
+            "Een deel van deze pagina is niet aangekomen"
+        ]
+    with tampering(site.url, "/nowhere") as url:
+        read = _taken(packages, engine, tmp_path, f"{url}nl/vote", [("see", "#step-code"), ("read", "#step-code h1")])
+        assert read["read"] == ["Je code"]
 
 
 @pytest.mark.parametrize("page", ["vote", "kiosk", "check", "track"])

@@ -33,6 +33,7 @@ from stembus.webvote.logs import report
 from stembus.webvote.metrics import LogFigures, add_metrics
 from stembus.webvote.security import harden
 from stembus.webvote.site.calendar_file import deadline_file
+from stembus.webvote.site.integrity_manifest import integrity_manifest
 from stembus.webvote.site.log_summary import SummaryReader
 from stembus.webvote.site.offline_page import offline_parts
 from stembus.webvote.site.result import WIDTH, charts
@@ -45,7 +46,7 @@ TOLD = ("help", "easy", "privacy", "accessibility")
 PAGES = {"start": ""} | {name: name for name in ("vote", "kiosk", "check", "track", *TOLD)}
 _AGAIN_SECONDS = "5"  # a log that is being written is whole again a moment later
 _LIFETIMES = {
-    **dict.fromkeys(("start", "result", *TOLD, "calendar", "saved_check", "signpost"), PAGE),
+    **dict.fromkeys(("start", "result", *TOLD, "calendar", "saved_check", "signpost", "integrity"), PAGE),
     **dict.fromkeys(("static", "colours", "logo"), PAGE),
     **dict.fromkeys(("vote", "kiosk", "check", "track"), TYPED),
     "bundle": FILE,
@@ -95,6 +96,7 @@ class _Pages:
         app.add_url_rule("/<language>/result", "result", self.result)
         app.add_url_rule("/<language>/deadline.ics", "calendar", self.calendar)
         app.add_url_rule("/<language>/check/save", "saved_check", self.offline_check)
+        app.add_url_rule("/integrity.json", "integrity", self.integrity)
         app.add_url_rule("/bundle.zip", "bundle", self.bundle)
         app.add_url_rule("/batches/<int:number>", "signpost", self.signpost)
         app.add_url_rule("/log/<path:name>", "log", self.log)
@@ -138,6 +140,13 @@ class _Pages:
             response.headers["Content-Disposition"] = f"attachment; filename={name}"
         response.set_etag(tag)
         return response
+
+    def integrity(self) -> Response:
+        """What the log's last `client` entry names, as browsers and extensions read it."""
+        summary = self._summaries.now()
+        if summary.client is None:
+            abort(404)
+        return jsonify(integrity_manifest(summary.manifest, summary.client))
 
     def signpost(self, number: int) -> Response:
         """Where this batch, or the last one before it, stands: a help, which the client checks against the log."""

@@ -17,6 +17,7 @@ from stembus.audit.formats.entry_bodies import (
     Abandon,
     Batch,
     Cancel,
+    Client,
     Close,
     Incident,
     Minutes,
@@ -52,6 +53,8 @@ class LogSummary:
     incidents: tuple[Incident, ...] = ()
     ended: Cancel | Abandon | None = None
     documents: tuple[str, ...] = ()
+    #: the last `client` entry: what browsers get
+    client: Client | None = None
 
 
 class SummaryReader:
@@ -112,6 +115,8 @@ def _read_on(reader: TileReader, known: LogSummary | None, root: bytes) -> LogSu
             known = replace(known, phase="cancelled", ended=body)
         elif isinstance(body, Abandon):
             known = replace(known, phase="abandoned", ended=body)
+        elif isinstance(body, Client):
+            known = replace(known, client=body)
         elif isinstance(body, Incident):
             known = replace(known, incidents=(*known.incidents, body))
         elif isinstance(body, Minutes):
