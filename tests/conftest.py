@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 # Files that take minutes, the longest first. They are begun first, so that no core waits at the end for another.
 LONG = (
     "browser/test_crowd.py", "scripts/develop/test_faults.py", "browser/test_budget.py",
-    "ballot/test_whole_referendums.py", "engines/test_engines.py", "ballot/test_no_order.py", "webvote/run/test_wsgi.py",
-    "scripts/cli/test_track.py", "ballot/issuance/test_registrar_with_record.py", "ballot/log_operator/test_growing_log.py",
+    "ballot/test_whole_referendums.py", "engines/test_engines.py", "ballot/test_no_order.py",
+    "webvote/run/test_wsgi.py", "scripts/cli/test_track.py", "ballot/issuance/test_registrar_with_record.py",
+    "ballot/log_operator/test_growing_log.py",
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from stembus.ballot.office.settings import Settings
 from stembus.webvote.contrast import contrast
 
 FILE = "theme.toml"
+EXAMPLE = Path(__file__).parent / "theme_example"
 LOGO_BYTES = 200_000
 READABLE = 4.5
 #: what stands behind an accent, and what stands on it, on a light and on a dark page; as in style.css

@@ -28,6 +28,7 @@ from stembus.scripts.cli.serve import serve
 from stembus.scripts.cli.services import box, registrar, services
 from stembus.scripts.cli.setup import check, define, key, new
 from stembus.scripts.cli.status import status
+from stembus.scripts.cli.theme import theme
 from stembus.scripts.cli.track import track
 from stembus.scripts.cli.trustee import trustee
 from stembus.scripts.cli.voter import rebuild, vote
@@ -50,6 +51,7 @@ for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, track, rebuild, seal, paper,
     paper_root_command, incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client,
     abandon, sample, drawn, minutes, purge, desk, services, box, registrar, log, doctor, backup, restore, pabulib,
+    theme,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -27,12 +27,11 @@ from stembus.scripts.develop.screen_walks import ALL, MAIN, Camera, Scene
 from stembus.scripts.rehearsal.local import make_rehearsal
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from stembus.webvote.run.single_process import Together
-from stembus.webvote.theme import load_theme
+from stembus.webvote.theme import EXAMPLE, load_theme
 
 FLAGS = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
 LANGUAGES, WIDTHS, SCHEMES = ("nl", "fr", "en"), (360, 1280), ("light", "dark")
 LETTERS = 120
-THEME = Path("deploy/theme")
 
 
 @contextmanager
@@ -42,7 +41,7 @@ def serving(root: Path, letters: int) -> Iterator[Together]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     make_rehearsal(root, 60, port, letters)
-    server = Together(lambda: ServedOffice(root, lambda _: "rehearsal"), load_theme(THEME))
+    server = Together(lambda: ServedOffice(root, lambda _: "rehearsal"), load_theme(EXAMPLE))
     threading.Thread(target=server.serve, daemon=True).start()
     try:
         yield server

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from stembus.scripts.develop.prepare import find_nginx, find_postgres
+from stembus.webvote.theme import EXAMPLE
 from tests.browser.conftest import free_port
 from tests.deploy.units import DEPLOY, SERVICES, UNITS, Unit, parse_unit
 
@@ -156,6 +157,7 @@ class City:
         etc, srv, filled = self.root / "etc", self.root / "srv", ("PASSPHRASE=", "PASSPHRASE=rehearsal")
         self._install(DEPLOY / "office" / "box.env", etc / "box.env", "root", filled)
         self._install(DEPLOY / "office" / "site.env", etc / "site.env", "root")
+        shutil.copytree(EXAMPLE, etc / "theme")
         self._install(DEPLOY / "registrar" / "registrar.env", etc / "registrar.env", "root", filled)
         self._install(DEPLOY / "office" / "settings.toml", srv / "office" / "settings.toml", "stembus-box")
         for name, source in (("registrar", "settings.toml"), ("desk", "desk-settings.toml")):

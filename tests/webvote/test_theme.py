@@ -16,10 +16,9 @@ from stembus.webvote.contrast import contrast
 from stembus.webvote.run.client_hashes import served_hashes
 from stembus.webvote.site.app import create_site_app
 from stembus.webvote.site.log_summary import SummaryReader
-from stembus.webvote.theme import DARK, LIGHT, READABLE, Theme, ThemeInvalid, load_theme, plain_theme
+from stembus.webvote.theme import DARK, EXAMPLE, LIGHT, READABLE, Theme, ThemeInvalid, load_theme, plain_theme
 from tests.conftest import Finished
 
-EXAMPLE = Path(__file__).parents[2] / "deploy" / "theme"
 Change = Callable[[str, str], Theme]
 
 

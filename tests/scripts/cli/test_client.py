@@ -17,6 +17,7 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.scripts.cli.client import BUILD, INSTALLED, client, load_build, log_client
 from stembus.scripts.cli.records import minutes, purge
+from stembus.scripts.cli.theme import theme
 from stembus.scripts.shell import CalmGroup
 from stembus.webvote.theme import plain_theme
 from tests.browser.conftest import start_site
@@ -34,7 +35,7 @@ Run = Callable[..., Result]
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("STEMBUS_PASSPHRASE", "rehearsal")
     monkeypatch.setenv("STEMBUS_CLOCK", "2019-10-21T09:00:00+02:00")
-    group = CalmGroup("stembus", commands=[client, minutes, purge])
+    group = CalmGroup("stembus", commands=[client, minutes, purge, theme])
 
     def call(*arguments: object, status: int = 0) -> Result:
         result = CliRunner().invoke(group, [str(argument) for argument in arguments])
@@ -158,7 +159,7 @@ def test_a_release_is_logged_once_and_compared(
     root = tmp_path / "referendum"
     opened.rehearsal(root)
     arguments = ("client", "log", root, "--release", "1.0")
-    assert "the log names 19 files of release 1.0" in run(*arguments).output
+    assert "the log names 20 files of release 1.0" in run(*arguments).output
     size = read_log(FolderPlace(root / "public")).head.size
     assert "already done" in run(*arguments).output
     log = read_log(FolderPlace(root / "public"))
@@ -181,12 +182,15 @@ def test_a_release_is_logged_once_and_compared(
     assert not verify(FolderPlace(root / "public"), opened.referendum).faults
 
 
-def test_another_help_line_is_another_release(run: Run, installed: Path, opened: Finished, tmp_path: Path) -> None:
-    root = tmp_path / "referendum"
+def test_another_theme_is_another_release(run: Run, installed: Path, opened: Finished, tmp_path: Path) -> None:
+    root, folder = tmp_path / "referendum", tmp_path / "theme"
     opened.rehearsal(root)
-    run("client", "log", root, "--release", "1", "--help-line", "056 1")
-    assert "already done" in run("client", "log", root, "--release", "2", "--help-line", "056 1").output
-    assert "of release 3" in run("client", "log", root, "--release", "3", "--help-line", "056 2").output
+    run("theme", "new", folder)
+    run("client", "log", root, "--release", "1", "--theme", folder)
+    assert "already done" in run("client", "log", root, "--release", "2", "--theme", folder).output
+    text = (folder / "theme.toml").read_text(encoding="utf-8")
+    (folder / "theme.toml").write_text(text.replace("056 00 00 00", "056 00 00 02"), encoding="utf-8")
+    assert "of release 3" in run("client", "log", root, "--release", "3", "--theme", folder).output
 
 
 def test_what_is_served_is_held_against_the_log(run: Run, tmp_path: Path) -> None:

@@ -30,10 +30,10 @@ from tests.conftest import Finished
 
 def test_settings_come_from_a_file_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "site.toml"
-    file.write_text('public = "/srv/a"\nhelp_line = "056 1"\n')
+    file.write_text('public = "/srv/a"\ntheme = "/srv/theme"\n')
     monkeypatch.setenv("STEMBUS_SETTINGS", str(file))
     monkeypatch.setenv("STEMBUS_PUBLIC", "/srv/b")
-    assert dict(load_settings().values) == {"PUBLIC": "/srv/b", "HELP_LINE": "056 1"}
+    assert dict(load_settings().values) == {"PUBLIC": "/srv/b", "THEME": "/srv/theme"}
     file.write_text("colour = 'red'")
     with pytest.raises(SettingsInvalid, match="colour"):
         load_settings()

@@ -9,9 +9,8 @@ from pathlib import Path
 from stembus.scripts.cli.client import log_client
 from stembus.scripts.cli.log_steps import settle
 from stembus.webvote.site.app import create_site_app
-from stembus.webvote.theme import load_theme
+from stembus.webvote.theme import EXAMPLE, load_theme
 from tests.conftest import Finished
-from tests.webvote.test_theme import EXAMPLE
 
 
 def test_every_logged_file_is_named_with_the_hash_of_what_is_served(opened: Finished, tmp_path: Path) -> None:

@@ -37,6 +37,11 @@ const NO_BALLOT_PAPER = [
   "gone",
 ];
 
+/** One of so many is; none of 0. */
+function isDrawn(every: number): boolean {
+  return every > 0 && (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % every === 0;
+}
+
 /** What differs between a voter's own device and a kiosk. */
 export interface VotingPlace {
   storageFor(voter: string): VoterStorage;
@@ -60,16 +65,14 @@ export class Booth {
   private choice: Choice = [];
   private fragment = "";
   private readonly showBudgets: () => void;
-  /** Drawn once for each visit. */
-  private invited: boolean;
+  /** Drawn once for each visit; null before. */
+  private invited: boolean | null = null;
 
   constructor(
     readonly setup: Setup,
     private readonly place: VotingPlace,
     private readonly data: DOMStringMap,
   ) {
-    const every = Number(data.invite ?? 0);
-    this.invited = every > 0 && (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % every === 0;
     watchChoices();
     this.showBudgets = watchBudgets(setup.manifest.questions, () => this.language);
     keepOnLanguageChange(() => this.speakAnew());
@@ -170,6 +173,8 @@ export class Booth {
     drawQr(byId("ballot-qr"), `${this.data.check ?? ""}#ballot=${number}`, message("qr-ballot"));
     const test = byId<HTMLDetailsElement>("test-details");
     test.hidden = byId("back").hidden = false;
+    // Only now: who is invited tests more often than others, and must not be known before the number is.
+    this.invited ??= isDrawn(Number(this.data.invite ?? 0));
     test.open = this.invited;
     byId("invited").hidden = !this.invited;
     if (history.state !== REVIEW) history.pushState(REVIEW, "");
