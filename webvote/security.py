@@ -58,6 +58,7 @@ def allow_origin(app: Flask, origin: str) -> None:
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Allow-Headers"] = "Content-Type"
         response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+        response.headers["Access-Control-Max-Age"] = "7200"  # else a slow connection asks before each request anew
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         response.vary.add("Origin")
         return response

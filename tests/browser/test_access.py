@@ -11,7 +11,10 @@ from tests.browser.conftest import WIDTHS, Site
 from tests.browser.steps import cast, choose, enter
 
 AXE = Path(__file__).parents[2] / "webvote" / "client" / "node_modules" / "axe-core" / "axe.min.js"
-PATHS = ["nl/", "en/vote", "nl/kiosk", "fr/check", "nl/track", "en/result", "fr/accessibility", "nl/none"]
+PATHS = [
+    "nl/", "en/vote", "nl/kiosk", "fr/check", "nl/track", "en/result", "fr/accessibility", "nl/none", "nl/help",
+    "fr/easy", "en/privacy",
+]  # fmt: skip
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -27,9 +30,7 @@ def scrolls_sideways(page: Page) -> bool:
 
 
 @pytest.mark.parametrize("width", list(WIDTHS))
-@pytest.mark.parametrize(
-    "path", ["nl/", "en/vote", "nl/kiosk", "fr/check", "nl/track", "en/result", "fr/accessibility", "nl/none"]
-)
+@pytest.mark.parametrize("path", PATHS)
 def test_no_page_has_a_violation(page: Page, site: Site, path: str, width: str) -> None:
     page.set_viewport_size({"width": WIDTHS[width][0], "height": WIDTHS[width][1]})
     page.goto(f"{site.url}{path}")
