@@ -14,19 +14,27 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
+AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 NOWHERE = "0123-4567-89AB-CDEF-GHJK-MNPQ"
 
 
 class Camera:
-    """Numbers the pictures in the order in which a voter sees the screens."""
+    """Numbers the pictures in the order in which a voter sees the screens. With `axe`, the script of axe-core, each
+    screen is examined too; `violations` are the sentences of what was found."""
 
-    def __init__(self, out: Path) -> None:
-        self._out, self._count = out, 0
+    def __init__(self, out: Path, axe: str = "") -> None:
+        self._out, self._axe, self._count = out, axe, 0
+        self.violations: list[str] = []
         out.mkdir(parents=True, exist_ok=True)
 
     def shoot(self, page: Page, name: str) -> None:
         self._count += 1
-        page.screenshot(path=self._out / f"{self._count:02d}-{name}.png", full_page=True)
+        path = self._out / f"{self._count:02d}-{name}.png"
+        page.screenshot(path=path, full_page=True)
+        if self._axe:
+            page.evaluate(self._axe)
+            found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", AXE_RULES)
+            self.violations += [f"{path}: {one['id']}: {one['help']}" for one in found["violations"]]
 
 
 @dataclass
@@ -269,5 +277,5 @@ def broken(scene: Scene) -> None:
         scene.shoot(page, "another-referendum")
 
 
-MAIN = (vote, kiosk, told)
+MAIN = (vote, kiosk)
 ALL = (vote, kiosk, mistakes, refusals, broken, told)

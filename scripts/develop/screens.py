@@ -1,7 +1,7 @@
 """`make screens`: pictures of the pages, from a real rehearsal in a real browser.
 
 Without more, the main screens in Dutch into docs/screens/; with --all every step and failure, in each language, at the
-width of a phone and of a desk, light and dark, into .screens. Decides sites and files; the walks are in `screen_walks`.
+width of a phone and of a desk, light and dark, into .screens, each examined by axe-core. Decides sites and files; the walks are in `screen_walks`.
 Needs the test extra (playwright) and Chromium.
 """
 
@@ -12,6 +12,7 @@ import csv
 import itertools
 import shutil
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -32,6 +33,7 @@ from stembus.webvote.theme import EXAMPLE, load_theme
 FLAGS = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
 LANGUAGES, WIDTHS, SCHEMES = ("nl", "fr", "en"), (360, 1280), ("light", "dark")
 LETTERS = 120
+AXE = Path("webvote/client/node_modules/axe-core/axe.min.js")
 
 
 @contextmanager
@@ -87,7 +89,15 @@ def scenes(browser: Browser, out: Path, server: Together, root: Path, everything
     for language, width, scheme in kinds:
         folder = out / f"{language}-{width}-{scheme}" if everything else out
         options = {"viewport": {"width": width, "height": 740}, "color_scheme": scheme, "accept_downloads": True}
-        yield Scene(browser, Camera(folder), server.url, referendum, language, letters, options)
+        yield Scene(
+            browser,
+            Camera(folder, AXE.read_text(encoding="utf-8") if everything else ""),
+            server.url,
+            referendum,
+            language,
+            letters,
+            options,
+        )
 
 
 def shoot_result(scene: Scene, page: Page) -> None:
@@ -119,6 +129,8 @@ def main() -> None:
                 with scene.device() as page:
                     shoot_result(scene, page)
         browser.close()
+    violations = [violation for scene in shown for violation in scene.camera.violations]
+    sys.exit("\n".join(violations) or 0)
 
 
 if __name__ == "__main__":
