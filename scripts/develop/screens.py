@@ -1,8 +1,8 @@
 """`make screens`: pictures of the pages, from a real rehearsal in a real browser.
 
 Without more, the main screens in Dutch into docs/screens/; with --all every step and failure, in each language, at the
-width of a phone and of a desk, light and dark, into .screens, each examined by axe-core. Decides sites and files; the walks are in `screen_walks`.
-Needs the test extra (playwright) and Chromium.
+width of a phone and of a desk, light and dark, into .screens, each examined by axe-core. Decides sites and files; the
+walks are in `screen_walks`. Needs the test extra (playwright) and Chromium.
 """
 
 from __future__ import annotations
@@ -89,15 +89,8 @@ def scenes(browser: Browser, out: Path, server: Together, root: Path, everything
     for language, width, scheme in kinds:
         folder = out / f"{language}-{width}-{scheme}" if everything else out
         options = {"viewport": {"width": width, "height": 740}, "color_scheme": scheme, "accept_downloads": True}
-        yield Scene(
-            browser,
-            Camera(folder, AXE.read_text(encoding="utf-8") if everything else ""),
-            server.url,
-            referendum,
-            language,
-            letters,
-            options,
-        )
+        camera = Camera(folder, AXE.read_text(encoding="utf-8") if everything else "")
+        yield Scene(browser, camera, server.url, referendum, language, letters, options)
 
 
 def shoot_result(scene: Scene, page: Page) -> None:
