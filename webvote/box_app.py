@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask import Flask, Response, request
+from flask_limiter import Limiter
 
 from stembus.audit.formats.manifest import Manifest, cast_ballot_bytes
 from stembus.audit.formats.receipt import PROMISE_BYTES, encode_promise
@@ -23,6 +24,7 @@ from stembus.webvote.metrics import PHASES, LogFigures, add_metrics
 from stembus.webvote.security import allow_origin, harden
 
 HELD, FAILED = b"held", b"failed"  # what a tester says
+REPORTS = "10 per second"  # in each process
 
 
 def create_box_app(
@@ -48,7 +50,11 @@ def create_box_app(
         accepted()
         return Response(encode_promise(promise), mimetype="application/json")
 
+    # One limit for all together: no address is looked at, and a flood of words keeps no ballot waiting.
+    limiter = Limiter(lambda: "tested", app=app, storage_uri="memory://", headers_enabled=False)
+
     @app.post("/tested")
+    @limiter.limit(REPORTS)
     def tested() -> Response:
         """A tester says whether the device held. Counted while people vote, and by day alone."""
         if request.get_data() not in (HELD, FAILED):

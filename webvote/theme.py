@@ -8,6 +8,7 @@ Leaves to the pages where each part is shown. The hashes in the log are those of
 from __future__ import annotations
 
 import re
+import stat
 import tomllib
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +21,7 @@ from stembus.ballot.errors import BallotError
 from stembus.ballot.office.draft_errors import draft_problem
 from stembus.ballot.office.settings import Settings
 from stembus.webvote.contrast import contrast
+from stembus.webvote.languages import INTERFACE_LANGUAGES
 
 FILE = "theme.toml"
 EXAMPLE = Path(__file__).parent / "theme_example"
@@ -27,7 +29,13 @@ LOGO_BYTES = 200_000
 READABLE = 4.5
 #: what stands behind an accent, and what stands on it, on a light and on a dark page; as in style.css
 LIGHT, DARK = ("#ffffff", "#eef3f8"), ("#11171d", "#1d2730")
-_LOGO_TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
+TOML_BYTES = 100_000
+# Of each kind of file: its type, and what it holds near its beginning.
+_LOGOS = {".svg": ("image/svg+xml", b"<svg"), ".png": ("image/png", b"\x89PNG\r\n")}
+_FILMS = {".mp4": "video/mp4", ".webm": "video/webm"}
+# Control characters, and those that turn the direction of what follows, are no text of a city.
+_UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_TEXT_LENGTH = 2000
 _TELEPHONE = r"\A\+?[0-9][0-9 ./-]{5,18}[0-9]\Z"
 
 #: one text for all, or one for each language
@@ -115,23 +123,25 @@ class Logo:
 
     @property
     def mimetype(self) -> str:
-        return _LOGO_TYPES[Path(self.name).suffix]
+        return _LOGOS[Path(self.name).suffix][0]
 
 
 @dataclass(frozen=True)
 class Theme:
-    """A theme that can be served. `films` are the files of films by language."""
+    """A theme that can be served. `films` are the files of films by language, with their types."""
 
     said: _File = _NOTHING
     logo: Logo | None = None
-    films: tuple[tuple[str, Path], ...] = ()
+    films: tuple[tuple[str, Path, str], ...] = ()
 
-    def contact(self, language: str) -> Contact | None:
-        """The help desk that speaks this language; else the first one."""
-        return self.said.contact.get(language) or next(iter(self.said.contact.values()), None)
+    def contact(self, language: str) -> tuple[str, Contact] | None:
+        """The help desk that speaks this language, else the first one; and its language."""
+        found = self.said.contact.get(language)
+        return (language, found) if found else next(iter(self.said.contact.items()), None)
 
-    def film(self, language: str) -> Path | None:
-        return dict(self.films).get(language)
+    def film(self, language: str) -> tuple[Path, str] | None:
+        """The file, and its type."""
+        return next(((path, kind) for known, path, kind in self.films if known == language), None)
 
     @property
     def style(self) -> str:
@@ -161,35 +171,81 @@ def load_theme(folder: Path) -> Theme:
     """Raises ThemeInvalid."""
     path = folder / FILE
     try:
-        text = path.read_text(encoding="utf-8")
-        said = msgspec.convert(tomllib.loads(text), _File)
-    except tomllib.TOMLDecodeError as error:
-        raise ThemeInvalid(f"{path}: {error}; a text stands in straight quotes") from None
+        read = tomllib.loads(_read(path, TOML_BYTES).decode("utf-8"))
+        _demand_words(path, read)
+        said = msgspec.convert(read, _File)
     except msgspec.ValidationError as error:
         raise ThemeInvalid(f"{path}: {_problem(str(error))}") from None
-    except (OSError, UnicodeError) as error:
-        raise ThemeInvalid(f"the theme cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ThemeInvalid(f"{path}: {error}; a text stands in straight quotes") from None
+    except UnicodeError:
+        raise ThemeInvalid(f"{path} is not UTF-8; save it as such") from None
+    except (ValueError, RecursionError):
+        raise ThemeInvalid(f"{path} holds a number that is too long, or parts within parts without end") from None
     _demand_readable(path, said.colours)
-    films = tuple((language, _beside(path, name)) for language, name in sorted(said.film.items()))
+    _demand_spoken(path, said)
+    films = tuple((language, *_film(path, name)) for language, name in sorted(said.film.items()))
     return Theme(said, _logo(path, said.logo), films)
+
+
+def _read(path: Path, most: int) -> bytes:
+    """A whole file that is one, and not larger. Raises ThemeInvalid."""
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ThemeInvalid(f"{path} is no ordinary file; links, folders and devices are not followed")
+        if status.st_size > most:
+            raise ThemeInvalid(f"{path} has {status.st_size} bytes; at most {most} load fast on a phone")
+        with path.open("rb") as file:
+            return file.read(most)
+    except OSError as error:
+        raise ThemeInvalid(f"the theme cannot be read: {error}") from None
+
+
+def _demand_words(path: Path, part: object, name: str = "") -> None:
+    """Every text can be shown as it is, and every name is one of a field or a language."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if not re.fullmatch("[a-z_]{1,30}", key):
+                raise ThemeInvalid(f"{path}: {name}{key!r} is no name of a field, and no language such as nl")
+            _demand_words(path, value, f"{name}{key}.")
+    elif isinstance(part, list):
+        for value in part:
+            _demand_words(path, value, name)
+    elif isinstance(part, str) and (_UNREADABLE.search(part) or len(part) > _TEXT_LENGTH):
+        told = (
+            f"is longer than {_TEXT_LENGTH} characters" if len(part) > _TEXT_LENGTH else "holds an invisible character"
+        )
+        raise ThemeInvalid(f"{path}: {name.rstrip('.')} {told}")
+
+
+def _demand_spoken(path: Path, said: _File) -> None:
+    for part, languages in (("contact", said.contact), ("film", said.film)):
+        for language in languages:
+            if language not in INTERFACE_LANGUAGES:
+                spoken = ", ".join(INTERFACE_LANGUAGES)
+                raise ThemeInvalid(f"{path}: {part}.{language}: the pages speak {spoken}, and not {language}")
 
 
 def _logo(path: Path, name: str | None) -> Logo | None:
     if name is None:
         return None
-    if Path(name).suffix not in _LOGO_TYPES:
+    if Path(name).suffix not in _LOGOS:
         raise ThemeInvalid(f"{path}: the logo {name} must be an .svg or a .png file")
-    data = _beside(path, name).read_bytes()
-    if len(data) > LOGO_BYTES:
-        raise ThemeInvalid(f"{path}: the logo {name} has {len(data)} bytes; at most {LOGO_BYTES} load fast on a phone")
+    data = _read(path.parent / name, LOGO_BYTES)
+    if _LOGOS[Path(name).suffix][1] not in data[:2000]:
+        raise ThemeInvalid(f"{path}: the logo {name} does not begin like the picture that its name says")
     return Logo(name, data)
 
 
-def _beside(path: Path, name: str) -> Path:
-    file = path.parent / name
-    if not file.is_file():
-        raise ThemeInvalid(f"{path} names {name}, and there is no such file beside it")
-    return file
+def _film(path: Path, name: str) -> tuple[Path, str]:
+    """A film is large, and read when it is asked for."""
+    kind, file = _FILMS.get(Path(name).suffix), path.parent / name
+    if kind is None:
+        raise ThemeInvalid(f"{path}: the film {name} must be an .mp4 or a .webm file")
+    if file.is_symlink() or not file.is_file():
+        raise ThemeInvalid(f"{path} names {name}, and there is no such film beside it")
+    return file, kind
 
 
 def _demand_readable(path: Path, colours: Colours) -> None:

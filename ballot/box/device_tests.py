@@ -2,7 +2,8 @@
 
 Anybody can say it, so it proves nothing by itself; what it tells is whether people test at all, and when somebody
 should look closer. Decides that nothing but a count is kept: no ballot, no person, no address, no time finer than a
-day. The published table is no part of the log.
+day: a day is shown when it is over, or the voting is. The table lies beside the published folder, since it is no part
+of the log, and nothing depends on it.
 """
 
 from __future__ import annotations
@@ -39,16 +40,16 @@ class DayCount:
 
 
 class DeviceTests:
-    """Of one box. `public` is its published folder."""
+    """Of one box. `folder` is where the table is shown."""
 
-    def __init__(self, engine: Engine, clock: Clock, public: Path) -> None:
+    def __init__(self, engine: Engine, clock: Clock, folder: Path) -> None:
         self._engine = engine
         self._clock = clock
-        self._public = public
+        self._folder = folder
 
     def report(self, held: bool) -> None:
         """Counts one test more, of today."""
-        day = datetime.fromtimestamp(self._clock.now(), ZONE).date().isoformat()
+        day = self._today()
         column = device_tests.c.held if held else device_tests.c.failed
         if not self._count(day, column):
             self._begin(day)
@@ -64,20 +65,40 @@ class DeviceTests:
         with suppress(IntegrityError), self._engine.begin() as db:
             db.execute(insert(device_tests).values(day=day, held=0, failed=0))
 
-    def publish(self) -> None:
-        """Writes the table beside the log, if it says something else by now."""
+    def take_back(self) -> None:
+        """What was shown already is counted again, where a lost database knows less."""
+        for shown in published_tests(self._folder):
+            day = shown.day.isoformat()
+            self._begin(day)
+            with self._engine.begin() as db:
+                for column, least in ((device_tests.c.held, shown.held), (device_tests.c.failed, shown.failed)):
+                    fewer = update(device_tests).where(device_tests.c.day == day, column < least)
+                    db.execute(fewer.values({column: least}))
+
+    def _today(self) -> str:
+        return datetime.fromtimestamp(self._clock.now(), ZONE).date().isoformat()
+
+    def publish(self, over: bool = False) -> None:
+        """Writes the table anew if it says something else by now; today too, where the voting is `over`. Raises
+        OSError, or what the database raises."""
         with reading(self._engine) as db:
             rows = db.execute(select(device_tests).order_by(device_tests.c.day)).all()
+        rows = [row for row in rows if over or row.day < self._today()]
         text = "\n".join([_HEAD, *(f"{day},{held},{failed}" for day, held, failed in rows), ""]).encode("ascii")
-        path = self._public / FILE
+        path = self._folder / FILE
         if rows and (not path.is_file() or path.read_bytes() != text):
             write_durably(path, text)
 
 
-def published_tests(public: Path) -> Sequence[DayCount]:
-    """Of a published folder, by day; none where nobody reported, or the file is not one that `publish` writes."""
+def shown_beside(public: Path) -> Path:
+    """The folder of the table that belongs to this published folder."""
+    return public.parent / "counts"
+
+
+def published_tests(folder: Path) -> Sequence[DayCount]:
+    """By day; none where nobody reported, or the file is not one that `publish` writes."""
     try:
-        with (public / FILE).open(encoding="ascii") as file:
+        with (folder / FILE).open(encoding="ascii") as file:
             head, *lines = file.read(_FILE_BYTES).splitlines()
         found = [match.groups() for line in lines if (match := _LINE.fullmatch(line))]
         days = [DayCount(date.fromisoformat(day), int(held), int(failed)) for day, held, failed in found]

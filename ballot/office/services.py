@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from stembus.audit.formats.entry_bodies import IssuedCount
 from stembus.ballot.box.ballot_box import BallotBox
-from stembus.ballot.box.device_tests import DeviceTests
+from stembus.ballot.box.device_tests import DeviceTests, shown_beside
 from stembus.ballot.box.position import Bond
 from stembus.ballot.box.recovery import Recovered, count_logged_tokens, lacks_ballots, recover
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS, spare_keys
@@ -159,7 +159,7 @@ class ServedOffice(Office):
 
     @cached_property
     def device_tests(self) -> DeviceTests:
-        return DeviceTests(self._database("box"), self.clock, self.public)
+        return DeviceTests(self._database("box"), self.clock, shown_beside(self.public))
 
     def box_must_be_recovered(self) -> bool:
         """Whether the box's database is lost, or is not whole as the log has it. Raises LogBehindDatabase when it is
@@ -178,7 +178,9 @@ class ServedOffice(Office):
             return None
         if self.databases.is_lost("box"):
             self.databases.remake("box")
-        return recover(self._database("box"), self.context(), self.log())
+        recovered = recover(self._database("box"), self.context(), self.log())
+        self.device_tests.take_back()
+        return recovered
 
     def logged_tokens(self) -> int:
         """How many tokens have a ballot in the log."""

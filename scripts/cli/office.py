@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from stembus.audit.entry_rules import reading_problem
 from stembus.audit.formats.entry_bodies import Abandon, Cancel, Client, Open, Roll
@@ -68,7 +69,6 @@ def seal(directory: Path) -> None:
     """
     office = serve_office(directory)
     number = office.box.seal(office.count_statements)
-    office.device_tests.publish()
     over = office.clock.now() >= office.manifest.closes_at + office.manifest.grace_seconds
     if number:
         say(f"batch {number} stands in the log")
@@ -83,6 +83,7 @@ def seal(directory: Path) -> None:
     else:
         say("no batch is due: no ballot waits")
     settle(office.log())
+    _show_tests(office)
 
 
 @click.command()
@@ -128,8 +129,18 @@ def close(directory: Path, despite: tuple[str, ...]) -> None:
 def _forget(office: ServedOffice) -> None:
     """Until the close is published, the box keeps every ballot. Those that are not in the log were counted by the
     close, which two officers then explained."""
-    if settle(office.log()) and (missing := office.box.forget()):
+    settled = settle(office.log())
+    _show_tests(office, over=True)
+    if settled and (missing := office.box.forget()):
         say(f"{missing} promised ballots are not in the log; the box keeps them: they are evidence")
+
+
+def _show_tests(office: ServedOffice, over: bool = False) -> None:
+    """What testers said of their devices. Nothing depends on it, so nothing fails with it."""
+    try:
+        office.device_tests.publish(over)
+    except (OSError, SQLAlchemyError) as error:
+        say(f"note: the counts of tests by voters could not be shown: {type(error).__name__}")
 
 
 def _texts(manifest: Manifest, pairs: tuple[str, ...], option: str = "--text") -> dict[str, str]:

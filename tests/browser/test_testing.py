@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from stembus.ballot.box.device_tests import published_tests
+from stembus.ballot.box.device_tests import published_tests, shown_beside
 from tests.browser.conftest import Site
 from tests.browser.steps import cast, choose, enter, noted, read_qr, wait_until
 from tests.browser.test_access import violations
@@ -136,7 +136,9 @@ def revealed(page: Page, site: Site) -> tuple[str, str]:
 
 
 def counted(site: Site) -> tuple[int, int]:
-    days = published_tests(site.office().public)
+    office = site.office()
+    office.device_tests.publish(over=True)
+    days = published_tests(shown_beside(office.public))
     return sum(day.held for day in days), sum(day.failed for day in days)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -66,12 +67,20 @@ def test_the_contrast_of_black_on_white_is_the_highest_and_of_equals_the_lowest(
         ('telephone = "056 00 00 01"', 'telephone = "the desk"', "telephone must be a telephone number"),
         ('light = "#123a5e"', 'light = "blue"', "light must be a colour like #123a5e"),
         ('logo = "logo.svg"', 'logo = "../logo.svg"', "logo must be the name of a file beside it"),
-        ('logo = "logo.svg"', 'logo = "stad.svg"', "no such file beside it"),
+        ('logo = "logo.svg"', 'logo = "stad.svg"', "No such file or directory"),
         ('logo = "logo.svg"', 'logo = "theme.toml"', "must be an .svg or a .png file"),
         ('offers = ["kiosk", "help"]', 'offers = ["beer"]', "'beer' cannot stand here"),
         ('status = "partially"', 'status = "mostly"', "'mostly' cannot stand here"),
         ("assessed = 2026-11-01", 'assessed = "soon"', "assessed"),
-        ("# [film]\n# nl", "[film]\nnl", "gebarentaal-nl.mp4, and there is no such file"),
+        ("# [film]\n# nl", "[film]\nnl", "gebarentaal-nl.mp4, and there is no such film"),
+        ('# [film]\n# nl = "gebarentaal-nl.mp4"', '[film]\nnl = "theme.toml"', "must be an .mp4 or a .webm file"),
+        ('# [film]\n# nl = "gebarentaal-nl.mp4"', '[film]\nnl = "page.html"', "must be an .mp4 or a .webm file"),
+        ("[contact.fr]", "[contact.de]", "contact.de: the pages speak nl, en, fr, and not de"),
+        ("invite_to_test = 20", f"invite_to_test = {'1' * 5000}", "a number that is too long"),
+        ("invite_to_test = 20", f"invite_to_test = {'[' * 3000}", "parts within parts without end"),
+        ('address = "Marktplein 1', 'address = "\\u202e1', "places.address holds an invisible character"),
+        ('name = {nl = "Stad', 'name = {"x onload=1" = "a", nl = "Stad', "is no name of a field, and no language"),
+        ('hours = "op werk', f'hours = "{"a" * 2000}', "contact.nl.hours is longer than 2000 characters"),
     ],
 )
 def test_what_cannot_stand_in_a_theme_is_named(changed: Change, old: str, new: str, words: str) -> None:
@@ -85,10 +94,38 @@ def test_a_theme_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_logo_that_loads_slowly_is_refused(folder: Path) -> None:
-    (folder / "logo.svg").write_bytes(b" " * 200_000)
+    (folder / "logo.svg").write_bytes(b"<svg" + b" " * 199_996)
     load_theme(folder)
-    (folder / "logo.svg").write_bytes(b" " * 200_001)
+    (folder / "logo.svg").write_bytes(b"<svg" + b" " * 199_997)
     with pytest.raises(ThemeInvalid, match="has 200001 bytes"):
+        load_theme(folder)
+
+
+@pytest.mark.parametrize("data", [b"", b"hi", b"\x89PNG\r\n"])
+def test_a_logo_that_is_no_such_picture_is_refused(folder: Path, data: bytes) -> None:
+    (folder / "logo.svg").write_bytes(data)
+    with pytest.raises(ThemeInvalid, match="does not begin like"):
+        load_theme(folder)
+
+
+@pytest.mark.parametrize("name", ["theme.toml", "logo.svg"])
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_only_ordinary_files_are_read(folder: Path, name: str, kind: str) -> None:
+    path = folder / name
+    path.unlink()
+    if kind == "link":
+        path.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    with pytest.raises(ThemeInvalid, match="is no ordinary file"):
+        load_theme(folder)
+
+
+def test_a_theme_that_is_no_text_is_named(folder: Path) -> None:
+    (folder / "theme.toml").write_bytes(b"name = '\xff'")
+    with pytest.raises(ThemeInvalid, match="is not UTF-8"):
         load_theme(folder)
 
 
@@ -124,13 +161,23 @@ def test_each_language_has_its_own_help_desk_and_the_first_one_helps_out(opened:
     client = site(opened, load_theme(EXAMPLE))
     assert 'href="tel:056000000"' in read(client, "/nl/help")
     assert 'href="tel:056000001"' in read(client, "/fr/help")
-    assert 'href="tel:056000000"' in read(site(opened, changed("[contact.fr]", "[contact.de]")), "/fr/help")
+    without = changed('[contact.fr]\ntelephone = "056 00 00 01"\nhours = "les jours ouvrables de 9 à 17 heures"\n', "")
+    text = read(site(opened, without), "/fr/help")
+    assert 'href="tel:056000000"' in text
+    assert '<span lang="nl">, op werkdagen' in text, "what is in another language is marked"
 
 
 def test_a_text_that_is_in_another_language_is_marked(opened: Finished) -> None:
     client = site(opened, load_theme(EXAMPLE))
     assert '<span lang="nl">Stad Voorbeeld, Marktplein 2' in read(client, "/fr/privacy")
-    assert '<span lang="nl">Stad Voorbeeld, Marktplein 2' not in read(client, "/nl/privacy")
+    assert '<span lang="nl">Stad Voorbeeld, Marktplein 2' in read(client, "/nl/privacy")
+
+
+def test_a_name_in_one_language_alone_stands_in_an_attribute_as_text(opened: Finished, changed: Change) -> None:
+    theme = changed(', fr = "Ville d\'Exemple", en = "City of Example"}', ', fr = "\\"><b>"}')
+    client = site(opened, theme)
+    assert 'alt="Stad Voorbeeld"' in read(client, "/en/vote")
+    assert "<b>" not in read(client, "/fr/vote")
 
 
 def test_what_a_city_writes_is_shown_as_text(opened: Finished, changed: Change) -> None:
@@ -171,7 +218,8 @@ def test_a_film_in_sign_language_is_shown_in_its_language_alone(
     assert 'src="/nl/theme/film"' in read(client, "/nl/easy")
     assert "<video" not in read(client, "/fr/easy")
     with client.get("/nl/theme/film", headers={"Range": "bytes=2-4"}) as answer:
-        assert (answer.status_code, answer.get_data()) == (206, b"234")
+        assert (answer.status_code, answer.get_data(), answer.mimetype) == (206, b"234", "video/mp4")
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
     with client.get("/fr/theme/film") as answer:
         assert answer.status_code == 404
 

@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response as Answer
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.manifest import MLDSA44, Manifest
 from stembus.audit.log.tiles import HEAD
-from stembus.ballot.box.device_tests import published_tests
+from stembus.ballot.box.device_tests import published_tests, shown_beside
 from stembus.webvote.caching import FILE, PAGE, TYPED, add_caching, log_type
 from stembus.webvote.csp import origin_of, voting_policy
 from stembus.webvote.health import Check, add_health
@@ -103,7 +103,9 @@ class _Pages:
 
     def result(self) -> str:
         figures = charts(self._summaries.now(), g.language)
-        return render_template("result.html", charts=figures, width=WIDTH, tests=published_tests(self._public))
+        return render_template(
+            "result.html", charts=figures, width=WIDTH, tests=published_tests(shown_beside(self._public))
+        )
 
     def calendar(self) -> Response:
         """The end of the voting, for a calendar."""

@@ -14,7 +14,7 @@ from functools import partial
 from babel import Locale
 from flask import Flask, Response, abort, g, send_file
 from flask_babel import format_date
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from stembus.webvote.csp import theme_policy
 from stembus.webvote.theme import Text, Theme
@@ -39,30 +39,37 @@ def theme_paths(theme: Theme) -> list[str]:
 
 
 def _said(theme: Theme, integrity: str) -> dict[str, object]:
+    contact = theme.contact(g.language)
     return {
         "sender": theme.said.name,
         "logo": theme.logo is not None,
         "colours_integrity": integrity,
-        "contact": theme.contact(g.language),
+        "contact_language": contact[0] if contact else "",
+        "contact": contact[1] if contact else None,
         "places": theme.said.places,
         "privacy": theme.said.privacy,
         "statement": theme.said.accessibility,
         "film": theme.film(g.language) is not None,
         "invite_to_test": theme.said.invite_to_test,
         "said": _text,
+        "plain": lambda text: _chosen(text)[1],
         "date": _date,
         "direction": Locale.parse(g.language).text_direction,
     }
 
 
-def _text(text: Text) -> Markup:
-    """In the page's language, or in the first that there is, marked as such (WCAG 2.2, 3.1.2)."""
+def _chosen(text: Text) -> tuple[str, str]:
+    """In the page's language, or in the first that there is; and which that is."""
     if isinstance(text, str):
-        return escape(text)
+        return g.language, text
     if g.language in text or not text:
-        return escape(text.get(g.language, ""))
-    language, words = next(iter(text.items()))
-    return Markup('<span lang="{}">{}</span>').format(language, words)
+        return g.language, text.get(g.language, "")
+    return next(iter(text.items()))
+
+
+def _text(text: Text) -> Markup:
+    """Marked with its language (WCAG 2.2, 3.1.2); of one shape in all languages, so that words can be exchanged."""
+    return Markup('<span lang="{}">{}</span>').format(*_chosen(text))
 
 
 def _date(day: date) -> str:
@@ -76,7 +83,9 @@ def _logo(data: bytes, mimetype: str) -> Response:
 
 
 def _film(theme: Theme) -> Response:
-    path = theme.film(g.language)
-    if path is None or not path.is_file():
+    found = theme.film(g.language)
+    if found is None or not found[0].is_file():
         abort(404)
-    return send_file(path, conditional=True, max_age=3600)
+    response = send_file(found[0], mimetype=found[1], conditional=True, max_age=3600)
+    response.headers["Content-Security-Policy"] = theme_policy()
+    return response

@@ -40,9 +40,9 @@ export async function verifyEd25519(key: Uint8Array, message: Uint8Array, signat
   const commitment = signature.slice(0, 32);
   const response = littleEndian(signature.slice(32));
   if (response >= L) return false;
+  const hash = await crypto.subtle.digest("SHA-512", concat(commitment, key, message));
+  const challenge = littleEndian(new Uint8Array(hash)) % L;
   try {
-    const hash = await crypto.subtle.digest("SHA-512", concat(commitment, key, message));
-    const challenge = littleEndian(new Uint8Array(hash)) % L;
     const expected = Curve.BASE.multiplyUnsafe(response).subtract(
       Curve.fromBytes(key, false).multiplyUnsafe(challenge),
     );

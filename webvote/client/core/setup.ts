@@ -36,6 +36,8 @@ function need(condition: boolean, code: string, problem: string): asserts condit
 
 /** Throws `setup-id`, `setup-log`, `setup-ceremony`, `setup-witnesses`, `setup-not-open` or `setup-cancelled`. */
 export function loadSetup(readFile: ReadLogFile, referendum: Uint8Array): Promise<Setup> {
+  // Not a doubt about the referendum: this browser cannot check one.
+  if (!("subtle" in crypto)) return Promise.reject(new ClientError("old"));
   return withLatestHead(readFile, (head) =>
     withErrorCode("setup-log", () => loadUnderHead(readFile, head, new Uint8Array(referendum))),
   );

@@ -137,8 +137,10 @@ export class Booth {
   /** Writes in the page's language what it does not bring along itself. */
   private speakAnew(): void {
     for (const said of document.querySelectorAll(".field-error")) said.textContent = "";
+    for (const field of document.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
     showProblems([], 0);
     this.showBudgets();
+    if (this.prepared !== null) this.showNumberCode(hex(this.prepared.ballotId));
     if (this.choice.length > 0) showChoice(byId("chosen"), this.setup.manifest.questions, this.choice, this.language);
   }
 
@@ -170,7 +172,7 @@ export class Booth {
     const number = hex(prepared.ballotId);
     showChoice(byId("chosen"), this.setup.manifest.questions, this.choice, this.language);
     showNumber(byId("ballot-id"), number);
-    drawQr(byId("ballot-qr"), `${this.data.check ?? ""}#ballot=${number}`, message("qr-ballot"));
+    this.showNumberCode(number);
     const test = byId<HTMLDetailsElement>("test-details");
     test.hidden = byId("back").hidden = false;
     // Only now: who is invited tests more often than others, and must not be known before the number is.
@@ -180,6 +182,10 @@ export class Booth {
     if (history.state !== REVIEW) history.pushState(REVIEW, "");
     this.fragment = location.hash;
     showStep("review", "review");
+  }
+
+  private showNumberCode(number: string): void {
+    drawQr(byId("ballot-qr"), `${this.data.check ?? ""}#ballot=${number}`, message("qr-ballot"));
   }
 
   /** The browser's back button leads from the review to the ballot paper, with the choice still on it. */

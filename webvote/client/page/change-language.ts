@@ -25,7 +25,10 @@ export function keepOnLanguageChange(speakAnew: () => void): void {
 async function change(address: string, step: string, speakAnew: () => void): Promise<void> {
   showError("");
   try {
-    await takeWords(address);
+    const other = await fetchPage(address);
+    // Whoever went on meanwhile reads on in this language: what scripts have written by now is in it.
+    if (byId(`step-${step}`).hidden) return;
+    takeWords(other, address);
     speakAnew();
     titleOf(step);
   } catch {
@@ -33,14 +36,13 @@ async function change(address: string, step: string, speakAnew: () => void): Pro
   }
 }
 
-/** Throws when the page cannot be had. */
-async function takeWords(address: string): Promise<void> {
-  const other = await fetchPage(address);
+function takeWords(other: Document, address: string): void {
   const root = document.documentElement;
   copyAttributes(other.documentElement, root, WORDS);
   exchange(other.body, document.body);
   const [app, otherApp] = [document.getElementById("app"), other.getElementById("app")];
-  if (app !== null && otherApp !== null) copyAttributes(otherApp, app, ["data-language", "data-check", "data-vote"]);
+  if (app === null || otherApp === null) return;
+  copyAttributes(otherApp, app, ["data-language", "data-check", "data-vote"]);
   for (const link of document.querySelectorAll<HTMLAnchorElement>("[data-language-link]"))
     if (link.lang === root.lang) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
@@ -50,15 +52,19 @@ async function takeWords(address: string): Promise<void> {
   history.replaceState(history.state, "", address);
 }
 
-/** Parsed by the browser as it parses any page, without running anything in it. */
+/** Parsed by the browser as it parses any page, without running anything in it. Throws when the page cannot be had, or the
+ * address leads to another one. */
 function fetchPage(address: string): Promise<Document> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("GET", address);
     request.responseType = "document";
     request.timeout = 30_000;
-    request.onload = () =>
-      request.status === 200 && request.responseXML !== null ? resolve(request.responseXML) : reject(new Error("page"));
+    request.onload = () => {
+      const page = request.responseURL === address ? request.responseXML : null;
+      if (request.status === 200 && page !== null) resolve(page);
+      else reject(new Error("page"));
+    };
     request.onerror = request.ontimeout = () => reject(new Error("page"));
     request.send();
   });

@@ -21,6 +21,7 @@ import {
 } from "./dom.ts";
 import { showChoice } from "./chosen.ts";
 import { takeOver } from "./hand-over.ts";
+import { errorCode, explain } from "./messages.ts";
 import { loadSetup } from "../core/setup.ts";
 import { decodeTest, formatTrackingCode } from "./link-formats.ts";
 import { publishedLog, reportTest } from "./services.ts";
@@ -31,7 +32,7 @@ const app = byId("app");
 const saved = savedLog();
 const readLogFile = saved ?? publishedLog(app.dataset.log ?? "/log/");
 let box = "";
-let scanned = false;
+let [scanned, differs] = [false, false];
 
 /** The log inside a saved page, by the paths of its files; null on a page of the site. */
 function savedLog(): ReadLogFile | null {
@@ -64,10 +65,11 @@ async function check(): Promise<void> {
     byId("remembered").hidden = true;
     byId("report").hidden = false;
     byId("reported").textContent = "";
-    byId("cheated").hidden = expected === "" || expected === id;
+    differs = expected !== "" && expected !== id;
+    byId("cheated").hidden = !differs;
     remember(""); // the next test is of another ballot
-    // What was scanned needs no fields any more; a number to compare may still be typed.
-    byId("form-check").hidden = scanned && expected !== "";
+    // What was scanned, and came out right, needs no fields any more.
+    byId("form-check").hidden = scanned && expected === id;
     byId("outcome").hidden = false;
     byId("outcome").querySelector("h2")?.focus();
   } catch (error) {
@@ -79,7 +81,8 @@ async function check(): Promise<void> {
 
 /** The tester's word goes to the box as a bare count. On a saved page it stays here; what to do now is told all the same. */
 async function report(held: boolean): Promise<void> {
-  byId("cheated").hidden = held;
+  // Numbers that differ are no matter of opinion.
+  byId("cheated").hidden = held && !differs;
   byId("report").hidden = true;
   if (saved !== null) return;
   try {
@@ -87,9 +90,7 @@ async function report(held: boolean): Promise<void> {
     byId("reported").textContent = message("report-thanks");
   } catch (error) {
     byId("report").hidden = false;
-    byId("reported").textContent = message(
-      error instanceof ClientError && error.code === "closed" ? "report-closed" : "network",
-    );
+    byId("reported").textContent = errorCode(error) === "closed" ? message("report-closed") : explain(error);
   }
 }
 
@@ -133,4 +134,5 @@ if (fragment.startsWith("#test=")) {
   void check();
 }
 reloadOnNewFragment();
-announceStart();
+// Else the start script says that the browser is too old.
+if ("subtle" in crypto) announceStart();

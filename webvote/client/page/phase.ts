@@ -8,7 +8,7 @@ import { isVotingOver } from "../core/manifest-rules.ts";
 import type { Manifest } from "../core/manifest.ts";
 import { byId } from "./dom.ts";
 import { showStopped } from "./messages.ts";
-import { leadsAway, servedTime } from "./services.ts";
+import { leadsToStart, servedTime } from "./services.ts";
 
 const LOOK_MS = 60_000;
 // Steps of somebody who has sent nothing yet.
@@ -22,7 +22,7 @@ export function isOver(manifest: Manifest): boolean {
 export function watchPhase(manifest: Manifest): void {
   const look = async (): Promise<void> => {
     const asked = document.visibilityState === "visible" && BEFORE.some(isShown);
-    const cancelled = asked && (await leadsAway(location.pathname).catch(() => false));
+    const cancelled = asked && (await leadsToStart(location.pathname).catch(() => false));
     // Asked again: meanwhile the vote may have been sent.
     if (BEFORE.some(isShown)) {
       if (cancelled) showStopped(new ClientError("cancelled"));

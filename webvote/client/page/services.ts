@@ -70,11 +70,12 @@ function hear(response: Response): void {
   if (stated > servedTime()) [served, heard] = [stated, performance.now()];
 }
 
-/** Asks this page's own address, which leads elsewhere once the referendum is cancelled. True for such an answer. */
-export async function leadsAway(path: string): Promise<boolean> {
-  const response = await request(path, { method: "HEAD", redirect: "manual" });
+/** Asks this page's own address, which leads to the start page once the referendum is cancelled. True for that answer;
+ * a network that leads elsewhere says nothing about the referendum. */
+export async function leadsToStart(path: string): Promise<boolean> {
+  const response = await request(path, { method: "HEAD" });
   hear(response);
-  return response.type === "opaqueredirect";
+  return response.redirected && response.url === new URL("./", new URL(path, location.href)).href;
 }
 
 /** Reads a published file; `base` ends with a slash. */

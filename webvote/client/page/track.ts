@@ -78,4 +78,5 @@ if (fragment !== "") {
   void track();
 }
 reloadOnNewFragment();
-announceStart();
+// Else the start script says that the browser is too old.
+if ("subtle" in crypto) announceStart();
