@@ -42,6 +42,7 @@ _TELEPHONE = r"\A\+?[0-9][0-9 ./-]{5,18}[0-9]\Z"
 Text = str | dict[str, str]
 Telephone = Annotated[str, msgspec.Meta(pattern=_TELEPHONE)]
 Colour = Annotated[str, msgspec.Meta(pattern=r"\A#[0-9a-fA-F]{6}\Z")]
+Address = Annotated[str, msgspec.Meta(pattern=r"\A[^@\s<>\"&?]+@[^@\s<>\"&?]+\Z")]
 FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,40}\.[a-z0-9]{2,4}\Z")]
 
 
@@ -77,11 +78,13 @@ class Place(_Part, frozen=True, kw_only=True):
 
 
 class Privacy(_Part, frozen=True, kw_only=True):
-    """What the city has to say of itself (GDPR, articles 13 and 14): who is responsible, whom to write to, the legal
-    ground, how long the register is kept, and who hears complaints."""
+    """What the city has to say of itself (GDPR, articles 13 and 14): who is responsible, whom to write to, the data
+    protection officer, who else sees the data, the legal ground, how long it is kept, and who hears complaints."""
 
     controller: Text
-    contact: str
+    contact: Address
+    officer: Text = ""
+    recipients: Text = ""
     ground: Text
     kept: Text
     complaints: Text
@@ -95,7 +98,9 @@ class Accessibility(_Part, frozen=True, kw_only=True):
     assessed: date
     assessed_by: Text
     shortcomings: Text = ""
-    contact: str
+    #: how people with disabilities have tried these pages; where it is empty, the page says that nobody has
+    tested_with: Text = ""
+    contact: Address
     complaints: Text
 
 
@@ -156,9 +161,9 @@ class Theme:
 NO_THEME = Theme()
 
 
-def plain_theme(telephone: str = "") -> Theme:
+def plain_theme(telephone: str, invite_to_test: int = _NOTHING.invite_to_test) -> Theme:
     """No city's, with a telephone number to call."""
-    return Theme(_File(contact={"en": Contact(telephone=telephone)} if telephone else {}))
+    return Theme(_File(contact={"en": Contact(telephone=telephone)}, invite_to_test=invite_to_test))
 
 
 def theme_of(settings: Settings) -> Theme:
@@ -171,7 +176,7 @@ def load_theme(folder: Path) -> Theme:
     """Raises ThemeInvalid."""
     path = folder / FILE
     try:
-        read = tomllib.loads(_read(path, TOML_BYTES).decode("utf-8"))
+        read = tomllib.loads(_read(path, TOML_BYTES).decode("utf-8-sig"))
         _demand_words(path, read)
         said = msgspec.convert(read, _File)
     except msgspec.ValidationError as error:
@@ -184,6 +189,10 @@ def load_theme(folder: Path) -> Theme:
         raise ThemeInvalid(f"{path} holds a number that is too long, or parts within parts without end") from None
     _demand_readable(path, said.colours)
     _demand_spoken(path, said)
+    if said.accessibility and said.accessibility.status != "fully" and not said.accessibility.shortcomings:
+        raise ThemeInvalid(
+            f"{path}: accessibility.shortcomings must say what is not accessible, unless status is fully"
+        )
     films = tuple((language, *_film(path, name)) for language, name in sorted(said.film.items()))
     return Theme(said, _logo(path, said.logo), films)
 
@@ -198,8 +207,11 @@ def _read(path: Path, most: int) -> bytes:
             raise ThemeInvalid(f"{path} has {status.st_size} bytes; at most {most} load fast on a phone")
         with path.open("rb") as file:
             return file.read(most)
+    except FileNotFoundError:
+        hint = "; `stembus theme new` makes an example" if path.name == FILE else ""
+        raise ThemeInvalid(f"there is no file {path}{hint}") from None
     except OSError as error:
-        raise ThemeInvalid(f"the theme cannot be read: {error}") from None
+        raise ThemeInvalid(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _demand_words(path: Path, part: object, name: str = "") -> None:
@@ -261,6 +273,7 @@ def _demand_readable(path: Path, colours: Colours) -> None:
 
 # What a pattern asks for, in words; msgspec says the pattern.
 _PATTERNS = {
+    "contact": "must be an e-mail address, such as privacy@example.org",
     "telephone": "must be a telephone number, such as 056 27 80 00",
     "light": "must be a colour like #123a5e",
     "dark": "must be a colour like #9cc4ee",
@@ -269,10 +282,18 @@ _PATTERNS = {
 }
 
 
+_LISTED = {"status": "fully, partially, not", "offers": "kiosk, paper, help"}
+
+
 def _problem(message: str) -> str:
     if "matching regex" in message:
         fields = re.findall(r"\w+", message.partition(" - at ")[2])
         found = next((name for name in reversed(fields) if name in _PATTERNS), "")
         if found:
             return f"{found} {_PATTERNS[found]}"
+    if "Invalid enum value" in message:
+        listed = next((words for field, words in _LISTED.items() if field in message.partition(" - at ")[2]), "")
+        return f"{draft_problem(message).partition(' cannot stand')[0]} cannot stand here; it is one of {listed}"
+    if "RFC3339" in message or ("got `str`" in message and "assessed" in message):
+        return "accessibility.assessed is a date without quotes, such as 2026-11-01"
     return draft_problem(message)

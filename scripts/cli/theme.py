@@ -6,6 +6,7 @@ Decides what a city is told about its folder. What may stand in one is decided i
 from __future__ import annotations
 
 import shutil
+import tomllib
 from pathlib import Path
 
 import click
@@ -13,10 +14,15 @@ import click
 from stembus.scripts.escape import shown
 from stembus.scripts.shell import fail, next_step, say
 from stembus.webvote.static_files import TRANSLATED
-from stembus.webvote.theme import EXAMPLE, Theme, load_theme
+from stembus.webvote.theme import EXAMPLE, FILE, Theme, load_theme
 
 FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 _LANGUAGES = ("en", *TRANSLATED)
+# What a city may have in common with the example.
+_MAY_STAY = (
+    "colours", "logo", "accessibility.status", "accessibility.assessed_by", "accessibility.shortcomings",
+    "accessibility.complaints", "privacy.complaints", "privacy.kept", "privacy.recipients",
+)  # fmt: skip
 
 
 @click.group()
@@ -51,7 +57,31 @@ def check(folder: Path) -> None:
     say(f"{folder} can be used")
     for lack in _lacking(found):
         say(shown(f"  not said: {lack}"))
+    own, example = (tomllib.loads((place / FILE).read_text(encoding="utf-8-sig")) for place in (folder, EXAMPLE))
+    for name, text in _texts(own):
+        if (name, text) in _texts(example) and not name.startswith(_MAY_STAY):
+            say(shown(f"  still the example's: {name}, {text}"))
+    for name in _untranslated(own):
+        say(shown(f"  not in every language of the pages: {name}"))
     next_step(f"stembus serve --fresh run --theme {folder}")
+
+
+def _texts(part: object, name: str = "") -> list[tuple[str, str]]:
+    """Every text with the names that lead to it."""
+    if isinstance(part, dict):
+        return [found for key, value in part.items() for found in _texts(value, f"{name}.{key}".lstrip("."))]
+    if isinstance(part, list):
+        return [found for number, value in enumerate(part, 1) for found in _texts(value, f"{name} {number}")]
+    return [(name, part)] if isinstance(part, str) else []
+
+
+def _untranslated(part: object, name: str = "") -> list[str]:
+    if not isinstance(part, dict):
+        values = part if isinstance(part, list) else []
+        return [found for number, value in enumerate(values, 1) for found in _untranslated(value, f"{name} {number}")]
+    if set(part) & set(_LANGUAGES):
+        return [] if name in ("contact", "film") or set(_LANGUAGES) <= set(part) else [name]
+    return [found for key, value in part.items() for found in _untranslated(value, f"{name}.{key}".lstrip("."))]
 
 
 def _lacking(found: Theme) -> list[str]:

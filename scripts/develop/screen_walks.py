@@ -97,7 +97,7 @@ def vote(scene: Scene) -> None:
         page.locator("#submit-ballot").click()
         page.locator("#step-review").wait_for()
         scene.shoot(page, "review")
-        page.locator("#test-details summary").click()
+        page.locator("#test-details").evaluate("part => { part.open = true; }")  # already, for who is invited
         scene.shoot(page, "before-a-test")
         number = re.sub(r"\s", "", page.locator("#ballot-id").inner_text())
         page.locator("#test").click()

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,10 +82,11 @@ def count(root: Path, letters: list[list[str]]) -> None:
     rehearsal.tally()
 
 
-def scenes(browser: Browser, out: Path, server: Together, root: Path, everything: bool) -> Iterator[Scene]:
+def scenes(browser: Browser, out: Path, server: Together, root: Path, languages: Sequence[str]) -> Iterator[Scene]:
     letters = iter(letters_of(root)[: LETTERS - 20])
     referendum = (root / "referendum.id").read_text().strip()
-    kinds = list(itertools.product(LANGUAGES, WIDTHS, SCHEMES)) if everything else [("nl", 360, "light")]
+    everything = bool(languages)
+    kinds = list(itertools.product(languages, WIDTHS, SCHEMES)) or [("nl", 360, "light")]
     for language, width, scheme in kinds:
         folder = out / f"{language}-{width}-{scheme}" if everything else out
         options = {"viewport": {"width": width, "height": 740}, "color_scheme": scheme, "accept_downloads": True}
@@ -103,15 +104,17 @@ def shoot_result(scene: Scene, page: Page) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make screens")
     parser.add_argument("--all", action="store_true", help="every step and failure, into .screens")
+    parser.add_argument("--language", action="append", choices=LANGUAGES, help="of --all; all of them without it")
     parser.add_argument("--out", type=Path, help="another folder")
     arguments = parser.parse_args()
     out = arguments.out or Path(".screens" if arguments.all else "docs/screens")
+    languages = (arguments.language or LANGUAGES) if arguments.all else ()
     shutil.rmtree(out, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         root = Path(folder)
         browser = driver.chromium.launch(executable_path=find_chromium(), args=[f"--{flag}" for flag in FLAGS])
         with serving(root, LETTERS) as server:
-            shown = list(scenes(browser, out, server, root, arguments.all))
+            shown = list(scenes(browser, out, server, root, languages))
             for number, scene in enumerate(shown):
                 for walk in ALL if arguments.all else MAIN:
                     walk(scene)

@@ -120,7 +120,9 @@ def test_a_kiosk_without_an_answer_waits_and_shows_no_choice(page: Page, site: S
     expect(page.locator("#silence")).to_be_hidden()
     assert "Yes" not in page.locator("#chosen").inner_text()
     assert not page.locator("input[name=q0][value='1']").is_checked()
-    expect(page.locator("#pass-qr svg")).to_be_visible()
+    # A key to the vote stands on paper, and not on a screen that others see.
+    expect(page.locator("#print-pass")).to_be_visible()
+    expect(page.locator("#pass-qr svg")).to_be_hidden()
     page.unroute(f"**/{service}")
     page.locator("#retry").click()
     expect(page.locator("#step-done")).to_be_visible()
@@ -142,7 +144,10 @@ def test_a_printed_pass_frees_the_kiosk_and_votes_at_home(
     choose(page, "1")
     lose_once(page, service)
     page.locator("#cast").click()
+    expect(page.locator("#print-pass")).to_be_visible()
+    page.emulate_media(media="print")
     link = read_qr(page, "#pass-qr svg")
+    page.emulate_media(media="screen")
     page.locator("#print-pass").click()
     # Whether paper came out is for the voter to say; a cancelled print loses nothing.
     page.clock.fast_forward(300_000)
@@ -173,8 +178,9 @@ def test_a_printed_pass_says_what_to_do_with_it(page: Page, site: Site) -> None:
     choose(page, "1")
     page.route("**/box/cast", lambda route: route.abort())
     page.locator("#cast").click()
-    expect(page.locator("#pass-qr svg")).to_be_visible()
+    expect(page.locator("#print-pass")).to_be_visible()
     page.emulate_media(media="print")
+    expect(page.locator("#pass-qr svg")).to_be_visible()
     text = page.locator("body").inner_text()
     assert "Scan this code at home" in text
     assert "056 00 00 00" in text
@@ -272,3 +278,23 @@ def test_nobody_leaves_a_kiosk_by_accident_between_token_and_promise(page: Page,
     page.unroute("**/box/cast")
     page.locator("#retry").click()
     expect(page.locator("#step-done")).to_be_visible()
+
+
+def test_a_kiosk_waits_longer_for_somebody_who_tests(page: Page, site: Site) -> None:
+    """Who tests is busy with another device; evidence of a failed test must not be wiped at once."""
+    page.clock.install()
+    at_kiosk(page, site, site.letter())
+    choose(page, "1")
+    page.locator("#test-details summary").click()
+    page.clock.run_for(200_000)
+    expect(page.locator("#silence")).to_be_hidden()
+    expect(page.locator("#step-review")).to_be_visible()
+    page.locator("#test").click()
+    page.clock.run_for(270_000)
+    expect(page.locator("#silence")).to_be_hidden()
+    page.clock.run_for(15_000)
+    expect(page.locator("#silence")).to_be_visible()
+    page.locator("#still-here").click()
+    page.locator("#test-done").click()
+    page.clock.run_for(45_000)
+    expect(page.locator("#silence")).to_be_visible()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_saved_test_page_works_without_a_network(page: Page, site: Site, saved
     second.locator("#test-code").fill(re.sub(r"\.1$", ".0", test))
     second.locator("#expected").fill(number)
     second.locator("#form-check button").click()
-    expect(second.locator("#comparison")).to_contain_text("DIFFER")
+    expect(second.locator("#comparison")).to_contain_text("Did you copy each group right?")
     assert problems == []
     context.close()
 
@@ -201,7 +202,8 @@ def test_a_report_that_does_not_arrive_can_be_sent_again(page: Page, site: Site)
 @pytest.mark.parametrize(("drawn", "invited"), [(0, True), (20, True), (1, False), (19, False)])
 def test_every_twentieth_voter_is_invited_to_test(page: Page, site: Site, drawn: int, invited: bool) -> None:
     page.add_init_script(
-        f"""const draw = crypto.getRandomValues.bind(crypto);
+        f"""addEventListener('DOMContentLoaded', () => {{ document.getElementById('app').dataset.invite = '20'; }});
+        const draw = crypto.getRandomValues.bind(crypto);
         crypto.getRandomValues = a => a instanceof Uint32Array && a.length === 1 ? a.fill({drawn}) : draw(a);"""
     )
     enter(page, site, site.letter(), "en")
@@ -216,3 +218,43 @@ def test_every_twentieth_voter_is_invited_to_test(page: Page, site: Site, drawn:
     choose(page, "1")
     expect(page.locator("#invited")).to_be_hidden()
     cast(page)
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "alarm"),
+    [
+        (lambda number: number, "stayed the same", False),
+        (lambda number: " - ".join(re.findall("....", number)) + " - 3", "stayed the same", False),
+        (lambda number: number[:30], "Yours has 30", False),
+        (lambda number: ("1" if number[0] == "0" else "0") + number[1:], "Did you copy each group right?", False),
+    ],
+)
+def test_a_number_that_was_typed_may_be_mistyped(
+    page: Page, site: Site, change: Callable[[str], str], words: str, alarm: bool
+) -> None:
+    number, test = revealed(page, site)
+    page.goto(f"{site.url}en/check{test}")
+    expect(page.locator("#outcome")).to_be_visible()
+    page.locator("#expected").fill(change(number))
+    page.locator("#form-check button").click()
+    expect(page.locator("#comparison:visible, #error:visible").first).to_contain_text(words)
+    expect(page.locator("#cheated")).to_be_visible(visible=alarm)
+    expect(page.locator("#form-check")).to_be_visible(visible="same" not in words)
+
+
+def test_after_the_first_scan_the_form_waits_behind_a_button(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}en/check#ballot={'ab' * 32}")
+    expect(page.locator("#remembered")).to_be_visible()
+    expect(page.locator("#form-check")).to_be_hidden()
+    page.locator("#by-hand").click()
+    expect(page.locator("#form-check")).to_be_visible()
+
+
+def test_numbers_that_differ_are_no_matter_of_opinion(page: Page, site: Site) -> None:
+    _, test = revealed(page, site)
+    page.goto(f"{site.url}en/check#ballot={'0' * 64}")
+    expect(page.locator("#remembered")).to_be_visible()
+    page.goto("about:blank")
+    page.goto(f"{site.url}en/check{test}")
+    expect(page.locator("#cheated")).to_be_visible()
+    expect(page.locator("#report-held")).to_be_hidden()

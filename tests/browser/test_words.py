@@ -149,3 +149,29 @@ def test_a_link_that_only_names_a_referendum_changes_nothing(page: Page, site: S
     page.goto(f"{site.url}en/vote#id={'0' * 64}")
     expect(page.locator("#step-code")).to_be_visible()
     assert page.evaluate("sessionStorage.getItem('stembus/letter')") is None
+
+
+def test_a_pass_whose_casts_are_used_up_elsewhere_is_told_calmly(page: Page, site: Site, chromium: Browser) -> None:
+    most = site.office().manifest.max_casts
+    enter(page, site, site.letter(), "en")
+    choose(page, "0")
+    cast(page)
+    page.locator("#pass-part summary").click()
+    with page.expect_download() as download:
+        page.locator("#save-pass").click()
+    for number in range(most - 1):
+        page.locator("#revote").click()
+        choose(page, str(number % 2))
+        cast(page)
+    expect(page.locator("#pass-part")).to_be_hidden()
+    context = fresh(chromium)
+    other = context.new_page()
+    other.goto(f"{site.url}en/vote")
+    other.locator("details:has(#pass-file) summary").click()
+    other.locator("#pass-file").set_input_files(download.value.path())
+    choose(other, "1")
+    other.locator("#cast").click()
+    expect(other.locator("#stop-reason")).to_contain_text("more is not possible. Your last vote counts.")
+    expect(other.locator("#again")).to_be_hidden()
+    expect(other.locator("#step-refused")).to_be_hidden()
+    context.close()

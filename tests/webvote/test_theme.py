@@ -17,7 +17,7 @@ from stembus.webvote.contrast import contrast
 from stembus.webvote.run.client_hashes import served_hashes
 from stembus.webvote.site.app import create_site_app
 from stembus.webvote.site.log_summary import SummaryReader
-from stembus.webvote.theme import DARK, EXAMPLE, LIGHT, READABLE, Theme, ThemeInvalid, load_theme, plain_theme
+from stembus.webvote.theme import DARK, EXAMPLE, LIGHT, NO_THEME, READABLE, Theme, ThemeInvalid, load_theme, plain_theme
 from tests.conftest import Finished
 
 Change = Callable[[str, str], Theme]
@@ -67,14 +67,20 @@ def test_the_contrast_of_black_on_white_is_the_highest_and_of_equals_the_lowest(
         ('telephone = "056 00 00 01"', 'telephone = "the desk"', "telephone must be a telephone number"),
         ('light = "#123a5e"', 'light = "blue"', "light must be a colour like #123a5e"),
         ('logo = "logo.svg"', 'logo = "../logo.svg"', "logo must be the name of a file beside it"),
-        ('logo = "logo.svg"', 'logo = "stad.svg"', "No such file or directory"),
+        ('logo = "logo.svg"', 'logo = "stad.svg"', "there is no file"),
         ('logo = "logo.svg"', 'logo = "theme.toml"', "must be an .svg or a .png file"),
-        ('offers = ["kiosk", "help"]', 'offers = ["beer"]', "'beer' cannot stand here"),
-        ('status = "partially"', 'status = "mostly"', "'mostly' cannot stand here"),
-        ("assessed = 2026-11-01", 'assessed = "soon"', "assessed"),
+        (
+            'offers = ["kiosk", "help"]',
+            'offers = ["beer"]',
+            "'beer' cannot stand here; it is one of kiosk, paper,",
+        ),
+        ('status = "partially"', 'status = "mostly"', "'mostly' cannot stand here; it is one of fully, partially, not"),
+        ("assessed = 2026-11-01", 'assessed = "soon"', "a date without quotes, such as 2026-11-01"),
         ("# [film]\n# nl", "[film]\nnl", "gebarentaal-nl.mp4, and there is no such film"),
         ('# [film]\n# nl = "gebarentaal-nl.mp4"', '[film]\nnl = "theme.toml"', "must be an .mp4 or a .webm file"),
         ('# [film]\n# nl = "gebarentaal-nl.mp4"', '[film]\nnl = "page.html"', "must be an .mp4 or a .webm file"),
+        ('contact = "privacy@', 'contact = "privacy ', "must be an e-mail address"),
+        ("shortcomings = {", "tested_with = {", "accessibility.shortcomings must say"),
         ("[contact.fr]", "[contact.de]", "contact.de: the pages speak nl, en, fr, and not de"),
         ("invite_to_test = 20", f"invite_to_test = {'1' * 5000}", "a number that is too long"),
         ("invite_to_test = 20", f"invite_to_test = {'[' * 3000}", "parts within parts without end"),
@@ -89,7 +95,7 @@ def test_what_cannot_stand_in_a_theme_is_named(changed: Change, old: str, new: s
 
 
 def test_a_theme_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ThemeInvalid, match="No such file"):
+    with pytest.raises(ThemeInvalid, match=r"there is no file .*; `stembus theme new` makes an example"):
         load_theme(tmp_path / "nowhere")
 
 
@@ -167,10 +173,11 @@ def test_each_language_has_its_own_help_desk_and_the_first_one_helps_out(opened:
     assert '<span lang="nl">, op werkdagen' in text, "what is in another language is marked"
 
 
-def test_a_text_that_is_in_another_language_is_marked(opened: Finished) -> None:
+def test_a_text_that_is_in_another_language_is_marked(opened: Finished, changed: Change) -> None:
     client = site(opened, load_theme(EXAMPLE))
-    assert '<span lang="nl">Stad Voorbeeld, Marktplein 2' in read(client, "/fr/privacy")
-    assert '<span lang="nl">Stad Voorbeeld, Marktplein 2' in read(client, "/nl/privacy")
+    assert '<span lang="fr">l&#39;imprimeur' in read(client, "/fr/privacy")
+    only = site(opened, changed(', fr = "l\'imprimeur des lettres", en = "the printer of the letters"', ""))
+    assert '<span lang="nl">de drukker' in read(only, "/fr/privacy")
 
 
 def test_a_name_in_one_language_alone_stands_in_an_attribute_as_text(opened: Finished, changed: Change) -> None:
@@ -197,7 +204,7 @@ def test_the_legal_statement_and_the_controller_are_the_citys(opened: Finished) 
     statement = read(client, "/nl/accessibility")
     assert "gedeeltelijk" in statement
     assert "1 november 2026" in statement
-    assert "de ombudsdienst van de stad" in statement
+    assert "de Vlaamse Ombudsdienst" in statement
     assert "privacy@example.org" in read(client, "/nl/privacy")
 
 
@@ -232,6 +239,8 @@ def test_the_deadline_goes_into_a_calendar(opened: Finished) -> None:
     manifest = SummaryReader(opened.public).now().manifest
     assert event.end == datetime.fromtimestamp(manifest.closes_at, UTC)
     assert str(event["summary"]).endswith(manifest.title["nl"])
+    assert str(event["summary"]).startswith("Stemmen kan tot")
+    assert event.start == event.end, "nobody takes the hour before for the end"
 
 
 def test_the_log_names_the_theme(opened: Finished, changed: Change) -> None:
@@ -240,3 +249,16 @@ def test_the_log_names_the_theme(opened: Finished, changed: Change) -> None:
     differing = {path for path in before if before[path] != after[path]}
     # Every page names the hash of its style sheet.
     assert differing == {path for path in before if not path.startswith(("static/", "theme/logo"))}
+
+
+@pytest.mark.parametrize("name", ["check", "track", "help", "vote", "easy"])
+def test_an_address_without_a_language_leads_to_the_page(opened: Finished, name: str) -> None:
+    """As a letter prints it, and as people type it."""
+    with site(opened, NO_THEME).get(f"/{name}") as answer:
+        assert (answer.status_code, answer.location) == (302, f"/nl/{name}")
+
+
+def test_a_byte_order_mark_is_no_mistake(folder: Path) -> None:
+    path = folder / "theme.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    load_theme(folder)

@@ -69,6 +69,8 @@ def create_site_app(public: Path, theme: Theme = NO_THEME) -> Flask:
     app.add_url_rule("/", "root", _to_start)
     for name, path in PAGES.items():
         app.add_url_rule(f"/<language>/{path}", name, partial(_page, summaries, name))
+    for name in filter(None, PAGES.values()):  # as people type it, from a letter
+        app.add_url_rule(f"/{name}", f"bare_{name}", partial(_to_page, name))
     _Pages(public, summaries, theme).add_to(app)
     add_sender(app, theme)
     checks = [Check("log", summaries.now), Check("scripts", demand_client)]
@@ -114,7 +116,7 @@ class _Pages:
         title = manifest.title.get(g.language, manifest.title[manifest.languages[0]])
         closes = datetime.fromtimestamp(manifest.closes_at, UTC)
         address = _public_url(origin_of(manifest.client.url), "start")
-        data = deadline_file(summary.referendum, closes, f"{gettext('Voting closes')}: {title}", address)
+        data = deadline_file(summary.referendum, closes, f"{_until(manifest)} {title}", address)
         return Response(data, mimetype="text/calendar")
 
     def offline_check(self) -> Response:
@@ -203,6 +205,10 @@ def _moment(text: str) -> str:
     return str(format_datetime(datetime.fromisoformat(text), "EEEE d MMMM y, HH:mm"))
 
 
+def _until(manifest: Manifest) -> str:
+    return str(gettext("You can vote until %(moment)s.", moment=_moment(manifest.closes)))
+
+
 def _decimal(number: float) -> str:
     return str(format_decimal(number, "0.0"))
 
@@ -210,6 +216,10 @@ def _decimal(number: float) -> str:
 def _public_url(origin: str, endpoint: str, **values: object) -> str:
     """The address that the manifest names, whatever the request calls this host."""
     return origin + url_for(endpoint, **values)  # type: ignore[arg-type]
+
+
+def _to_page(name: str) -> Answer:
+    return redirect(url_for(name))
 
 
 def _to_start() -> Answer:

@@ -8,8 +8,8 @@ from icalendar import Alarm, Calendar, Event
 
 
 def deadline_file(referendum: str, closes: datetime, summary: str, url: str) -> bytes:
-    """One event that ends when the voting does, with a reminder a day before. `closes` is in UTC; `summary` is what the
-    calendar shows."""
+    """One event at the moment when the voting ends, with a reminder a day before. `closes` is in UTC; `summary` is what
+    the calendar shows."""
     reminder = Alarm()
     reminder.add("action", "DISPLAY")
     reminder.add("description", summary)
@@ -17,7 +17,7 @@ def deadline_file(referendum: str, closes: datetime, summary: str, url: str) -> 
     event = Event()
     event.add("uid", f"{referendum}@stembus")
     event.add("dtstamp", closes)  # the same file for everybody, whenever it is fetched
-    event.add("dtstart", closes - timedelta(hours=1))
+    event.add("dtstart", closes)
     event.add("dtend", closes)
     event.add("summary", summary)
     event.add("url", url)

@@ -7,7 +7,7 @@
 import { byId, message, showError, titleOf } from "./dom.ts";
 
 // On these steps another language takes nothing away; elsewhere the page is loaded in it.
-const STEPS = ["code", "ballot", "review"];
+const STEPS = ["code", "ballot", "review", "test"];
 const WORDS = ["aria-label", "lang", "dir", "alt", "href"];
 
 /** Links to other languages change the words alone, on the steps where something could get lost; `speakAnew` writes what

@@ -56,16 +56,20 @@ async function check(): Promise<void> {
     const id = hex(rebuildBallotId(setup.context, test.commitment, test.choice, test.seed));
     showChoice(byId("chosen"), setup.manifest.questions, test.choice, app.dataset.language ?? "nl");
     showNumber(byId("ballot-id"), id);
-    const expected = byId<HTMLInputElement>("expected").value.toLowerCase().replace(/\s/g, "");
+    const field = byId<HTMLInputElement>("expected").value;
+    const expected = notedNumber(field);
+    // A number that was typed may be mistyped; one that was scanned may not.
+    const typed = expected !== notedNumber(formatTrackingCode(remembered(), null));
     const comparison = byId("comparison");
-    comparison.textContent = expected === "" ? "" : message(expected === id ? "test-same" : "test-differs");
+    comparison.textContent = expected === "" ? "" : message(outcomeOf(expected === id, typed));
     comparison.className = expected === id ? "good" : "error";
     comparison.hidden = expected === "";
     byId("compare-yourself").hidden = expected !== "";
     byId("remembered").hidden = true;
     byId("report").hidden = false;
     byId("reported").textContent = "";
-    differs = expected !== "" && expected !== id;
+    differs = expected !== "" && expected !== id && !typed;
+    byId("report-held").hidden = differs;
     byId("cheated").hidden = !differs;
     remember(""); // the next test is of another ballot
     // What was scanned, and came out right, needs no fields any more.
@@ -74,7 +78,8 @@ async function check(): Promise<void> {
     byId("outcome").querySelector("h2")?.focus();
   } catch (error) {
     const code = error instanceof ClientError ? error.code : "broken";
-    if (code.startsWith("setup")) showError(message("setup"));
+    if (error instanceof NumberLength) showError(message(code, { count: error.count }));
+    else if (code.startsWith("setup")) showError(message("setup"));
     else showError(message(code === "choice-invalid" ? "test-format" : code));
   }
 }
@@ -84,13 +89,34 @@ async function report(held: boolean): Promise<void> {
   // Numbers that differ are no matter of opinion.
   byId("cheated").hidden = held && !differs;
   byId("report").hidden = true;
+  const next = held ? message("test-next") : "";
+  byId("reported").textContent = next;
   if (saved !== null) return;
   try {
     await reportTest(box, held);
-    byId("reported").textContent = message("report-thanks");
+    byId("reported").textContent = `${message("report-thanks")} ${next}`;
   } catch (error) {
     byId("report").hidden = false;
     byId("reported").textContent = errorCode(error) === "closed" ? message("report-closed") : explain(error);
+  }
+}
+
+function outcomeOf(same: boolean, typed: boolean): string {
+  if (same) return "test-same";
+  return typed ? "test-typed" : "test-differs";
+}
+
+/** The number as somebody noted it: with spaces or dashes, and with its publication behind it. Throws number-length. */
+function notedNumber(text: string): string {
+  const characters = text.toLowerCase().replace(/[^0-9a-z]/g, "");
+  if (characters === "") return "";
+  if (!/^[0-9a-f]{64}[0-9]*$/.test(characters)) throw new NumberLength(characters.length);
+  return characters.slice(0, 64);
+}
+
+class NumberLength extends ClientError {
+  constructor(readonly count: number) {
+    super("number-length");
   }
 }
 
@@ -126,7 +152,13 @@ if (announced !== undefined) {
   remember(announced);
   byId("remembered").textContent = message("test-remembered");
   byId("remembered").hidden = false;
+  byId("form-check").hidden = true;
+  byId("by-hand").hidden = false;
 }
+onClick("by-hand", () => {
+  byId("form-check").hidden = false;
+  byId("by-hand").hidden = true;
+});
 byId<HTMLInputElement>("expected").value = formatTrackingCode(remembered(), null);
 if (fragment.startsWith("#test=")) {
   scanned = true;

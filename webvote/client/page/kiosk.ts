@@ -22,6 +22,7 @@ const data = byId("app").dataset;
 const published: Published = { readLogFile: publishedLog(data.log ?? "/log/"), signposts: data.signposts ?? "" };
 // WCAG 2.2, 2.2.1: a warning at least twenty seconds before, and any key goes on.
 const WARNING_SECONDS = 20;
+const TEST_SECONDS = 300;
 
 // Between the request for a token and the promise nothing may be wiped.
 let guarded = false;
@@ -39,7 +40,9 @@ function watchSilence(): void {
     // Only the warning's own button closes it: a touch that closed it would also press what lies underneath.
     if (warning.open) return;
     clearTimeout(timer);
-    timer = window.setTimeout(warn, (seconds - WARNING_SECONDS) * 1000);
+    // Who tests is busy with another device.
+    const tests = !byId("step-test").hidden || byId<HTMLDetailsElement>("test-details").open;
+    timer = window.setTimeout(warn, ((tests ? TEST_SECONDS : seconds) - WARNING_SECONDS) * 1000);
   };
   const warn = (): void => {
     if (guarded) return rest();
@@ -55,6 +58,8 @@ function watchSilence(): void {
   // If it was closed in another way, the page is not wiped without a new warning.
   warning.addEventListener("close", () => timer === wiping && rest());
   for (const sign of ["pointerdown", "keydown", "input", "click"]) addEventListener(sign, rest, { passive: true });
+  // What opens is open only after the click on it.
+  byId("test-details").addEventListener("toggle", rest);
   rest();
 }
 

@@ -40,8 +40,8 @@ export function showStopped(error: unknown): void {
   byId("stop-reason").textContent = explain(error);
   showStatus("");
   const final = code.startsWith("setup-") && code !== "setup-witnesses" && code !== "setup-not-open";
-  byId("other-places").hidden = ["closed", "cancelled", "setup-cancelled"].includes(code);
-  byId("again").hidden = final || code === "cancelled";
+  byId("other-places").hidden = ["closed", "cancelled", "setup-cancelled", "too-many-casts"].includes(code);
+  byId("again").hidden = final || ["cancelled", "too-many-casts"].includes(code);
   showStep("stop");
 }
 

@@ -78,6 +78,11 @@ async function start(): Promise<void> {
    * be saved as evidence, or replaced. */
   function showUnanswered(session: Session, error: unknown): void {
     if (errorCode(error) === "cancelled") return showStopped(error);
+    if (errorCode(error) === "too-many-casts") {
+      // An ordinary limit, which votes on other devices have reached; this ballot is no evidence of anything.
+      void session.setAside();
+      return showStopped(error);
+    }
     if (!session.waiting) {
       booth.showUnsent();
       return showError(explain(error));
@@ -117,6 +122,7 @@ async function start(): Promise<void> {
     }
     byId("pass-qr").replaceChildren();
     showStep("done", "done");
+    byId("pass-part").hidden = !session.mayCast;
   }
 
   /** Goes on with a pass from another device. */
