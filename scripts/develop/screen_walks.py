@@ -142,10 +142,9 @@ def second_device(scene: Scene, number: str, test: str) -> None:
         page.locator("#reported:not(:empty)").wait_for()
         scene.shoot(page, "test-reported")
     with scene.device() as page:
-        page.goto(f"{scene.path('check')}{fragment}")
-        page.locator("#outcome").wait_for()
-        page.locator("#expected").fill("0" * 64)
-        page.locator("#form-check button").click()
+        page.goto(f"{scene.path('check')}#ballot={'0' * 64}")
+        page.locator("#remembered").wait_for()
+        page.goto(f"{scene.path('check')}?{fragment}")
         page.locator("#cheated").wait_for()
         scene.shoot(page, "device-that-cheated")
 

@@ -41,7 +41,8 @@ function watchSilence(): void {
     if (warning.open) return;
     clearTimeout(timer);
     // Who tests is busy with another device.
-    const tests = !byId("step-test").hidden || byId<HTMLDetailsElement>("test-details").open;
+    const asks = !byId("step-review").hidden && byId<HTMLDetailsElement>("test-details").open;
+    const tests = asks || !byId("step-test").hidden;
     timer = window.setTimeout(warn, ((tests ? TEST_SECONDS : seconds) - WARNING_SECONDS) * 1000);
   };
   const warn = (): void => {
