@@ -128,6 +128,7 @@ device_tests = Table(
     Column("day", String(10), primary_key=True),
     Column("held", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 desk_state = Table("desk_state", desk_tables, *_state())

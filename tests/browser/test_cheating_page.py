@@ -20,30 +20,38 @@ from tests.client.conftest import CLIENT, ESBUILD, node_program
 
 Change = tuple[str, str, str]
 BOOTH = "page/booth.ts"
-PREPARE = "this.prepared = session.prepare(found);"
+PREPARE = "this.prepared = prepareBallot(this.setup.context, session.pass, found);"
 OPENED = 'onClick("test", () => this.testBallot());'
 NO_TEST_OF = "if (this.prepared === null) return;"
 
 # What each of these pages encrypts is "no" where the voter chose "yes".
-WRONG: Change = (BOOTH, PREPARE, "this.prepared = session.prepare([[1 - found[0][0]]]);")
+WRONG: Change = (
+    BOOTH,
+    PREPARE,
+    "this.prepared = prepareBallot(this.setup.context, session.pass, [[1 - found[0][0]]]);",
+)
 # As soon as the voter opens the test, the page makes an honest ballot, and shows that one's number.
 SWAP_WHEN_OPENED: Change = (
     BOOTH,
     OPENED,
     """byId("test-details").addEventListener("toggle", () => {
-      this.prepared = this.session.prepare(this.choice);
+      this.prepared = prepareBallot(this.setup.context, this.session.pass, this.choice);
       showNumber(byId("ballot-id"), hex(this.prepared.ballotId));
     });"""
     + OPENED,
 )
 # The number stays; what is revealed is an honest ballot.
-SWAP_WHEN_TESTED: Change = (BOOTH, NO_TEST_OF, f"{NO_TEST_OF} this.prepared = this.session.prepare(this.choice);")
+SWAP_WHEN_TESTED: Change = (
+    BOOTH,
+    NO_TEST_OF,
+    f"{NO_TEST_OF} this.prepared = prepareBallot(this.setup.context, this.session.pass, this.choice);",
+)
 ADMIT: Change = (BOOTH, "choice: this.choice }", "choice: [[1 - this.choice[0][0]]] }")
 # An honest ballot for review and test; another one is cast.
 CAST_ANOTHER: Change = (
     BOOTH,
     "else await session.cast(prepared);",
-    "else await session.cast(session.prepare([[1 - this.choice[0][0]]]));",
+    "else await session.cast(prepareBallot(this.setup.context, session.pass, [[1 - this.choice[0][0]]]));",
 )
 # The last page shows the number that the voter noted, and not the one that the promise names.
 REMEMBER: Change = (
@@ -88,10 +96,10 @@ def second_device(chromium: Browser, site: Site, test: str, number: str) -> tupl
     """(the choice on the ballot, same or different), from the honest test page on a device of its own."""
     with fresh(chromium) as context:
         second = context.new_page()
-        second.goto(f"{site.url}en/check")
-        second.locator("#test-code").fill(test)
-        second.locator("#expected").fill(number)
-        second.locator("#form-check button").click()
+        second.goto(f"{site.url}en/check#ballot={number}")
+        expect(second.locator("#remembered")).to_be_visible()
+        second.goto("about:blank")
+        second.goto(f"{site.url}en/check{test[test.index('#') :]}")
         expect(second.locator("#comparison")).to_be_visible()
         return second.locator("#chosen dd").inner_text(), second.locator("#comparison").inner_text()
 
@@ -118,7 +126,7 @@ def test_who_notes_the_number_before_the_test_catches_a_page_that_swaps_ballots_
     page.locator("#test").click()
     test = page.locator("#test-text").text_content() or ""
     # A number that is seen only after the test was opened hides the fraud; the one that everybody sees shows it.
-    assert second_device(chromium, site, test, late) == ("Yes", "The numbers are the same.")
+    assert second_device(chromium, site, test, late) == ("Yes", "The number stayed the same.")
     choice, comparison = second_device(chromium, site, test, early)
     assert choice == "Yes"
     assert "DIFFER" in comparison
@@ -127,10 +135,10 @@ def test_who_notes_the_number_before_the_test_catches_a_page_that_swaps_ballots_
 @pytest.mark.parametrize(
     ("changes", "choice", "comparison"),
     [
-        ((), "Yes", "The numbers are the same."),
+        ((), "Yes", "The number stayed the same."),
         ((WRONG, SWAP_WHEN_TESTED), "Yes", "DIFFER"),
         ((WRONG,), "Yes", "DIFFER"),
-        ((WRONG, ADMIT), "No", "The numbers are the same."),
+        ((WRONG, ADMIT), "No", "The number stayed the same."),
     ],
     ids=["honest", "reveals another ballot", "lies about the choice", "admits the other choice"],
 )
