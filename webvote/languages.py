@@ -9,8 +9,8 @@ from flask import Flask, abort, g
 from flask_babel import Babel
 
 from stembus.audit.formats.manifest import Manifest
+from stembus.webvote.static_files import INTERFACE_LANGUAGES
 
-INTERFACE_LANGUAGES = {"nl": "Nederlands", "en": "English", "fr": "Français"}
 ZONE = "Europe/Brussels"
 
 

@@ -21,7 +21,7 @@ from stembus.ballot.errors import BallotError
 from stembus.ballot.office.draft_errors import draft_problem
 from stembus.ballot.office.settings import Settings
 from stembus.webvote.contrast import contrast
-from stembus.webvote.languages import INTERFACE_LANGUAGES
+from stembus.webvote.static_files import INTERFACE_LANGUAGES
 
 FILE = "theme.toml"
 EXAMPLE = Path(__file__).parent / "theme_example"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
 from stembus.audit.entry_rules import reading_problem
 from stembus.audit.formats.entry_bodies import Abandon, Cancel, Client, Open, Roll
@@ -137,6 +136,8 @@ def _forget(office: ServedOffice) -> None:
 
 def _show_tests(office: ServedOffice, over: bool = False) -> None:
     """What testers said of their devices. Nothing depends on it, so nothing fails with it."""
+    from sqlalchemy.exc import SQLAlchemyError  # of the server parts, which are there by now
+
     try:
         office.device_tests.publish(over)
     except (OSError, SQLAlchemyError) as error:

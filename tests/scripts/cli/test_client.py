@@ -199,7 +199,7 @@ def test_what_is_served_is_held_against_the_log(run: Run, tmp_path: Path) -> Non
     office = site.office()
     identity = ("--referendum", office.referendum.hex())
     try:
-        log_client(office, "1", plain_theme("056 00 00 00"))
+        log_client(office, "1", plain_theme("056 00 00 00", invite_to_test=0))
         run("client", "served", public, status=2)
         run("client", "served", public, "--referendum", "00" * 32, status=1)
         output = run("client", "served", public, *identity).output
