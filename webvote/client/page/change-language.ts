@@ -38,10 +38,10 @@ async function change(address: string, step: string, speakAnew: () => void): Pro
 
 function takeWords(other: Document, address: string): void {
   const root = document.documentElement;
-  copyAttributes(other.documentElement, root, WORDS);
-  exchange(other.body, document.body);
   const [app, otherApp] = [document.getElementById("app"), other.getElementById("app")];
   if (app === null || otherApp === null) return;
+  copyAttributes(other.documentElement, root, WORDS);
+  exchange(other.body, document.body);
   copyAttributes(otherApp, app, ["data-language", "data-check", "data-vote"]);
   for (const link of document.querySelectorAll<HTMLAnchorElement>("[data-language-link]"))
     if (link.lang === root.lang) link.setAttribute("aria-current", "true");

@@ -33,6 +33,8 @@ const saved = savedLog();
 const readLogFile = saved ?? publishedLog(app.dataset.log ?? "/log/");
 let box = "";
 let [scanned, differs] = [false, false];
+/** The number of the first scan: what is said of it stays said, however often the test is asked for. */
+let first = "";
 
 /** The log inside a saved page, by the paths of its files; null on a page of the site. */
 function savedLog(): ReadLogFile | null {
@@ -59,7 +61,7 @@ async function check(): Promise<void> {
     const field = byId<HTMLInputElement>("expected").value;
     const expected = notedNumber(field);
     // A number that was typed may be mistyped; one that was scanned may not.
-    const typed = expected !== notedNumber(formatTrackingCode(remembered(), null));
+    const typed = expected !== first;
     const comparison = byId("comparison");
     comparison.textContent = expected === "" ? "" : message(outcomeOf(expected === id, typed));
     comparison.className = expected === id ? "good" : "error";
@@ -159,7 +161,8 @@ onClick("by-hand", () => {
   byId("form-check").hidden = false;
   byId("by-hand").hidden = true;
 });
-byId<HTMLInputElement>("expected").value = formatTrackingCode(remembered(), null);
+first = remembered();
+byId<HTMLInputElement>("expected").value = formatTrackingCode(first, null);
 if (fragment.startsWith("#test=")) {
   scanned = true;
   byId<HTMLTextAreaElement>("test-code").value = fragment.slice(1);
