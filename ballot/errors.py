@@ -141,6 +141,14 @@ class WitnessesSilent(WitnessesMissing):
     """Too few witnesses answer to tell whether this is the newest copy of the log; the log waits for them."""
 
 
+class WitnessUnreachable(BallotError):
+    """A witness elsewhere did not answer, or not with a cosignature. It is asked again next time."""
+
+
+class WitnessAddressesInvalid(BallotError):
+    """The file that says where the witnesses answer is not well formed, or is not that of this referendum."""
+
+
 # What to do about a log's folder that is not the newest, after "or".
 TAKE_A_COPY = "take it from anybody who has one: stembus log complete DIR PLACE"
 

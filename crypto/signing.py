@@ -1,5 +1,5 @@
 """Signatures: Ed25519 (RFC 8032) for parties with a long-lived key, BIP340 for credentials and tokens, and ML-DSA-44
-(FIPS 204) of witnesses that have it, which is only verified.
+(FIPS 204) of witnesses that have it.
 
 Decides keys, signing and verification over message bytes. Every message that Stembus itself signs is the
 digest of a `Transcript`, so no signature of one kind can pass for another.
@@ -7,10 +7,12 @@ digest of a `Transcript`, so no signature of one kind can pass for another.
 
 from __future__ import annotations
 
+import secrets
+
 from coincurve import PrivateKey, PublicKeyXOnly
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 from stembus.crypto.errors import EncodingInvalid, SignatureInvalid
@@ -20,7 +22,9 @@ ED25519_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 MLDSA44_KEY_BYTES = 1312
 MLDSA44_SIGNATURE_BYTES = 2420
+MLDSA44_SEED_BYTES = 32
 XONLY_BYTES = 32
+_NO_MLDSA44 = "the cryptography library here does not know ML-DSA-44; install a newer one"
 
 
 class SigningKey:
@@ -42,6 +46,33 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """64 bytes."""
+        return self._key.sign(message)
+
+
+class MLDSA44Key:
+    """An ML-DSA-44 private key of FIPS 204, from its 32-byte seed."""
+
+    __slots__ = ("_key", "public")
+
+    def __init__(self, seed: bytes) -> None:
+        """Raises EncodingInvalid where the library does not know the algorithm."""
+        try:
+            self._key = MLDSA44PrivateKey.from_seed_bytes(seed)
+        except UnsupportedAlgorithm:
+            raise EncodingInvalid(_NO_MLDSA44) from None
+        self.public = self._key.public_key().public_bytes_raw()
+
+    @classmethod
+    def generate(cls) -> MLDSA44Key:
+        """Raises EncodingInvalid."""
+        return cls(secrets.token_bytes(MLDSA44_SEED_BYTES))
+
+    @property
+    def seed(self) -> bytes:
+        return self._key.private_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """2420 bytes, with the empty context."""
         return self._key.sign(message)
 
 
@@ -69,7 +100,7 @@ def check_mldsa44_key(public: bytes) -> None:
     except ValueError:
         raise EncodingInvalid(f"an ML-DSA-44 key is {MLDSA44_KEY_BYTES} bytes, not {len(public)}") from None
     except UnsupportedAlgorithm:
-        raise EncodingInvalid("the cryptography library here cannot check ML-DSA-44; install a newer one") from None
+        raise EncodingInvalid(_NO_MLDSA44) from None
 
 
 def verify_mldsa44(public: bytes, message: bytes, signature: bytes) -> None:

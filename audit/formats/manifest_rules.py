@@ -33,6 +33,11 @@ _ORIGIN = re.compile(r"\A[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9._~-]+)*\Z")
 _NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._/-]{0,99}\Z")
 
 
+def is_party_name(name: str) -> bool:
+    """Whether a trustee, registrar, witness or officer may be called so."""
+    return _NAME.match(name) is not None
+
+
 def parse_manifest(data: bytes) -> Manifest:
     """Parses entry 0. Raises ManifestInvalid."""
     try:
@@ -169,7 +174,7 @@ def _check_parties(manifest: Manifest) -> None:
             _fail(field, f"needs {least} to {most} members")
         if len({member.name for member in members}) != len(members):
             _fail(field, "two members have the same name")
-        if any(not _NAME.match(member.name) for member in members):
+        if not all(is_party_name(member.name) for member in members):
             _fail(field, "a name is up to 100 of letters, digits, dot, dash, underscore and slash")
     if trustees.threshold > len(trustees.members):
         _fail("trustees.threshold", "is above the number of trustees")

@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stembus.audit import bounds
 from stembus.audit.errors import NoteInvalid
+from stembus.audit.log.verifier_key import COSIGNATURE, COSIGNATURE_MLDSA44, ED25519, NAME, VerifierKey, key_id
 from stembus.crypto.errors import SignatureInvalid
 from stembus.crypto.signing import (
     MLDSA44_KEY_BYTES,
     MLDSA44_SIGNATURE_BYTES,
     SIGNATURE_BYTES,
+    MLDSA44Key,
     SigningKey,
     verify_ed25519,
     verify_mldsa44,
 )
 
-# The name of a key: visible ASCII without a plus sign.
-_NAME = "[!-*,-~]{1,255}"
-_SIGNATURE_LINE = re.compile(rf"\A— ({_NAME}) ([A-Za-z0-9+/]+={{0,2}})\Z")
+_SIGNATURE_LINE = re.compile(rf"\A— ({NAME}) ([A-Za-z0-9+/]+={{0,2}})\Z")
 _SIGNATURES = "\n\n— ".encode()
-_ED25519, _COSIGNATURE, _COSIGNATURE_MLDSA44 = b"\x01", b"\x04", b"\x06"
 _TIME_BYTES = 8
 
 
@@ -68,18 +66,18 @@ class Cosignature:
     time: int
 
 
+def time_of(line: NoteSignature) -> int:
+    """What a cosignature states, in Unix seconds."""
+    return int.from_bytes(line.signature[:_TIME_BYTES], "big")
+
+
 def checkpoint_text(origin: str, size: int, root: bytes) -> bytes:
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
 
 
-def key_id(name: str, algorithm: bytes, public: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n" + algorithm + public).digest()[:4]
-
-
 def verifier_key(name: str, public: bytes) -> str:
     """A C2SP verifier key (vkey) for an Ed25519 log key."""
-    identifier = key_id(name, _ED25519, public).hex()
-    return f"{name}+{identifier}+{base64.b64encode(_ED25519 + public).decode()}"
+    return str(VerifierKey(name, ED25519, public))
 
 
 def is_note(data: bytes) -> bool:
@@ -113,27 +111,32 @@ def parse_checkpoint(data: bytes) -> Checkpoint:
         raise NoteInvalid("a checkpoint's root is 32 bytes")
     if not signatures.endswith("\n"):
         raise NoteInvalid("a checkpoint ends with a newline")
-    parsed = []
-    for line in signatures[:-1].split("\n"):
-        match = _SIGNATURE_LINE.match(line)
-        if not match:
-            raise NoteInvalid("a signature line is not of the form '— name base64'")
-        raw = _decode_base64(match[2])
-        if len(raw) < 5:
-            raise NoteInvalid("a signature line is too short")
-        parsed.append(NoteSignature(match[1], raw[:4], raw[4:]))
+    parsed = [parse_signature_line(line) for line in signatures[:-1].split("\n")]
     return Checkpoint(origin, int(size_text), root, tuple(parsed))
+
+
+def parse_signature_line(line: str) -> NoteSignature:
+    """`line` is without its newline. Raises NoteInvalid."""
+    match = _SIGNATURE_LINE.match(line)
+    if not match:
+        raise NoteInvalid("a signature line is not of the form '— name base64'")
+    raw = _decode_base64(match[2])
+    if len(raw) < 5:
+        raise NoteInvalid("a signature line is too short")
+    return NoteSignature(match[1], raw[:4], raw[4:])
 
 
 def sign_checkpoint(origin: str, size: int, root: bytes, key: SigningKey) -> Checkpoint:
     signature = key.sign(checkpoint_text(origin, size, root))
-    return Checkpoint(origin, size, root, (NoteSignature(origin, key_id(origin, _ED25519, key.public), signature),))
+    return Checkpoint(origin, size, root, (NoteSignature(origin, key_id(origin, ED25519, key.public), signature),))
 
 
-def cosign(checkpoint: Checkpoint, name: str, key: SigningKey, time: int) -> NoteSignature:
+def cosign(checkpoint: Checkpoint, name: str, key: SigningKey | MLDSA44Key, time: int) -> NoteSignature:
     """A witness's statement: at `time` (Unix seconds) this was the largest consistent tree it had seen."""
-    signature = key.sign(_cosigned(checkpoint, time))
-    return NoteSignature(name, key_id(name, _COSIGNATURE, key.public), time.to_bytes(8, "big") + signature)
+    mldsa = isinstance(key, MLDSA44Key)
+    signature = key.sign(cosigned_mldsa44(checkpoint, name, time) if mldsa else _cosigned(checkpoint, time))
+    identifier = key_id(name, cosignature_algorithm(key.public), key.public)
+    return NoteSignature(name, identifier, time.to_bytes(_TIME_BYTES, "big") + signature)
 
 
 def _cosigned(checkpoint: Checkpoint, time: int) -> bytes:
@@ -150,7 +153,7 @@ def cosigned_mldsa44(checkpoint: Checkpoint, name: str, time: int) -> bytes:
 
 def cosignature_algorithm(public: bytes) -> bytes:
     """The algorithm byte of a witness's key; the two kinds differ in length."""
-    return _COSIGNATURE_MLDSA44 if len(public) == MLDSA44_KEY_BYTES else _COSIGNATURE
+    return COSIGNATURE_MLDSA44 if len(public) == MLDSA44_KEY_BYTES else COSIGNATURE
 
 
 def _signature_bytes(public: bytes) -> int:
@@ -170,12 +173,25 @@ def check_log_signature(checkpoint: Checkpoint, origin: str, public: bytes) -> N
     if checkpoint.origin != origin:
         raise NoteInvalid("a checkpoint of another log (its origin line differs)")
     own = [signature for signature in checkpoint.signatures if signature.name == origin]
-    if len(own) != 1 or own[0].key_id != key_id(origin, _ED25519, public):
+    if len(own) != 1 or own[0].key_id != key_id(origin, ED25519, public):
         raise NoteInvalid("a checkpoint carries exactly one signature line with its log's name, by the log's key")
     try:
         verify_ed25519(public, checkpoint.text, own[0].signature)
     except SignatureInvalid:
         raise NoteInvalid("the log's signature on a checkpoint does not verify") from None
+
+
+def check_signed_by(checkpoint: Checkpoint, log: VerifierKey) -> None:
+    """Raises NoteInvalid unless `log` signed, whatever else stands beside it. A reader of our own logs demands more:
+    `check_log_signature`."""
+    own = [line for line in checkpoint.signatures if (line.name, line.key_id) == (log.name, log.id)]
+    if checkpoint.origin != log.name or not own:
+        raise NoteInvalid(f"a checkpoint that {log.name} did not sign with the key that is known here")
+    try:
+        for line in own:
+            verify_ed25519(log.public, checkpoint.text, line.signature)
+    except SignatureInvalid:
+        raise NoteInvalid(f"the signature of {log.name} on a checkpoint does not verify") from None
 
 
 def cosignatures(checkpoint: Checkpoint, witnesses: Sequence[tuple[str, bytes]]) -> tuple[list[Cosignature], list[str]]:
@@ -193,7 +209,7 @@ def cosignatures(checkpoint: Checkpoint, witnesses: Sequence[tuple[str, bytes]])
         elif len(signature.signature) != _TIME_BYTES + _signature_bytes(public):
             problems.append(f"the cosignature of {signature.name} has a wrong length")
         else:
-            time = int.from_bytes(signature.signature[:_TIME_BYTES], "big")
+            time = time_of(signature)
             try:
                 _check_cosignature(checkpoint, signature.name, public, time, signature.signature[_TIME_BYTES:])
             except SignatureInvalid:

@@ -65,6 +65,10 @@ class LogReading(LoadedLog):
             if raw[:1] == b"{":
                 yield parse_entry(raw)
 
+    def head(self) -> Checkpoint | None:
+        """As it is published."""
+        return self._files.head()
+
     def waiting(self) -> Checkpoint | None:
         """The signed head that lacks its quorum, if there is one."""
         return self._files.waiting()

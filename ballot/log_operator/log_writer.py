@@ -21,8 +21,8 @@ from stembus.audit.formats.manifest_rules import parse_manifest
 from stembus.audit.log.note import Checkpoint, sign_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
-from stembus.audit.log.witness import WitnessService
 from stembus.audit.rules import healing_end
+from stembus.audit.witness.witness import WitnessService
 from stembus.ballot.errors import HeadMoved, WitnessesMissing
 from stembus.ballot.log_operator.admission import Now
 from stembus.ballot.log_operator.cosigning import (
@@ -148,7 +148,7 @@ class LogWriter(LoadedLog):
             self._demand_size(self._files.standing().size, expected_size)
         for _ in range(_TRIES):
             asked = self._cosign()
-            seen = sizes_seen(self.witnesses, self.manifest.log.origin)
+            seen = self._sizes_seen()
             with locked(self._lock):
                 first = self._append(entries, expected_size, seen, asked)
             if first is not None:
@@ -208,7 +208,10 @@ class LogWriter(LoadedLog):
         if not self.cosign():
             missing = "too few witnesses have cosigned the log's head; nothing was changed, try again"
             raise WitnessesMissing(missing + self.early())
-        demand_newest(sizes_seen(self.witnesses, self.manifest.log.origin), self.size, self.manifest)
+        demand_newest(self._sizes_seen(), self.size, self.manifest)
+
+    def _sizes_seen(self) -> list[tuple[int, str]]:
+        return sizes_seen(self.manifest, self.witnesses, self._files.head())
 
     def is_published(self) -> bool:
         """Whether a quorum has seen all that this writer knows of. Asks nobody."""

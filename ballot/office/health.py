@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from stembus.audit.log.witness import Seen
+from stembus.audit.witness.followed_logs import FollowedLog
 from stembus.ballot.errors import TAKE_A_COPY
 from stembus.ballot.issuance.record_comparison import Kind
 
@@ -118,22 +118,36 @@ def published(size: int, waiting: bool, witnesses_here: int, quorum: int) -> Fin
     return ok("log", f"{size} entries, all of them published")
 
 
-def witness(name: str, seen: Seen, size: int, root: bytes | None) -> Finding:
+def witness(name: str, seen: FollowedLog, size: int, root: bytes | None) -> Finding:
     """`root` is that of the log's first `seen.size` entries; None if it has fewer, or `seen` none."""
     if not seen.size and size > 1:
-        return fail(
-            f"witness {name}",
-            "what it has seen is lost, and it would sign a second history; bring back its newest state.json",
-        )
+        return forgetful_witness(name)
     if seen.size > size:
-        return fail(
-            f"witness {name}",
-            f"it signed {seen.size} entries and the log has {size}: the log came back from an older copy; bring back "
-            f"the newest copy of public/ and log/, or {TAKE_A_COPY}",
-        )
-    if root is not None and root.hex() != seen.root:
+        return _log_is_older(name, seen.size, size)
+    if root is not None and seen.head is not None and root != seen.head.root:
         return fail(f"witness {name}", "it signed another log than this one; bring back the one that belongs here")
     return ok(f"witness {name}", f"it has seen {seen.size} of {size} entries")
+
+
+def forgetful_witness(name: str) -> Finding:
+    return fail(f"witness {name}", "what it has seen is lost; bring back the newest copy of its folder logs")
+
+
+def witness_elsewhere(name: str, url: str, seen: int | None, size: int) -> Finding:
+    """`seen` is the size that it has seen; None where it did not answer."""
+    if seen is None:
+        return fail(f"witness {name}", f"it does not answer at {url}, or not for this log; call whoever runs it")
+    if seen > size:
+        return _log_is_older(name, seen, size)
+    return ok(f"witness {name}", f"it answers, and has seen {seen} of {size} entries")
+
+
+def _log_is_older(name: str, seen: int, size: int) -> Finding:
+    return fail(
+        f"witness {name}",
+        f"it signed {seen} entries and the log has {size}: the log came back from an older copy; bring back "
+        f"the newest copy of public/ and log/, or {TAKE_A_COPY}",
+    )
 
 
 def letters(check: str, differing: Mapping[Kind, int], halted: str, enrolled: bool, phase: str | None) -> Finding:

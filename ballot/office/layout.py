@@ -2,7 +2,7 @@
 
     DIR/referendum.toml  draft            DIR/keys/*.json      public keys of all parties
     DIR/manifest.json    frozen           DIR/public/          the published bundle
-    DIR/settings.toml    databases
+    DIR/settings.toml    databases                 DIR/witnesses.policy  where witnesses elsewhere answer
     DIR/trustee-1/ officer-1/ registrar-1/ witness-1/ box/ log/ client/ importer/ authority/ desk/   secrets
 
 In a binding referendum these folders lie on different machines; every piece works on one folder alone. Decides
@@ -31,6 +31,11 @@ class Layout:
     @property
     def id_file(self) -> Path:
         return self.root / "referendum.id"
+
+    @property
+    def witness_policy(self) -> Path:
+        """Where the witnesses answer that run elsewhere."""
+        return self.root / "witnesses.policy"
 
     @property
     def public(self) -> Path:

@@ -19,18 +19,22 @@ from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import ElectionKey, Incident
 from stembus.audit.formats.manifest import Manifest, Texts, parse_time, referendum_id
 from stembus.audit.formats.manifest_rules import encode_manifest, parse_manifest
-from stembus.audit.log.witness import Witness
+from stembus.audit.log.verifier_key import ED25519, VerifierKey
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.ballots import context_of
 from stembus.audit.verify.verified_log import VerifiedLog
+from stembus.audit.witness.followed_logs import FollowedLogs
+from stembus.audit.witness.witness import Witness, WitnessService
 from stembus.ballot.errors import BallotError, DefinitionInvalid
 from stembus.ballot.log_operator.completion import complete_log
 from stembus.ballot.log_operator.log_reading import LogReading
 from stembus.ballot.log_operator.log_start import start_log, was_started
 from stembus.ballot.log_operator.log_writer import LogWriter
+from stembus.ballot.log_operator.remote_witness import RemoteWitness
 from stembus.ballot.office.definition import make_manifest, read_draft, read_keys
 from stembus.ballot.office.key_ring import KeyRing, Passphrase
 from stembus.ballot.office.layout import Layout
+from stembus.ballot.office.witness_addresses import witness_addresses
 
 _TRIES = 3
 
@@ -52,7 +56,7 @@ class Office(KeyRing):
     def define(self) -> tuple[Manifest, bytes]:
         """Freezes the draft. Once frozen it stays as it is."""
         if not self.manifest_file.exists():
-            manifest = make_manifest(read_draft(self.draft), read_keys(self.public_keys))
+            manifest = check_draft(self)
             if manifest.clock == "simulated" and self._given_clock is None:
                 _simulated_clock()
             raw = encode_manifest(manifest)
@@ -95,18 +99,30 @@ class Office(KeyRing):
 
     # Services
 
-    def witnesses(self) -> list[Witness]:
-        """The witnesses whose key files lie in this folder."""
-        logs = {self.manifest.log.origin: bytes.fromhex(self.manifest.log.key)}
-        found = []
+    def witnesses(self) -> list[WitnessService]:
+        """The witnesses whose key files lie in this folder, and those whose address does."""
+        addresses = witness_addresses(self.witness_policy, self.manifest)
+        found: list[WitnessService] = []
         for number, member in enumerate(self.manifest.witnesses.members, 1):
             party = f"witness-{number}"
             if self.key_path(party).exists():
                 if self.signing_key(party).public.hex() != member.key:
                     raise NotReady(f"{self.key_path(party)} is not the key that the manifest has for {member.name}")
-                state = self.folder(party) / "state.json"
-                found.append(Witness(member.name, self.signing_key(party), logs, state, self.clock))
+                found.append(Witness(member.name, [self.signing_key(party)], self.followed_logs(party), self.clock))
+            elif member.name in addresses:
+                found.append(RemoteWitness(member.name, addresses[member.name]))
         return found
+
+    def followed_logs(self, party: str) -> FollowedLogs:
+        """What the witness `party` of this folder has seen."""
+        return FollowedLogs(self.folder(party) / "logs")
+
+    def _follow(self) -> None:
+        """Once, when the log begins: each witness of this folder will follow it."""
+        key = VerifierKey(self.manifest.log.origin, ED25519, bytes.fromhex(self.manifest.log.key))
+        for number in range(1, len(self.manifest.witnesses.members) + 1):
+            if self.key_path(f"witness-{number}").exists():
+                self.followed_logs(f"witness-{number}").follow(key)
 
     @property
     def _log_lock(self) -> Path:
@@ -115,6 +131,8 @@ class Office(KeyRing):
     def start_log(self) -> LogWriter:
         """Makes the log, once, with the manifest as its first entry. Done again, it changes nothing."""
         _ = self.manifest
+        if not was_started(self._log_lock):
+            self._follow()
         start_log(self.public, self.manifest_raw, self.signing_key("log"), self._log_lock)
         self.log().cosign()
         return self.log()
@@ -192,4 +210,6 @@ def check_draft(layout: Layout) -> Manifest:
     draft = read_draft(layout.draft)
     if not layout.public_keys.is_dir():
         raise DefinitionInvalid(f"there are no keys in {layout.public_keys} yet; each party runs stembus key make")
-    return make_manifest(draft, read_keys(layout.public_keys))
+    manifest = make_manifest(draft, read_keys(layout.public_keys))
+    witness_addresses(layout.witness_policy, manifest)
+    return manifest

@@ -21,12 +21,14 @@ Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 
 class PartyKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`seed` is an Ed25519 key, `blind_key` a registrar's RSA key in DER; both are hexadecimal."""
+    """`seed` is an Ed25519 key, `blind_key` a registrar's RSA key in DER, `mldsa_seed` the second key that a witness
+    may have; all are hexadecimal."""
 
     version: Literal[1]
     role: Role
     seed: Seed
     blind_key: DerHex | None = None
+    mldsa_seed: Seed | None = None
 
     def __repr__(self) -> str:
         return f"<the key of the party {self.role}>"

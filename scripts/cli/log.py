@@ -1,21 +1,122 @@
-"""Commands about the log's own folder.
+"""Commands about the log: its witnesses elsewhere, and its folder.
 
-Decides words only. What a copy must be to be taken over is decided by the verifier and `completion`.
+Decides words only. What a copy must be to be taken over is decided by the verifier and `completion`; what a policy file
+may say, by `witness_addresses`.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from stembus.audit.durable import write_durably
+from stembus.audit.log.log_list import log_lines
+from stembus.audit.log.verifier_key import COSIGNATURE_MLDSA44, ED25519, VerifierKey
+from stembus.ballot.office.definition import read_draft, read_keys
+from stembus.ballot.office.office import NotReady, Office
+from stembus.ballot.office.witness_addresses import policy_of, read_policy, witness_addresses
 from stembus.scripts.published import verified_copy
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
+
+_DAY_SECONDS = 86_400
+_REQUESTS_A_STEP = 5  # is this the newest log, where are you, sign this; and some that must be asked again
+_OTHER_STEPS = 50  # openings, incidents, partial decryptions: of a busy day
 
 
 @click.group()
 def log() -> None:
-    """The log's folder."""
+    """The log, and the witnesses that see it elsewhere."""
+
+
+@log.command("enrol")
+@DIRECTORY
+@click.option("--contact", required=True, help="How a witness's people reach yours: an address of mail or of a page.")
+def log_enrol(directory: Path, contact: str) -> None:
+    """Print what witnesses need to know before they follow this log: origin, key, rate and contact.
+
+    \b
+    In the form of transparency-dev/witness-network. The draft and the key `log` must be there; `define` comes later.
+    Example:  stembus log enrol kortrijk --contact stembus@kortrijk.example
+    """
+    if not contact.strip() or "\n" in contact or "\r" in contact:
+        raise NotReady("a contact is one line")
+    office = open_office(directory)
+    keys, draft = read_keys(office.public_keys), read_draft(office.draft)
+    if "log" not in keys:
+        raise NotReady(f"there is no key of the log yet; run: stembus key make {directory} log")
+    try:
+        origin, seconds = str(draft["parties"]["log_origin"]), int(draft["batching"]["minimum_seconds"])
+    except (KeyError, TypeError, ValueError):
+        raise NotReady(f"{office.draft} lacks parties.log_origin or batching.minimum_seconds") from None
+    key = VerifierKey(origin, ED25519, bytes.fromhex(keys["log"]["key"]))
+    click.echo(log_lines(key, _REQUESTS_A_STEP * (_DAY_SECONDS // max(seconds, 1) + _OTHER_STEPS), contact), nl=False)
+    say("once the draft is frozen, origin and key stay as they are: ask the witnesses to follow this log before")
+    next_step(f"stembus log witnesses {directory} POLICY, with the keys and addresses that the witnesses answer with")
+
+
+@log.command("witnesses")
+@DIRECTORY
+@click.argument("policy", metavar="POLICY", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def log_witnesses(directory: Path, policy: Path) -> None:
+    """Take the witnesses of a POLICY file, which run elsewhere, into the definition, and keep where they answer.
+
+    \b
+    A policy file (C2SP tlog-policy) has a line for each witness, and says how many must cosign:
+        witness uni  university.example/witness+1234abcd+BAbc...  https://witness.university.example
+        witness news newspaper.example/witness+5678cdef+BDef...   https://witness.newspaper.example
+        group both all uni news
+        quorum both
+    After `define`, only the addresses may change.
+    Example:  stembus log witnesses kortrijk witnesses.policy
+    """
+    office = open_office(directory)
+    taken = read_policy(policy)
+    if unreachable := [witness.key.name for witness in taken.witnesses if witness.url is None]:
+        raise NotReady(f"{policy} does not say where {unreachable[0]} answers; add its address to its line")
+    if not taken.witnesses:
+        raise NotReady(f"{policy} has no witness")
+    if office.manifest_file.exists():
+        witness_addresses(policy, office.manifest)
+    else:
+        _enlist(office, [witness.key for witness in taken.witnesses])
+    write_durably(office.witness_policy, policy.read_bytes())
+    for witness in taken.witnesses:
+        say(f"witness {witness.key.name} answers at {witness.url}")
+    if not office.manifest_file.exists():
+        next_step(f"write witness_quorum = {taken.quorum} into {office.draft}; then: stembus check {directory}")
+
+
+def _enlist(office: Office, witnesses: Sequence[VerifierKey]) -> None:
+    """Writes their public keys as those of witness-1, witness-2 and so on. Raises NotReady where others are there."""
+    files = {}
+    for number, key in enumerate(witnesses, 1):
+        prefix = "ml-dsa-44:" if key.algorithm == COSIGNATURE_MLDSA44 else ""
+        public = {"role": "witness", "name": key.name, "key": prefix + key.public.hex()}
+        files[office.public_keys / f"witness-{number}.json"] = f"{json.dumps(public, indent=1)}\n".encode("ascii")
+    for path in sorted(office.public_keys.glob("witness-*.json")):
+        if path.read_bytes() != files.get(path):
+            raise NotReady(
+                f"{path} is the key of another witness; remove the keys of all witnesses there, if those of the policy "
+                "are meant to take their place"
+            )
+    for path, data in files.items():
+        write_durably(path, data)
+
+
+@log.command("policy")
+@DIRECTORY
+def log_policy(directory: Path) -> None:
+    """Print the policy by which any transparency tool can check this log: its key, its witnesses, their quorum.
+
+    \b
+    Example:  stembus log policy kortrijk > stembus.policy
+    """
+    office = open_office(directory)
+    addresses = witness_addresses(office.witness_policy, office.manifest)
+    click.echo(policy_of(office.manifest, addresses).to_bytes(), nl=False)
 
 
 @log.command("complete")

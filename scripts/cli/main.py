@@ -32,6 +32,7 @@ from stembus.scripts.cli.theme import theme
 from stembus.scripts.cli.track import track
 from stembus.scripts.cli.trustee import trustee
 from stembus.scripts.cli.voter import rebuild, vote
+from stembus.scripts.cli.witness import witness
 from stembus.scripts.rehearsal.demo import demo
 from stembus.scripts.shell import CalmGroup
 
@@ -51,7 +52,7 @@ for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, track, rebuild, seal, paper,
     paper_root_command, incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client,
     abandon, sample, drawn, minutes, purge, desk, services, box, registrar, log, doctor, backup, restore, pabulib,
-    theme,
+    theme, witness,
 ):  # fmt: skip
     main.add_command(command)
 

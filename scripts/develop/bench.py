@@ -231,7 +231,7 @@ def enlarge(material: Material, root: Path, ballots: int) -> Path:
         if b'"type":"open"' in raw[-40:]:
             break
     for party in ("witness-1", "witness-2"):
-        (root / party / "state.json").unlink(missing_ok=True)
+        shutil.rmtree(root / party / "logs")
     (root / "log" / "lock.started").unlink()
     log = office.start_log()
     log.append(setup[1:])

@@ -29,7 +29,7 @@ WATCHED = (
     "/ballot/issuance/registrar.py",
     "/ballot/issuance/letter_changes.py",
     "/ballot/log_operator/",
-    "/audit/log/witness.py",
+    "/audit/witness/",
     *RECORD,
 )
 

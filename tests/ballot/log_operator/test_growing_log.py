@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ import pytest
 from stembus.audit.clock import SimulatedClock
 from stembus.audit.formats.entry_bodies import Incident, Open, Roll
 from stembus.audit.log.source import FolderPlace
-from stembus.audit.log.witness import Witness
 from stembus.audit.verify import Verdict, verify
+from stembus.audit.witness.witness import Witness
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.office.office import Office
 from tests.ballot.conftest import Poll
@@ -117,7 +118,7 @@ def test_a_writer_killed_at_any_line_loses_nothing_and_shows_nothing_wrong(lite:
 def slow(log: LogWriter, number: int, clock: SimulatedClock) -> None:
     witness = log.witnesses[number]
     assert isinstance(witness, Witness)
-    log.witnesses[number] = Witness(witness.name, witness._key, witness._logs, witness._state, clock)
+    log.witnesses[number] = Witness(witness.name, witness._keys, witness.logs, clock)
 
 
 @pytest.mark.parametrize("back", [1, 3, 3600])
@@ -145,7 +146,7 @@ def test_a_witness_whose_clock_is_behind_the_others_is_asked_again(lite: Poll) -
     for number in (0, 1):
         witness = log.witnesses[number]
         assert isinstance(witness, Witness)
-        forget_time(witness)
+        forget_time(witness, log.manifest.log.origin)
     slow(log, 0, behind)
     log.append([incident(lite.office, 2)])
     assert log.cosign() is False
@@ -155,9 +156,11 @@ def test_a_witness_whose_clock_is_behind_the_others_is_asked_again(lite: Poll) -
     assert_sound(lite)
 
 
-def forget_time(witness: Witness) -> None:
-    text = witness._state.read_text()
-    witness._state.write_text(text[: text.rindex(",")] + ", 0]}")
+def forget_time(witness: Witness, origin: str) -> None:
+    seen = witness.logs.read(origin)
+    assert seen.head is not None
+    lines = tuple(line for line in seen.head.signatures if line.name != witness.name)
+    witness.logs.write(replace(seen, head=replace(seen.head, signatures=lines)))
 
 
 def test_an_opening_is_not_published_with_a_time_before_it(lite: Poll, tmp_path: Path) -> None:

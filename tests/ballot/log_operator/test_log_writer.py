@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -23,8 +23,10 @@ from stembus.audit.log.note import Checkpoint, NoteSignature, parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import log_paths
-from stembus.audit.log.witness import Witness
+from stembus.audit.log.verifier_key import ED25519, VerifierKey
 from stembus.audit.verify import Verdict, verify
+from stembus.audit.witness.followed_logs import FollowedLogs
+from stembus.audit.witness.witness import Witness
 from stembus.ballot.errors import HeadMoved, LogBehindWitness, LogDamaged, WitnessesMissing, WitnessesSilent
 from stembus.ballot.log_operator.admission import Admission
 from stembus.ballot.log_operator.log_start import start_log
@@ -127,8 +129,8 @@ class Overtaken(Witness):
 
     meanwhile: Callable[[], None] = staticmethod(lambda: None)
 
-    def cosign(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> NoteSignature:
-        signature = super().cosign(checkpoint, old_size, proof)
+    def add_checkpoint(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> list[NoteSignature]:
+        signature = super().add_checkpoint(checkpoint, old_size, proof)
         meanwhile, self.meanwhile = self.meanwhile, lambda: None
         meanwhile()
         return signature
@@ -138,7 +140,7 @@ def test_a_slow_witness_does_not_roll_the_log_back(lite: Poll, log: LogWriter) -
     """An entry that another process appended while this one waited for a cosignature stays in the log."""
     first, second = log.witnesses
     assert isinstance(second, Witness)
-    slow = Overtaken(second.name, second._key, second._logs, second._state, second._clock)
+    slow = Overtaken(second.name, second._keys, second.logs, second._clock)
     log.witnesses = [first, slow]
     other = writer(lite)
     appended = threading.Thread(target=lambda: other.append([incident(lite.office, 2)]))
@@ -160,7 +162,7 @@ def test_nobody_waits_for_a_witness_to_write(lite: Poll, log: LogWriter) -> None
     """A witness that takes its time holds up no other writer: it is asked without the lock."""
     first, second = log.witnesses
     assert isinstance(second, Witness)
-    slow = Overtaken(second.name, second._key, second._logs, second._state, second._clock)
+    slow = Overtaken(second.name, second._keys, second.logs, second._clock)
     log.witnesses = [first, slow]
     taken: list[bool] = []
 
@@ -396,28 +398,28 @@ def test_a_restored_backup_is_refused(lite: Poll, log: LogWriter, tmp_path: Path
 
 
 class Absent(Witness):
-    """A witness that does not cosign while `down`."""
+    """A witness that does not cosign while `down`, and says what it has seen."""
 
     down = True
 
-    def cosign(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> NoteSignature:
-        if self.down:
+    def add_checkpoint(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> list[NoteSignature]:
+        if self.down and old_size == self.logs.read(checkpoint.origin).size:
             raise ConnectionError("no answer")
-        return super().cosign(checkpoint, old_size, proof)
+        return super().add_checkpoint(checkpoint, old_size, proof)
 
 
 class Unreachable(Absent):
     """A witness that answers nothing at all while `down`."""
 
-    def last_size(self, origin: str) -> int:
+    def add_checkpoint(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> list[NoteSignature]:
         if self.down:
             raise ConnectionError("no answer")
-        return super().last_size(origin)
+        return super().add_checkpoint(checkpoint, old_size, proof)
 
 
 def absent(witness: object, kind: type[Absent] = Absent) -> Absent:
     assert isinstance(witness, Witness)
-    return kind(witness.name, witness._key, witness._logs, witness._state, witness._clock)
+    return kind(witness.name, witness._keys, witness.logs, witness._clock)
 
 
 def public(log: LogWriter) -> dict[str, bytes]:
@@ -496,11 +498,12 @@ def test_a_new_log_is_published_with_its_quorum(lite: Poll, tmp_path: Path) -> N
     folder, lock = tmp_path / "new", tmp_path / "private" / "lock"
     start_log(folder, office.manifest_raw, office.signing_key("log"), lock)
     assert list(content(folder)) == ["log.vkey"]
-    logs = {office.manifest.log.origin: office.signing_key("log").public}
-    witnesses = [
-        Witness(f"witness-{k}", office.signing_key(f"witness-{k}"), logs, tmp_path / f"{k}.json", office.clock)
-        for k in (1, 2)
-    ]
+    key = VerifierKey(office.manifest.log.origin, ED25519, office.signing_key("log").public)
+    witnesses = []
+    for k in (1, 2):
+        logs = FollowedLogs(tmp_path / str(k))
+        logs.follow(key)
+        witnesses.append(Witness(f"witness-{k}", [office.signing_key(f"witness-{k}")], logs, office.clock))
     new = LogWriter(folder, office.signing_key("log"), lock, witnesses[:1])
     with pytest.raises(WitnessesMissing):
         new.head()
@@ -651,14 +654,12 @@ def test_an_append_collects_the_cosignatures_that_were_missing(lite: Poll, log: 
 def test_a_witness_that_refuses_is_like_one_that_is_missing(lite: Poll, log: LogWriter) -> None:
     witness = log.witnesses[0]
     assert isinstance(witness, Witness)
-    state = json.loads(witness._state.read_text())
-    seen = next(iter(state.values()))
-    right, seen[1] = seen[1], "00" * 32
-    witness._state.write_text(json.dumps(state))
+    seen = witness.logs.read(log.manifest.log.origin)
+    assert seen.head is not None
+    witness.logs.write(replace(seen, head=replace(seen.head, root=bytes(32))))
     log.append([incident(lite.office, 1)])
     assert log.head().size == log.size - 1
-    seen[1] = right
-    witness._state.write_text(json.dumps(state))
+    witness.logs.write(seen)
     assert log.cosign() is True
     assert_sound(lite)
 
@@ -668,9 +669,9 @@ class Lying(Witness):
 
     name_used = ""
 
-    def cosign(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> NoteSignature:
-        good = super().cosign(checkpoint, old_size, proof)
-        return NoteSignature(self.name_used or good.name, good.key_id, bytes(len(good.signature)))
+    def add_checkpoint(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> list[NoteSignature]:
+        (good,) = super().add_checkpoint(checkpoint, old_size, proof)
+        return [NoteSignature(self.name_used or good.name, good.key_id, bytes(len(good.signature)))]
 
 
 def waiting(log: LogWriter) -> Checkpoint:
@@ -683,7 +684,7 @@ def waiting(log: LogWriter) -> Checkpoint:
 def test_a_lying_witness_spoils_no_signature(lite: Poll, log: LogWriter, whose: str) -> None:
     first, second = log.witnesses
     assert isinstance(first, Witness)
-    liar = Lying(first.name, first._key, first._logs, first._state, first._clock)
+    liar = Lying(first.name, first._keys, first.logs, first._clock)
     liar.name_used = second.name if whose == "the other's" else ""
     log.witnesses = [liar, second]
     log.append([incident(lite.office, 1)])

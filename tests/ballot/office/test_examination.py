@@ -59,6 +59,11 @@ def failures(poll: Poll) -> dict[str, str]:
     return {finding.check: finding.text for finding in look(poll) if finding.verdict is Verdict.FAIL}
 
 
+def seen(voted: Poll) -> Path:
+    """What the first witness has seen of the log."""
+    return voted.office.followed_logs("witness-1").path(voted.office.manifest.log.origin)
+
+
 def test_an_examination_leaves_no_trace(voted: Poll) -> None:
     root = voted.office.root
     assert (root / "box" / "box.db-wal").stat().st_size > 0
@@ -72,7 +77,7 @@ def test_a_folder_full_of_faults_is_left_as_it_is_too(voted: Poll) -> None:
     (root / "box" / "box.db").unlink()
     (root / "registrar-1" / "issuance.record").unlink()
     (root / "log" / "lock").unlink()
-    (root / "witness-1" / "state.json").write_text("{")
+    seen(voted).write_text("{")
     before = state(root)
     assert {"box", "registrar-1", "witness 1"} <= set(failures(voted))
     assert state(root) == before
@@ -116,7 +121,7 @@ def test_what_is_lost_is_named_with_what_to_do(voted: Poll, lost: str) -> None:
     assert told in failures(voted)[check]
 
 
-@pytest.mark.parametrize("damaged", [*LOSSES, "settings.toml", "referendum.id", "witness-1/state.json"])
+@pytest.mark.parametrize("damaged", [*LOSSES, "settings.toml", "referendum.id"])
 def test_damage_is_a_finding_and_never_a_traceback(voted: Poll, damaged: str) -> None:
     path = voted.office.root / damaged
     if path.is_dir() or damaged == "log/lock.started":  # which is empty anyway
@@ -235,11 +240,14 @@ def test_settings_that_everybody_may_read_are_named(voted: Poll) -> None:
 
 
 def test_too_few_witnesses_and_one_that_forgot_are_named(voted: Poll) -> None:
-    state = voted.office.folder("witness-1") / "state.json"
-    kept = state.read_bytes()
-    state.unlink()
-    assert any("second history" in text for text in failures(voted).values())
-    state.write_bytes(kept)
+    file = seen(voted)
+    kept = file.read_bytes()
+    file.unlink()
+    assert "what it has seen is lost" in failures(voted)["witness witness-1"]
+    for damaged in (b"", b"{", kept[:-1]):
+        file.write_bytes(damaged)
+        assert "damaged" in failures(voted)["witness 1"], damaged
+    file.write_bytes(kept)
     assert failures(voted) == {}
     for number in range(1, len(voted.office.manifest.witnesses.members) + 1):
         voted.office.folder(f"witness-{number}").rename(voted.office.root / f"away-{number}")

@@ -6,13 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from stembus.audit.log.witness import Seen
+from stembus.audit.log.note import Checkpoint
+from stembus.audit.log.verifier_key import ED25519, VerifierKey
+from stembus.audit.witness.followed_logs import FollowedLog
 from stembus.ballot.issuance.record_comparison import Kind
 from stembus.ballot.office import health
 from stembus.ballot.office.health import MIB, Finding, Mode, Verdict, is_go, ok, skipped, warn
 
 DAY = 86_400
 ROOT = bytes(32)
+
+
+def seen(size: int) -> FollowedLog:
+    head = Checkpoint("log/1", size, ROOT, ()) if size else None
+    return FollowedLog(VerifierKey("log/1", ED25519, bytes(32)), head)
 
 
 @pytest.mark.parametrize(
@@ -88,11 +95,11 @@ def test_a_step_that_waits_is_wrong_only_without_its_witnesses() -> None:
 
 
 def test_a_witness_that_saw_more_or_something_else_is_believed() -> None:
-    assert health.witness("a", Seen(10, ROOT.hex()), 9, None).verdict is Verdict.FAIL
-    assert health.witness("a", Seen(9, ROOT.hex()), 9, ROOT).verdict is Verdict.OK
-    assert health.witness("a", Seen(9, ROOT.hex()), 9, bytes([1]) * 32).verdict is Verdict.FAIL
-    assert health.witness("a", Seen(), 1, None).verdict is Verdict.OK
-    assert health.witness("a", Seen(), 9, None).verdict is Verdict.FAIL, "it would sign anything"
+    assert health.witness("a", seen(10), 9, None).verdict is Verdict.FAIL
+    assert health.witness("a", seen(9), 9, ROOT).verdict is Verdict.OK
+    assert health.witness("a", seen(9), 9, bytes([1]) * 32).verdict is Verdict.FAIL
+    assert health.witness("a", seen(0), 1, None).verdict is Verdict.OK
+    assert health.witness("a", seen(0), 9, None).verdict is Verdict.FAIL, "it signs nothing"
 
 
 @pytest.mark.parametrize(
