@@ -93,6 +93,7 @@ def test_another_language_keeps_what_was_typed_and_chosen(page: Page, site: Site
     expect(page.locator("#step-ballot h1")).to_have_text("Your ballot paper")
     expect(page.locator("input[name=q0][value='1']")).to_be_checked()
     page.locator("#submit-ballot").click()
+    expect(page.locator("#step-review")).to_be_visible()
     number = page.locator("#ballot-id").inner_text()
     page.locator("[data-language-link][lang='nl']").click()
     expect(page.locator("#chosen dd")).to_have_text("Ja")
