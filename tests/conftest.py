@@ -115,13 +115,20 @@ def prepare(
         text = text.replace(f"paper = {values['floor']}", f"paper = {paper_floor}")
     if question:
         text = text[: text.index("[[questions]]")] + question + text[text.index("[eligibility]") :]
-    rehearsal.define(text.replace("minimum_margin_permille = 25", f"minimum_margin_permille = {margin}"))
+    text = text.replace("minimum_margin_permille = 25", f"minimum_margin_permille = {margin}")
+    return rehearsal, define_and_open(rehearsal, text, eligible)
+
+
+def define_and_open(rehearsal: Rehearsal, draft: str, eligible: int) -> list[tuple[str, str]]:
+    """From the keys to the open referendum; returns the letters."""
+    register = rehearsal.office.root / "register.csv"
+    rehearsal.define(draft)
     rehearsal.ceremony()
-    write_register(root / "register.csv", eligible, date(2019, 10, 14), 2)
-    rehearsal.import_roll(root / "register.csv")
+    write_register(register, eligible, date(2019, 10, 14), 2)
+    rehearsal.import_roll(register)
     rehearsal.credentials()
     rehearsal.open()
-    return rehearsal, rehearsal.letters(root / "register.csv")
+    return rehearsal.letters(register)
 
 
 @pytest.fixture(scope="session")

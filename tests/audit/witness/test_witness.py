@@ -4,44 +4,27 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from stembus.audit.clock import SimulatedClock
 from stembus.audit.errors import AuditError, ClockBehind, NoteInvalid, RecordInvalid
-from stembus.audit.log.merkle import EMPTY_ROOT, Frontier, consistency_proof, hash_root, leaf_hash
+from stembus.audit.log.merkle import EMPTY_ROOT
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosign, cosignatures, sign_checkpoint, time_of
 from stembus.audit.log.verifier_key import COSIGNATURE, ED25519, VerifierKey
 from stembus.audit.witness.followed_logs import FollowedLogs
 from stembus.audit.witness.refusals import LogUnknown, NotConsistent, NotSigned, RequestInvalid, SizeDiffers
 from stembus.audit.witness.witness import PATIENCE_SECONDS, Witness
-from stembus.crypto.signing import MLDSA44Key, SigningKey
-
-ORIGIN = "log.example.org/1"
-START = 1_571_036_400
-LOG, OWN = SigningKey.generate(), SigningKey.generate()
-KEY = VerifierKey(ORIGIN, ED25519, LOG.public)
+from stembus.crypto.signing import MLDSA44Key
+from tests.audit.witness.builders import KEY, LOG, ORIGIN, OWN, START, following, proof, tree
 
 
 def witness(folder: Path, clock: SimulatedClock | None = None) -> Witness:
-    """Another process that serves it, or the first."""
-    logs = FollowedLogs(folder)
+    """The first process that serves it, or another one."""
     if not any(folder.iterdir()):
-        logs.follow(KEY)
-    return Witness("witness-1", [OWN], logs, clock or SimulatedClock(START))
-
-
-def tree(*entries: bytes) -> Checkpoint:
-    frontier = Frontier()
-    for entry in entries:
-        frontier.append(leaf_hash(entry))
-    return sign_checkpoint(ORIGIN, len(entries), frontier.root(), LOG)
-
-
-def proof(old: int, entries: Sequence[bytes]) -> list[bytes]:
-    return consistency_proof(old, len(entries), lambda a, b: hash_root([leaf_hash(e) for e in entries[a:b]]))
+        return following(folder, clock, "witness-1")
+    return Witness("witness-1", [OWN], FollowedLogs(folder), clock or SimulatedClock(START))
 
 
 def seen(folder: Path) -> bytes:
