@@ -1,0 +1,311 @@
+"""The commands of a witness, and of a log whose witnesses are elsewhere; and a real one that is killed again and again."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stembus.audit.errors import NoteInvalid
+from stembus.audit.log.log_list import parse_log_list
+from stembus.audit.log.note import Checkpoint, cosignatures
+from stembus.audit.log.policy import parse_policy
+from stembus.audit.log.verifier_key import ED25519, VerifierKey, parse_verifier_key
+from stembus.audit.witness.followed_logs import FollowedLogs
+from stembus.audit.witness.refusals import SizeDiffers
+from stembus.ballot.errors import WitnessUnreachable
+from stembus.ballot.log_operator.remote_witness import RemoteWitness
+from stembus.crypto.signing import SigningKey
+from stembus.scripts.cli.main import main
+from stembus.scripts.rehearsal.referendum import demo_draft
+from tests.audit.witness.builders import KEY, ORIGIN, proof, tree
+
+Run = Callable[..., Result]
+NAME = "university.example/w"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("STEMBUS_PASSPHRASE", "rehearsal")
+    monkeypatch.setenv("STEMBUS_CLOCK", "2019-10-01T09:00:00+02:00")
+
+    def call(*arguments: object, status: int = 0) -> Result:
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert result.exit_code == status, (arguments, result.output, result.exception)
+        assert "Traceback" not in result.output
+        return result
+
+    return call
+
+
+@pytest.fixture
+def folder(run: Run, tmp_path: Path) -> Path:
+    run("witness", "create", tmp_path / "w", "--name", NAME)
+    return tmp_path / "w"
+
+
+def test_a_witness_is_made_once_and_says_its_keys(run: Run, folder: Path) -> None:
+    again = run("witness", "create", folder, "--name", "another.example/w")
+    assert "already done" in again.output
+    key = parse_verifier_key(again.stdout.strip())
+    assert key.name == NAME, "its name does not change"
+    assert (folder / "witness.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_witness_may_have_a_second_key(run: Run, tmp_path: Path) -> None:
+    made = run("witness", "create", tmp_path / "w", "--name", NAME, "--ml-dsa-44")
+    assert [parse_verifier_key(line).algorithm for line in made.stdout.split()] == [b"\x04", b"\x06"]
+
+
+@pytest.mark.parametrize("name", ["", "with space", "a+b", "é.example", "x" * 101, "-x"])
+def test_a_name_that_no_manifest_could_hold_is_refused(run: Run, tmp_path: Path, name: str) -> None:
+    assert "is no name of a witness" in run("witness", "create", tmp_path / "w", f"--name={name}", status=1).output
+    assert not (tmp_path / "w").exists()
+
+
+def test_logs_are_followed_by_key_and_by_list(run: Run, folder: Path, tmp_path: Path) -> None:
+    other = VerifierKey("other.example.org", ED25519, SigningKey.generate().public)
+    (tmp_path / "list").write_text(f"logs/v0\nrevision 1\n\norigin {other.name}\nvkey {other}\nbastion none\nqpd 24\n")
+    assert f"{ORIGIN}: followed from now on" in run("witness", "follow", folder, KEY, tmp_path / "list").output
+    assert f"{other.name}: already done" in run("witness", "follow", folder, tmp_path / "list").output
+    shown = run("witness", "show", folder)
+    assert sorted(line.split() for line in shown.stdout.splitlines()) == [["0", ORIGIN], ["0", other.name]]
+
+
+@pytest.mark.parametrize("log", ["", "nonsense", "x+y+z"])
+def test_what_is_no_log_is_named(run: Run, folder: Path, log: str) -> None:
+    assert "is no verifier key" in run("witness", "follow", folder, log, status=1).output
+
+
+def test_a_list_that_is_none_is_named_by_its_path(run: Run, folder: Path, tmp_path: Path) -> None:
+    for content in (b"", b"\xff", b"<html>", b"origin a\nvkey b\n"):
+        (tmp_path / "list").write_bytes(content)
+        told = run("witness", "follow", folder, tmp_path / "list", status=1).output
+        assert f"{tmp_path / 'list'} is no list of logs" in told
+
+
+def test_a_folder_without_a_witness_is_named(run: Run, tmp_path: Path) -> None:
+    for step in (("follow", tmp_path, KEY), ("show", tmp_path), ("serve", tmp_path)):
+        told = run("witness", *step, status=1).output
+        assert "there is no witness in" in told
+        assert "stembus witness create" in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_witness_that_forgot_all_does_not_serve(run: Run, folder: Path) -> None:
+    (folder / "logs").rmdir()
+    assert "is gone; bring back its newest copy" in run("witness", "serve", folder, status=1).output
+    assert not (folder / "logs").exists()
+
+
+def test_another_partys_key_is_no_witness(run: Run, folder: Path, tmp_path: Path) -> None:
+    run("key", "make", tmp_path, "log")
+    (folder / "witness.key").write_bytes((tmp_path / "log" / "log.key").read_bytes())
+    assert "the key of a party of the kind log" in run("witness", "serve", folder, status=1).output
+
+
+# A log whose witnesses are elsewhere
+
+
+@pytest.fixture
+def office(run: Run, tmp_path: Path) -> Path:
+    root = tmp_path / "kortrijk"
+    run("new", root)
+    for party in ("trustee-1", "trustee-2", "officer-1", "officer-2", "registrar-1", "box", "log", "client"):
+        run("key", "make", root, party)
+    (root / "referendum.toml").write_text(demo_draft(12, 3, floor=1, quorum=1))
+    return root
+
+
+def test_a_log_is_enrolled_and_defined_with_witnesses_elsewhere(run: Run, office: Path, tmp_path: Path) -> None:
+    told = run("log", "enrol", office, "--contact", "stembus@kortrijk.example")
+    assert told.stdout.splitlines()[2:] == ["bastion none", "qpd 970", "contact stembus@kortrijk.example"]
+    (tmp_path / "list").write_text(told.stdout)
+    (log_key,) = parse_log_list(told.stdout)
+    keys = []
+    for name in ("university.example/w", "newspaper.example/w"):
+        made = run("witness", "create", tmp_path / name, "--name", name, "--ml-dsa-44").stdout.split()
+        keys.append(made[len(keys)])
+        run("witness", "follow", tmp_path / name, tmp_path / "list")
+    policy = tmp_path / "policy"
+    policy.write_text(
+        f"witness a {keys[0]} https://witness.university.example\nwitness b {keys[1]} https://w.newspaper.example\n"
+        "group one 1 a b\nquorum one\n"
+    )
+    taken = run("log", "witnesses", office, policy)
+    assert "witness_quorum = 1" in taken.output
+    run("log", "witnesses", office, policy)
+    assert "witnesses: 2, quorum 1" in run("check", office).output
+    run("define", office)
+    printed = parse_policy(run("log", "policy", office).stdout.encode())
+    assert [listed.key for listed in printed.logs] == [log_key]
+    assert [str(witness.key) for witness in printed.witnesses] == keys
+    moved = policy.read_text().replace("https://w.", "https://w2.")
+    policy.write_text(moved)
+    assert "answers at https://w2.newspaper.example" in run("log", "witnesses", office, policy).output
+    policy.write_text(moved.replace("group one 1", "group one 2"))
+    assert "its quorum is 2, and in this referendum 1" in run("log", "witnesses", office, policy, status=1).output
+    assert (office / "witnesses.policy").read_text() == moved
+
+
+def test_a_quorum_that_the_draft_does_not_have_is_named_before_it_is_frozen(
+    run: Run, office: Path, tmp_path: Path
+) -> None:
+    (key,) = run("witness", "create", tmp_path / "w", "--name", NAME).stdout.split()
+    (tmp_path / "policy").write_text(f"witness a {key} https://w.example\nquorum none\n")
+    run("log", "witnesses", office, tmp_path / "policy")
+    for step in ("check", "define"):
+        assert "its quorum is 0, and in this referendum 1" in run(step, office, status=1).output
+    assert not (office / "manifest.json").exists()
+
+
+def test_witnesses_that_take_others_places_are_refused(run: Run, office: Path, tmp_path: Path) -> None:
+    run("key", "make", office, "witness-1")
+    (key,) = run("witness", "create", tmp_path / "w", "--name", NAME).stdout.split()
+    (tmp_path / "policy").write_text(f"witness a {key} https://w.example\nquorum a\n")
+    before = (office / "keys" / "witness-1.json").read_bytes()
+    assert "is the key of another witness" in run("log", "witnesses", office, tmp_path / "policy", status=1).output
+    assert (office / "keys" / "witness-1.json").read_bytes() == before
+    assert not (office / "witnesses.policy").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("witness a {key}", "does not say where university.example/w answers"),
+        ("witness a {key} http://w.example", "write https://"),
+        ("witness a {key} nowhere", "is no address"),
+        ("witness a {key} https://w.example\nwitness b {second} https://w.example", "two keys have the name"),
+        ("", "line 2: 'a' is no witness"),
+    ],
+)
+def test_a_policy_that_does_not_help_is_named(run: Run, office: Path, tmp_path: Path, line: str, told: str) -> None:
+    key, second = run("witness", "create", tmp_path / "w", "--name", NAME, "--ml-dsa-44").stdout.split()
+    (tmp_path / "policy").write_text(line.format(key=key, second=second) + "\nquorum a\n")
+    assert told in run("log", "witnesses", office, tmp_path / "policy", status=1).output
+    assert not (office / "witnesses.policy").exists()
+
+
+def test_a_contact_is_one_line_and_the_log_has_a_key(run: Run, office: Path) -> None:
+    for contact in ("", " ", "a\nb"):
+        assert "one line" in run("log", "enrol", office, "--contact", contact, status=1).output
+    (office / "keys" / "log.json").unlink()
+    assert "no key of the log yet" in run("log", "enrol", office, "--contact", "x", status=1).output
+
+
+# A real one
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "stembus.scripts.cli.main", "witness", "serve", str(folder), "--port", str(port)]
+    environment = {**os.environ, "STEMBUS_PASSPHRASE_WITNESS": "rehearsal"}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def await_answer(port: int) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with suppress(OSError):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/")
+            assert connection.getresponse().status == 200
+            connection.close()
+            return
+        time.sleep(0.05)
+    raise AssertionError("the witness does not answer")
+
+
+class Liars:
+    """Whoever holds a log's key and shows a tree of its own at each size. Keeps what the witness signed."""
+
+    def __init__(self, port: int, public: bytes) -> None:
+        self._url, self._public = f"http://127.0.0.1:{port}", public
+        self.signed: dict[int, set[tuple[bytes, ...]]] = {}
+        self.requests, self.over = 0, threading.Event()
+        self._guard = threading.Lock()
+        self._newest: tuple[bytes, ...] = ()
+        self._tried: dict[bytes, tuple[bytes, ...]] = {}
+
+    def run(self, number: int) -> None:
+        dice, witness = random.Random(number), RemoteWitness(NAME, self._url, 5.0)
+        while not self.over.is_set():
+            known = self._newest
+            grown = (*known, *(f"{number} {dice.random()}".encode() for _ in range(dice.randint(1, 3))))
+            checkpoint = tree(*grown)
+            with self._guard:
+                self.requests += 1
+                self._tried[checkpoint.root] = grown
+            try:
+                lines = witness.add_checkpoint(checkpoint, len(known), proof(len(known), grown))
+            except SizeDiffers:
+                continue
+            except (WitnessUnreachable, NoteInvalid):  # it is dead
+                time.sleep(0.01)
+                continue
+            self.keep(replace(checkpoint, signatures=tuple(lines)))
+
+    def keep(self, head: Checkpoint) -> None:
+        """What was signed: as it came back, or as it lies on the witness's disk because it was killed after that."""
+        valid, problems = cosignatures(head, [(NAME, self._public)])
+        assert (len(valid), problems) == (1, [])
+        with self._guard:
+            entries = self._tried[head.root]
+            self.signed.setdefault(head.size, set()).add(entries)
+            self._newest = max(self._newest, entries, key=len)
+
+
+def test_a_witness_that_is_killed_again_and_again_signs_one_history(run: Run, folder: Path) -> None:
+    run("witness", "follow", folder, KEY)
+    public = parse_verifier_key(run("witness", "create", folder, "--name", NAME).stdout.strip()).public
+    port = free_port()
+    liars = Liars(port, public)
+    running = [threading.Thread(target=liars.run, args=(number,)) for number in range(8)]
+    dice, rounds = random.Random(7), 6
+    try:
+        for round_ in range(rounds):
+            with serving(folder, port) as process:
+                await_answer(port)
+                if not round_:
+                    for thread in running:
+                        thread.start()
+                time.sleep(0.3 + dice.random())
+                process.send_signal(signal.SIGKILL)
+                assert process.wait() == -signal.SIGKILL
+            head = FollowedLogs(folder / "logs").read(ORIGIN).head
+            assert head is not None
+            liars.keep(head)
+    finally:
+        liars.over.set()
+        for thread in running:
+            thread.join()
+    assert all(len(trees) == 1 for trees in liars.signed.values()), "two trees of one size"
+    histories = [entries for _, (entries,) in sorted(liars.signed.items())]
+    for one, other in itertools.pairwise(histories):
+        assert other[: len(one)] == one, "a tree that does not continue the one before"
+    assert liars.requests > 5 * len(histories) > 250, "most were late, and all tried"
