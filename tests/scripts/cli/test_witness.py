@@ -1,4 +1,4 @@
-"""The commands of a witness, and of a log whose witnesses are elsewhere; and a real one that is killed again and again."""
+"""The commands of a witness, and of a log whose witnesses are elsewhere; and a real witness that is killed again."""
 
 from __future__ import annotations
 
@@ -189,13 +189,17 @@ def test_witnesses_that_take_others_places_are_refused(run: Run, office: Path, t
         ("witness a {key}", "does not say where university.example/w answers"),
         ("witness a {key} http://w.example", "write https://"),
         ("witness a {key} nowhere", "is no address"),
-        ("witness a {key} https://w.example\nwitness b {second} https://w.example", "two keys have the name"),
+        (
+            "witness a {key} https://w.example\nwitness b {second} https://w.example\ngroup c 1 a b",
+            "two keys have the name",
+        ),
         ("", "line 2: 'a' is no witness"),
     ],
 )
 def test_a_policy_that_does_not_help_is_named(run: Run, office: Path, tmp_path: Path, line: str, told: str) -> None:
     key, second = run("witness", "create", tmp_path / "w", "--name", NAME, "--ml-dsa-44").stdout.split()
-    (tmp_path / "policy").write_text(line.format(key=key, second=second) + "\nquorum a\n")
+    quorum = "c" if "group c" in line else "a"
+    (tmp_path / "policy").write_text(f"{line.format(key=key, second=second)}\nquorum {quorum}\n")
     assert told in run("log", "witnesses", office, tmp_path / "policy", status=1).output
     assert not (office / "witnesses.policy").exists()
 
