@@ -5,7 +5,7 @@ The language is the first part of every address; what a browser prefers is never
 
 from __future__ import annotations
 
-from flask import Flask, abort, g
+from flask import Flask, abort, g, request
 from flask_babel import Babel
 
 from stembus.audit.formats.manifest import Manifest
@@ -24,8 +24,12 @@ def choose_language(app: Flask, manifest: Manifest) -> None:
     Babel(app, locale_selector=lambda: g.get("language", languages[0]))
 
     @app.url_value_preprocessor
-    def choose(endpoint: str | None, values: dict[str, str] | None) -> None:  # noqa: ARG001
-        g.language = languages[0]
+    def choose(endpoint: str | None, values: dict[str, str] | None) -> None:
+        # That nothing is here is said in the language of the address, too.
+        first = request.path.split("/")[1]
+        g.language = first if endpoint is None and first in languages else languages[0]
+        if endpoint is None:
+            return
         language = (values or {}).pop("language", None)
         if language is not None and language not in languages:
             abort(404)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import sleep
 
@@ -21,7 +21,6 @@ from stembus.audit.durable import is_staged
 from stembus.audit.entry_rules import DOCUMENTS
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.entry_bodies import Client, Minutes
-from stembus.audit.witness.refusals import LogUnknown
 from stembus.ballot.box.position import Bond
 from stembus.ballot.database import reading
 from stembus.ballot.errors import BallotError
@@ -29,9 +28,7 @@ from stembus.ballot.issuance.issuance_record import IssuanceRecord, open_record
 from stembus.ballot.issuance.letter_state import enrolled_credentials
 from stembus.ballot.issuance.record_comparison import Kind, differences
 from stembus.ballot.issuance.registrar_recovery import known_slots
-from stembus.ballot.log_operator.cosigning import sizes_seen
 from stembus.ballot.log_operator.log_reading import LogReading
-from stembus.ballot.log_operator.remote_witness import RemoteWitness
 from stembus.ballot.office import health
 from stembus.ballot.office.databases import Databases
 from stembus.ballot.office.folder_settings import folder_settings
@@ -39,7 +36,7 @@ from stembus.ballot.office.health import Finding, Mode, fail, ok, skipped
 from stembus.ballot.office.office import Office
 from stembus.ballot.office.own_secret import read_own_secret
 from stembus.ballot.office.settings import FOLDER_FILE, load_settings
-from stembus.ballot.office.witness_addresses import witness_addresses
+from stembus.ballot.office.witness_examination import Witnesses, examine_elsewhere, examine_here
 from stembus.ballot.storage import officers, registrar_state
 from stembus.crypto.errors import CryptoError
 from stembus.crypto.sealed import is_sealed
@@ -168,43 +165,16 @@ class _Examination:
             yield fail("log", f"{office.folder('log')} does not know that a log was begun; bring it back from a backup")
         self._log = LogReading(office.public, lock, manifest, office.manifest_raw)
         self._phase = self._log.order.phase.value
-        members = manifest.witnesses.members
-        here = [k for k in range(1, len(members) + 1) if office.folder(f"witness-{k}").is_dir()]
-        addresses = witness_addresses(office.witness_policy, manifest)
-        elsewhere = [m.name for k, m in enumerate(members, 1) if k not in here and m.name in addresses]
-        known = len(here) + len(elsewhere)
-        yield health.published(self._log.size, self._log.waiting() is not None, known, manifest.witnesses.quorum)
-        for number in here:
-            yield from _guarded(f"witness {number}", lambda number=number: [self._witness(number)])  # type: ignore[misc]
-        yield from self._witnesses_elsewhere([RemoteWitness(name, addresses[name]) for name in elsewhere])
+        log, witnesses = self._log, Witnesses.of(office)
+        yield health.published(log.size, log.waiting() is not None, len(witnesses), manifest.witnesses.quorum)
+        for number in witnesses.here:
+            yield from _guarded(f"witness {number}", lambda number=number: [examine_here(office, log, number)])  # type: ignore[misc]
+        yield from examine_elsewhere(office, log, witnesses.elsewhere)
         bodies = [entry.body for entry in self._log.entries()]
         yield health.pages(any(isinstance(body, Client) for body in bodies), manifest.binding, self._phase)
         names = [body.name for body in bodies if isinstance(body, Minutes)]
         yield health.documents([name for name in names if not (office.public / DOCUMENTS / name).exists()])
         yield health.readable(office.public, sum(map(_is_closed, (office.public, *office.public.rglob("*")))))
-
-    def _witness(self, number: int) -> Finding:
-        assert self._log is not None
-        party, member = f"witness-{number}", self.office.manifest.witnesses.members[number - 1]
-        if not self.office.key_path(party).exists():
-            return fail(f"witness {member.name}", f"{self.office.key_path(party)} is missing; restore it from a backup")
-        try:
-            seen = self.office.followed_logs(party).read(self.office.manifest.log.origin)
-        except LogUnknown:
-            return health.forgetful_witness(member.name)
-        if seen.size > self._log.size:
-            self._log.refresh()  # it may have grown since it was read
-        root = self._log.root(seen.size) if 0 < seen.size <= self._log.size else None
-        return health.witness(member.name, seen, self._log.size, root)
-
-    def _witnesses_elsewhere(self, witnesses: Sequence[RemoteWitness]) -> Iterator[Finding]:
-        """All are asked at once. One that has seen nothing signs what is published, as it would at the next step."""
-        assert self._log is not None
-        seen = {name: size for size, name in sizes_seen(self.office.manifest, witnesses, self._log.head())}
-        if max(seen.values(), default=0) > self._log.size:
-            self._log.refresh()
-        for witness in witnesses:
-            yield health.witness_elsewhere(witness.name, witness.url, seen.get(witness.name), self._log.size)
 
     # Services
 

@@ -36,9 +36,10 @@ from tests.deploy.units import DEPLOY, SERVICES, UNITS, Unit, parse_unit
 CONFINE = Path(__file__).with_name("confine.py")
 ROOT = DEPLOY.parent
 NUMBERS = {"stembus-box": 64101, "stembus-site": 64102, "stembus-registrar": 64103, "stembus-desk": 64104}
-NUMBERS |= {"stembus-public": 64105, "stembus-letters": 64106, "root": 0}
+NUMBERS |= {"stembus-public": 64105, "stembus-letters": 64106, "stembus-witness": 64107, "root": 0}
 NAMES = {"site": "vote.example.org", "box": "box.example.org", "registrar": "registrar.example.org"}
-NAMES |= {"desk": "desk.example.org"}
+NAMES |= {"desk": "desk.example.org", "witness": "witness.example.org"}
+RUNNING = (*SERVICES, "witness")  # of an organisation of its own, on this machine too
 LETTERS = 12
 MAKE = """
 import sys
@@ -65,10 +66,11 @@ class City:
     sockets: Path
     letters: list[list[str]] = field(default_factory=list)
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    witness_key: str = ""
 
     def __post_init__(self) -> None:
-        self.ports = {name: free_port() for name in SERVICES}
-        self.tls = {name: free_port() for name in SERVICES}
+        self.ports = {name: free_port() for name in RUNNING}
+        self.tls = {name: free_port() for name in RUNNING}
         self.plain, self.unnamed = free_port(), free_port()
         self.confined = may_confine()
 
@@ -84,6 +86,7 @@ class City:
             "/var/cache/nginx-stembus": self.root / "nginx" / "cache",
         }
         ports = {f"127.0.0.1:{8001 + k}": f"127.0.0.1:{self.ports[name]}" for k, name in enumerate(SERVICES)}
+        ports |= {f"{before}8760": f"{before}{self.ports['witness']}" for before in ("127.0.0.1:", "--port ")}
         # One process has 16 threads, which the tests of slow clients have to fill.
         workers = {f"--workers {number}": "--workers 1" for number in (2, 4)}
         return {name: str(path) for name, path in places.items()} | ports | workers
@@ -128,7 +131,7 @@ class City:
     # Installing, as the guide says
 
     def install(self) -> None:
-        for folder in ("office", "registrar"):
+        for folder in ("office", "registrar", "witness"):
             self._make_folders(DEPLOY / folder / "tmpfiles.conf")
         (self.root / "scratch").mkdir()
         self._install_settings()
@@ -158,6 +161,9 @@ class City:
         self._install(DEPLOY / "office" / "box.env", etc / "box.env", "root", filled)
         self._install(DEPLOY / "office" / "site.env", etc / "site.env", "root")
         shutil.copytree(EXAMPLE, etc / "theme")
+        self._install(
+            DEPLOY / "witness" / "witness.env", etc / "witness.env", "root", ("WITNESS=", "WITNESS=rehearsal")
+        )
         self._install(DEPLOY / "registrar" / "registrar.env", etc / "registrar.env", "root", filled)
         self._install(DEPLOY / "office" / "settings.toml", srv / "office" / "settings.toml", "stembus-box")
         for name, source in (("registrar", "settings.toml"), ("desk", "desk-settings.toml")):
@@ -175,7 +181,7 @@ class City:
         secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
         folder = self.root / "etc" / "tls"
         folder.mkdir(mode=0o755)
-        for site in ("vote", "box", "registrar", "desk"):
+        for site in ("vote", "box", "registrar", "desk", "witness"):
             (folder / f"{site}.pem").write_bytes(certificate)
             (folder / f"{site}.key").write_bytes(secret)
             (folder / f"{site}.key").chmod(0o600)
@@ -288,8 +294,18 @@ class City:
         status, said = self.finish(self.unit("stembus-desk.service"), create)
         assert status == 0, said
 
+    def make_witness(self, log: str) -> str:
+        """As the witness's user: its keys, and the log that it follows. Returns its verifier key."""
+        unit, folder = self.unit("stembus-witness.service"), str(self.root / "srv" / "witness")
+        program = str(Path(sys.executable).with_name("stembus"))
+        status, said = self.finish(unit, [program, "witness", "create", folder, "--name", NAMES["witness"]])
+        assert status == 0, said
+        status, told = self.finish(unit, [program, "witness", "follow", folder, log])
+        assert status == 0, told
+        return said.split("\n")[0]
+
     def start(self) -> None:
-        for name in SERVICES:
+        for name in RUNNING:
             unit = self.unit(f"stembus-{name}.service")
             self.running.append(self.run(unit, unit.command()))
         nginx = self.root / "nginx"
@@ -297,7 +313,7 @@ class City:
         assert program is not None, "there is no nginx here; make test says how to get it"
         command = [str(program), "-p", str(nginx), "-c", str(nginx / "nginx.conf"), "-e", str(nginx / "logs" / "start")]
         self.running.append(subprocess.Popen([*command, "-g", "daemon off;"]))
-        for name in SERVICES:
+        for name in RUNNING:
             self.await_answer(name)
 
     def await_answer(self, name: str) -> None:

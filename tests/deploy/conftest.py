@@ -30,6 +30,7 @@ def city(postgres_server: Path) -> Iterator[City]:
         made.install()
         made.prepare_referendum()
         made.hand_letters_over()
+        made.witness_key = made.make_witness((made.office / "public" / "log.vkey").read_text().strip())
         made.start()
         with (made.office / "voters.csv").open(encoding="ascii", newline="") as file:
             made.letters.extend(csv.reader(file))

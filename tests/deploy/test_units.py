@@ -15,7 +15,7 @@ HARDENING = DEPLOY / "stembus-.service.d" / "hardening.conf"
 TIMER = DEPLOY / "office" / "stembus-seal.timer"
 RECORD = "/srv/stembus/letters"  # of the issuance record
 GROUPS = {"registrar": ["stembus-letters"], "desk": ["stembus-letters"], "box": [], "site": ["stembus-public"]}
-RUNNING = [f"stembus-{name}.service" for name in (*SERVICES, "seal")]
+RUNNING = [f"stembus-{name}.service" for name in (*SERVICES, "seal", "witness")]
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def verify(units: Path) -> list[str]:
 
 
 def test_systemd_finds_nothing_wrong_with_the_units(installed: Path) -> None:
-    assert len(UNITS) == 6
+    assert len(UNITS) == 7
     assert verify(installed) == []
 
 
@@ -107,6 +107,14 @@ def test_sealing_is_what_the_box_is_but_for_its_command_and_the_network() -> Non
     assert seal.all("IPAddressDeny") == []
 
 
+def test_a_witness_is_alone_with_what_it_has_seen() -> None:
+    unit = parse_unit(UNITS["stembus-witness.service"].read_text())
+    assert unit.get("User") == unit.get("Group") == "stembus-witness"
+    assert unit.all("ReadWritePaths") == ["/srv/stembus/witness"]
+    assert (unit.get("UMask"), unit.get("Restart"), unit.all("IPAddressDeny")) == ("0077", "on-failure", ["any"])
+    assert unit.command()[1:4] == ["witness", "serve", "/srv/stembus/witness"]
+
+
 def test_sealing_that_fails_raises_the_alarm_of_its_name() -> None:
     unit = parse_unit(UNITS["stembus-seal.service"].read_text())
     assert unit.get("Type") == "oneshot"
@@ -136,7 +144,8 @@ def test_only_who_has_a_key_gets_a_passphrase() -> None:
 
 
 def test_the_guide_installs_every_file() -> None:
-    guide = (DEPLOY.parent / "docs" / "administrator-guide.md").read_text()
+    guides = (DEPLOY.parent / "docs" / f"{name}-guide.md" for name in ("administrator", "witness"))
+    guide = "".join(path.read_text() for path in guides)
     patterns = re.findall(r"deploy/[^\s`)]+", guide)
     named = {path for pattern in patterns for path in DEPLOY.parent.glob(pattern)}
     named |= {below for path in named for below in path.rglob("*")}

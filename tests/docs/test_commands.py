@@ -21,10 +21,12 @@ from click.testing import CliRunner
 from stembus.audit.clock import SimulatedClock
 from stembus.audit.formats.manifest import parse_time
 from stembus.audit.log.source import FolderPlace
+from stembus.audit.log.verifier_key import ED25519, VerifierKey
 from stembus.audit.verify import verify
 from stembus.ballot.eligibility.credential_authority import CODED_COLUMNS
 from stembus.ballot.eligibility.register import read_csv
 from stembus.ballot.office.definition import read_draft
+from stembus.crypto.signing import SigningKey
 from stembus.scripts.cli.main import main
 from stembus.scripts.develop.sample import BUNDLE, FOLDER, IDENTITY
 from stembus.scripts.rehearsal.made_up_register import write_register
@@ -43,6 +45,7 @@ NOT_RUN = {
     "make sbom": "it installs, and nothing else needs it",
     "make client": "make test begins with it",
     "make wheel": "CI's .ci/run does it",
+    "stembus witness serve university": "serves until it is stopped; tests/scripts/cli/test_witness.py kills one",
     "pip install .": "CI's .ci/base-install does it",
     "stembus client compare --fresh": "fetches packages; tests/scripts/cli/test_client.py runs it without --fresh",
     "go build": "tests/docs/test_go_program.py does it",
@@ -227,6 +230,15 @@ def test_the_auditors_guide_verifies_the_sample(terminal: Terminal) -> None:
     assert '"type": "manifest"' in outputs[1]
 
 
+def test_the_witness_guide_makes_a_witness(terminal: Terminal) -> None:
+    vkey = str(VerifierKey("stembus.example.org/referendum", ED25519, SigningKey.generate().public))
+    terminal.replace |= {"stembus.example.org/referendum+5b4a1f6e+AVaO...": vkey}
+    outputs: list[str] = []
+    _run_page("docs/witness-guide.md", terminal, lambda heading: None, lambda line, output: outputs.append(output))
+    assert "university.example/witness+" in outputs[0]
+    assert "followed from now on" in outputs[1]
+
+
 def _shape(text: str) -> list[str]:
     """Words and figures of an output, without what differs each time: seconds, keys, the number of batches."""
     text = re.sub(r"(?m)^(.{24})\s*\d+\.\d", r"\1 SECONDS", text)
@@ -248,7 +260,7 @@ def test_the_readme_shows_what_its_commands_print(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize("page", [str(path.relative_to(ROOT)) for path in PAGES])
 def test_no_other_page_has_commands_that_nothing_runs(page: str) -> None:
-    if page not in ("README.md", "docs/official-guide.md", "docs/auditor-guide.md"):
+    if page not in ("README.md", "docs/official-guide.md", "docs/auditor-guide.md", "docs/witness-guide.md"):
         assert _lines(page) == []
 
 

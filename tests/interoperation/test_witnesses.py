@@ -25,6 +25,7 @@ from stembus.audit.witness.requests import AddCheckpoint, parse_signature_lines
 from stembus.audit.witness.witness import Witness
 from stembus.ballot.errors import LogBehindWitness, WitnessAddressesInvalid, WitnessesSilent
 from stembus.ballot.log_operator import asking
+from stembus.ballot.office.examination import examine
 from stembus.ballot.office.witness_addresses import policy_of, witness_addresses
 from stembus.crypto.signing import MLDSA44Key, SigningKey
 from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
@@ -215,6 +216,30 @@ def test_a_key_that_is_not_the_manifests_is_named(begun: Apart) -> None:
     lines = [line for line in text.split("\n") if not line.startswith("witness w0")]
     office.witness_policy.write_text("\n".join(lines).replace("w0 ", ""))
     assert len(Rehearsal(office.root).office.witnesses()) == 2, "an address may be missing"
+
+
+def test_an_examination_asks_each_witness_and_names_the_one_that_is_away(begun: Apart) -> None:
+    office = begun.rehearsal.office
+
+    def said() -> dict[str, tuple[str, str]]:
+        found = examine(office.root, begun.rehearsal.clock)
+        return {f.check: (f.verdict.value, f.text) for f in found if f.check.startswith("witness") or f.check == "log"}
+
+    assert said() == {
+        "log": ("OK", "1 entries, all of them published"),
+        **{f"witness {name}": ("OK", "it answers, and has seen 1 of 1 entries") for name in NAMES},
+    }
+    begun.switches[1].up = False
+    verdict, text = said()["witness newspaper.example/w"]
+    assert verdict == "FAIL"
+    assert f"it does not answer at {begun.urls[1]}" in text
+    log = office.log()
+    log.append([incident(begun, 1)])
+    assert "has seen 2 of 2" in said()["witness stranger.example/w"][1]
+    begun.switches[1].up = True
+    assert "has seen 1 of 2" in said()["witness newspaper.example/w"][1]
+    office.witness_policy.unlink()
+    assert "2 witnesses must sign each step, and 0 are here" in said()["log"][1]
 
 
 # Our witness, their log

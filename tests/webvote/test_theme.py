@@ -217,6 +217,18 @@ def test_without_a_theme_the_pages_say_what_is_missing(opened: Finished) -> None
         assert answer.status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "language"),
+    [("/fr/nothing-here", "fr"), ("/en/a/b", "en"), ("/nl/nothing-here", "nl"), ("/xx/vote", "nl"), ("/nothing", "nl")],
+)
+def test_that_nothing_is_here_is_said_in_the_language_of_the_address(
+    opened: Finished, path: str, language: str
+) -> None:
+    with site(opened, load_theme(EXAMPLE)).get(path, follow_redirects=True) as answer:
+        assert answer.status_code == 404
+        assert f'<html lang="{language}"' in answer.get_data(as_text=True)
+
+
 def test_a_film_in_sign_language_is_shown_in_its_language_alone(
     opened: Finished, folder: Path, changed: Change
 ) -> None:
