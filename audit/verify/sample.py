@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stembus.audit import bounds
-from stembus.audit.errors import CannotRead, PlaceError, RecordInvalid
 from stembus.audit.formats.entry_bodies import Close, Sample
-from stembus.audit.formats.lists import issuance_path, list_root, parse_issued
 from stembus.audit.log.source import Place
+from stembus.audit.verify.verified_lists import issued_by
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.crypto.transcript import Transcript
 
@@ -40,21 +38,10 @@ def drawn_sample(log: VerifiedLog, place: Place) -> Drawn | None:
             dice = entry.body.dice
     if close is None or not dice:
         return None
-    people = set().union(*(_people(log, place, number, close) for number in range(1, len(close.issuance) + 1)))
+    lists = (issued_by(log, place, close, number) for number in range(1, len(close.issuance) + 1))
+    people = {line.credential for issued in lists for line in issued}
     drawn = draw_sample(log.referendum, log.tree.root_at(closed), dice, log.manifest.sample_size, people)
     return Drawn(dice, len(people), tuple(drawn))
-
-
-def _people(log: VerifiedLog, place: Place, registrar: int, close: Close) -> set[bytes]:
-    path, limit = issuance_path(registrar), bounds.ISSUED_LINE_BYTES * log.manifest.eligibility.official_count
-    try:
-        issued = list(parse_issued(place.lines(path, limit)))
-    except (PlaceError, RecordInvalid) as error:
-        raise CannotRead(f"{path}: {error}") from None
-    stated = close.issuance[registrar - 1]
-    if list_root(line.leaf() for line in issued) != (stated.count, bytes.fromhex(stated.root)):
-        raise CannotRead(f"{path} is another list than the one that was verified; nobody was drawn from it")
-    return {line.credential for line in issued}
 
 
 def draw_sample(referendum: bytes, root: bytes, dice: str, drawn: int, credentials: Iterable[bytes]) -> list[bytes]:

@@ -13,7 +13,7 @@ from tests.browser.steps import cast, choose, enter
 AXE = Path(__file__).parents[2] / "webvote" / "client" / "node_modules" / "axe-core" / "axe.min.js"
 PATHS = [
     "nl/", "en/vote", "nl/kiosk", "fr/check", "nl/track", "en/result", "fr/accessibility", "nl/none", "nl/help",
-    "fr/easy", "en/privacy",
+    "fr/easy", "en/privacy", "fr/letter",
 ]  # fmt: skip
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 

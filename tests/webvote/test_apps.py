@@ -173,7 +173,7 @@ def test_a_letter_cannot_be_tried_faster_than_allowed_and_a_stranger_cannot_use_
     assert statuses[-2:] == [429, 429]
 
 
-PAGES = ["/nl/", "/en/vote", "/fr/check", "/nl/track", "/en/result", "/fr/accessibility", "/nl/nowhere"]
+PAGES = ["/nl/", "/en/vote", "/fr/check", "/nl/track", "/nl/letter", "/en/result", "/fr/accessibility", "/nl/nowhere"]
 
 
 @pytest.mark.parametrize("path", PAGES)

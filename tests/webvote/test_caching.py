@@ -18,7 +18,7 @@ from tests.webvote.conftest import Served
 
 GZIP = {"Accept-Encoding": "gzip, deflate, br, zstd"}
 PAGES = ["/en/", "/nl/result", "/fr/accessibility", "/static/style.css", "/static/client/vote.js", "/batches/2"]
-TYPED = ["/en/vote", "/nl/kiosk", "/fr/check", "/en/track"]
+TYPED = ["/en/vote", "/nl/kiosk", "/fr/check", "/en/track", "/en/letter"]
 
 
 @pytest.fixture(scope="module")

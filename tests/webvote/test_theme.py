@@ -151,7 +151,20 @@ def test_a_colour_is_taken_as_long_as_it_can_be_read(changed: Change, name: str,
 
 def test_every_page_shows_the_sender_and_loads_its_colours(opened: Finished) -> None:
     client = site(opened, load_theme(EXAMPLE))
-    for page in ("", "vote", "kiosk", "check", "track", "help", "easy", "privacy", "accessibility", "result", "none"):
+    for page in (
+        "",
+        "vote",
+        "kiosk",
+        "check",
+        "track",
+        "letter",
+        "help",
+        "easy",
+        "privacy",
+        "accessibility",
+        "result",
+        "none",
+    ):
         with client.get(f"/nl/{page}") as answer:
             text = answer.get_data(as_text=True)
         assert 'alt="Stad Voorbeeld"' in text
@@ -263,7 +276,7 @@ def test_the_log_names_the_theme(opened: Finished, changed: Change) -> None:
     assert differing == {path for path in before if not path.startswith(("static/", "theme/logo"))}
 
 
-@pytest.mark.parametrize("name", ["check", "track", "help", "vote", "easy"])
+@pytest.mark.parametrize("name", ["check", "track", "letter", "help", "vote", "easy"])
 def test_an_address_without_a_language_leads_to_the_page(opened: Finished, name: str) -> None:
     """As a letter prints it, and as people type it."""
     with site(opened, NO_THEME).get(f"/{name}") as answer:

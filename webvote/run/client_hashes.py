@@ -1,4 +1,4 @@
-"""What browsers load to vote: scripts, style, colours and logo, and the pages to vote, test and find a ballot.
+"""What browsers load to vote: scripts, style, colours and logo, and the pages on which voters type something.
 
 Decides which files the log's `client` entry names, and by which paths. The test page as a saved file carries the log up
 to its opening, so an entry made after that names it as well. Pages that tell the state of the
@@ -15,7 +15,7 @@ from stembus.webvote.site.sender import theme_paths
 from stembus.webvote.static_files import STATIC, static_hashes
 from stembus.webvote.theme import Theme
 
-VOTING_PAGES, SAVED_PAGE = ("vote", "kiosk", "check", "track"), "check/save"
+VOTING_PAGES, SAVED_PAGE = ("vote", "kiosk", "check", "track", "letter"), "check/save"
 
 
 def served_hashes(public: Path, theme: Theme) -> dict[str, str]:

@@ -43,12 +43,12 @@ from stembus.webvote.static_files import demand_client
 from stembus.webvote.theme import NO_THEME, Theme
 
 TOLD = ("help", "easy", "privacy", "accessibility")
-PAGES = {"start": ""} | {name: name for name in ("vote", "kiosk", "check", "track", *TOLD)}
+PAGES = {"start": ""} | {name: name for name in ("vote", "kiosk", "check", "track", "letter", *TOLD)}
 _AGAIN_SECONDS = "5"  # a log that is being written is whole again a moment later
 _LIFETIMES = {
     **dict.fromkeys(("start", "result", *TOLD, "calendar", "saved_check", "signpost", "integrity"), PAGE),
     **dict.fromkeys(("static", "colours", "logo"), PAGE),
-    **dict.fromkeys(("vote", "kiosk", "check", "track"), TYPED),
+    **dict.fromkeys(("vote", "kiosk", "check", "track", "letter"), TYPED),
     "bundle": FILE,
 }
 

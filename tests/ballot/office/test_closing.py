@@ -139,3 +139,15 @@ def test_a_registrar_that_stated_more_while_people_voted_ends_no_referendum(
     report = verify(FolderPlace(lite.office.public), lite.office.referendum)
     assert [(fault.check, fault.verdict) for fault in report.faults] == [("V22", Verdict.STANDS)]
     assert "had stated 5 tokens while people voted, and lists 3" in report.faults[0].message
+
+
+def test_a_batch_that_another_process_sealed_after_this_one_read_the_log_is_closed_with(lite: Poll) -> None:
+    """As the timer of seal does while an officer's command is starting."""
+    early = lite.reopen()
+    early.office.log()
+    lite.rehearsal.cast(lite.token(0), [[1]])
+    assert lite.rehearsal.seal() is not None
+    late = lite.reopen(lite.office.manifest.closes_at + lite.office.manifest.grace_seconds)
+    early.until_close()
+    assert close_voting(early.office).batches == 1
+    assert late.office.log().order.phase.value == "closed"

@@ -16,7 +16,7 @@ from tests.conftest import Finished
 
 
 @pytest.mark.parametrize("mldsa", [False, True])
-@pytest.mark.parametrize("page", ["vote", "kiosk", "check", "track"])
+@pytest.mark.parametrize("page", ["vote", "kiosk", "check", "track", "letter"])
 def test_a_page_names_its_scripts_in_their_order(
     opened: Finished, monkeypatch: pytest.MonkeyPatch, page: str, mldsa: bool
 ) -> None:

@@ -6,7 +6,7 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { equal } from "./bytes.ts";
-import { checkSignatures, entryType, parseEntry } from "./entries.ts";
+import { checkSignatures, entryType, parseEntry, type Body } from "./entries.ts";
 import { withErrorCode } from "./errors.ts";
 import { LogReader, withLatestHead, type ReadLogFile } from "./log.ts";
 import { checkLogSignature, countWitnesses, parseCheckpoint, type Checkpoint } from "./note.ts";
@@ -132,13 +132,20 @@ export interface Batch {
   readonly end: number;
 }
 
+/** What `walkBatches` found; `close` is the entry that ended the voting, if that did. */
+export interface Walked {
+  readonly batches: readonly Batch[];
+  readonly ended: "close" | "cancel" | null;
+  readonly close: Body<"close"> | null;
+}
+
 /** The batches from `start` on, as far as `until` if that is given, and what ended the voting, if it has ended there. */
 export async function walkBatches(
   reader: LogReader,
   setup: Setup,
   start: number,
   until: number | null = null,
-): Promise<{ readonly batches: readonly Batch[]; readonly ended: "close" | "cancel" | null }> {
+): Promise<Walked> {
   const batches: Batch[] = [];
   for (let index = start; index < reader.size; index++) {
     const raw = await reader.entry(index);
@@ -147,7 +154,8 @@ export async function walkBatches(
     if (type !== "batch" && type !== "close" && type !== "cancel") continue;
     const entry = parseEntry(raw);
     await checkSignatures(setup.manifest, setup.referendum, entry);
-    if (entry.type !== "batch") return { batches, ended: entry.type === "close" ? "close" : "cancel" };
+    if (entry.type === "close") return { batches, ended: "close", close: entry.body };
+    if (entry.type !== "batch") return { batches, ended: "cancel", close: null };
     const { number, size } = entry.body;
     const [first, end] = [index + 1, index + 1 + size];
     if (end > reader.size) break;
@@ -155,7 +163,7 @@ export async function walkBatches(
     if (until !== null && number >= until) break;
     index += size;
   }
-  return { batches, ended: null };
+  return { batches, ended: null, close: null };
 }
 
 /** What has the length of a ballot in these batches. */

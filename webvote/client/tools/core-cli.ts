@@ -19,6 +19,7 @@ import { parseManifest } from "../core/manifest.ts";
 import { countWitnesses, parseCheckpoint } from "../core/note.ts";
 import { findFates, type Fate } from "../core/ballot-fate.ts";
 import { findBallot, type Signposts } from "../core/find-ballot.ts";
+import { findLetter } from "../core/letter-fate.ts";
 import { checkPromise, checkReceipt } from "../core/receipt.ts";
 import { bounded, settled, type SentBallot } from "../core/sent-ballots.ts";
 import { loadSetup, type Setup } from "../core/setup.ts";
@@ -200,6 +201,15 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
       async () => (request.signposts ?? []) as Signposts,
     );
     return { fates, asked };
+  },
+  async findLetter(request) {
+    const asked: string[] = [];
+    const credential = request.credential === undefined ? null : fromHex(text(request, "credential"));
+    const { asked: requested = 0, ...fate } = {
+      asked: 0,
+      ...(await findLetter(folder(request, asked), await setup(request), credential)),
+    };
+    return { ...fate, requested, files: asked };
   },
   bounded: (request) => bounded(request.ballots as readonly SentBallot[], Number(request.characters)),
   settled: (request) => settled(request.ballot as SentBallot, request.fate as Fate),
