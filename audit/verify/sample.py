@@ -1,14 +1,15 @@
 """Who is asked whether they voted: a sample of the people who asked for a token, which nobody chose.
 
 Decides the draw, from the log right after its close and from dice that were thrown in public after it. A root alone
-could be ground by whoever writes the log; dice alone would have to be believed. Leaves who asks, and what follows from
-the answers, to people.
+could be ground by whoever writes the log; dice alone would have to be believed. Decides also what the answers bound.
+Leaves who asks, and what is done about it, to people.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import comb
 
 from stembus.audit.formats.entry_bodies import Close, Sample
 from stembus.audit.log.source import Place
@@ -50,3 +51,24 @@ def draw_sample(referendum: bytes, root: bytes, dice: str, drawn: int, credentia
     seed = Transcript("sample").add("referendum", referendum).add("root", root).add("dice", dice.encode("ascii"))
     start = Transcript("lot").add("sample", seed.digest())
     return sorted(set(credentials), key=lambda credential: start.copy().add("credential", credential).digest())[:drawn]
+
+
+def most_who_did_not_vote(people: int, asked: int, denied: int) -> int:
+    """Of `people`, of whom `asked` were drawn without looking and `denied` among these did not vote themselves: how
+    many in all did not, at most, with 95 % confidence. The largest number with which so few denials, or fewer, would
+    still come in more than one of twenty draws (hypergeometric distribution, exact)."""
+    if not 0 <= denied <= asked <= people:
+        raise ValueError("of the people some are asked, and of these some deny")
+    low, high = denied, people - (asked - denied)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _is_plausible(people, asked, denied, middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _is_plausible(people: int, asked: int, denied: int, absent: int) -> bool:
+    few = sum(comb(absent, count) * comb(people - absent, asked - count) for count in range(denied + 1))
+    return 20 * few > comb(people, asked)

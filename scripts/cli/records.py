@@ -17,7 +17,7 @@ from stembus.audit.formats.entry_bodies import Minutes, Purge, Sample
 from stembus.audit.formats.file_name import is_document_name
 from stembus.audit.formats.text import text_problem
 from stembus.audit.log.source import FolderPlace, Place
-from stembus.audit.verify.sample import drawn_sample
+from stembus.audit.verify.sample import Drawn, drawn_sample, most_who_did_not_vote
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
@@ -66,17 +66,32 @@ def sample(directory: Path, dice: str) -> None:
 @click.command()
 @click.argument("place")
 @click.option("--referendum", required=True, metavar="ID", help="The id on the letter.")
-def drawn(place: str, referendum: str) -> None:
+@click.option("--denied", type=click.IntRange(0), help="How many of those asked say that they did not vote.")
+@click.option("--silent", type=click.IntRange(0), default=0, help="How many could not be asked, or said nothing.")
+def drawn(place: str, referendum: str, denied: int | None, silent: int) -> None:
     """Say again, from the published log alone, who is asked whether they voted: their credentials.
 
     \b
-    Example:  stembus drawn public --referendum ID
+    With --denied, say also what the answers bound.
+    Example:  stembus drawn public --referendum ID --denied 2 --silent 11
     """
     with verified_copy(place, referendum_id(referendum)) as (log, folder):
-        _print_drawn(log, FolderPlace(folder))
+        found = _print_drawn(log, FolderPlace(folder))
+    if denied is not None:
+        _print_bound(found, denied, silent)
 
 
-def _print_drawn(log: VerifiedLog, place: Place) -> None:
+def _print_bound(found: Drawn, denied: int, silent: int) -> None:
+    asked = len(found.credentials)
+    if denied + silent > asked:
+        raise click.UsageError(f"{asked} people were drawn; {denied} who deny and {silent} who are silent are more")
+    surely, at_worst = (most_who_did_not_vote(found.people, asked, count) for count in (denied, denied + silent))
+    click.echo(f"of the {found.people} people who asked for a token, at most {at_worst} did not vote themselves")
+    say("with 95 % confidence: were there more, so few denials would come in at most one of twenty draws; who was")
+    say(f"silent counts as one who denies (if they all voted: at most {surely}). So many votes, at most, are others'")
+
+
+def _print_drawn(log: VerifiedLog, place: Place) -> Drawn:
     found = drawn_sample(log, place)
     if found is None:
         fail("no sample stands in this log", "whom to ask is drawn after the close, with dice: stembus sample --help")
@@ -85,6 +100,7 @@ def _print_drawn(log: VerifiedLog, place: Place) -> None:
     number, wanted = len(found.credentials), log.manifest.sample_size
     say(f"drawn with the dice {found.dice}: {number} of the {found.people} people who asked for a token")
     say(f"the definition asks for {wanted}")
+    return found
 
 
 @click.command()

@@ -152,7 +152,7 @@ def second_device(scene: Scene, number: str, test: str) -> None:
 def told(scene: Scene) -> None:
     """Pages to read."""
     with scene.device() as page:
-        for name in ("help", "easy", "privacy", "accessibility", "result", "nothing-here"):
+        for name in ("help", "easy", "privacy", "accessibility", "result", "letter", "nothing-here"):
             page.goto(scene.path(name))
             scene.shoot(page, f"page-{name}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from fractions import Fraction
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from stembus.audit.errors import RecordInvalid
 from stembus.audit.formats.canonical import decode, encode
 from stembus.audit.formats.entry_bodies import Sample
-from stembus.audit.verify.sample import draw_sample
+from stembus.audit.verify.sample import draw_sample, most_who_did_not_vote
 from tests.framing import framed_digest
 
 REFERENDUM, ROOT, DICE = b"\1" * 32, b"\2" * 32, "123456123456123456123456123456"
@@ -69,3 +70,38 @@ def test_the_record_of_a_sample_has_30_throws(dice: str, good: bool) -> None:
         return
     with pytest.raises(RecordInvalid):
         decode(raw, Sample)
+
+
+@pytest.mark.parametrize(
+    ("people", "asked", "denied", "most"),
+    [(10, 10, 3, 3), (10, 0, 0, 10), (1, 1, 0, 0), (100, 1, 0, 94), (100, 1, 1, 100), (9_880, 300, 0, 96)],
+)
+def test_answers_bound_how_many_did_not_vote(people: int, asked: int, denied: int, most: int) -> None:
+    assert most_who_did_not_vote(people, asked, denied) == most
+
+
+@pytest.mark.parametrize(("people", "asked", "denied"), [(30, 7, 0), (30, 7, 2), (25, 24, 5), (40, 20, 20)])
+def test_the_bound_is_the_last_number_that_more_than_one_draw_of_twenty_would_hide(
+    people: int, asked: int, denied: int
+) -> None:
+    """By a distribution that is counted out by itself."""
+
+    def hidden(absent: int) -> Fraction:
+        chances = {0: Fraction(1)}
+        for drawn in range(asked):
+            grown: dict[int, Fraction] = {}
+            for found, chance in chances.items():
+                one = Fraction(absent - found, people - drawn)
+                grown[found + 1] = grown.get(found + 1, Fraction(0)) + chance * one
+                grown[found] = grown.get(found, Fraction(0)) + chance * (1 - one)
+            chances = grown
+        return sum((chance for found, chance in chances.items() if found <= denied), Fraction(0))
+
+    possible = range(denied, people - (asked - denied) + 1)
+    assert most_who_did_not_vote(people, asked, denied) == max(n for n in possible if hidden(n) > Fraction(1, 20))
+
+
+@pytest.mark.parametrize(("people", "asked", "denied"), [(5, 6, 0), (5, 3, 4), (5, 3, -1)])
+def test_impossible_answers_bound_nothing(people: int, asked: int, denied: int) -> None:
+    with pytest.raises(ValueError, match="of the people"):
+        most_who_did_not_vote(people, asked, denied)

@@ -8,6 +8,7 @@ import pytest
 
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
+from stembus.audit.verify.sample import most_who_did_not_vote
 from stembus.scripts.rehearsal.referendum import demo_draft
 from tests.conftest import BUDGET
 from tests.scripts.cli.test_commands import CLOSED, OPENS, Run, _letters, _set_up, run
@@ -132,6 +133,11 @@ def test_a_sample_is_logged_once_and_drawn_again_from_the_log(run: Run, voted: P
     assert "sample " not in run("status", voted, at=CLOSED).output
     redrawn = run("drawn", voted / "public", "--referendum", identity).output.splitlines()
     assert [line for line in redrawn if len(line) == 64] == drawn
+    people = len(published.splitlines())
+    bound = run("drawn", voted / "public", "--referendum", identity, "--denied", 1, "--silent", 1).output
+    most = most_who_did_not_vote(people, 4, 2)
+    assert f"of the {people} people who asked for a token, at most {most} did not vote themselves" in bound
+    run("drawn", voted / "public", "--referendum", identity, "--denied", 4, "--silent", 1, status=2)
 
 
 def test_only_a_budget_with_a_result_is_handed_to_pabulib(run: Run, voted: Path) -> None:
