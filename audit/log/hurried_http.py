@@ -15,7 +15,7 @@ import urllib.request
 from functools import cached_property
 from typing import Any
 
-TIMEOUT_SECONDS = 30  # of silence, unless the caller has less patience
+TIMEOUT_SECONDS = 30  # of silence; who has less patience than that has it for the whole answer
 GRACE_SECONDS, BYTES_PER_SECOND = 60, 10_000  # a transfer that is slower than this after the grace is given up
 
 
@@ -29,21 +29,24 @@ class _Hurried(io.RawIOBase):
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._silence = min(connection.gettimeout() or TIMEOUT_SECONDS, TIMEOUT_SECONDS)
+        patience = connection.gettimeout() or TIMEOUT_SECONDS
+        self._grace = patience if patience < TIMEOUT_SECONDS else GRACE_SECONDS
+        self._speed = BYTES_PER_SECOND if patience >= TIMEOUT_SECONDS else None
         self._begun, self._got = time.monotonic(), 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        left = self._begun + GRACE_SECONDS + self._got / BYTES_PER_SECOND - time.monotonic()
+        earned = 0.0 if self._speed is None else self._got / self._speed
+        left = self._begun + self._grace + earned - time.monotonic()
         if left <= 0:
             raise TooSlow
-        self._connection.settimeout(min(left, self._silence))
+        self._connection.settimeout(min(left, TIMEOUT_SECONDS))
         try:
             got = self._connection.recv_into(buffer)
         except TimeoutError:
-            raise TooSlow if left < self._silence else TimeoutError from None
+            raise TooSlow if left < TIMEOUT_SECONDS else TimeoutError from None
         self._got += got
         return got
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from stembus.audit import bounds
@@ -29,6 +30,7 @@ from stembus.crypto.signing import (
 _SIGNATURE_LINE = re.compile(rf"\A— ({NAME}) ([A-Za-z0-9+/]+={{0,2}})\Z")
 _SIGNATURES = "\n\n— ".encode()
 _TIME_BYTES = 8
+_OWN_LINES = 16  # by one key: more than one are the same, or are tried on whoever verifies them
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,9 @@ def _decode_base64(text: str) -> bytes:
     return data
 
 
-def parse_checkpoint(data: bytes) -> Checkpoint:
-    """Parses a signed checkpoint without extension lines. Raises NoteInvalid."""
+def parse_checkpoint(data: bytes, strangers: bool = False) -> Checkpoint:
+    """Parses a signed checkpoint without extension lines; `strangers` passes over signature lines of another form, such
+    as those with names that C2SP allows and no manifest. Raises NoteInvalid."""
     try:
         body, signatures = data.decode("utf-8").split("\n\n")
         origin, size_text, root_text = body.split("\n")
@@ -111,8 +114,20 @@ def parse_checkpoint(data: bytes) -> Checkpoint:
         raise NoteInvalid("a checkpoint's root is 32 bytes")
     if not signatures.endswith("\n"):
         raise NoteInvalid("a checkpoint ends with a newline")
-    parsed = [parse_signature_line(line) for line in signatures[:-1].split("\n")]
+    lines = signatures[:-1].split("\n")
+    parsed = parse_known_lines(lines) if strangers else [parse_signature_line(line) for line in lines]
     return Checkpoint(origin, int(size_text), root, tuple(parsed))
+
+
+def parse_known_lines(lines: Iterable[str]) -> list[NoteSignature]:
+    """Of signature lines those whose form is known here. Raises NoteInvalid for what is no signature line at all."""
+    found = []
+    for line in lines:
+        if not line.startswith("— "):
+            raise NoteInvalid("a signature line is not of the form '— name base64'")
+        with suppress(NoteInvalid):
+            found.append(parse_signature_line(line))
+    return found
 
 
 def parse_signature_line(line: str) -> NoteSignature:
@@ -184,8 +199,8 @@ def check_log_signature(checkpoint: Checkpoint, origin: str, public: bytes) -> N
 def check_signed_by(checkpoint: Checkpoint, log: VerifierKey) -> None:
     """Raises NoteInvalid unless `log` signed, whatever else stands beside it. A reader of our own logs demands more:
     `check_log_signature`."""
-    own = [line for line in checkpoint.signatures if (line.name, line.key_id) == (log.name, log.id)]
-    if checkpoint.origin != log.name or not own:
+    own = {line for line in checkpoint.signatures if (line.name, line.key_id) == (log.name, log.id)}
+    if checkpoint.origin != log.name or not 0 < len(own) <= _OWN_LINES:
         raise NoteInvalid(f"a checkpoint that {log.name} did not sign with the key that is known here")
     try:
         for line in own:

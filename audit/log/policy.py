@@ -6,6 +6,7 @@ format allows, are refused. Leaves to its callers whose witnesses they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from stembus.audit.log.verifier_key import ED25519, VerifierKey, parse_verifier_
 POLICY_BYTES = 1024 * 1024
 _EVERYBODY = "witnesses"  # the group that a written file has
 _NO_QUORUM = "none"
+_NUMBER = re.compile(r"\A[1-9][0-9]{0,5}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,9 @@ class _Reading:
         if len(set(members)) != len(members):
             raise NoteInvalid(f"the group {name} names a witness twice")
         number = {"any": "1", "all": str(len(members))}.get(count, count)
-        if not (number.isascii() and number.isdigit() and 1 <= int(number) <= len(members)):
+        if count in self.witnesses:
+            raise NoteInvalid(f"after the group's name {name} comes how many must cosign: a number, any, or all")
+        if not (_NUMBER.match(number) and int(number) <= len(members)):
             raise NoteInvalid(f"of the {len(members)} members of {name}, {count[:20]!r} cannot be demanded")
         self.groups[name] = int(number), members
 
@@ -129,9 +133,10 @@ def _listed(words: Sequence[str], what: str) -> Listed:
 
 
 def parse_policy(data: bytes) -> Policy:
-    """Raises NoteInvalid, with the number of the line."""
+    """A file that Windows wrote (a mark at its beginning, two characters at the end of a line) is read as well. Raises
+    NoteInvalid, with the number of the line."""
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise NoteInvalid("a policy is a text file in UTF-8") from None
     reading = _Reading()

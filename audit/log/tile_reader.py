@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Protocol
 
 from stembus.audit import bounds
 from stembus.audit.errors import FileMissing, RecordInvalid
 from stembus.audit.log.merkle import hash_root, inclusion_proof
-from stembus.audit.log.source import Place
 from stembus.audit.log.tiles import parse_bundle, parse_tile, tile_path
 
 _WIDTH = bounds.TILE_WIDTH
@@ -46,10 +46,16 @@ def _read(read: Read, level: int | str, number: int, width: int, limit: int) -> 
         raise FileMissing(f"{path} is missing") from None
 
 
+class Readable(Protocol):
+    """A place, as far as it is needed here."""
+
+    def read(self, path: str, limit: int) -> bytes: ...
+
+
 class TileReader:
     """A log of `size` entries at `place`."""
 
-    def __init__(self, place: Place, size: int) -> None:
+    def __init__(self, place: Readable, size: int) -> None:
         self._read = place.read
         self.size = size
         self._tile = lru_cache(maxsize=64)(self._read_tile)

@@ -47,6 +47,7 @@ class WitnessApp:
             ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
+            ("Allow", ", ".join(_methods(environ.get("PATH_INFO", "")))),
         ]
         start_response(f"{status} {_REASONS[status]}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
@@ -55,8 +56,8 @@ class WitnessApp:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
         if path not in ("", "/", PATH) and not _HEAD.match(path):
             return _said(404, f"nothing is here; a log asks POST {PATH}")
-        if method not in (("POST",) if path == PATH else ("GET", "HEAD")):
-            return _said(405, "this is asked with POST" if path == PATH else "this is asked with GET")
+        if method not in _methods(path):
+            return _said(405, f"this is asked with {_methods(path)[0]}")
         try:
             return self._add(environ) if path == PATH else self._show(path)
         except SizeDiffers as error:
@@ -84,10 +85,15 @@ class WitnessApp:
         if not match:
             keys = "".join(f"{key}\n" for key in self._witness.verifier_keys)
             return _said(200, f"This is the witness {self._witness.name} (C2SP tlog-witness). Its keys:\n\n{keys}")
-        log = self._witness.logs.find(match[1])
-        if log is None or log.head is None:
+        origin = self._witness.logs.origin_of(match[1])
+        head = None if origin is None else self._witness.shown(origin)
+        if head is None:
             return _said(404, "this witness has cosigned no checkpoint of that log")
-        return 200, _TEXT, log.head.to_bytes()
+        return 200, _TEXT, head.to_bytes()
+
+
+def _methods(path: str) -> tuple[str, ...]:
+    return ("POST",) if path == PATH else ("GET", "HEAD")
 
 
 def _said(status: int, text: str) -> Answer:

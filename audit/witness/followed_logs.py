@@ -1,23 +1,28 @@
 """What a witness knows: of each log that it follows the key, and the checkpoint that it cosigned last.
 
-One text file a log, named by the SHA-256 of its origin: the log's verifier key on the first line, and after it the
-cosigned checkpoint, or nothing yet. Decides that such a file is made by `follow` alone: a log whose file was lost is
-one that the witness does not follow, so a lost file signs no second history. An older copy of a file would.
+Two files a log, named by the SHA-256 of its origin: an empty mark that it was followed once, and a text, the log's
+verifier key on a line with the cosigned checkpoint after it, or `none`. Decides that these are made by `follow` alone,
+and once: what was lost is neither read as a new log nor followed anew, so a lost file signs no second history. An older
+copy would.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stembus.audit.durable import create_durably, locked, remove_leftovers, write_durably
+from stembus.audit.durable import locked, remove_leftovers, sync_folder, write_durably
 from stembus.audit.errors import NoteInvalid, RecordInvalid
-from stembus.audit.log.note import Checkpoint, parse_checkpoint
+from stembus.audit.log.note import Checkpoint, check_signed_by, parse_checkpoint
 from stembus.audit.log.verifier_key import ED25519, VerifierKey, parse_verifier_key
 from stembus.audit.witness.refusals import LogUnknown
+
+_NONE = b"none\n"
+_FILE = re.compile(r"\A[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class FollowedLog:
         return self.head.size if self.head else 0
 
     def to_bytes(self) -> bytes:
-        return f"{self.key}\n".encode("ascii") + (self.head.to_bytes() if self.head else b"")
+        return f"{self.key}\n".encode("ascii") + (self.head.to_bytes() if self.head else _NONE)
 
 
 def origin_hash(origin: str) -> str:
@@ -49,53 +54,67 @@ class FollowedLogs:
     def path(self, origin: str) -> Path:
         return self.folder / origin_hash(origin)
 
-    def follow(self, key: VerifierKey) -> bool:
+    def follow(self, key: VerifierKey, anew: bool = False) -> bool:
         """Begins to follow a log, from its first checkpoint on; False if this is done already. Raises NoteInvalid for
-        another key of a log that is followed, and for what is no key of a log."""
+        another key of a log that is followed, and for what is no key of a log; RecordInvalid where what was seen of it
+        is lost, unless it is to be followed `anew`: that signs whatever is shown."""
         if key.algorithm != ED25519:
-            raise NoteInvalid(f"the verifier key of {key.name} is one of a witness; give that of a log")
+            raise NoteInvalid(f"the key of {key.name} is no Ed25519 key of a log; only such logs are followed")
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            create_durably(self.path(key.name), FollowedLog(key, None).to_bytes())
-            return True
-        except FileExistsError:
-            if self.read(key.name).key != key:
-                raise NoteInvalid(
-                    f"the log {key.name} is followed already, with another key; a log that changes its key needs "
-                    "another origin"
-                ) from None
-            return False
+        path = self.path(key.name)
+        mark = path.with_suffix(".followed")
+        with locked(path.with_suffix(".lock")):
+            if path.exists():
+                if self.read(key.name).key != key:
+                    raise NoteInvalid(
+                        f"the log {key.name} is followed already, with another key; a log that changes its key needs "
+                        "another origin"
+                    )
+                return False
+            if mark.exists() and not anew:
+                raise RecordInvalid(
+                    f"{path}, what this witness had seen of {key.name}, is lost: it signs nothing more of this log, "
+                    "since that could be a second history"
+                )
+            write_durably(mark, b"")
+            self.write(FollowedLog(key, None))
+        return True
 
     def read(self, origin: str) -> FollowedLog:
         """Raises LogUnknown, or RecordInvalid for a file that is damaged: without it nothing may be signed."""
         try:
             return self._parse(self.path(origin), origin)
         except FileNotFoundError:
-            raise LogUnknown(f"{origin} is no log that this witness follows") from None
+            raise LogUnknown(f"{origin[:60]!r} is no log that this witness follows") from None
 
-    def find(self, name: str) -> FollowedLog | None:
-        """By the hash of the origin. Raises RecordInvalid."""
+    def origin_of(self, name: str) -> str | None:
+        """Of the log whose file has this name. Raises RecordInvalid."""
         path = self.folder / name
-        return self._parse(path) if path.is_file() else None
+        return self._parse(path).key.name if path.is_file() else None
 
-    def all(self) -> Iterator[FollowedLog]:
-        """In the order of their hashes. Raises RecordInvalid."""
+    def all(self) -> Iterator[FollowedLog | RecordInvalid]:
+        """In the order of their hashes; for what is damaged, the reason."""
         for path in sorted(self.folder.iterdir()):
-            if len(path.name) == 64:
-                yield self._parse(path)
+            if _FILE.match(path.name):
+                try:
+                    yield self._parse(path)
+                except RecordInvalid as damaged:
+                    yield damaged
 
     def _parse(self, path: Path, origin: str | None = None) -> FollowedLog:
+        """The log's own signature is verified; that of the witness, by the witness."""
         try:
-            key_line, _, note = path.read_text(encoding="utf-8").partition("\n")
+            data = path.read_bytes()
+            key_line, _, note = data.decode("utf-8").partition("\n")
             key = parse_verifier_key(key_line)
-            log = FollowedLog(key, parse_checkpoint(note.encode()) if note else None)
-        except (NoteInvalid, UnicodeDecodeError):
+            head = None if note.encode() == _NONE else parse_checkpoint(note.encode())
+            if head is not None:
+                check_signed_by(head, key)
+            log = FollowedLog(key, head)
+        except (NoteInvalid, UnicodeDecodeError, IsADirectoryError):
             log = None
-        if log is None or path != self.path(log.key.name) or (log.head and log.head.origin != log.key.name):
-            raise RecordInvalid(
-                f"{path}, what this witness has seen of {origin or 'a log'}, is damaged; only the newest copy may take "
-                "its place: an older one would sign a second history"
-            )
+        if log is None or path != self.path(log.key.name) or log.to_bytes() != data:
+            raise damaged(path, origin)
         return log
 
     @contextmanager
@@ -107,6 +126,17 @@ class FollowedLogs:
             remove_leftovers(path)
             yield self.read(origin)
 
+    def make_last(self) -> None:
+        """Whatever can be read here now will be there after a power cut. Called within `hold`."""
+        sync_folder(self.folder)
+
     def write(self, log: FollowedLog) -> None:
         """On the disk when it returns. Called within `hold`."""
         write_durably(self.path(log.key.name), log.to_bytes())
+
+
+def damaged(path: Path, origin: str | None) -> RecordInvalid:
+    return RecordInvalid(
+        f"{path}, what this witness has seen of {origin or 'a log'}, is damaged; only the newest copy may take its "
+        "place: an older one would sign a second history"
+    )

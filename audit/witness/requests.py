@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from stembus.audit import bounds
 from stembus.audit.errors import NoteInvalid
-from stembus.audit.log.note import Checkpoint, NoteSignature, parse_checkpoint, parse_signature_line
+from stembus.audit.log.note import Checkpoint, NoteSignature, parse_checkpoint, parse_known_lines
 from stembus.audit.witness.refusals import RequestInvalid
 
 PATH = "/add-checkpoint"
@@ -51,7 +51,7 @@ def parse_add_checkpoint(data: bytes) -> AddCheckpoint:
         raise RequestInvalid(f"a consistency proof has at most {PROOF_HASHES} hashes")
     proof = tuple(_hash(line) for line in lines[1:])
     try:
-        return AddCheckpoint(parse_checkpoint(note), int(old[1]), proof)
+        return AddCheckpoint(parse_checkpoint(note, strangers=True), int(old[1]), proof)
     except NoteInvalid as error:
         raise RequestInvalid(str(error)) from None
 
@@ -78,7 +78,7 @@ def parse_signature_lines(answer: bytes) -> list[NoteSignature]:
         raise NoteInvalid("signature lines are in UTF-8") from None
     if not text.endswith("\n"):
         raise NoteInvalid("signature lines end with a newline")
-    return [parse_signature_line(line) for line in text[:-1].split("\n")]
+    return parse_known_lines(text[:-1].split("\n"))
 
 
 def parse_size(answer: bytes) -> int:

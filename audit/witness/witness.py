@@ -19,10 +19,11 @@ from stembus.audit.log.note import (
     check_signed_by,
     cosign,
     cosignature_algorithm,
+    cosignatures,
     time_of,
 )
 from stembus.audit.log.verifier_key import VerifierKey
-from stembus.audit.witness.followed_logs import FollowedLog, FollowedLogs
+from stembus.audit.witness.followed_logs import FollowedLog, FollowedLogs, damaged
 from stembus.audit.witness.refusals import NotConsistent, NotSigned, RequestInvalid, SizeDiffers
 from stembus.crypto.signing import MLDSA44Key, SigningKey
 
@@ -72,6 +73,7 @@ class Witness:
     def _cosign(
         self, log: FollowedLog, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]
     ) -> list[NoteSignature]:
+        last = self._signed_at(log)
         if old_size != log.size:
             raise SizeDiffers(log.size)
         root = log.head.root if log.head else EMPTY_ROOT
@@ -81,7 +83,7 @@ class Witness:
             raise NotConsistent(str(error)) from None
         if not checkpoint.size and checkpoint.root != EMPTY_ROOT:
             raise NotConsistent("a tree without leaves has the hash of nothing as its root")
-        now = self._time(max(map(time_of, self._own(log.head)), default=0))
+        now = self._time(last)
         signed = [cosign(checkpoint, self.name, key, now) for key in self._keys]
         # Of all other lines only the log's own is kept: whoever asks could add any number of them.
         kept = [line for line in checkpoint.signatures if (line.name, line.key_id) == (log.key.name, log.key.id)]
@@ -89,9 +91,24 @@ class Witness:
         self.logs.write(FollowedLog(log.key, head))
         return signed
 
-    def _own(self, head: Checkpoint | None) -> list[NoteSignature]:
-        """Lines under this witness's name, also by a key that it has no more."""
-        return [] if head is None else [line for line in head.signatures if line.name == self.name]
+    def shown(self, origin: str) -> Checkpoint | None:
+        """The checkpoint that was cosigned last; None before the first. Raises LogUnknown, or RecordInvalid where its
+        file is damaged."""
+        with self.logs.hold(origin) as log:
+            self._signed_at(log)
+            self.logs.make_last()
+            return log.head
+
+    def _signed_at(self, log: FollowedLog) -> int:
+        """When this witness signed last, Unix seconds; 0 for never. Raises RecordInvalid for a file that it did not
+        write: it may be damaged, or another witness's."""
+        if log.head is None:
+            return 0
+        for key in self._keys:
+            valid, problems = cosignatures(log.head, [(self.name, key.public)])
+            if len(valid) != 1 or problems:
+                raise damaged(self.logs.path(log.key.name), log.key.name)
+        return max(time_of(line) for line in log.head.signatures if line.name != log.key.name)
 
     def _time(self, last: int) -> int:
         """Now, and not before the last time that was signed. Waits a little for a clock that was set back."""

@@ -261,7 +261,7 @@ class Sealing:
         which they came. Raises WitnessesMissing while it is not, and TableInUse: the next `seal` goes on."""
         if not self._log.cosign():
             missing = f"batch {number} is kept and waits for a quorum of witnesses; try again"
-            raise WitnessesMissing(missing + self._log.early())
+            raise WitnessesMissing(missing + self._log.why())
         first, size = self._log.batches[number - 1]
         header = hashlib.sha256(self._log.reader().entry(first - 1)).digest()
         end = first + size

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from stembus.audit.bounds import ABANDON_SECONDS
 from stembus.audit.errors import AuditError
@@ -24,48 +25,97 @@ from stembus.audit.witness.witness import WitnessService
 from stembus.ballot.errors import TAKE_A_COPY, BallotError, LogBehindWitness, WitnessesSilent
 from stembus.ballot.log_operator.asking import ask_all
 
+_NO_SIGNATURE = "what it answers is no cosignature of its own"
+_ONLY_ITS_WORD = (
+    "only this witness says so: if nobody has such a copy, and its people cannot show one, it is wrong; leave it out "
+    "of the file witnesses.policy, with stembus log witnesses, and go on without it"
+)
 _TRIES = 3  # the first one learns the size that the witness is at; another process may ask at the same moment
 _FAILURES = (AuditError, BallotError, OSError)
+AHEAD_SECONDS = 300  # a time that is so much later than now comes from a clock that is wrong
+Prove = Callable[[int], list[bytes]]  # that a tree continues that of a smaller size
+Reasons = dict[str, str]  # why a witness gave no signature, by its name
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The times that a cosignature may state, in Unix seconds. Of a clock that is behind, a time would be a fault for
+    ever; of one that is far ahead, the log would have to wait for it. Such witnesses are asked again later."""
+
+    earliest: int
+    latest: int
+
+    @classmethod
+    def of(cls, earliest: int, now: int) -> Window:
+        """`now` is the log operator's own clock, whatever that is worth: wrong, it makes the log wait and no fault."""
+        return cls(earliest, max(earliest, now) + AHEAD_SECONDS)
+
+    def refusal(self, line: NoteSignature) -> str | None:
+        if cosigned_at(line) < self.earliest:
+            return f"its clock is {self.earliest - cosigned_at(line)} seconds or more behind"
+        if cosigned_at(line) > self.latest:
+            return "its clock is minutes ahead of the one here, or the one here is behind"
+        return None
 
 
 def ask_witnesses(
-    manifest: Manifest, witnesses: Sequence[WitnessService], checkpoint: Checkpoint, reader: TileReader
+    manifest: Manifest,
+    witnesses: Sequence[WitnessService],
+    checkpoint: Checkpoint,
+    reader: TileReader,
+    window: Window,
+    reasons: Reasons,
 ) -> list[NoteSignature]:
-    """A valid signature of every witness that has not signed this checkpoint yet and does so now. Once a quorum is
-    there, nobody waits for the others."""
+    """A valid and timely signature of every witness that has not signed this checkpoint yet and does so now; `reasons`
+    gets the others'. Once a quorum is there, nobody waits for more."""
     signed = _signers(checkpoint, manifest)
-    reading = threading.Lock()
-
-    def prove(old: int) -> list[bytes]:
-        with reading:  # the reader keeps what it read, and is one for all
-            return consistency_proof(old, checkpoint.size, reader.subtree)
+    prove = _prover(reader, checkpoint.size)
 
     def question(witness: WitnessService) -> NoteSignature | None:
-        return _ask(witness, checkpoint, prove, manifest)
+        answer = _ask(witness, checkpoint, prove, manifest)
+        refusal = answer if isinstance(answer, str) else window.refusal(answer)
+        reasons[witness.name] = refusal or ""
+        return None if refusal or isinstance(answer, str) else answer
 
     def is_enough(answers: Sequence[NoteSignature]) -> bool:
         return len(signed) + len(answers) >= manifest.witnesses.quorum
 
-    return ask_all([witness for witness in witnesses if witness.name not in signed], question, is_enough)
+    missing = [witness for witness in witnesses if witness.name not in signed]
+    reasons.update(dict.fromkeys((witness.name for witness in missing), "it has not answered yet"))
+    return ask_all(missing, question, is_enough)
+
+
+def _prover(reader: TileReader, size: int) -> Prove:
+    reading = threading.Lock()
+
+    def prove(old: int) -> list[bytes]:
+        with reading:  # the reader keeps what it read, and is one for all
+            return consistency_proof(old, size, reader.subtree)
+
+    return prove
 
 
 def _ask(
-    witness: WitnessService, checkpoint: Checkpoint, prove: Callable[[int], list[bytes]], manifest: Manifest
-) -> NoteSignature | None:
-    """The first question, from nothing, is answered with the size that the witness is at."""
-    old = 0
+    witness: WitnessService, checkpoint: Checkpoint, prove: Prove, manifest: Manifest, old: int = 0
+) -> NoteSignature | str:
+    """The signature, or why there is none. A first question from nothing (`old`) is answered with the size that the
+    witness is at."""
     for _ in range(_TRIES):
         try:
             answer = witness.add_checkpoint(checkpoint, old, prove(old))
         except SizeDiffers as differs:
             old = differs.size
             if old > checkpoint.size:
-                return None
-        except _FAILURES:
-            return None
+                return f"it has seen {old} entries, and here are {checkpoint.size}"
+        except _FAILURES as error:
+            return _told(error)
         else:
-            return _own_line(witness, answer, checkpoint, manifest)
-    return None
+            return _own_line(witness, answer, checkpoint, manifest) or _NO_SIGNATURE
+    return "it has seen another size each time that it was asked"
+
+
+def _told(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _own_line(
@@ -75,15 +125,20 @@ def _own_line(
     return next((line for line in answer if line.name == witness.name and _is_valid(line, checkpoint, manifest)), None)
 
 
-def _size_seen(witness: WitnessService, head: Checkpoint, manifest: Manifest) -> tuple[int, str] | None:
+def _size_seen(witness: WitnessService, head: Checkpoint, prove: Prove, manifest: Manifest) -> int | str:
+    """Or why it is not known. Of a witness elsewhere, a size that is not larger than the head is believed when it signs
+    the head: so whoever answers at its address in its place counts for nothing."""
     try:
         answer = witness.add_checkpoint(head, 0, [])
     except SizeDiffers as differs:
-        return differs.size, witness.name
-    except _FAILURES:
-        return None
+        if differs.size > head.size or witness.patience is None:
+            return differs.size
+        signed = _ask(witness, head, prove, manifest, differs.size)
+        return signed if isinstance(signed, str) else head.size
+    except _FAILURES as error:
+        return _told(error)
     # It had seen nothing yet, and its signature says so; anything else is no answer.
-    return (head.size, witness.name) if _own_line(witness, answer, head, manifest) else None
+    return head.size if _own_line(witness, answer, head, manifest) else _NO_SIGNATURE
 
 
 def _known(manifest: Manifest) -> list[tuple[str, bytes]]:
@@ -113,12 +168,6 @@ def add_signatures(checkpoint: Checkpoint, signatures: Sequence[NoteSignature], 
     return _with(checkpoint, lines)
 
 
-def timely(answers: Sequence[NoteSignature], earliest: int) -> list[NoteSignature]:
-    """The cosignatures that state no time before `earliest`. Whose clock is behind is asked again later: taken over,
-    its time would be a fault for ever."""
-    return [line for line in answers if cosigned_at(line) >= earliest]
-
-
 def earliest_time(manifest: Manifest, previous: int, entries: Iterable[Entry], healed: int, counted_since: int) -> int:
     """When a checkpoint that covers these entries may be cosigned; `previous` is the time of the head before it,
     `healed` when missing ballots cannot be handed in any more, and `counted_since` the time of the tree which trustees
@@ -142,24 +191,45 @@ def time_of(checkpoint: Checkpoint, manifest: Manifest) -> int | None:
 
 
 def sizes_seen(
-    manifest: Manifest, witnesses: Sequence[WitnessService], head: Checkpoint | None
+    manifest: Manifest,
+    witnesses: Sequence[WitnessService],
+    head: Checkpoint | None,
+    reader: TileReader,
+    reasons: Reasons,
+    all_of_them: bool = False,
 ) -> list[tuple[int, str]]:
-    """The largest size that each witness has cosigned, and its name, of those that answer now: a quorum at least, if so
-    many do. `head` is that of the log; without one no witness can be asked."""
+    """The largest size that each witness has cosigned, and its name, of those that answer now: of a quorum at least, if
+    so many do, or of `all_of_them`. `head` is that of the log, and `reader` reads its tree; without one no witness can
+    be asked. `reasons` gets why the others did not tell."""
     if head is None:
         return []
-    quorum = manifest.witnesses.quorum
-    return ask_all(witnesses, lambda witness: _size_seen(witness, head, manifest), lambda seen: len(seen) >= quorum)
+    prove = _prover(reader, head.size)
+
+    def question(witness: WitnessService) -> tuple[int, str] | None:
+        seen = _size_seen(witness, head, prove, manifest)
+        reasons[witness.name] = seen if isinstance(seen, str) else ""
+        return None if isinstance(seen, str) else (seen, witness.name)
+
+    quorum = len(witnesses) if all_of_them else manifest.witnesses.quorum
+    reasons.update(dict.fromkeys((witness.name for witness in witnesses), "it has not answered yet"))
+    return ask_all(witnesses, question, lambda seen: len(seen) >= quorum)
 
 
-def demand_newest(seen: Sequence[tuple[int, str]], size: int, manifest: Manifest) -> None:
+def told(reasons: Reasons) -> str:
+    """To be added to words about missing witnesses: which, and why, as far as that is known."""
+    return "".join(f"; {name}: {reason}" for name, reason in sorted(reasons.items()) if reason)
+
+
+def demand_newest(seen: Sequence[tuple[int, str]], size: int, manifest: Manifest, reasons: Reasons) -> None:
     """A quorum of witnesses answers, and none has seen more than this log holds. Raises LogBehindWitness for a log that
     is older, WitnessesSilent when too few answer to tell."""
     largest, name = max(seen, default=(0, ""))
     if largest > size:
+        alone = sum(found > size for found, _ in seen) == 1 < len(seen)
         raise LogBehindWitness(
             f"witness {name} has cosigned {largest} entries and this log has {size}; restore the newer copy of the "
             f"published folder and of what lies beside the log's lock, or {TAKE_A_COPY}"
+            + (f"; {_ONLY_ITS_WORD}" if alone else "")
         )
     quorum = manifest.witnesses.quorum
     known = {member.name for member in manifest.witnesses.members}
@@ -167,5 +237,5 @@ def demand_newest(seen: Sequence[tuple[int, str]], size: int, manifest: Manifest
     if answered < quorum:
         raise WitnessesSilent(
             f"{answered} of {len(known)} witnesses answered and {quorum} must, since a silent one may have seen more "
-            "than this log holds; nothing was added, try again"
+            f"than this log holds; nothing was added, try again{told(reasons)}"
         )

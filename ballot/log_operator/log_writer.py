@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 from stembus.audit.clock import RealClock
@@ -18,7 +19,7 @@ from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.entries import Entry, entry_type, parse_entry
 from stembus.audit.formats.manifest import Manifest, referendum_id
 from stembus.audit.formats.manifest_rules import parse_manifest
-from stembus.audit.log.note import Checkpoint, sign_checkpoint
+from stembus.audit.log.note import Checkpoint, NoteSignature, sign_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.rules import healing_end
@@ -26,13 +27,15 @@ from stembus.audit.witness.witness import WitnessService
 from stembus.ballot.errors import HeadMoved, WitnessesMissing
 from stembus.ballot.log_operator.admission import Now
 from stembus.ballot.log_operator.cosigning import (
+    Reasons,
+    Window,
     add_signatures,
     ask_witnesses,
     demand_newest,
     earliest_time,
     sizes_seen,
     time_of,
-    timely,
+    told,
 )
 from stembus.ballot.log_operator.loaded_log import Loaded, LoadedLog, load
 from stembus.ballot.log_operator.pending import Pending
@@ -60,6 +63,7 @@ class LogWriter(LoadedLog):
         self._lock = lock
         self._pending = Pending.beside(lock)
         self.witnesses = list(witnesses)
+        self._reasons: Reasons = {}
         # Under the lock, so that what another writer is publishing right now is not taken for a longer log.
         with locked(lock):
             self._load()
@@ -181,24 +185,22 @@ class LogWriter(LoadedLog):
             # waits. Ballots are accepted and promised meanwhile.
             if asked == self.size:
                 missing = "too few witnesses have cosigned the log's head; nothing was added, try again"
-                raise WitnessesMissing(missing + self.early())
+                raise WitnessesMissing(missing + self.why())
             return None
-        demand_newest(seen, self.size, self.manifest)
+        demand_newest(seen, self.size, self.manifest, self._reasons)
         first = self.size
+        sign = partial(sign_checkpoint, self.manifest.log.origin, key=self._key)
         try:
             admission = deepcopy(self._loaded.admission)
             admission.begin()
             for index, raw in enumerate(entries, first):
                 admission.admit(index, raw)
             admission.demand_whole()
-            self._loaded = Loaded(self._loaded.manifest_raw, self._files.stage(entries, self._sign), admission)
+            self._loaded = Loaded(self._loaded.manifest_raw, self._files.stage(entries, sign), admission)
         except BaseException:
             self._load()
             raise
         return first
-
-    def _sign(self, size: int, root: bytes) -> Checkpoint:
-        return sign_checkpoint(self.manifest.log.origin, size, root, self._key)
 
     def check(self, body: Record) -> None:
         """Says beforehand whether an entry could be appended now, so that no file is published for one that
@@ -207,27 +209,25 @@ class LogWriter(LoadedLog):
         deepcopy(self.order).admit(entry_type(body), body)  # type: ignore[arg-type]
         if not self.cosign():
             missing = "too few witnesses have cosigned the log's head; nothing was changed, try again"
-            raise WitnessesMissing(missing + self.early())
-        demand_newest(self._sizes_seen(), self.size, self.manifest)
+            raise WitnessesMissing(missing + self.why())
+        demand_newest(self._sizes_seen(), self.size, self.manifest, self._reasons)
 
     def _sizes_seen(self) -> list[tuple[int, str]]:
-        return sizes_seen(self.manifest, self.witnesses, self._files.head())
-
-    def is_published(self) -> bool:
-        """Whether a quorum has seen all that this writer knows of. Asks nobody."""
-        return self._is_published(self.size)
-
-    def _is_published(self, size: int) -> bool:
         head = self._files.head()
-        return head is not None and head.size >= size and self._files.cosigned(head.size) is not None
+        reader = TileReader(FolderPlace(self.folder), head.size if head else 0)
+        return sizes_seen(self.manifest, self.witnesses, head, reader, self._reasons)
+
+    def is_published(self, size: int | None = None) -> bool:
+        """Whether a quorum has seen `size` entries, or all that this writer knows of. Asks nobody."""
+        head, wanted = self._files.head(), self.size if size is None else size
+        return head is not None and head.size >= wanted and self._files.cosigned(head.size) is not None
 
     def cosign(self) -> bool:
-        """Asks witnesses for the present head; True when a quorum has seen all that this writer knows of, so that it is
-        published. A witness that was late is added while the head is the head."""
+        """True when a quorum has seen all that this writer knows of, so that it is published. Adds late witnesses."""
         known = self.size
         if self._cosign() is None:
             self._add_late()
-        return self._is_published(known)
+        return self.is_published(known)
 
     def _cosign(self) -> int | None:
         """Waits for witnesses without the lock, and takes it only to write their answers beside those that others
@@ -237,8 +237,7 @@ class LogWriter(LoadedLog):
         files, waiting = self._files, self._files.waiting()
         if waiting is None or not files.agrees_with(waiting):
             return None
-        answers = ask_witnesses(self.manifest, self.witnesses, waiting, files.reader())
-        answers = timely(answers, self._earliest(waiting))
+        answers = self._ask(waiting, files.reader(), self._earliest(waiting))
         with locked(self._lock):
             self._catch_up()
             current = self._files.waiting()
@@ -251,12 +250,17 @@ class LogWriter(LoadedLog):
                 self._files.keep(merged)
         return waiting.size
 
-    def early(self) -> str:
-        """To be added to words about missing witnesses: that none of them can sign yet, if so."""
+    def _ask(self, checkpoint: Checkpoint, reader: TileReader, earliest: int) -> list[NoteSignature]:
+        self._reasons.clear()
+        window = Window.of(earliest, self._now())
+        return ask_witnesses(self.manifest, self.witnesses, checkpoint, reader, window, self._reasons)
+
+    def why(self) -> str:
+        """To be added to words about missing witnesses: that none of them can sign yet, if so, or what each said."""
         waiting = self._files.waiting()
         ahead = 0 if waiting is None else self._earliest(waiting) - self._now()
         if ahead <= 0:
-            return ""
+            return told(self._reasons)
         return f" in {ahead} seconds: the log's last time is so much ahead of the clock here, which may be wrong"
 
     def _earliest(self, waiting: Checkpoint) -> int:
@@ -274,8 +278,7 @@ class LogWriter(LoadedLog):
         head = self._files.head()
         if head is None or not self._files.agrees_with(head):
             return
-        answers = ask_witnesses(self.manifest, self.witnesses, head, self._files.reader())
-        answers = timely(answers, time_of(head, self.manifest) or 0)
+        answers = self._ask(head, self._files.reader(), time_of(head, self.manifest) or 0)
         if not answers:
             return
         with locked(self._lock):

@@ -10,11 +10,12 @@ import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from stembus.audit.errors import NoteInvalid
 from stembus.audit.log import hurried_http
 from stembus.audit.log.note import Checkpoint, NoteSignature
-from stembus.audit.witness.refusals import SizeDiffers
+from stembus.audit.witness.refusals import LogUnknown, SizeDiffers
 from stembus.audit.witness.requests import (
     ANSWER_BYTES,
     PATH,
@@ -37,10 +38,17 @@ class RemoteWitness:
         self.patience = patience
         self.url = prefix.rstrip("/") + PATH
         self._opener = urllib.request.OpenerDirector()
-        # Without a handler of redirects: a witness answers where it said that it does.
-        for handler in (urllib.request.ProxyHandler, urllib.request.HTTPDefaultErrorHandler, hurried_http.Handler):
-            self._opener.add_handler(handler())
-        self._opener.add_handler(urllib.request.HTTPErrorProcessor())
+        # Without a handler of redirects: a witness answers where it said that it does. And on this machine without a
+        # proxy, which could answer in its place.
+        handlers = [
+            urllib.request.HTTPDefaultErrorHandler(),
+            hurried_http.Handler(),
+            urllib.request.HTTPErrorProcessor(),
+        ]
+        if urlsplit(prefix).scheme == "https":
+            handlers.append(urllib.request.ProxyHandler())
+        for handler in handlers:
+            self._opener.add_handler(handler)
 
     def add_checkpoint(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> list[NoteSignature]:
         """What it answers, not verified yet. Raises SizeDiffers, NoteInvalid or WitnessUnreachable."""
@@ -53,7 +61,7 @@ class RemoteWitness:
         except urllib.error.HTTPError as error:
             raise self._refusal(error) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise WitnessUnreachable(f"witness {self.name} does not answer ({type(error).__name__})") from None
+            raise WitnessUnreachable(f"it does not answer ({_reason(error)})") from None
 
     def _refusal(self, error: urllib.error.HTTPError) -> Exception:
         with error:
@@ -67,4 +75,10 @@ class RemoteWitness:
             except NoteInvalid as invalid:
                 return invalid
         words = said.decode("utf-8", errors="replace").strip()[:_SAID_CHARACTERS]
-        return WitnessUnreachable(f"witness {self.name} answers {error.code}: {words!r}")
+        if error.code == LogUnknown.status:
+            return WitnessUnreachable(f"it does not follow this log; send it what stembus log enrol prints ({words!r})")
+        return WitnessUnreachable(f"it answers {error.code}: {words!r}")
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "reason", "") or "") or type(error).__name__

@@ -122,7 +122,8 @@ def _members(keys: dict[str, dict[str, str]], role: str) -> list[dict[str, str]]
     while (party := keys.get(f"{role}-{len(found) + 1}")) is not None:
         found.append(party)
     if not found:
-        raise DefinitionInvalid(f"there is no key of a {role}; make one with: stembus key make {role}-1")
+        others = ", or take those that run elsewhere: stembus log witnesses DIR POLICY" if role == "witness" else ""
+        raise DefinitionInvalid(f"there is no key of a {role}; make one with: stembus key make DIR {role}-1{others}")
     counted = {f"{role}-{number}" for number in range(1, len(found) + 1)}
     if lost := sorted(party for party in keys if party.partition("-")[0] == role and party not in counted):
         missing = f"{role}-{len(found) + 1}"

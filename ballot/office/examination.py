@@ -169,7 +169,7 @@ class _Examination:
         yield health.published(log.size, log.waiting() is not None, len(witnesses), manifest.witnesses.quorum)
         for number in witnesses.here:
             yield from _guarded(f"witness {number}", lambda number=number: [examine_here(office, log, number)])  # type: ignore[misc]
-        yield from examine_elsewhere(office, log, witnesses.elsewhere)
+        yield from examine_elsewhere(office, log, witnesses.elsewhere, len(witnesses.here))
         bodies = [entry.body for entry in self._log.entries()]
         yield health.pages(any(isinstance(body, Client) for body in bodies), manifest.binding, self._phase)
         names = [body.name for body in bodies if isinstance(body, Minutes)]

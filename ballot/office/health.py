@@ -112,7 +112,11 @@ def certificate(address: str, ends: int, needed: int, now: int) -> Finding:
 def published(size: int, waiting: bool, witnesses_here: int, quorum: int) -> Finding:
     """`size` is the number of entries; `waiting` says that the newest lack their quorum."""
     if witnesses_here < quorum:
-        return fail("log", f"{quorum} witnesses must sign each step, and {witnesses_here} are here; bring them back")
+        return fail(
+            "log",
+            f"{quorum} witnesses must sign each step, and {witnesses_here} are known here; bring back their folders or "
+            "the file witnesses.policy with: stembus log witnesses DIR POLICY",
+        )
     if waiting:
         return warn("log", "the newest step waits for its witnesses; run its command again, or see that they run")
     return ok("log", f"{size} entries, all of them published")
@@ -133,10 +137,13 @@ def forgetful_witness(name: str) -> Finding:
     return fail(f"witness {name}", "what it has seen is lost; bring back the newest copy of its folder logs")
 
 
-def witness_elsewhere(name: str, url: str, seen: int | None, size: int) -> Finding:
-    """`seen` is the size that it has seen; None where it did not answer."""
-    if seen is None:
-        return fail(f"witness {name}", f"it does not answer at {url}, or not for this log; call whoever runs it")
+def silent_witness(name: str, url: str, reason: str, others_suffice: bool) -> Finding:
+    text = f"it does not sign, at {url}: {reason}; call whoever runs it"
+    return warn(f"witness {name}", f"{text}; the others suffice") if others_suffice else fail(f"witness {name}", text)
+
+
+def witness_elsewhere(name: str, seen: int, size: int) -> Finding:
+    """`seen` is the size that it has seen."""
     if seen > size:
         return _log_is_older(name, seen, size)
     return ok(f"witness {name}", f"it answers, and has seen {seen} of {size} entries")

@@ -15,16 +15,15 @@ from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.note import cosignature_algorithm
 from stembus.audit.log.policy import POLICY_BYTES, Listed, Policy, parse_policy
 from stembus.audit.log.verifier_key import ED25519, VerifierKey
+from stembus.audit.witness.requests import PATH as ADD_CHECKPOINT
 from stembus.ballot.errors import WitnessAddressesInvalid
 
 _HERE = ("localhost", "127.0.0.1")
 
 
-def read_policy(path: Path) -> Policy:
-    """Raises WitnessAddressesInvalid."""
+def parse_witnesses(path: str, data: bytes) -> Policy:
+    """Of the file at `path`. Raises WitnessAddressesInvalid."""
     try:
-        with path.open("rb") as file:
-            data = file.read(POLICY_BYTES + 1)
         if len(data) > POLICY_BYTES:
             raise WitnessAddressesInvalid(f"{path} is longer than {POLICY_BYTES} bytes")
         policy = parse_policy(data)
@@ -35,26 +34,39 @@ def read_policy(path: Path) -> Policy:
         raise WitnessAddressesInvalid(
             f"{path}: two keys have the name {twice[0]}; choose one of them: in a referendum each witness has one key"
         )
+    places: dict[str, str] = {}
     for witness in policy.witnesses:
         if witness.url is not None:
             _demand_address(path, witness.key.name, witness.url)
+            other = places.setdefault(witness.url.rstrip("/"), witness.key.name)
+            if other != witness.key.name:
+                raise WitnessAddressesInvalid(f"{path}: {other} and {witness.key.name} have the same address")
     return policy
 
 
-def _demand_address(path: Path, name: str, url: str) -> None:
+def _demand_address(path: str, name: str, url: str) -> None:
     try:
         parse_address(url)
     except AuditError as error:
         raise WitnessAddressesInvalid(f"{path}: witness {name}: {error}") from None
     if urlsplit(url).scheme != "https" and urlsplit(url).hostname not in _HERE:
         raise WitnessAddressesInvalid(f"{path}: witness {name}: write https://, so that it is this witness who answers")
+    if url.rstrip("/").endswith(ADD_CHECKPOINT):
+        raise WitnessAddressesInvalid(f"{path}: witness {name}: leave {ADD_CHECKPOINT} out of its address")
 
 
 def witness_addresses(path: Path, manifest: Manifest) -> dict[str, str]:
     """By the witness's name; empty without the file. Raises WitnessAddressesInvalid where it is not the manifest's."""
     if not path.exists():
         return {}
-    policy, expected = read_policy(path), policy_of(manifest)
+    with path.open("rb") as file:
+        data = file.read(POLICY_BYTES + 1)
+    return demand_witnesses(str(path), parse_witnesses(str(path), data), manifest)
+
+
+def demand_witnesses(path: str, policy: Policy, manifest: Manifest) -> dict[str, str]:
+    """Where the manifest's witnesses answer, as far as the policy says. Raises WitnessAddressesInvalid."""
+    expected = policy_of(manifest)
     for log in policy.logs:
         if log.key != expected.logs[0].key:
             raise WitnessAddressesInvalid(f"{path}: {log.key.name}, with this key, is not the log of this referendum")
@@ -66,7 +78,8 @@ def witness_addresses(path: Path, manifest: Manifest) -> dict[str, str]:
             )
     if policy.quorum != expected.quorum:
         raise WitnessAddressesInvalid(
-            f"{path}: its quorum is {policy.quorum}, and in this referendum {expected.quorum} witnesses must cosign"
+            f"{path}: its quorum is {policy.quorum}, and in this referendum {expected.quorum} witnesses must cosign; "
+            "before define, witness_quorum in the draft can change, later only this file"
         )
     return {witness.key.name: witness.url for witness in policy.witnesses if witness.url is not None}
 

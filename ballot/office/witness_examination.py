@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from stembus.audit.log.source import FolderPlace
+from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.witness.refusals import LogUnknown
-from stembus.ballot.log_operator.cosigning import sizes_seen
+from stembus.ballot.log_operator.cosigning import Reasons, sizes_seen
 from stembus.ballot.log_operator.log_reading import LogReading
 from stembus.ballot.log_operator.remote_witness import RemoteWitness
 from stembus.ballot.office import health
-from stembus.ballot.office.health import Finding, fail
+from stembus.ballot.office.health import Finding, fail, skipped
 from stembus.ballot.office.office import Office
 from stembus.ballot.office.witness_addresses import witness_addresses
 
@@ -53,10 +55,22 @@ def examine_here(office: Office, log: LogReading, number: int) -> Finding:
     return health.witness(member.name, seen, log.size, root)
 
 
-def examine_elsewhere(office: Office, log: LogReading, witnesses: tuple[RemoteWitness, ...]) -> Iterator[Finding]:
-    """All are asked at once. One that has seen nothing signs what is published, as it would at the next step."""
-    seen = {name: size for size, name in sizes_seen(office.manifest, witnesses, log.head())}
+def examine_elsewhere(
+    office: Office, log: LogReading, witnesses: tuple[RemoteWitness, ...], here: int
+) -> Iterator[Finding]:
+    """All are asked at once. One that has seen nothing signs what is published, as it would at the next step;
+    `here` is how many others lie in this folder."""
+    head, reasons = log.head(), Reasons()
+    reader = TileReader(FolderPlace(office.public), head.size if head else 0)
+    found = sizes_seen(office.manifest, witnesses, head, reader, reasons, all_of_them=True)
+    seen = {name: size for size, name in found}
     if max(seen.values(), default=0) > log.size:
         log.refresh()
     for witness in witnesses:
-        yield health.witness_elsewhere(witness.name, witness.url, seen.get(witness.name), log.size)
+        if head is None:
+            yield skipped(f"witness {witness.name}", "nothing is published yet that it could be asked about")
+        elif witness.name in seen:
+            yield health.witness_elsewhere(witness.name, seen[witness.name], log.size)
+        else:
+            needed = office.manifest.witnesses.quorum - here
+            yield health.silent_witness(witness.name, witness.url, reasons[witness.name], len(seen) >= needed)

@@ -13,11 +13,20 @@ from pathlib import Path
 import click
 
 from stembus.audit.durable import write_durably
+from stembus.audit.errors import AuditError, NoteInvalid
+from stembus.audit.formats.manifest_rules import is_party_name
 from stembus.audit.log.log_list import log_lines
-from stembus.audit.log.verifier_key import COSIGNATURE_MLDSA44, ED25519, VerifierKey
+from stembus.audit.log.merkle import EMPTY_ROOT
+from stembus.audit.log.note import Checkpoint, cosignatures, sign_checkpoint
+from stembus.audit.log.policy import Listed
+from stembus.audit.log.verifier_key import COSIGNATURE_MLDSA44, ED25519, VerifierKey, parse_verifier_key
+from stembus.audit.witness.refusals import SizeDiffers
+from stembus.ballot.errors import BallotError
+from stembus.ballot.log_operator.remote_witness import RemoteWitness
 from stembus.ballot.office.definition import read_draft, read_keys
 from stembus.ballot.office.office import NotReady, Office
-from stembus.ballot.office.witness_addresses import policy_of, read_policy, witness_addresses
+from stembus.ballot.office.witness_addresses import demand_witnesses, parse_witnesses, policy_of, witness_addresses
+from stembus.scripts.cli.setup import fingerprint
 from stembus.scripts.published import verified_copy
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 
@@ -49,9 +58,14 @@ def log_enrol(directory: Path, contact: str) -> None:
         raise NotReady(f"there is no key of the log yet; run: stembus key make {directory} log")
     try:
         origin, seconds = str(draft["parties"]["log_origin"]), int(draft["batching"]["minimum_seconds"])
-    except (KeyError, TypeError, ValueError):
-        raise NotReady(f"{office.draft} lacks parties.log_origin or batching.minimum_seconds") from None
-    key = VerifierKey(origin, ED25519, bytes.fromhex(keys["log"]["key"]))
+        key = VerifierKey(origin, ED25519, bytes.fromhex(keys["log"]["key"]))
+        parse_verifier_key(str(key))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise NotReady(f"{office.draft} lacks parties.log_origin or batching.minimum_seconds, or the key") from None
+    except NoteInvalid:
+        raise NotReady(
+            f"parties.log_origin of {office.draft}, or the key of the log, has a form that no log has"
+        ) from None
     click.echo(log_lines(key, _REQUESTS_A_STEP * (_DAY_SECONDS // max(seconds, 1) + _OTHER_STEPS), contact), nl=False)
     say("once the draft is frozen, origin and key stay as they are: ask the witnesses to follow this log before")
     next_step(f"stembus log witnesses {directory} POLICY, with the keys and addresses that the witnesses answer with")
@@ -73,30 +87,62 @@ def log_witnesses(directory: Path, policy: Path) -> None:
     Example:  stembus log witnesses kortrijk witnesses.policy
     """
     office = open_office(directory)
-    taken = read_policy(policy)
+    data = policy.read_bytes()
+    taken = parse_witnesses(str(policy), data)
     if unreachable := [witness.key.name for witness in taken.witnesses if witness.url is None]:
         raise NotReady(f"{policy} does not say where {unreachable[0]} answers; add its address to its line")
-    if not taken.witnesses:
-        raise NotReady(f"{policy} has no witness")
+    if not taken.quorum:
+        raise NotReady(f"{policy} asks for no cosignature; write how many of the witnesses must cosign")
     if office.manifest_file.exists():
-        witness_addresses(policy, office.manifest)
+        addresses = demand_witnesses(str(policy), taken, office.manifest)
+        for member in office.manifest.witnesses.members:
+            if member.name not in addresses:
+                say(f"note: {policy} does not say where witness {member.name} answers")
     else:
         _enlist(office, [witness.key for witness in taken.witnesses])
-    write_durably(office.witness_policy, policy.read_bytes())
+    write_durably(office.witness_policy, data)
     for witness in taken.witnesses:
-        say(f"witness {witness.key.name} answers at {witness.url}")
+        say(f"witness {witness.key.name} {fingerprint(witness.key.public.hex())}: {_tried(office, witness)}")
     if not office.manifest_file.exists():
         next_step(f"write witness_quorum = {taken.quorum} into {office.draft}; then: stembus check {directory}")
+
+
+def _tried(office: Office, witness: Listed) -> str:
+    """Whether it answers, with this key, for this log: it is asked to sign the empty tree, if the log's key is here."""
+    assert witness.url is not None
+    if not office.key_path("log").exists():
+        return f"not tried, at {witness.url}, since the log's key is not here"
+    key, draft = office.signing_key("log"), read_draft(office.draft)
+    origin = str(draft["parties"]["log_origin"])
+    empty = sign_checkpoint(origin, 0, EMPTY_ROOT, key)
+    try:
+        lines = RemoteWitness(witness.key.name, witness.url).add_checkpoint(empty, 0, [])
+    except SizeDiffers:
+        return f"it answers at {witness.url}, and has seen this log already"
+    except (AuditError, BallotError) as error:
+        return f"NOT YET, at {witness.url}: {error}"
+    signed = Checkpoint(origin, 0, EMPTY_ROOT, tuple(lines))
+    if cosignatures(signed, [(witness.key.name, witness.key.public)])[0]:
+        return f"it answers at {witness.url}, with this key, and follows this log"
+    return f"NOT YET, at {witness.url}: what answers there has another key"
 
 
 def _enlist(office: Office, witnesses: Sequence[VerifierKey]) -> None:
     """Writes their public keys as those of witness-1, witness-2 and so on. Raises NotReady where others are there."""
     files = {}
     for number, key in enumerate(witnesses, 1):
+        if not is_party_name(key.name):
+            raise NotReady(
+                f"{key.name!r} cannot stand in a definition: a witness's name is up to 100 of letters, digits, "
+                "dot, dash, underscore and slash; its people can make one with another name"
+            )
         prefix = "ml-dsa-44:" if key.algorithm == COSIGNATURE_MLDSA44 else ""
         public = {"role": "witness", "name": key.name, "key": prefix + key.public.hex()}
         files[office.public_keys / f"witness-{number}.json"] = f"{json.dumps(public, indent=1)}\n".encode("ascii")
-    for path in sorted(office.public_keys.glob("witness-*.json")):
+    there = sorted(office.public_keys.glob("witness-*.json"))
+    if sorted(path.read_bytes() for path in there) == sorted(files.values()):
+        return  # in another order, which says nothing
+    for path in there:
         if path.read_bytes() != files.get(path):
             raise NotReady(
                 f"{path} is the key of another witness; remove the keys of all witnesses there, if those of the policy "

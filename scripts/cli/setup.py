@@ -11,6 +11,7 @@ import click
 
 from stembus.audit.durable import write_durably
 from stembus.audit.formats.manifest import Manifest
+from stembus.ballot.errors import WitnessesMissing
 from stembus.ballot.office.definition import DRAFT
 from stembus.ballot.office.key_ring import ROLES
 from stembus.ballot.office.office import NotReady, Office, check_draft, clock_of
@@ -85,6 +86,7 @@ def check(directory: Path) -> None:
     trustees, witnesses = manifest.trustees, manifest.witnesses
     say(f"trustees: {len(trustees.members)}, of whom {trustees.threshold} decrypt; officers: {len(manifest.officers)}")
     say(f"registrars: {len(manifest.registrars)}; witnesses: {len(witnesses.members)}, quorum {witnesses.quorum}")
+    say(f"the log is {manifest.log.origin}, seen by {', '.join(member.name for member in witnesses.members)}")
     _look_at_time(manifest)
     if office.manifest_file.exists():
         say("note: this referendum is frozen; changes of the draft have no effect any more")
@@ -129,6 +131,8 @@ def make_key(directory: Path, party: str) -> None:
     numbered = role not in ("box", "log", "client")
     if role not in ROLES or numbered != bool(dash) or (numbered and not number.isdigit()):
         raise NotReady(f"{party!r} is no party; write trustee-1, officer-1, registrar-1, witness-1, box, log or client")
+    if role == "witness" and office.witness_policy.exists():
+        raise NotReady(f"the witnesses of {directory} run elsewhere, as {office.witness_policy} says; remove it first")
     if office.key_path(party).exists():
         content = office.secret(party)
         say(f"already done: {office.key_path(party)} exists")
@@ -159,9 +163,14 @@ def define(directory: Path) -> None:
     if not done:
         _look_at_time(check_draft(office))
     manifest, _ = office.define()
-    office.start_log()
+    log = office.start_log()
     click.echo(office.referendum.hex())
     say("already done: this referendum is frozen" if done else "frozen; this id goes on every letter")
     if not manifest.binding:
         say("this is a rehearsal; every report will say so")
+    if not log.is_published():
+        raise WitnessesMissing(
+            "too few witnesses have seen the definition, so it is not published yet; when they are back, run this "
+            f"command again{log.why()}"
+        )
     next_step(f"stembus services create {directory}; then each trustee: stembus trustee commit {directory} --number 1")

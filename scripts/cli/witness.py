@@ -8,6 +8,8 @@ Decides words and this folder. What is signed is decided in `audit.witness`.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -15,7 +17,7 @@ import msgspec
 
 from stembus.audit.clock import RealClock
 from stembus.audit.durable import write_durably
-from stembus.audit.errors import NoteInvalid
+from stembus.audit.errors import NoteInvalid, RecordInvalid
 from stembus.audit.formats.manifest_rules import is_party_name
 from stembus.audit.log.log_list import LIST_BYTES, parse_log_list
 from stembus.audit.log.verifier_key import VerifierKey, parse_verifier_key
@@ -27,6 +29,8 @@ from stembus.ballot.office.office import NotReady
 from stembus.ballot.office.party_key import PartyKey, demand_role, parse_party_key
 from stembus.ballot.office.secret_file import create_secret_file, read_secret_file
 from stembus.crypto.signing import MLDSA44Key, SigningKey
+from stembus.scripts.cli.setup import fingerprint
+from stembus.scripts.escape import shown
 from stembus.scripts.shell import new_passphrase, next_step, passphrase, say
 
 FOLDER = click.argument("folder", metavar="W", type=click.Path(file_okay=False, path_type=Path))
@@ -56,34 +60,39 @@ def create(folder: Path, name: str, post_quantum: bool) -> None:
     if key_file.exists():
         say(f"already done: {key_file} exists")
     else:
-        if not is_party_name(name):
-            raise NotReady(f"{name!r} is no name of a witness: up to 100 of letters, digits, dot, dash, slash")
+        _demand_new(folder, name)
         mldsa = MLDSA44Key.generate().seed.hex() if post_quantum else None
         key = PartyKey(version=1, role="witness", seed=SigningKey.generate().seed.hex(), mldsa_seed=mldsa)
+        secret = new_passphrase(_PARTY)
         write_durably(folder / "witness.name", f"{name}\n".encode("ascii"))
         (folder / "logs").mkdir(exist_ok=True)
-        create_secret_file(key_file, msgspec.json.encode(key), new_passphrase(_PARTY))
+        create_secret_file(key_file, msgspec.json.encode(key), secret)
     made = open_witness(folder)
     for line in made.verifier_keys:
         click.echo(line)
+        say(f"its fingerprint, to compare by telephone: {fingerprint(line.public.hex())}")
     say("hand this to whoever runs a log, with the address where this witness will answer")
     next_step(f"stembus witness follow {folder} LOG; then: stembus witness serve {folder}")
 
 
+def _demand_new(folder: Path, name: str) -> None:
+    """Raises NotReady for a name that nobody can have, and where a witness was before, whose key is gone."""
+    if not is_party_name(name):
+        raise NotReady(f"{name!r} is no name of a witness: up to 100 of letters, digits, dot, dash, slash")
+    if (folder / "logs").is_dir() and any((folder / "logs").iterdir()):
+        raise NotReady(f"{folder} has a witness whose key is gone; bring the key back, or make another in a new folder")
+
+
 def open_witness(folder: Path) -> Witness:
     """Raises NotReady or SecretFileError."""
-    key_file, logs = folder / "witness.key", folder / "logs"
-    if not key_file.exists():
-        raise NotReady(f"there is no witness in {folder}; make one with: stembus witness create {folder} --name NAME")
-    if not logs.is_dir():
-        raise NotReady(f"{logs}, what this witness has seen, is gone; bring back its newest copy, or end this witness")
-    content = read_secret_file(key_file, passphrase(_PARTY))
+    logs = _logs_of(folder)
+    content = read_secret_file(folder / "witness.key", passphrase(_PARTY))
     demand_role(content, "witness")
     key = parse_party_key(content)
     keys: list[SigningKey | MLDSA44Key] = [SigningKey(bytes.fromhex(key.seed))]
     if key.mldsa_seed is not None:
         keys.append(MLDSA44Key(bytes.fromhex(key.mldsa_seed)))
-    return Witness(_name(folder), keys, FollowedLogs(logs), RealClock())
+    return Witness(_name(folder), keys, logs, RealClock())
 
 
 def _name(folder: Path) -> str:
@@ -99,32 +108,49 @@ def _name(folder: Path) -> str:
 @witness.command("follow")
 @FOLDER
 @click.argument("logs", metavar="LOG", nargs=-1, required=True)
-def follow(folder: Path, logs: tuple[str, ...]) -> None:
+@click.option(
+    "--anew", is_flag=True, help="Also where what was seen of the log is lost: this can sign a second history."
+)
+def follow(folder: Path, logs: tuple[str, ...], anew: bool) -> None:
     """Follow a LOG from its first checkpoint on: a verifier key, or a file with a list of logs.
 
     \b
-    A witness that serves already needs no restart.
+    A witness that serves already needs no restart. Run this as the user that serves.
     Example:  stembus witness follow university stembus.example.org/referendum+1234abcd+AVaO...
     """
-    if not (folder / "logs").is_dir():
-        raise NotReady(f"there is no witness in {folder}; make one with: stembus witness create {folder} --name NAME")
-    followed = FollowedLogs(folder / "logs")
+    followed = _logs_of(folder)
+    if hasattr(os, "geteuid") and os.geteuid() != followed.folder.stat().st_uid:
+        raise NotReady(f"{followed.folder} belongs to another user, who serves it; run this as that user: sudo -u USER")
     for key in [key for log in logs for key in _keys(log)]:
-        say(f"{key.name}: {'followed from now on' if followed.follow(key) else 'already done'}")
+        say(f"{key.name}: {'followed from now on' if followed.follow(key, anew) else 'already done'}")
 
 
-def _keys(log: str) -> list[VerifierKey]:
+def _logs_of(folder: Path) -> FollowedLogs:
+    if not (folder / "witness.key").exists():
+        raise NotReady(f"there is no witness in {folder}; make one with: stembus witness create {folder} --name NAME")
+    logs = folder / "logs"
+    if not logs.is_dir():
+        raise NotReady(f"{logs}, what this witness has seen, is gone; bring back its newest copy, or end this witness")
+    return FollowedLogs(logs)
+
+
+def _keys(log: str) -> Sequence[VerifierKey]:
     path = Path(log)
     if not path.is_file():
+        if "+" not in log:
+            raise NotReady(f"there is no file {log}, and it is no verifier key either, which has two signs +")
         return [parse_verifier_key(log)]
     with path.open("rb") as file:
         data = file.read(LIST_BYTES + 1)
     try:
         if len(data) > LIST_BYTES:
             raise NoteInvalid(f"it is longer than {LIST_BYTES} bytes")
-        return parse_log_list(data.decode("utf-8"))
+        found = parse_log_list(data.decode("utf-8"))
     except (NoteInvalid, UnicodeDecodeError) as error:
         raise NoteInvalid(f"{path} is no list of logs: {error}") from None
+    for reason in found.left_out:
+        say(f"left out: {path}: {reason}")
+    return found.keys
 
 
 @witness.command("show")
@@ -135,18 +161,21 @@ def show(folder: Path) -> None:
     \b
     Example:  stembus witness show university
     """
-    if not (folder / "logs").is_dir():
-        raise NotReady(f"there is no witness in {folder}; make one with: stembus witness create {folder} --name NAME")
     count = 0
-    for log in FollowedLogs(folder / "logs").all():
-        click.echo(f"{log.size:10}  {log.key.name}")
+    for log in _logs_of(folder).all():
         count += 1
+        click.echo(shown(str(log) if isinstance(log, RecordInvalid) else f"{log.size:10}  {log.key.name}"))
     say(f"{count} logs are followed; the number before each is the size that was cosigned last")
 
 
 @witness.command("serve")
 @FOLDER
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="To listen on; others come through a proxy.",
+)
 @click.option("--port", type=click.IntRange(1, 65_535), default=8760, show_default=True)
 def serve(folder: Path, host: str, port: int) -> None:
     """Answer logs over HTTP (C2SP tlog-witness), until stopped. TLS is the matter of a proxy before it.
@@ -160,18 +189,27 @@ def serve(folder: Path, host: str, port: int) -> None:
     except ModuleNotFoundError:
         raise NotReady("serving needs the witness's parts; install them with: pip install 'stembus[witness]'") from None
     made = open_witness(folder)
-    count = sum(1 for _ in made.logs.all())
-    say(f"witness {made.name} answers at http://{host}:{port}/ for {count} logs; stop it with Ctrl-C")
-    waitress.serve(
-        WitnessApp(made),
-        host=host,
-        port=port,
-        threads=_THREADS,
-        connection_limit=_CONNECTIONS,
-        channel_timeout=_SLOW_SECONDS,
-        max_request_header_size=8192,
-        max_request_body_size=REQUEST_BYTES,
-        inbuf_overflow=2 * REQUEST_BYTES,  # a request stays in memory
-        ident="",
-        _quiet=True,
-    )
+    found = list(made.logs.all())
+    for log in found:
+        if isinstance(log, RecordInvalid):
+            say(f"note: {log}")
+    try:
+        server = waitress.create_server(
+            WitnessApp(made),
+            host=host,
+            port=port,
+            threads=_THREADS,
+            connection_limit=_CONNECTIONS,
+            channel_timeout=_SLOW_SECONDS,
+            max_request_header_size=8192,
+            max_request_body_size=REQUEST_BYTES + 1,
+            inbuf_overflow=2 * REQUEST_BYTES,  # a request stays in memory
+            ident="",
+        )
+    except (ValueError, OSError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise NotReady(
+            f"cannot listen at {host}, port {port}: {said}; if another program does, choose --port"
+        ) from None
+    say(f"witness {made.name} answers at http://{host}:{port}/ for {len(found)} logs; stop it with Ctrl-C")
+    server.run()

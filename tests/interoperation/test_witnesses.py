@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -179,7 +180,7 @@ def test_each_step_asks_each_witness_a_few_times_at_most(begun: Apart) -> None:
     log = begun.rehearsal.office.log()
     before = [switch.asked for switch in begun.switches]
     log.append([incident(begun, 1)])
-    assert {switch.asked - old for switch, old in zip(begun.switches, before, strict=True)} == {3}
+    assert {switch.asked - old for switch, old in zip(begun.switches, before, strict=True)} == {4}
 
 
 @pytest.mark.parametrize(
@@ -231,15 +232,92 @@ def test_an_examination_asks_each_witness_and_names_the_one_that_is_away(begun: 
     }
     begun.switches[1].up = False
     verdict, text = said()["witness newspaper.example/w"]
-    assert verdict == "FAIL"
-    assert f"it does not answer at {begun.urls[1]}" in text
+    assert verdict == "WARN"
+    assert f"it does not sign, at {begun.urls[1]}/add-checkpoint: it answers 503" in text
+    begun.switches[0].up = False
+    assert said()["witness newspaper.example/w"][0] == "FAIL"
+    begun.switches[0].up = True
     log = office.log()
     log.append([incident(begun, 1)])
     assert "has seen 2 of 2" in said()["witness stranger.example/w"][1]
     begun.switches[1].up = True
-    assert "has seen 1 of 2" in said()["witness newspaper.example/w"][1]
+    assert "has seen 2 of 2" in said()["witness newspaper.example/w"][1]
     office.witness_policy.unlink()
-    assert "2 witnesses must sign each step, and 0 are here" in said()["log"][1]
+    assert "2 witnesses must sign each step, and 0 are known here" in said()["log"][1]
+
+
+# Witnesses that are wrong, slow, or not who they seem
+
+
+class Slow:
+    def __init__(self, app: object, seconds: float) -> None:
+        self.app, self.seconds = app, seconds
+
+    def __call__(self, environ: dict[str, object], start_response: object) -> object:
+        time.sleep(self.seconds)
+        return self.app(environ, start_response)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("wrong", [-365 * 86_400, 400 * 86_400])
+def test_one_witness_with_a_wrong_clock_neither_stops_the_log_nor_sets_its_time(
+    begun: Apart, monkeypatch: pytest.MonkeyPatch, wrong: int
+) -> None:
+    """It answers at once, and the honest one that makes the quorum takes longer than anybody waits after a quorum."""
+    monkeypatch.setattr(asking, "GRACE_SECONDS", 0.05)
+    clock = begun.rehearsal.clock
+    witness = begun.switches[0].app._witness  # type: ignore[attr-defined]
+    witness._clock = SimulatedClock(clock.now() + wrong)
+    begun.switches[2].app = Slow(begun.switches[2].app, 0.3)
+    log = begun.rehearsal.office.log()
+    for number in (1, 2, 3):
+        log.append([incident(begun, number)])
+        assert log.cosign() is True
+        assert log.time_at(log.size) == clock.now()
+    assert "university.example/w" not in signers(begun)
+    assert "clock" in log.why()
+
+
+def test_who_answers_in_a_witness_place_counts_for_nothing(begun: Apart, tmp_path: Path) -> None:
+    """Another witness's address, or somebody else under its name: sizes alone say nothing."""
+    office, log = begun.rehearsal.office, begun.rehearsal.office.log()
+    key = VerifierKey(ORIGIN, ED25519, office.signing_key("log").public)
+    impostor = own_witness("newspaper.example/w", [SigningKey.generate()], tmp_path / "x", key, begun.rehearsal.clock)
+    for app in (begun.switches[0].app, WitnessApp(impostor)):
+        begun.switches[1].app = app
+        begun.switches[2].up = False
+        size = log.size
+        with pytest.raises(WitnessesSilent, match="no cosignature of its own"):
+            log.append([incident(begun, 1)])
+        assert log.size == size
+        found = {f.check: f for f in examine(office.root, begun.rehearsal.clock)}
+        assert "no cosignature of its own" in found["witness newspaper.example/w"].text
+
+
+def test_a_witness_that_claims_to_have_seen_more_stops_the_log_and_is_named(begun: Apart) -> None:
+    """Its word alone may be true: an older copy of the log would sign a second history."""
+
+    def liar(environ: dict[str, object], start_response: object) -> list[bytes]:
+        start_response("409 Conflict", [("Content-Type", "text/x.tlog.size"), ("Content-Length", "6")])  # type: ignore[operator]
+        return [b"99999\n"]
+
+    begun.switches[1].app = liar
+    with pytest.raises(LogBehindWitness, match=r"newspaper\.example/w has cosigned 99999 .* only this witness says so"):
+        begun.rehearsal.office.log().append([incident(begun, 1)])
+
+
+def test_a_slow_witness_is_waited_for_by_an_examination(begun: Apart, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "GRACE_SECONDS", 0.05)
+    begun.switches[1].app = Slow(begun.switches[1].app, 0.5)
+    found = {f.check: f for f in examine(begun.rehearsal.office.root, begun.rehearsal.clock)}
+    assert found["witness newspaper.example/w"].verdict.value == "OK"
+
+
+def test_before_anything_is_published_no_witness_is_accused(apart: Apart) -> None:
+    for switch in apart.switches:
+        switch.up = False
+    apart.rehearsal.define(demo_draft(20, 3, floor=1, batch_tokens=1))
+    found = {f.check: f for f in examine(apart.rehearsal.office.root, apart.rehearsal.clock)}
+    assert {found[f"witness {name}"].verdict.value for name in NAMES} == {"not checked"}
 
 
 # Our witness, their log

@@ -104,6 +104,15 @@ def test_people_see_whose_witness_this_is(app: WitnessApp) -> None:
     assert f"{NAME}+" in page
 
 
+def test_a_signature_of_a_name_that_no_manifest_has_is_passed_over(app: WitnessApp) -> None:
+    body = AddCheckpoint(tree(b"a"), 0, ()).to_bytes()
+    strangers = [f"— {name} {'A' * 96}\n" for name in ("wítness.example/w", "w" * 300, "w\u00a0w")]
+    assert ask(app, "POST", "/add-checkpoint", body + "".join(strangers).encode()).status == 200
+    assert ask(app, "POST", "/add-checkpoint", body + b"no signature\n").status == 400
+    answer = "".join(strangers).encode() + ask(app, "POST", "/add-checkpoint", body.replace(b"old 0", b"old 1")).body
+    assert [line.name for line in parse_signature_lines(answer)] == [NAME]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

@@ -98,12 +98,21 @@ def test_one_log_waits_for_no_time_of_another(tmp_path: Path) -> None:
     assert time_of(line) == START
 
 
-@pytest.mark.parametrize("change", ["", "{", "no key\n", "other key", "half a note", "another log's note"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "", "{", "no key\n", "other key", "half a note", "another log's note", "cut at the note", "cut at its own line",
+        "other size",
+    ],
+)  # fmt: skip
 def test_a_damaged_file_signs_nothing(tmp_path: Path, change: str) -> None:
     witness(tmp_path).add_checkpoint(tree(b"a"), 0, [])
     text = {
         "other key": str(VerifierKey("other/1", ED25519, LOG.public)) + "\n",
         "half a note": seen(tmp_path).decode()[:-20],
+        "cut at the note": f"{KEY}\n",
+        "cut at its own line": seen(tmp_path).decode().rpartition("— ")[0],
+        "other size": seen(tmp_path).decode().replace("\n1\n", "\n0\n"),
         "another log's note": f"{KEY}\n" + sign_checkpoint("other/1", 1, EMPTY_ROOT, LOG).to_bytes().decode(),
     }.get(change, change)
     FollowedLogs(tmp_path).path(ORIGIN).write_text(text)
@@ -112,13 +121,75 @@ def test_a_damaged_file_signs_nothing(tmp_path: Path, change: str) -> None:
     assert seen(tmp_path).decode() == text
 
 
+def test_no_bit_of_a_file_can_be_other_than_it_was_written(tmp_path: Path) -> None:
+    one = witness(tmp_path)
+    one.add_checkpoint(tree(b"a", b"b"), 0, [])
+    whole = seen(tmp_path)
+    for place in range(0, len(whole), 3):
+        for bit in (0, 5):
+            changed = bytearray(whole)
+            changed[place] ^= 1 << bit
+            FollowedLogs(tmp_path).path(ORIGIN).write_bytes(changed)
+            for old, other in ((0, tree(b"x", b"y")), (2, tree(b"a", b"b"))):
+                with pytest.raises((RecordInvalid, SizeDiffers)) as refused:
+                    one.add_checkpoint(other, old, [])
+                assert isinstance(refused.value, RecordInvalid) or old == 0, (place, bit)
+
+
 def test_what_a_lost_file_said_is_never_signed_anew(tmp_path: Path) -> None:
     one = witness(tmp_path)
     one.add_checkpoint(tree(b"a"), 0, [])
     FollowedLogs(tmp_path).path(ORIGIN).unlink()
     with pytest.raises(LogUnknown):
         one.add_checkpoint(tree(b"b"), 0, [])
+    with pytest.raises(RecordInvalid, match="is lost"):
+        FollowedLogs(tmp_path).follow(KEY)
     assert not FollowedLogs(tmp_path).path(ORIGIN).exists()
+    assert FollowedLogs(tmp_path).follow(KEY, anew=True) is True
+    assert len(one.add_checkpoint(tree(b"b"), 0, [])) == 1
+
+
+def test_following_again_while_logs_ask_changes_nothing(tmp_path: Path) -> None:
+    one = witness(tmp_path)
+    one.add_checkpoint(tree(b"a"), 0, [])
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.is_set():
+            one.add_checkpoint(tree(b"a"), 1, [])
+
+    asking = [threading.Thread(target=go_on) for _ in range(3)]
+    for thread in asking:
+        thread.start()
+    try:
+        assert [FollowedLogs(tmp_path).follow(KEY) for _ in range(150)] == [False] * 150
+    finally:
+        over.set()
+        for thread in asking:
+            thread.join()
+
+
+def test_a_cosignature_is_shown_only_once_it_will_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the renaming of a file and its folder's reaching the disk, a power cut would undo it."""
+    one = witness(tmp_path)
+    one.add_checkpoint(tree(b"a"), 0, [])
+    assert one.shown(ORIGIN) is not None
+
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("stembus.audit.witness.followed_logs.sync_folder", broken)
+        with pytest.raises(OSError, match="Input/output"):
+            one.shown(ORIGIN)
+
+
+def test_under_another_name_a_witness_signs_nothing_of_what_it_had_seen(tmp_path: Path) -> None:
+    """Its times could go back: a name is no part of what an Ed25519 cosignature covers."""
+    witness(tmp_path).add_checkpoint(tree(b"a"), 0, [])
+    other = Witness("witness-2", [OWN], FollowedLogs(tmp_path), SimulatedClock(START))
+    with pytest.raises(RecordInvalid, match="damaged"):
+        other.add_checkpoint(tree(b"a"), 1, [])
 
 
 def test_a_log_is_followed_once_and_with_one_key(tmp_path: Path) -> None:
@@ -126,7 +197,7 @@ def test_a_log_is_followed_once_and_with_one_key(tmp_path: Path) -> None:
     assert [logs.follow(KEY), logs.follow(KEY)] == [True, False]
     with pytest.raises(NoteInvalid, match="another key"):
         logs.follow(VerifierKey(ORIGIN, ED25519, OWN.public))
-    with pytest.raises(NoteInvalid, match="one of a witness"):
+    with pytest.raises(NoteInvalid, match="no Ed25519 key of a log"):
         logs.follow(VerifierKey("witness-2", COSIGNATURE, OWN.public))
     assert [log.key for log in logs.all()] == [KEY]
 
@@ -174,8 +245,11 @@ def test_lines_of_others_are_passed_over_and_not_kept(tmp_path: Path) -> None:
     assert [line.name for line in head.signatures] == [ORIGIN, "witness-1"]
     assert head.signatures[0] == signed.signatures[0]
     forged = NoteSignature(ORIGIN, KEY.id, bytes(64))
-    with pytest.raises(NotSigned):
-        one.add_checkpoint(Checkpoint(ORIGIN, 1, signed.root, (*signed.signatures, forged)), 1, [])
+    many = tuple(NoteSignature(ORIGIN, KEY.id, number.to_bytes(64, "big")) for number in range(2000))
+    for lines in ((forged,), many):
+        with pytest.raises(NotSigned):
+            one.add_checkpoint(Checkpoint(ORIGIN, 1, signed.root, (*signed.signatures, *lines)), 1, [])
+    one.add_checkpoint(Checkpoint(ORIGIN, 1, signed.root, signed.signatures * 2000), 1, [])
 
 
 def test_a_witness_with_two_keys_signs_with_both_at_one_time(tmp_path: Path) -> None:

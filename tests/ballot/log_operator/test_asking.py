@@ -116,7 +116,11 @@ def test_a_witness_far_away_answers_like_one_that_is_here(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("app", "kind", "told"),
     [
-        (said("404 Not Found", "text/plain", b"no such log\n"), WitnessUnreachable, "answers 404: 'no such log'"),
+        (
+            said("404 Not Found", "text/plain", b"no such log\n"),
+            WitnessUnreachable,
+            "does not follow this log",
+        ),
         (said("409 Conflict", "text/plain", b"12\n"), WitnessUnreachable, "answers 409"),
         (said("409 Conflict", "text/x.tlog.size", b"twelve\n"), NoteInvalid, "a number on a line"),
         (said("409 Conflict", "text/x.tlog.size", b"012\n"), NoteInvalid, "a number on a line"),
@@ -139,7 +143,7 @@ def test_an_answer_that_is_none_is_named(app: Application, kind: type[Exception]
 def test_nobody_at_the_address_is_named() -> None:
     with served(said("200 OK", "text/plain", b"")) as url:
         pass
-    with pytest.raises(WitnessUnreachable, match=f"witness {NAME} does not answer"):
+    with pytest.raises(WitnessUnreachable, match="does not answer"):
         RemoteWitness(NAME, url).add_checkpoint(tree(b"a"), 0, [])
 
 
@@ -152,7 +156,7 @@ def test_a_witness_that_says_nothing_is_given_up() -> None:
         return [b""]
 
     with served(app) as url:
-        with pytest.raises(WitnessUnreachable, match="TimeoutError"):
+        with pytest.raises(WitnessUnreachable, match="does not answer"):
             RemoteWitness(NAME, url, patience=0.2).add_checkpoint(tree(b"a"), 0, [])
         silent.set()
 

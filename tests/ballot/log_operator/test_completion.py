@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stembus.audit.log.note import sign_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.ballot.errors import LogDamaged
@@ -109,7 +110,10 @@ def test_a_step_that_waits_here_and_is_not_in_the_copy_is_refused(lite: Poll, lo
     shutil.copytree(log.folder, tmp_path / "mirror")
     put_back(tmp_path / "kept", log)
     again = writer(lite)
-    again._files.stage([incident(lite.office, 1)[:-1] + b" }"], again._sign)
+    again._files.stage(
+        [incident(lite.office, 1)[:-1] + b" }"],
+        lambda size, root: sign_checkpoint(again.manifest.log.origin, size, root, again._key),
+    )
     before = content(log.folder)
     with pytest.raises(LogDamaged, match="another history"):
         complete(lite.office, tmp_path / "mirror")

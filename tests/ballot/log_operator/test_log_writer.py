@@ -6,7 +6,6 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -26,6 +25,7 @@ from stembus.audit.log.tiles import log_paths
 from stembus.audit.log.verifier_key import ED25519, VerifierKey
 from stembus.audit.verify import Verdict, verify
 from stembus.audit.witness.followed_logs import FollowedLogs
+from stembus.audit.witness.refusals import NotConsistent
 from stembus.audit.witness.witness import Witness
 from stembus.ballot.errors import HeadMoved, LogBehindWitness, LogDamaged, WitnessesMissing, WitnessesSilent
 from stembus.ballot.log_operator.admission import Admission
@@ -435,7 +435,7 @@ def test_a_clock_that_was_set_back_is_named_beside_the_missing_witnesses(lite: P
     with pytest.raises(WitnessesMissing, match="try again in 100 seconds: the log's last time"):
         earlier.append([incident(lite.office, 3)])
     later = lite.reopen(before + 100).office.log()
-    assert later.early() == ""
+    assert later.why() == ""
     assert later.cosign()
 
 
@@ -651,15 +651,23 @@ def test_an_append_collects_the_cosignatures_that_were_missing(lite: Poll, log: 
     assert_sound(lite)
 
 
+class Refusing(Absent):
+    """One that says why it does not cosign, while `down`."""
+
+    def add_checkpoint(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> list[NoteSignature]:
+        try:
+            return super().add_checkpoint(checkpoint, old_size, proof)
+        except ConnectionError:
+            raise NotConsistent("the log was rewritten") from None
+
+
 def test_a_witness_that_refuses_is_like_one_that_is_missing(lite: Poll, log: LogWriter) -> None:
-    witness = log.witnesses[0]
-    assert isinstance(witness, Witness)
-    seen = witness.logs.read(log.manifest.log.origin)
-    assert seen.head is not None
-    witness.logs.write(replace(seen, head=replace(seen.head, root=bytes(32))))
+    refusing = absent(log.witnesses[0], Refusing)
+    log.witnesses[0] = refusing
     log.append([incident(lite.office, 1)])
     assert log.head().size == log.size - 1
-    witness.logs.write(seen)
+    assert "the log was rewritten" in log.why()
+    refusing.down = False
     assert log.cosign() is True
     assert_sound(lite)
 

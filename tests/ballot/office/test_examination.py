@@ -251,7 +251,7 @@ def test_too_few_witnesses_and_one_that_forgot_are_named(voted: Poll) -> None:
     assert failures(voted) == {}
     for number in range(1, len(voted.office.manifest.witnesses.members) + 1):
         voted.office.folder(f"witness-{number}").rename(voted.office.root / f"away-{number}")
-    assert "witnesses must sign each step, and 0 are here" in failures(voted)["log"]
+    assert "witnesses must sign each step, and 0 are known here" in failures(voted)["log"]
 
 
 def test_a_record_elsewhere_may_be_written_by_the_help_desks_group(voted: Poll, tmp_path: Path) -> None:

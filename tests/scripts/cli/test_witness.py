@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,14 +25,16 @@ from stembus.audit.log.log_list import parse_log_list
 from stembus.audit.log.note import Checkpoint, cosignatures
 from stembus.audit.log.policy import parse_policy
 from stembus.audit.log.verifier_key import ED25519, VerifierKey, parse_verifier_key
+from stembus.audit.witness.app import WitnessApp
 from stembus.audit.witness.followed_logs import FollowedLogs
 from stembus.audit.witness.refusals import SizeDiffers
 from stembus.ballot.errors import WitnessUnreachable
 from stembus.ballot.log_operator.remote_witness import RemoteWitness
 from stembus.crypto.signing import SigningKey
 from stembus.scripts.cli.main import main
+from stembus.scripts.cli.witness import open_witness
 from stembus.scripts.rehearsal.referendum import demo_draft
-from tests.audit.witness.builders import KEY, ORIGIN, proof, tree
+from tests.audit.witness.builders import KEY, ORIGIN, proof, served, tree
 
 Run = Callable[..., Result]
 NAME = "university.example/w"
@@ -79,20 +81,22 @@ def test_a_name_that_no_manifest_could_hold_is_refused(run: Run, tmp_path: Path,
 
 def test_logs_are_followed_by_key_and_by_list(run: Run, folder: Path, tmp_path: Path) -> None:
     other = VerifierKey("other.example.org", ED25519, SigningKey.generate().public)
-    (tmp_path / "list").write_text(f"logs/v0\nrevision 1\n\norigin {other.name}\nvkey {other}\nbastion none\nqpd 24\n")
-    assert f"{ORIGIN}: followed from now on" in run("witness", "follow", folder, KEY, tmp_path / "list").output
+    (tmp_path / "list").write_text(f"logs/v0\n\nvkey {other}\nqpd 24\ncontact x\n\nvkey nonsense\n")
+    told = run("witness", "follow", folder, KEY, tmp_path / "list").output
+    assert f"{ORIGIN}: followed from now on" in told
+    assert "left out" in told
     assert f"{other.name}: already done" in run("witness", "follow", folder, tmp_path / "list").output
     shown = run("witness", "show", folder)
     assert sorted(line.split() for line in shown.stdout.splitlines()) == [["0", ORIGIN], ["0", other.name]]
 
 
-@pytest.mark.parametrize("log", ["", "nonsense", "x+y+z"])
-def test_what_is_no_log_is_named(run: Run, folder: Path, log: str) -> None:
-    assert "is no verifier key" in run("witness", "follow", folder, log, status=1).output
+@pytest.mark.parametrize(("log", "told"), [("nonsense", "there is no file nonsense"), ("x+y+z", "is no verifier key")])
+def test_what_is_no_log_is_named(run: Run, folder: Path, log: str, told: str) -> None:
+    assert told in run("witness", "follow", folder, log, status=1).output
 
 
 def test_a_list_that_is_none_is_named_by_its_path(run: Run, folder: Path, tmp_path: Path) -> None:
-    for content in (b"", b"\xff", b"<html>", b"origin a\nvkey b\n"):
+    for content in (b"", b"\xff\xfeo\x00", b"<html>", b"origin a\n"):
         (tmp_path / "list").write_bytes(content)
         told = run("witness", "follow", folder, tmp_path / "list", status=1).output
         assert f"{tmp_path / 'list'} is no list of logs" in told
@@ -106,9 +110,67 @@ def test_a_folder_without_a_witness_is_named(run: Run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_seen_and_is_lost_is_not_followed_anew_by_the_way(run: Run, folder: Path) -> None:
+    run("witness", "follow", folder, KEY)
+    FollowedLogs(folder / "logs").path(ORIGIN).unlink()
+    assert "is lost" in run("witness", "follow", folder, KEY, status=1).output
+    assert "followed from now on" in run("witness", "follow", folder, KEY, "--anew").output
+
+
+def test_one_damaged_log_hides_no_other(run: Run, folder: Path) -> None:
+    other = VerifierKey("other.example.org", ED25519, SigningKey.generate().public)
+    run("witness", "follow", folder, KEY, other)
+    FollowedLogs(folder / "logs").path(ORIGIN).write_text("damaged")
+    (folder / "logs" / ("a" * 64)).mkdir()
+    shown = run("witness", "show", folder).stdout
+    assert "0  other.example.org" in shown
+    assert shown.count(", is damaged") == 2
+
+
+def test_a_witness_whose_key_is_gone_is_not_made_again_under_its_name(run: Run, folder: Path) -> None:
+    run("witness", "follow", folder, KEY)
+    (folder / "witness.key").unlink()
+    assert "whose key is gone" in run("witness", "create", folder, "--name", NAME, status=1).output
+    assert "there is no witness" in run("witness", "show", folder, status=1).output
+
+
+def test_only_who_serves_follows(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root would leave files there that the service cannot read."""
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert "belongs to another user" in run("witness", "follow", folder, KEY, status=1).output
+
+
+def test_an_address_that_cannot_be_listened_at_is_named(folder: Path) -> None:
+    """In a process of its own: the server leaves its socket to the end of the process."""
+
+    def said(*options: object) -> str:
+        command = [
+            sys.executable,
+            "-m",
+            "stembus.scripts.cli.main",
+            "witness",
+            "serve",
+            str(folder),
+            *map(str, options),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    assert "cannot listen at nonsense.invalid" in said("--host", "nonsense.invalid")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        told = said("--port", taken.getsockname()[1])
+    assert "cannot listen at 127.0.0.1" in told
+    assert "answers at" not in told
+
+
 def test_a_witness_that_forgot_all_does_not_serve(run: Run, folder: Path) -> None:
     (folder / "logs").rmdir()
-    assert "is gone; bring back its newest copy" in run("witness", "serve", folder, status=1).output
+    for step in (("serve", folder), ("show", folder), ("follow", folder, KEY), ("create", folder, "--name", NAME)):
+        assert "is gone; bring back its newest copy" in run("witness", *step, status=1).output
     assert not (folder / "logs").exists()
 
 
@@ -133,9 +195,9 @@ def office(run: Run, tmp_path: Path) -> Path:
 
 def test_a_log_is_enrolled_and_defined_with_witnesses_elsewhere(run: Run, office: Path, tmp_path: Path) -> None:
     told = run("log", "enrol", office, "--contact", "stembus@kortrijk.example")
-    assert told.stdout.splitlines()[2:] == ["bastion none", "qpd 970", "contact stembus@kortrijk.example"]
+    assert told.stdout.splitlines()[1:] == ["qpd 970", "contact stembus@kortrijk.example"]
     (tmp_path / "list").write_text(told.stdout)
-    (log_key,) = parse_log_list(told.stdout)
+    (log_key,) = parse_log_list(told.stdout).keys
     keys = []
     for name in ("university.example/w", "newspaper.example/w"):
         made = run("witness", "create", tmp_path / name, "--name", name, "--ml-dsa-44").stdout.split()
@@ -148,29 +210,95 @@ def test_a_log_is_enrolled_and_defined_with_witnesses_elsewhere(run: Run, office
     )
     taken = run("log", "witnesses", office, policy)
     assert "witness_quorum = 1" in taken.output
+    assert "NOT YET, at https://witness.university.example" in taken.output
     run("log", "witnesses", office, policy)
     assert "witnesses: 2, quorum 1" in run("check", office).output
-    run("define", office)
+    told = run("define", office, status=1).output
+    assert "too few witnesses have seen the definition, so it is not published yet" in told
+    assert "newspaper.example/w: it does not answer" in told
     printed = parse_policy(run("log", "policy", office).stdout.encode())
     assert [listed.key for listed in printed.logs] == [log_key]
     assert [str(witness.key) for witness in printed.witnesses] == keys
     moved = policy.read_text().replace("https://w.", "https://w2.")
     policy.write_text(moved)
-    assert "answers at https://w2.newspaper.example" in run("log", "witnesses", office, policy).output
+    assert "NOT YET, at https://w2.newspaper.example" in run("log", "witnesses", office, policy).output
     policy.write_text(moved.replace("group one 1", "group one 2"))
     assert "its quorum is 2, and in this referendum 1" in run("log", "witnesses", office, policy, status=1).output
     assert (office / "witnesses.policy").read_text() == moved
 
 
-def test_a_quorum_that_the_draft_does_not_have_is_named_before_it_is_frozen(
-    run: Run, office: Path, tmp_path: Path
-) -> None:
-    (key,) = run("witness", "create", tmp_path / "w", "--name", NAME).stdout.split()
-    (tmp_path / "policy").write_text(f"witness a {key} https://w.example\nquorum none\n")
+def test_a_quorum_that_the_draft_does_not_have_is_never_frozen(run: Run, office: Path, tmp_path: Path) -> None:
+    keys = [run("witness", "create", tmp_path / name, "--name", f"{name}/w").stdout.strip() for name in ("a", "b")]
+    text = f"witness a {keys[0]} https://a.example\nwitness b {keys[1]} https://b.example\ngroup c 2 a b\nquorum c\n"
+    (tmp_path / "policy").write_text(text)
     run("log", "witnesses", office, tmp_path / "policy")
     for step in ("check", "define"):
-        assert "its quorum is 0, and in this referendum 1" in run(step, office, status=1).output
+        assert "its quorum is 2, and in this referendum 1" in run(step, office, status=1).output
     assert not (office / "manifest.json").exists()
+    (tmp_path / "policy").write_text(text.replace("quorum c", "quorum none"))
+    assert "asks for no cosignature" in run("log", "witnesses", office, tmp_path / "policy", status=1).output
+
+
+def test_witnesses_in_another_order_are_the_same(run: Run, office: Path, tmp_path: Path) -> None:
+    keys = [run("witness", "create", tmp_path / name, "--name", f"{name}/w").stdout.strip() for name in ("a", "b")]
+    lines = [f"witness {name} {key} https://{name}.example\n" for name, key in zip("ab", keys, strict=True)]
+    for order in (lines, lines[::-1]):
+        (tmp_path / "policy").write_text("".join([*order, "group c 1 a b\nquorum c\n"]))
+        run("log", "witnesses", office, tmp_path / "policy")
+    assert "run elsewhere" in run("key", "make", office, "witness-1", status=1).output
+
+
+def test_a_witness_is_tried_before_it_is_frozen(run: Run, office: Path, tmp_path: Path) -> None:
+    """One that follows the log, one that does not, and one at whose address another one answers."""
+    enrolled = tmp_path / "log.txt"
+    enrolled.write_text(run("log", "enrol", office, "--contact", "x").stdout)
+    with ExitStack() as stack:
+        keys, urls = [], []
+        for name in ("a", "b"):
+            keys.append(run("witness", "create", tmp_path / name, "--name", f"{name}/w").stdout.strip())
+            urls.append(stack.enter_context(served(WitnessApp(open_witness(tmp_path / name)))))
+        run("witness", "follow", tmp_path / "a", enrolled)
+        text = f"witness a {keys[0]} {urls[0]}\nwitness b {keys[1]} {urls[1]}\ngroup c 1 a b\nquorum c\n"
+        (tmp_path / "policy").write_text(text)
+        told = run("log", "witnesses", office, tmp_path / "policy").output
+        assert "with this key, and follows this log" in told
+        assert f"NOT YET, at {urls[1]}: it does not follow this log" in told
+        run("witness", "follow", tmp_path / "b", enrolled)
+        swapped = text.replace(urls[0], "URL").replace(urls[1], urls[0]).replace("URL", urls[1])
+        (tmp_path / "policy").write_text(swapped)
+        assert run("log", "witnesses", office, tmp_path / "policy").output.count("has another key") == 2
+        (tmp_path / "policy").write_text(text.replace(urls[1], urls[0]))
+        told = run("log", "witnesses", office, tmp_path / "policy", status=1).output
+        assert "have the same address" in told
+
+
+def test_a_policy_from_a_pipe_is_kept_as_it_was_read(run: Run, office: Path, tmp_path: Path) -> None:
+    (key,) = run("witness", "create", tmp_path / "w", "--name", NAME).stdout.split()
+    os.mkfifo(tmp_path / "pipe")
+    text = f"witness a {key} https://w.example\nquorum a\n"
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_text(text))
+    writer.start()
+    run("log", "witnesses", office, tmp_path / "pipe")
+    writer.join()
+    assert (office / "witnesses.policy").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("referendum.toml", "minimum_seconds = 600", "minimum_seconds = inf"),
+        ("referendum.toml", 'log_origin = "', 'log_origin = "kort rijk+x'),
+        ("keys/log.json", '"key": "', '"key": "zz'),
+        ("keys/log.json", '"key": "', '"key": "00'),
+    ],
+)
+def test_what_no_log_can_have_is_not_enrolled(run: Run, office: Path, file: str, old: str, new: str) -> None:
+    path = office / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    refused = run("log", "enrol", office, "--contact", "x", status=1)
+    assert "stembus: error:" in refused.output
+    assert refused.stdout == ""
 
 
 def test_witnesses_that_take_others_places_are_refused(run: Run, office: Path, tmp_path: Path) -> None:

@@ -1,0 +1,130 @@
+"""What a monitor shows: a calm page for people, and numbers for machines. Plain WSGI, as the base install has no Flask.
+
+    GET /         the state, as it was seen last          GET /evidence/NAME   what proves that something is wrong
+    GET /metrics  the same as numbers (Prometheus)
+
+Decides words and numbers. Everything shown was published or handed in; no ballot's number, address or person is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from stembus.audit.monitor.watch import EVIDENCE, Round
+
+_PROOF = re.compile(r"\A/evidence/([A-Za-z0-9][A-Za-z0-9.-]{0,99})\Z")
+_STYLE = "body{font:1rem/1.5 sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}li{margin:.3rem 0}"
+_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"),
+)
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+
+
+class MonitorApp:
+    """`last` gives the last round and when it ended, Unix seconds; None before the first."""
+
+    def __init__(self, folder: Path, last: Callable[[], tuple[Round, int] | None]) -> None:
+        self._evidence = folder / EVIDENCE
+        self._last = last
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        status, kind, body = self._answer(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+        start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body))), *_HEADERS])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def _answer(self, method: str, path: str) -> tuple[str, str, bytes]:
+        text = "text/plain; charset=utf-8"
+        if method not in ("GET", "HEAD"):
+            return "405 Method Not Allowed", text, b"this is asked with GET\n"
+        if path in ("", "/"):
+            return "200 OK", "text/html; charset=utf-8", _page(self._last(), self._proofs()).encode()
+        if path == "/metrics":
+            return "200 OK", "text/plain; version=0.0.4; charset=utf-8", _metrics(self._last(), self._proofs()).encode()
+        match = _PROOF.match(path)
+        if match and match[1] in self._proofs():
+            return "200 OK", "application/json", (self._evidence / match[1]).read_bytes()
+        return "404 Not Found", text, b"nothing is here\n"
+
+    def _proofs(self) -> list[str]:
+        if not self._evidence.is_dir():
+            return []
+        return sorted(path.name for path in self._evidence.iterdir() if path.suffix == ".json")
+
+
+def _page(last: tuple[Round, int] | None, proofs: list[str]) -> str:
+    parts = [f"<style>{_STYLE}</style>", "<h1>Monitor of a referendum</h1>"]
+    if last is None:
+        parts.append("<p>Nothing was seen yet; the first look is under way.</p>")
+        return _whole(parts)
+    seen, ended = last
+    report, figures = seen.report, seen.report.figures
+    alarms = list(seen.alarms())
+    if report.manifest is not None:
+        parts.append(f"<p>{escape(report.manifest.title[report.manifest.languages[0]])}</p>")
+    parts.append(f"<h2>{'Look at this' if alarms or proofs else 'All that was seen is in order'}</h2>")
+    parts += _list(escape(alarm) for alarm in alarms)
+    parts += _list(f'<a href="/evidence/{name}">{name}</a>: the log\'s key signed two histories' for name in proofs)
+    parts.append(f"<p>{escape(report.outcome.word)}: {escape(report.outcome.sentence)}</p>")
+    parts.append(f"<p>Entries {figures.entries}, ballots {figures.ballots}. Last look: {_utc(ended)}.</p>")
+    if seen.sights:
+        parts.append("<h2>The log elsewhere</h2>")
+        words = (
+            f"{escape(sight.vantage.address)}: {escape(sight.word.value)}{_size(sight.size)}" for sight in seen.sights
+        )
+        parts += _list(words)
+    if seen.handed:
+        parts.append("<h2>Promises that were handed in</h2>")
+        parts += _list(escape(f"{text}: {count}") for text, count in _counted(seen).items())
+    return _whole(parts)
+
+
+def _size(size: int | None) -> str:
+    return "" if size is None else f" ({size} entries)"
+
+
+def _counted(seen: Round) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for handed in seen.handed:
+        counts[handed.text] = counts.get(handed.text, 0) + 1
+    return counts
+
+
+def _list(items: Iterable[str]) -> Iterator[str]:
+    found = [f"<li>{item}</li>" for item in items]
+    return iter(["<ul>", *found, "</ul>"] if found else [])
+
+
+def _whole(parts: Iterable[str]) -> str:
+    head = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Monitor</title></head><body>'
+    return f"{head}{''.join(parts)}</body></html>\n"
+
+
+def _utc(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _metrics(last: tuple[Round, int] | None, proofs: list[str]) -> str:
+    lines = [f"stembus_monitor_splits {len(proofs)}"]
+    if last is not None:
+        seen, ended = last
+        lines.append(f"stembus_monitor_last_look_timestamp_seconds {ended}")
+        lines.append(f"stembus_monitor_exit_status {seen.report.exit_status}")
+        lines.append(f"stembus_monitor_log_entries {seen.report.figures.entries}")
+        lines.append(f"stembus_monitor_alarms {sum(1 for _ in seen.alarms())}")
+        for sight in seen.sights:
+            labels = f'place="{_label(sight.vantage.address)}",word="{sight.word.name.lower()}"'
+            lines.append(f"stembus_monitor_elsewhere_entries{{{labels}}} {sight.size or 0}")
+        for text, count in _counted(seen).items():
+            lines.append(f'stembus_monitor_promises{{state="{_label(text)}"}} {count}')
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _label(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,97 @@
+"""What a log shows elsewhere: at other addresses, and to its witnesses.
+
+Decides where a head is asked for, and what it says beside a log that was verified. Only what the log's own key signed
+says anything about the log; everything else is the word of who answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from stembus.audit import bounds
+from stembus.audit.errors import AuditError, CannotRead, PlaceError
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.address import Address
+from stembus.audit.log.note import Checkpoint, check_signed_by, parse_checkpoint
+from stembus.audit.log.tile_reader import TileReader
+from stembus.audit.log.tiles import HEAD
+from stembus.audit.log.verifier_key import ED25519, VerifierKey
+from stembus.audit.monitor.split_log import SplitLog, find_split, find_split_ahead
+from stembus.audit.verify.verified_log import VerifiedLog
+from stembus.audit.witness.followed_logs import origin_hash
+
+
+class Word(Enum):
+    """What a head elsewhere says."""
+
+    SAME = "the same log"
+    AHEAD = "more than was verified here"
+    BEHIND = "an earlier state of the same log"
+    SPLIT = "ANOTHER HISTORY, signed by the log's key"
+    FOREIGN = "no head that the log signed"
+    SILENT = "no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """An address that shows the log, or the monitoring prefix of a witness."""
+
+    address: str
+    witness: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """`size` is that of the head that was shown, if it was one of the log; `split` the proof, if it contradicts."""
+
+    vantage: Vantage
+    word: Word
+    size: int | None = None
+    split: SplitLog | None = None
+
+
+def log_key(manifest: Manifest) -> VerifierKey:
+    return VerifierKey(manifest.log.origin, ED25519, bytes.fromhex(manifest.log.key))
+
+
+def look_around(log: VerifiedLog, vantages: Sequence[Vantage]) -> list[Sight]:
+    """One after the other, with the patience of `address`. Raises CannotRead when the verified log's files changed."""
+    return [look_at(log, vantage) for vantage in vantages]
+
+
+def look_at(log: VerifiedLog, vantage: Vantage) -> Sight:
+    origin = log.manifest.log.origin
+    path = f"{origin_hash(origin)}/{HEAD}" if vantage.witness else HEAD
+    try:
+        raw = Address(vantage.address).read(path, bounds.CHECKPOINT_BYTES)
+    except (CannotRead, PlaceError):
+        return Sight(vantage, Word.SILENT)
+    try:
+        head = parse_checkpoint(raw)
+        check_signed_by(head, log_key(log.manifest))
+    except AuditError:
+        return Sight(vantage, Word.FOREIGN)
+    return judge(log, vantage, head)
+
+
+def judge(log: VerifiedLog, vantage: Vantage, head: Checkpoint) -> Sight:
+    """`head` is signed by the log."""
+    split = find_split(log, log_key(log.manifest), head) or _find_split_ahead(log, vantage, head)
+    if split is not None:
+        return Sight(vantage, Word.SPLIT, head.size, split)
+    if head.size > log.head.size:
+        return Sight(vantage, Word.AHEAD, head.size)
+    return Sight(vantage, Word.SAME if head.size == log.head.size else Word.BEHIND, head.size)
+
+
+def _find_split_ahead(log: VerifiedLog, vantage: Vantage, head: Checkpoint) -> SplitLog | None:
+    """None also where the address does not show the files of its larger head; a witness has none."""
+    if vantage.witness or head.size <= log.head.size:
+        return None
+    reader = TileReader(Address(vantage.address), head.size)
+    try:
+        return find_split_ahead(log, log_key(log.manifest), head, reader.subtree)
+    except AuditError:
+        return None
