@@ -9,6 +9,7 @@ import shutil
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -20,7 +21,7 @@ from stembus.audit.monitor.split_log import SPLIT_BYTES, check_split, parse_spli
 from stembus.audit.monitor.vantage import Vantage
 from stembus.audit.monitor.watch import PROMISES, Round, watch
 from stembus.audit.verify.outcome import EXIT_USAGE
-from stembus.audit.verify.report import Report
+from stembus.audit.verify.report import Report, Verdict
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.escape import shown
 from stembus.scripts.published import referendum_id, verified
@@ -36,6 +37,7 @@ class Watching:
         self._address, self._referendum, self._folder = address, referendum, folder
         self._vantages = vantages
         self._workers = workers
+        self._verified = _newest(folder / _COPIES)
         self.last: tuple[Round, int] | None = None
 
     def look(self) -> Round:
@@ -46,11 +48,23 @@ class Watching:
                 head = report.log.head if report.log is not None else None
             if head is not None:
                 _forget_earlier(copies, folder_name(head))
+                self._verified = folder_name(head)
+            elif report.has(Verdict.BREACH):
+                seen = self._compare_with_kept(seen)
         except CannotRead as error:
             seen = Round(Report(anchored=True))
             seen.report.unchecked("place", str(error))
         self.last = seen, int(time.time())
         return seen
+
+    def _compare_with_kept(self, seen: Round) -> Round:
+        """What is wrong with the log that is shown now may be that another one was shown before: both are signed."""
+        kept = self._folder / _COPIES / self._verified
+        if not self._verified or not kept.is_dir():
+            return seen
+        with verified(str(kept), self._referendum, self._workers) as report:
+            before = watch(report, [Vantage(self._address), *self._vantages], self._folder)
+        return replace(seen, sights=before.sights)
 
 
 def _forget_earlier(copies: Path, newest: str) -> None:
@@ -58,6 +72,12 @@ def _forget_earlier(copies: Path, newest: str) -> None:
     for folder in copies.glob("*-*"):
         if folder.is_dir() and folder.name < newest:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _newest(copies: Path) -> str:
+    """The copy that was verified last time; empty for none."""
+    found = sorted(path.name for path in copies.glob("*-*") if path.is_dir())
+    return found[-1] if found else ""
 
 
 @click.command()

@@ -232,7 +232,7 @@ def test_the_auditors_guide_verifies_the_sample(terminal: Terminal) -> None:
 
 def test_the_witness_guide_makes_a_witness(terminal: Terminal) -> None:
     vkey = str(VerifierKey("stembus.example.org/referendum", ED25519, SigningKey.generate().public))
-    terminal.replace |= {"stembus.example.org/referendum+5b4a1f6e+AVaO...": vkey}
+    (terminal.folder / "log.txt").write_text(f"vkey {vkey}\nqpd 970\ncontact somebody\n")
     outputs: list[str] = []
     _run_page("docs/witness-guide.md", terminal, lambda heading: None, lambda line, output: outputs.append(output))
     assert "university.example/witness+" in outputs[0]

@@ -159,7 +159,7 @@ def test_a_release_is_logged_once_and_compared(
     root = tmp_path / "referendum"
     opened.rehearsal(root)
     arguments = ("client", "log", root, "--release", "1.0")
-    assert "the log names 20 files of release 1.0" in run(*arguments).output
+    assert "the log names 23 files of release 1.0" in run(*arguments).output
     size = read_log(FolderPlace(root / "public")).head.size
     assert "already done" in run(*arguments).output
     log = read_log(FolderPlace(root / "public"))

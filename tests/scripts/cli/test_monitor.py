@@ -1,0 +1,143 @@
+"""The commands of a monitor, on a published log that is served as files."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stembus.scripts.cli.main import main
+from stembus.scripts.rehearsal.referendum import Rehearsal
+from tests.audit.monitor.conftest import Folder, grow
+from tests.audit.witness.builders import served
+from tests.browser.conftest import free_port
+from tests.conftest import Finished
+
+
+def look(url: str, rehearsal: Rehearsal, folder: Path, *more: str, status: int = 4) -> Result:
+    identity = rehearsal.office.referendum.hex()
+    command = ["monitor", url, "--referendum", identity, "--keep", str(folder), "--once", *more]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == status, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+@pytest.fixture
+def both(opened: Finished, tmp_path: Path) -> tuple[Rehearsal, Rehearsal]:
+    made = opened.rehearsal(tmp_path / "shown"), opened.rehearsal(tmp_path / "hidden")
+    for rehearsal in made:
+        rehearsal.clock.move_to(rehearsal.office.manifest.opens_at + 60)
+    return made
+
+
+def test_a_monitor_follows_a_log_that_grows_and_keeps_one_copy(
+    both: tuple[Rehearsal, Rehearsal], tmp_path: Path
+) -> None:
+    rehearsal, _ = both
+    folder = tmp_path / "watch"
+    with served(Folder(rehearsal.office.public)) as url:
+        first = look(url, rehearsal, folder).stdout
+        grow(rehearsal, 1, 2)
+        second = look(url, rehearsal, folder).stdout
+    sizes = [int(found[1]) for text in (first, second) if (found := re.search(r"(\d+) entries", text))]
+    assert sizes[1] == sizes[0] + 2
+    assert len([path for path in (folder / "copies").iterdir() if path.is_dir()]) == 1
+
+
+def test_an_address_that_goes_back_or_away_is_no_breach(both: tuple[Rehearsal, Rehearsal], tmp_path: Path) -> None:
+    rehearsal, old = both
+    grow(rehearsal, 1)
+    folder = Folder(rehearsal.office.public)
+    with served(folder) as url:
+        look(url, rehearsal, tmp_path / "watch")
+        folder.root = old.office.public
+        assert "COULD NOT BE CHECKED" in look(url, rehearsal, tmp_path / "watch", status=8).stdout
+        folder.up = False
+        assert "COULD NOT BE CHECKED" in look(url, rehearsal, tmp_path / "watch", status=8).stdout
+        folder.up, folder.root = True, rehearsal.office.public
+        look(url, rehearsal, tmp_path / "watch")
+
+
+def test_a_host_that_shows_one_monitor_another_log_is_caught_and_judged(
+    both: tuple[Rehearsal, Rehearsal], tmp_path: Path
+) -> None:
+    shown, hidden = both
+    grow(shown, 1)
+    grow(hidden, 1, 2)
+    folder = tmp_path / "watch"
+    with served(Folder(shown.office.public)) as url, served(Folder(hidden.office.public)) as other:
+        calm = look(url, shown, folder, "--also", other)
+        assert "more than was verified here" in calm.stdout
+        grow(shown, 2, word="told to the others")
+        told = look(url, shown, folder, "--also", other, status=1).stdout
+    assert f"LOOK: {other}: ANOTHER HISTORY" in told
+    (proof,) = (folder / "evidence").iterdir()
+    judged = CliRunner().invoke(main, ["judge", str(proof)])
+    assert (judged.exit_code, "signed two histories" in judged.stdout) == (0, True)
+    proof.write_text(proof.read_text().replace("entries", "", 1)[:-5])
+    assert CliRunner().invoke(main, ["judge", str(proof)]).exit_code == 2
+
+
+@pytest.mark.parametrize(("first", "second"), [((1,), (1,)), ((1, 2), (1,)), ((1,), (1, 2))])
+def test_a_host_that_changes_its_story_is_caught_by_what_was_kept(
+    both: tuple[Rehearsal, Rehearsal], tmp_path: Path, first: tuple[int, ...], second: tuple[int, ...]
+) -> None:
+    shown, hidden = both
+    grow(shown, *first)
+    grow(hidden, *second, word="another")
+    host = Folder(shown.office.public)
+    with served(host) as url:
+        look(url, shown, tmp_path / "watch")
+        host.root = hidden.office.public
+        told = look(url, shown, tmp_path / "watch", status=1).stdout
+    assert f"LOOK: {url}: ANOTHER HISTORY" in told
+    (proof,) = (tmp_path / "watch" / "evidence").iterdir()
+    assert CliRunner().invoke(main, ["judge", str(proof)]).exit_code == 0
+
+
+def test_a_running_monitor_shows_its_page(both: tuple[Rehearsal, Rehearsal], tmp_path: Path) -> None:
+    rehearsal, _ = both
+    port = free_port()
+    with served(Folder(rehearsal.office.public)) as url:
+        command = [
+            sys.executable, "-m", "stembus.scripts.cli.main", "monitor", url, "--keep", str(tmp_path / "watch"),
+            "--referendum", rehearsal.office.referendum.hex(), "--listen", str(port), "--every", "10",
+        ]  # fmt: skip
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ))
+        try:
+            page = ""
+            for _ in range(300):
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                        page = answer.read().decode()
+                except OSError:
+                    page = ""
+                if "All that was seen is in order" in page:
+                    break
+                time.sleep(0.1)
+            assert "SOUND SO FAR" in page
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+
+
+def test_what_cannot_be_meant_is_named(both: tuple[Rehearsal, Rehearsal], tmp_path: Path) -> None:
+    rehearsal, _ = both
+    with served(Folder(rehearsal.office.public)) as url:
+        wrong = CliRunner().invoke(
+            main, ["monitor", url, "--referendum", "xyz", "--keep", str(tmp_path / "w"), "--once"]
+        )
+    assert wrong.exit_code == 2
+    assert not (tmp_path / "w").exists()
+    (tmp_path / "x").write_bytes(b"\0")
+    judged = CliRunner().invoke(main, ["judge", str(tmp_path / "x")])
+    assert (judged.exit_code, "proves nothing" in judged.stdout) == (2, True)
