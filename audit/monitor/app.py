@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from stembus.audit.monitor.vantage import Word
 from stembus.audit.monitor.watch import EVIDENCE, Round
 
 _PROOF = re.compile(r"\A/evidence/([A-Za-z0-9][A-Za-z0-9.-]{0,99})\Z")
@@ -24,15 +25,18 @@ _HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"),
 )
+_SILENCE = (Word.SILENT, Word.MISSING)
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
 class MonitorApp:
-    """`last` gives the last round and when it ended, Unix seconds; None before the first."""
+    """`last` gives the last round, None before the first; `now` the time in Unix seconds; `fresh` says for how many
+    seconds a round says something about now."""
 
-    def __init__(self, folder: Path, last: Callable[[], tuple[Round, int] | None]) -> None:
+    def __init__(self, folder: Path, last: Callable[[], Round | None], now: Callable[[], float], fresh: int) -> None:
         self._evidence = folder / EVIDENCE
         self._last = last
+        self._now, self._fresh = now, fresh
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         status, kind, body = self._answer(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
@@ -44,7 +48,7 @@ class MonitorApp:
         if method not in ("GET", "HEAD"):
             return "405 Method Not Allowed", text, b"this is asked with GET\n"
         if path in ("", "/"):
-            return "200 OK", "text/html; charset=utf-8", _page(self._last(), self._proofs()).encode()
+            return "200 OK", "text/html; charset=utf-8", self._page(self._last(), self._proofs()).encode()
         if path == "/metrics":
             return "200 OK", "text/plain; version=0.0.4; charset=utf-8", _metrics(self._last(), self._proofs()).encode()
         match = _PROOF.match(path)
@@ -57,32 +61,39 @@ class MonitorApp:
             return []
         return sorted(path.name for path in self._evidence.iterdir() if path.suffix == ".json")
 
-
-def _page(last: tuple[Round, int] | None, proofs: list[str]) -> str:
-    parts = [f"<style>{_STYLE}</style>", "<h1>Monitor of a referendum</h1>"]
-    if last is None:
-        parts.append("<p>Nothing was seen yet; the first look is under way.</p>")
+    def _page(self, seen: Round | None, proofs: list[str]) -> str:
+        parts = [f"<style>{_STYLE}</style>", "<h1>Monitor of a referendum</h1>"]
+        if seen is None:
+            parts.append("<p>Nothing was seen yet; the first look is under way.</p>")
+            return _whole(parts)
+        report, figures = seen.report, seen.report.figures
+        alarms, doubts = list(seen.alarms()), list(seen.doubts())
+        if self._now() - seen.ended > self._fresh:
+            doubts.append("the last look is long ago: see that the monitor runs")
+        if seen.sights and all(sight.word in _SILENCE for sight in seen.sights):
+            doubts.append("no other place shows the log, so nothing could be compared")
+        if report.manifest is not None:
+            parts.append(f"<p>{escape(report.manifest.title[report.manifest.languages[0]])}</p>")
+        parts.append(f"<h2>{_heading(bool(alarms or proofs), bool(doubts))}</h2>")
+        parts += _list(escape(text) for text in (*alarms, *doubts))
+        parts += _list(f'<a href="/evidence/{name}">{name}</a>: the log\'s key signed two histories' for name in proofs)
+        parts.append(f"<p>{escape(report.outcome.word)}: {escape(report.outcome.sentence)}</p>")
+        if report.log is not None:
+            parts.append(f"<p>Entries {figures.entries}, ballots {figures.ballots}.</p>")
+        parts.append(f"<p>Last look: {_utc(seen.ended)}.</p>")
+        if seen.sights:
+            parts.append("<h2>The log elsewhere</h2>")
+            parts += _list(escape(f"{one.vantage.address}: {one.word.value}{_size(one.size)}") for one in seen.sights)
+        if seen.handed:
+            parts.append("<h2>Promises that were handed in</h2>")
+            parts += _list(escape(f"{text}: {count}") for text, count in _counted(seen).items())
         return _whole(parts)
-    seen, ended = last
-    report, figures = seen.report, seen.report.figures
-    alarms = list(seen.alarms())
-    if report.manifest is not None:
-        parts.append(f"<p>{escape(report.manifest.title[report.manifest.languages[0]])}</p>")
-    parts.append(f"<h2>{'Look at this' if alarms or proofs else 'All that was seen is in order'}</h2>")
-    parts += _list(escape(alarm) for alarm in alarms)
-    parts += _list(f'<a href="/evidence/{name}">{name}</a>: the log\'s key signed two histories' for name in proofs)
-    parts.append(f"<p>{escape(report.outcome.word)}: {escape(report.outcome.sentence)}</p>")
-    parts.append(f"<p>Entries {figures.entries}, ballots {figures.ballots}. Last look: {_utc(ended)}.</p>")
-    if seen.sights:
-        parts.append("<h2>The log elsewhere</h2>")
-        words = (
-            f"{escape(sight.vantage.address)}: {escape(sight.word.value)}{_size(sight.size)}" for sight in seen.sights
-        )
-        parts += _list(words)
-    if seen.handed:
-        parts.append("<h2>Promises that were handed in</h2>")
-        parts += _list(escape(f"{text}: {count}") for text, count in _counted(seen).items())
-    return _whole(parts)
+
+
+def _heading(alarmed: bool, doubtful: bool) -> str:
+    if alarmed:
+        return "Look at this"
+    return "It is not known now how this stands" if doubtful else "All that was seen is in order"
 
 
 def _size(size: int | None) -> str:
@@ -110,17 +121,19 @@ def _utc(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _metrics(last: tuple[Round, int] | None, proofs: list[str]) -> str:
+def _metrics(seen: Round | None, proofs: list[str]) -> str:
     lines = [f"stembus_monitor_splits {len(proofs)}"]
-    if last is not None:
-        seen, ended = last
-        lines.append(f"stembus_monitor_last_look_timestamp_seconds {ended}")
+    if seen is not None:
+        lines.append(f"stembus_monitor_last_look_timestamp_seconds {seen.ended}")
         lines.append(f"stembus_monitor_exit_status {seen.report.exit_status}")
-        lines.append(f"stembus_monitor_log_entries {seen.report.figures.entries}")
+        lines.append(f"stembus_monitor_verified {int(seen.report.log is not None)}")
         lines.append(f"stembus_monitor_alarms {sum(1 for _ in seen.alarms())}")
-        for sight in seen.sights:
-            labels = f'place="{_label(sight.vantage.address)}",word="{sight.word.name.lower()}"'
-            lines.append(f"stembus_monitor_elsewhere_entries{{{labels}}} {sight.size or 0}")
+        if seen.report.log is not None:
+            lines.append(f"stembus_monitor_log_entries {seen.report.figures.entries}")
+        places = {sight.vantage.address: sight for sight in seen.sights}
+        for address, sight in places.items():
+            labels = f'place="{_label(address)}",word="{sight.word.name.lower()}"'
+            lines.append(f"stembus_monitor_elsewhere{{{labels}}} 1")
         for text, count in _counted(seen).items():
             lines.append(f'stembus_monitor_promises{{state="{_label(text)}"}} {count}')
     return "".join(f"{line}\n" for line in lines)

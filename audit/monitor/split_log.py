@@ -8,6 +8,7 @@ and when it proves something. Leaves to its callers whose log it is, and what fo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -19,7 +20,7 @@ from stembus.audit.log.verifier_key import VerifierKey, parse_verifier_key
 from stembus.audit.verify.verified_log import VerifiedLog
 
 TYPE = "stembus/split-log/v1"
-SPLIT_BYTES = 3 * bounds.CHECKPOINT_BYTES
+SPLIT_BYTES = 64 * 1024  # two heads with one signature each, and a proof
 _PROOF_HASHES = 63
 
 
@@ -63,8 +64,14 @@ def find_split_ahead(
 def _split(
     key: VerifierKey, smaller: Checkpoint, larger: Checkpoint, begins: bytes, proof: Sequence[bytes]
 ) -> SplitLog:
-    heads = (smaller.to_bytes().decode(), larger.to_bytes().decode())
-    return SplitLog(TYPE, str(key), *heads, begins.hex(), [item.hex() for item in proof])
+    first, second = (_signed(head, key).to_bytes().decode() for head in (smaller, larger))
+    return SplitLog(TYPE, str(key), first, second, begins.hex(), [item.hex() for item in proof])
+
+
+def _signed(head: Checkpoint, key: VerifierKey) -> Checkpoint:
+    """With the log's signature alone: whoever signs two histories may hang any number of other lines on a head."""
+    lines = [line for line in head.signatures if (line.name, line.key_id) == (key.name, key.id)]
+    return replace(head, signatures=tuple(lines[:1]))
 
 
 def parse_split(data: bytes) -> SplitLog:

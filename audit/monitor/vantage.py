@@ -7,11 +7,12 @@ says anything about the log; everything else is the word of who answers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from stembus.audit import bounds
-from stembus.audit.errors import AuditError, CannotRead, PlaceError
+from stembus.audit.errors import AuditError, CannotRead, NoteInvalid, PlaceError
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.address import Address
 from stembus.audit.log.note import Checkpoint, check_signed_by, parse_checkpoint
@@ -31,6 +32,7 @@ class Word(Enum):
     BEHIND = "an earlier state of the same log"
     SPLIT = "ANOTHER HISTORY, signed by the log's key"
     FOREIGN = "no head that the log signed"
+    MISSING = "it answers, and shows no head of this log"
     SILENT = "no answer"
 
 
@@ -44,12 +46,16 @@ class Vantage:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """`size` is that of the head that was shown, if it was one of the log; `split` the proof, if it contradicts."""
+    """`head` is the one that was shown, if the log signed it; `split` the proof, if it contradicts."""
 
     vantage: Vantage
     word: Word
-    size: int | None = None
+    head: Checkpoint | None = None
     split: SplitLog | None = None
+
+    @property
+    def size(self) -> int | None:
+        return self.head.size if self.head else None
 
 
 def log_key(manifest: Manifest) -> VerifierKey:
@@ -66,24 +72,37 @@ def look_at(log: VerifiedLog, vantage: Vantage) -> Sight:
     path = f"{origin_hash(origin)}/{HEAD}" if vantage.witness else HEAD
     try:
         raw = Address(vantage.address).read(path, bounds.CHECKPOINT_BYTES)
-    except (CannotRead, PlaceError):
+    except PlaceError:
+        return Sight(vantage, Word.MISSING)
+    except CannotRead:
         return Sight(vantage, Word.SILENT)
+    head = signed_head(log.manifest, raw)
+    return Sight(vantage, Word.FOREIGN) if head is None else judge(log, vantage, head)
+
+
+def signed_head(manifest: Manifest, raw: bytes) -> Checkpoint | None:
+    """With one signature of the log, whatever else hangs on it; None where the log did not sign it."""
+    key = log_key(manifest)
     try:
-        head = parse_checkpoint(raw)
-        check_signed_by(head, log_key(log.manifest))
-    except AuditError:
-        return Sight(vantage, Word.FOREIGN)
-    return judge(log, vantage, head)
+        head = parse_checkpoint(raw, strangers=True)
+    except NoteInvalid:
+        return None
+    for line in dict.fromkeys(line for line in head.signatures if (line.name, line.key_id) == (key.name, key.id)):
+        alone = replace(head, signatures=(line,))
+        with suppress(NoteInvalid):
+            check_signed_by(alone, key)
+            return alone
+    return None
 
 
 def judge(log: VerifiedLog, vantage: Vantage, head: Checkpoint) -> Sight:
     """`head` is signed by the log."""
     split = find_split(log, log_key(log.manifest), head) or _find_split_ahead(log, vantage, head)
     if split is not None:
-        return Sight(vantage, Word.SPLIT, head.size, split)
+        return Sight(vantage, Word.SPLIT, head, split)
     if head.size > log.head.size:
-        return Sight(vantage, Word.AHEAD, head.size)
-    return Sight(vantage, Word.SAME if head.size == log.head.size else Word.BEHIND, head.size)
+        return Sight(vantage, Word.AHEAD, head)
+    return Sight(vantage, Word.SAME if head.size == log.head.size else Word.BEHIND, head)
 
 
 def _find_split_ahead(log: VerifiedLog, vantage: Vantage, head: Checkpoint) -> SplitLog | None:

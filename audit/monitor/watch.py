@@ -14,17 +14,19 @@ from pathlib import Path
 from stembus.audit.durable import create_durably
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.receipt import check_promise, parse_promise
-from stembus.audit.monitor.split_log import SplitLog
-from stembus.audit.monitor.vantage import Sight, Vantage, Word, look_around
-from stembus.audit.verify.outcome import Outcome
+from stembus.audit.log.note import Checkpoint
+from stembus.audit.monitor.split_log import SplitLog, check_split, parse_split
+from stembus.audit.monitor.vantage import Sight, Vantage, Word, judge, look_around
 from stembus.audit.verify.promised_ballot import Fate, Sought, Verdict, fate_of
 from stembus.audit.verify.report import Report
+from stembus.audit.verify.report import Verdict as FaultVerdict
 from stembus.audit.verify.verified_log import VerifiedLog
 
 PROMISES, EVIDENCE = "promises", "evidence"
 PROMISE_BYTES = 64 * 1024
-_ALARMING = (Word.SPLIT, Word.FOREIGN)
-_WRONG = (Outcome.BREACH, Outcome.FAULTS)
+_PROOFS = 100  # that are kept
+_PATIENCE_SECONDS = 900  # that another place may be ahead before somebody is called
+_GROUNDS = (FaultVerdict.BREACH, FaultVerdict.STANDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,58 +43,78 @@ class Handed:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What was seen in one round."""
+    """What was seen in one round, which ended at `ended`, Unix seconds. `ahead` are the addresses that have shown more
+    than could be verified here for longer than a log takes to arrive."""
 
     report: Report
     sights: tuple[Sight, ...] = ()
     handed: tuple[Handed, ...] = ()
+    ended: int = 0
+    ahead: tuple[str, ...] = ()
 
     def alarms(self) -> Iterator[str]:
-        """What somebody should be called for, in words."""
-        if self.report.outcome in _WRONG:
-            for fault in self.report.faults:
+        """What somebody should be called for, in words. Names no file: a voter may have given it a person's name."""
+        for fault in self.report.faults:
+            if fault.verdict in _GROUNDS:
                 yield f"{fault.check} {fault.where}: {fault.message}"
         for sight in self.sights:
-            if sight.word in _ALARMING:
+            if sight.word in (Word.SPLIT, Word.FOREIGN):
                 yield f"{sight.vantage.address}: {sight.word.value}"
-        for handed in self.handed:
+        for address in self.ahead:
+            yield f"{address} has shown more for a quarter of an hour than is shown here: entries may be held back"
+        for number, handed in enumerate(self.handed, 1):
             if handed.fate is not None and handed.fate.verdict is Verdict.BROKEN:
-                yield f"the promise {handed.name} is broken"
+                yield f"promise {number} is broken, unless its voter cast again with the same voting pass"
+            elif handed.fate is not None and handed.fate.verdict is Verdict.MISSING:
+                yield f"the batch of promise {number} stands without its ballot: hand it in again, while one can"
 
-    def splits(self) -> Iterator[SplitLog]:
-        return (sight.split for sight in self.sights if sight.split is not None)
+    def doubts(self) -> Iterator[str]:
+        """Why it is not known now how the referendum stands, if so."""
+        if self.report.log is None:
+            yield "the log that is shown now could not be verified"
+        for fault in self.report.faults:
+            if fault.verdict is FaultVerdict.UNCHECKED:
+                yield f"{fault.where}: {fault.message}"
 
 
-def watch(report: Report, vantages: Sequence[Vantage], folder: Path) -> Round:
-    """`report` is of a verification that was just made, and its log can still be read. Without a log, there is nothing
-    to compare. Raises CannotRead when the log's files changed meanwhile."""
-    log = report.log
+def watch(found: Report, vantages: Sequence[Vantage], folder: Path, heads: Sequence[Checkpoint] = ()) -> Round:
+    """`found` is of a verification that was just made, and its log can still be read; `heads` were seen before, and the
+    log signed them. Without a log, there is nothing to compare. Raises CannotRead when the log's files changed."""
+    log = found.log
     if log is None:
-        return Round(report)
-    found = Round(report, tuple(look_around(log, vantages)), tuple(_handed(log, folder / PROMISES)))
-    for split in found.splits():
-        keep_split(folder / EVIDENCE, split)
-    return found
+        return Round(found)
+    earlier = (judge(log, Vantage("a head that was seen before", witness=True), head) for head in heads)
+    sights = (*look_around(log, vantages), *(sight for sight in earlier if sight.word is Word.SPLIT))
+    for sight in sights:
+        if sight.split is not None and sight.head is not None:
+            keep_split(folder / EVIDENCE, sight.head, sight.split)
+    return Round(found, sights, tuple(_handed(log, folder / PROMISES)))
 
 
-def keep_split(folder: Path, split: SplitLog) -> Path:
-    """Each proof is written once, and never changed."""
-    data = split.to_bytes()
-    path = folder / f"split-log-{hashlib.sha256(data).hexdigest()[:16]}.json"
+def is_held_back(since: float, now: float) -> bool:
+    return now - since > _PATIENCE_SECONDS
+
+
+def keep_split(folder: Path, head: Checkpoint, split: SplitLog) -> Path:
+    """One proof for each head that contradicts; it is written once, and never changed."""
+    path = folder / f"split-log-{hashlib.sha256(head.text).hexdigest()[:16]}.json"
     folder.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
+    if not path.exists() and sum(1 for _ in folder.iterdir()) < _PROOFS:
+        data = split.to_bytes()
+        check_split(parse_split(data))
         create_durably(path, data)
     return path
 
 
 def _handed(log: VerifiedLog, folder: Path) -> Iterator[Handed]:
     for path in sorted(folder.glob("*")) if folder.is_dir() else []:
-        with path.open("rb") as file:
-            data = file.read(PROMISE_BYTES)
         try:
-            promise = parse_promise(data)
+            if not path.is_file():
+                continue
+            with path.open("rb") as file:
+                promise = parse_promise(file.read(PROMISE_BYTES))
             check_promise(log.manifest, log.referendum, promise)
-        except AuditError:
+        except (AuditError, OSError):
             yield Handed(path.name, None)
             continue
         yield Handed(path.name, fate_of(log, Sought.of(promise)))

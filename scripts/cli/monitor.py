@@ -5,79 +5,28 @@ Decides how often is looked, what is said, and exit status. What is seen is deci
 
 from __future__ import annotations
 
-import shutil
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from stembus.audit.errors import CannotRead, RecordInvalid
-from stembus.audit.log.snapshot import folder_name
+from stembus.audit.errors import RecordInvalid
+from stembus.audit.log.places import ADDRESSES
+from stembus.audit.log.verifier_key import parse_verifier_key
 from stembus.audit.monitor.app import MonitorApp
 from stembus.audit.monitor.split_log import SPLIT_BYTES, check_split, parse_split
 from stembus.audit.monitor.vantage import Vantage
-from stembus.audit.monitor.watch import PROMISES, Round, watch
+from stembus.audit.monitor.watch import PROMISES, Round
 from stembus.audit.verify.outcome import EXIT_USAGE
-from stembus.audit.verify.report import Report, Verdict
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.escape import shown
-from stembus.scripts.published import referendum_id, verified
+from stembus.scripts.published import referendum_id
 from stembus.scripts.shell import say
+from stembus.scripts.watching import Watching
 
-_COPIES = "copies"
-
-
-class Watching:
-    """Looks again and again; `last` is what was seen last, and when."""
-
-    def __init__(self, address: str, referendum: bytes, folder: Path, vantages: list[Vantage], workers: int) -> None:
-        self._address, self._referendum, self._folder = address, referendum, folder
-        self._vantages = vantages
-        self._workers = workers
-        self._verified = _newest(folder / _COPIES)
-        self.last: tuple[Round, int] | None = None
-
-    def look(self) -> Round:
-        copies = self._folder / _COPIES
-        try:
-            with verified(self._address, self._referendum, self._workers, copies) as report:
-                seen = watch(report, self._vantages, self._folder)
-                head = report.log.head if report.log is not None else None
-            if head is not None:
-                _forget_earlier(copies, folder_name(head))
-                self._verified = folder_name(head)
-            elif report.has(Verdict.BREACH):
-                seen = self._compare_with_kept(seen)
-        except CannotRead as error:
-            seen = Round(Report(anchored=True))
-            seen.report.unchecked("place", str(error))
-        self.last = seen, int(time.time())
-        return seen
-
-    def _compare_with_kept(self, seen: Round) -> Round:
-        """What is wrong with the log that is shown now may be that another one was shown before: both are signed."""
-        kept = self._folder / _COPIES / self._verified
-        if not self._verified or not kept.is_dir():
-            return seen
-        with verified(str(kept), self._referendum, self._workers) as report:
-            before = watch(report, [Vantage(self._address), *self._vantages], self._folder)
-        return replace(seen, sights=before.sights)
-
-
-def _forget_earlier(copies: Path, newest: str) -> None:
-    """The newest copy continues all before it."""
-    for folder in copies.glob("*-*"):
-        if folder.is_dir() and folder.name < newest:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _newest(copies: Path) -> str:
-    """The copy that was verified last time; empty for none."""
-    found = sorted(path.name for path in copies.glob("*-*") if path.is_dir())
-    return found[-1] if found else ""
+_MARGIN_SECONDS = 300
 
 
 @click.command()
@@ -101,20 +50,24 @@ def monitor(
     once: bool,
     workers: int,
 ) -> None:
-    """Watch a referendum: verify its log whenever it grows, compare what is shown elsewhere, keep what proves a fraud.
+    """Watch a referendum: verify its log again and again, compare what is shown elsewhere, keep what proves a fraud.
 
     \b
     URL is the published log. Its folder keeps a copy, so only what is new is fetched. Promises
     that voters hand in as files lie in KEEP/promises; each is looked for at every look. Signed
     heads that contradict each other are kept in KEEP/evidence, as files for: stembus judge
+    Exit status with --once: as stembus verify, and 1 where another history was seen.
     Example:  stembus monitor https://vote.example.org/log --referendum ID --keep watch --listen 8770
     """
     identity = referendum_id(referendum)
+    for place in (address, *also, *witness):
+        if not place.startswith(ADDRESSES):
+            raise click.UsageError(f"{place} is no address: it begins with https://")
     vantages = [Vantage(place) for place in also] + [Vantage(place, witness=True) for place in witness]
     (folder / PROMISES).mkdir(parents=True, exist_ok=True)
     watching = Watching(address, identity, folder, vantages, workers)
     if listen is not None and not once:
-        _show(folder, watching, listen)
+        _show(folder, watching, listen, 3 * every + _MARGIN_SECONDS)
     told = ""
     while True:
         seen = watching.look()
@@ -123,17 +76,20 @@ def monitor(
             click.echo(words)
         told = words
         if once:
-            sys.exit(1 if list(seen.splits()) else seen.report.exit_status)
+            sys.exit(1 if any(sight.split for sight in seen.sights) else seen.report.exit_status)
         time.sleep(every)
 
 
-def _show(folder: Path, watching: Watching, port: int) -> None:
+def _show(folder: Path, watching: Watching, port: int, fresh: int) -> None:
     try:
         import waitress
     except ModuleNotFoundError:
         raise NotReady("the page needs waitress; install it with: pip install 'stembus[witness]'") from None
-    app = MonitorApp(folder, lambda: watching.last)
-    server = waitress.create_server(app, host="127.0.0.1", port=port, threads=2, ident="")
+    app = MonitorApp(folder, lambda: watching.last, time.time, fresh)
+    try:
+        server = waitress.create_server(app, host="127.0.0.1", port=port, threads=2, ident="")
+    except OSError as error:
+        raise NotReady(f"cannot listen at port {port}: {error.strerror}; choose another") from None
     threading.Thread(target=server.run, daemon=True).start()
     say(f"the page is at http://127.0.0.1:{port}/")
 
@@ -142,6 +98,7 @@ def _words(seen: Round) -> str:
     figures = seen.report.figures
     lines = [f"{seen.report.outcome.word}: {figures.entries} entries, {figures.ballots} ballots"]
     lines += [f"  LOOK: {alarm}" for alarm in seen.alarms()]
+    lines += [f"  not known now: {doubt}" for doubt in seen.doubts()]
     lines += [f"  {sight.vantage.address}: {sight.word.value}" for sight in seen.sights]
     lines += [f"  promise {handed.name}: {handed.text}" for handed in seen.handed]
     return "\n".join(shown(line) for line in lines)
@@ -151,13 +108,16 @@ def _words(seen: Round) -> str:
 @click.argument(
     "files", metavar="FILE", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True)
 )
-def judge(files: tuple[Path, ...]) -> None:
+@click.option("--key", metavar="VKEY", help="The log's verifier key, as the file log.vkey of the published log has it.")
+def judge(files: tuple[Path, ...], key: str | None) -> None:
     """Say what each FILE of a monitor's evidence proves, from its bytes alone.
 
     \b
-    Exit status: 0 each proves what it says, 2 one of them proves nothing.
-    Example:  stembus judge watch/evidence/*.json
+    Anybody can make a key of any name, so compare it: --key.
+    Exit status: 0 each proves what it says, 2 one of them proves nothing, or about another key.
+    Example:  stembus judge watch/evidence/*.json --key $(cat log.vkey)
     """
+    expected = None if key is None else parse_verifier_key(key.strip())
     void = False
     for path in files:
         with path.open("rb") as file:
@@ -165,13 +125,16 @@ def judge(files: tuple[Path, ...]) -> None:
         try:
             if len(data) > SPLIT_BYTES:
                 raise RecordInvalid(f"it is longer than {SPLIT_BYTES} bytes")
-            key, smaller, larger = check_split(parse_split(data))
+            found, smaller, larger = check_split(parse_split(data))
+            if expected is not None and found != expected:
+                raise RecordInvalid(f"it is about another key, which calls itself {found.name} too or otherwise")
         except RecordInvalid as error:
             void = True
             click.echo(shown(f"{path}: proves nothing: {error}"))
             continue
-        click.echo(shown(f"{path}: the key of {key.name} signed two histories"))
-        say(f"one of {smaller.size} entries and one of {larger.size}, which does not continue it; the key: {key}")
+        whose = "a key that calls itself" if expected is None else "the key of"
+        click.echo(shown(f"{path}: {whose} {found.name} signed two histories"))
+        say(f"one of {smaller.size} entries and one of {larger.size}, which does not continue it; the key: {found}")
         say("if this is the log of the manifest, no result may rest on it: whoever has its key showed people different")
         say("logs. Keep the file and publish it; each witness shows which of the two it has cosigned")
     if void:

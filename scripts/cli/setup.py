@@ -86,6 +86,9 @@ def check(directory: Path) -> None:
     trustees, witnesses = manifest.trustees, manifest.witnesses
     say(f"trustees: {len(trustees.members)}, of whom {trustees.threshold} decrypt; officers: {len(manifest.officers)}")
     say(f"registrars: {len(manifest.registrars)}; witnesses: {len(witnesses.members)}, quorum {witnesses.quorum}")
+    if len(manifest.registrars) == 1:
+        say("note: one registrar alone could vote for people who asked for a ballot paper and did not use it; a second")
+        say("one, of another organisation, makes that impossible. The report of the verifier bounds how many these are")
     say(f"the log is {manifest.log.origin}, seen by {', '.join(member.name for member in witnesses.members)}")
     _look_at_time(manifest)
     if office.manifest_file.exists():

@@ -165,7 +165,7 @@ def show(folder: Path) -> None:
     for log in _logs_of(folder).all():
         count += 1
         click.echo(shown(str(log) if isinstance(log, RecordInvalid) else f"{log.size:10}  {log.key.name}"))
-    say(f"{count} logs are followed; the number before each is the size that was cosigned last")
+    say(f"logs that are followed: {count}; the number before each is the size that was cosigned last")
 
 
 @witness.command("serve")
@@ -211,5 +211,7 @@ def serve(folder: Path, host: str, port: int) -> None:
         raise NotReady(
             f"cannot listen at {host}, port {port}: {said}; if another program does, choose --port"
         ) from None
-    say(f"witness {made.name} answers at http://{host}:{port}/ for {len(found)} logs; stop it with Ctrl-C")
+    say(
+        f"witness {made.name} answers at http://{host}:{port}/; logs that it follows: {len(found)}; stop it with Ctrl-C"
+    )
     server.run()

@@ -65,7 +65,7 @@ def test_what_agrees_is_no_split(begun: tuple[Rehearsal, Rehearsal]) -> None:
 def test_what_the_log_did_not_sign_says_nothing(begun: tuple[Rehearsal, Rehearsal], tmp_path: Path) -> None:
     log = Forked(*begun).log()
     with served(Folder(tmp_path)) as url:
-        assert look_at(log, Vantage(url)).word is Word.SILENT
+        assert look_at(log, Vantage(url)).word is Word.MISSING
         for content in (b"<html>log in</html>", b"", replace(log.head, root=bytes(32)).to_bytes()):
             (tmp_path / "checkpoint").write_bytes(content)
             assert look_at(log, Vantage(url)).word in (Word.FOREIGN, Word.SILENT), content

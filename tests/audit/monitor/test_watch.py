@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stembus.audit.formats.receipt import encode_promise
+from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.monitor.app import MonitorApp
-from stembus.audit.monitor.vantage import Vantage
+from stembus.audit.monitor.split_log import SPLIT_BYTES, check_split, parse_split
+from stembus.audit.monitor.vantage import Vantage, Word
 from stembus.audit.monitor.watch import EVIDENCE, PROMISES, Round, watch
 from stembus.audit.verify import verify
+from stembus.audit.verify.report import Report
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.audit.monitor.conftest import Folder, Forked, grow
 from tests.audit.witness.builders import ask, served
@@ -55,6 +59,48 @@ def test_promises_that_were_handed_in_are_looked_for(opened: Finished, tmp_path:
     assert {h.text for h in look(rehearsal, folder).handed} == {"kept", "no promise of this ballot box"}
 
 
+def test_a_folder_among_the_promises_ends_nothing(begun: tuple[Rehearsal, Rehearsal], tmp_path: Path) -> None:
+    (tmp_path / PROMISES / "folder").mkdir(parents=True)
+    (tmp_path / PROMISES / "jan-peeters.json").write_bytes(b"x")
+    seen = look(begun[0], tmp_path)
+    assert [handed.name for handed in seen.handed] == ["jan-peeters.json"]
+    app = MonitorApp(tmp_path, lambda: replace(seen, ended=int(time.time())), time.time, 100)
+    assert "jan-peeters" not in shown(app, "/") + shown(app, "/metrics")
+
+
+def test_one_other_history_is_one_file_however_it_is_dressed(forked: Forked, tmp_path: Path) -> None:
+    public = forked.hidden.office.public
+    head = (public / "checkpoint").read_bytes()
+    dressed = [b"", "— é AAAAAAAA\n".encode(), b"".join(b"\xe2\x80\x94 w%d\\\\ AAAAAAAA\n" % k for k in range(5000))]
+    with served(Folder(public)) as url:
+        for more in dressed:
+            (public / "checkpoint").write_bytes(head + more)
+            seen = look(forked.shown, tmp_path, Vantage(url))
+            assert [sight.word for sight in seen.sights] == [Word.SPLIT]
+    (path,) = (tmp_path / EVIDENCE).iterdir()
+    assert path.stat().st_size < SPLIT_BYTES
+    check_split(parse_split(path.read_bytes()))
+
+
+def test_a_larger_head_that_was_seen_is_held_against_the_log_once_it_has_grown(
+    begun: tuple[Rehearsal, Rehearsal], tmp_path: Path
+) -> None:
+    """As of a witness, which shows no more than a head."""
+    shown_one, hidden = begun
+    grow(hidden, 1, 2, word="another")
+    head = parse_checkpoint((hidden.office.public / "checkpoint").read_bytes())
+    grow(shown_one, 1)
+    assert list(watch(verified_of(shown_one), [], tmp_path, [head]).alarms()) == []
+    grow(shown_one, 2)
+    seen = watch(verified_of(shown_one), [], tmp_path, [head])
+    assert [sight.word for sight in seen.sights] == [Word.SPLIT]
+    assert len(list((tmp_path / EVIDENCE).iterdir())) == 1
+
+
+def verified_of(rehearsal: Rehearsal) -> Report:
+    return verify(FolderPlace(rehearsal.office.public), rehearsal.office.referendum)
+
+
 # What is shown
 
 
@@ -66,15 +112,24 @@ def shown(app: MonitorApp, path: str) -> str:
 
 def test_the_page_is_calm_until_there_is_something_to_look_at(forked: Forked, tmp_path: Path) -> None:
     folder, moment = tmp_path / "watch", int(time.time())
-    seen: list[tuple[Round, int]] = []
-    app = MonitorApp(folder, lambda: seen[-1] if seen else None)
+    seen: list[Round] = []
+    app = MonitorApp(folder, lambda: seen[-1] if seen else None, lambda: moment + 100, 100)
     assert "Nothing was seen yet" in shown(app, "/")
-    seen.append((look(forked.shown, folder), moment))
+    seen.append(replace(look(forked.shown, folder), ended=moment))
     page = shown(app, "/")
     assert "All that was seen is in order" in page
     assert "stembus_monitor_alarms 0\n" in shown(app, "/metrics")
+    for unknown in (
+        replace(seen[-1], ended=moment - 1),
+        replace(seen[-1], report=Report(anchored=True)),
+        look(forked.shown, folder, Vantage("http://127.0.0.1:9")),
+    ):
+        seen.append(unknown)
+        assert "It is not known now how this stands" in shown(app, "/")
+    seen.append(replace(seen[0], ahead=("https://mirror.example.org",)))
+    assert "entries may be held back" in shown(app, "/")
     with served(Folder(forked.hidden.office.public)) as url:
-        seen.append((look(forked.shown, folder, Vantage(url)), moment))
+        seen.append(replace(look(forked.shown, folder, Vantage(url)), ended=moment))
     page = shown(app, "/")
     assert "Look at this" in page
     assert "two histories" in page
@@ -91,14 +146,14 @@ def test_nothing_else_is_shown(tmp_path: Path, path: str) -> None:
     (tmp_path / EVIDENCE).mkdir()
     (tmp_path / PROMISES).mkdir()
     (tmp_path / PROMISES / "x").write_text("secret")
-    app = MonitorApp(tmp_path, lambda: None)
+    app = MonitorApp(tmp_path, lambda: None, time.time, 100)
     assert ask(app, "GET", path).status == 404  # type: ignore[arg-type]
     assert ask(app, "POST", "/").status == 405  # type: ignore[arg-type]
 
 
 def test_words_from_outside_are_no_markup(begun: tuple[Rehearsal, Rehearsal], tmp_path: Path) -> None:
     seen = look(begun[0], tmp_path, Vantage('http://127.0.0.1:9/<script>"x'))
-    app = MonitorApp(tmp_path, lambda: (seen, 0))
+    app = MonitorApp(tmp_path, lambda: seen, time.time, 100)
     assert "<script>" not in shown(app, "/")
     assert '\\"x' in shown(app, "/metrics")
     assert grow(begun[1], 1) is begun[1]

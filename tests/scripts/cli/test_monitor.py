@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from stembus.audit.log.note import parse_checkpoint
 from stembus.scripts.cli.main import main
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.audit.monitor.conftest import Folder, grow
-from tests.audit.witness.builders import served
+from tests.audit.witness.builders import KEY, served
 from tests.browser.conftest import free_port
 from tests.conftest import Finished
 
@@ -82,7 +85,12 @@ def test_a_host_that_shows_one_monitor_another_log_is_caught_and_judged(
     assert f"LOOK: {other}: ANOTHER HISTORY" in told
     (proof,) = (folder / "evidence").iterdir()
     judged = CliRunner().invoke(main, ["judge", str(proof)])
-    assert (judged.exit_code, "signed two histories" in judged.stdout) == (0, True)
+    assert (judged.exit_code, "a key that calls itself" in judged.stdout) == (0, True)
+    key = (shown.office.public / "log.vkey").read_text()
+    judged = CliRunner().invoke(main, ["judge", str(proof), "--key", key])
+    assert (judged.exit_code, "the key of stembus.example.org" in judged.stdout) == (0, True)
+    other = CliRunner().invoke(main, ["judge", str(proof), "--key", str(KEY)])
+    assert (other.exit_code, "about another key" in other.stdout) == (2, True)
     proof.write_text(proof.read_text().replace("entries", "", 1)[:-5])
     assert CliRunner().invoke(main, ["judge", str(proof)]).exit_code == 2
 
@@ -102,6 +110,55 @@ def test_a_host_that_changes_its_story_is_caught_by_what_was_kept(
     assert f"LOOK: {url}: ANOTHER HISTORY" in told
     (proof,) = (tmp_path / "watch" / "evidence").iterdir()
     assert CliRunner().invoke(main, ["judge", str(proof)]).exit_code == 0
+
+
+def test_a_host_that_shows_another_head_and_withholds_its_log_is_caught(
+    both: tuple[Rehearsal, Rehearsal], tmp_path: Path
+) -> None:
+    """The kept copy and that head are the proof; and when the host is honest again, nobody is blamed for it."""
+    shown, hidden = both
+    grow(shown, 1)
+    grow(hidden, 1, word="another")
+    forked = tmp_path / "forked"
+    forked.mkdir()
+    (forked / "checkpoint").write_bytes((hidden.office.public / "checkpoint").read_bytes())
+    host = Folder(shown.office.public)
+    with served(host) as url:
+        look(url, shown, tmp_path / "watch")
+        host.root = forked
+        told = look(url, shown, tmp_path / "watch", status=1).stdout
+        assert f"LOOK: {url}: ANOTHER HISTORY" in told
+        host.root = shown.office.public
+        assert "V6" not in look(url, shown, tmp_path / "watch").stdout
+    assert len(list((tmp_path / "watch" / "evidence").iterdir())) == 1
+
+
+def test_heads_that_nobody_signed_leave_nothing_behind(both: tuple[Rehearsal, Rehearsal], tmp_path: Path) -> None:
+    shown, _ = both
+    host = Folder(shown.office.public)
+    with served(host) as url:
+        look(url, shown, tmp_path / "watch")
+        for number in range(3):
+            junk = tmp_path / str(number)
+            shutil.copytree(shown.office.public, junk)
+            head = parse_checkpoint((junk / "checkpoint").read_bytes())
+            (junk / "checkpoint").write_bytes(replace(head, size=90_000_000 + number).to_bytes())
+            host.root = junk
+            CliRunner().invoke(
+                main,
+                [
+                    "monitor",
+                    url,
+                    "--referendum",
+                    shown.office.referendum.hex(),
+                    "--keep",
+                    str(tmp_path / "watch"),
+                    "--once",
+                ],
+            )
+        assert len(list((tmp_path / "watch" / "copies").iterdir())) == 1
+        host.root = shown.office.public
+        look(url, shown, tmp_path / "watch")
 
 
 def test_a_running_monitor_shows_its_page(both: tuple[Rehearsal, Rehearsal], tmp_path: Path) -> None:
@@ -138,6 +195,9 @@ def test_what_cannot_be_meant_is_named(both: tuple[Rehearsal, Rehearsal], tmp_pa
         )
     assert wrong.exit_code == 2
     assert not (tmp_path / "w").exists()
+    for places in (["mirror.example.org"], [url, "--also", "mirror.example.org"], [url, "--witness", "x"]):
+        wrong = CliRunner().invoke(main, ["monitor", *places, "--referendum", "0" * 64, "--keep", str(tmp_path / "w")])
+        assert (wrong.exit_code, "is no address" in wrong.output) == (2, True)
     (tmp_path / "x").write_bytes(b"\0")
     judged = CliRunner().invoke(main, ["judge", str(tmp_path / "x")])
     assert (judged.exit_code, "proves nothing" in judged.stdout) == (2, True)

@@ -1,0 +1,128 @@
+"""How a monitor looks again and again: what it remembers from one look to the next, and what it keeps on the disk.
+
+Decides that what could not be verified is held against what was verified last, that a place which is ahead for long is
+named, and that nothing a host shows can fill the disk. Leaves what is seen to `audit.monitor`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from stembus.audit import bounds
+from stembus.audit.durable import write_durably
+from stembus.audit.errors import AuditError
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.log.note import Checkpoint
+from stembus.audit.log.snapshot import folder_name
+from stembus.audit.log.tiles import HEAD
+from stembus.audit.monitor.vantage import Vantage, Word, signed_head
+from stembus.audit.monitor.watch import Round, is_held_back, watch
+from stembus.audit.verify.report import Report
+from stembus.scripts.published import verified
+
+_COPIES, _VERIFIED = "copies", "verified"
+_HEADS = 100  # larger heads that are remembered
+
+
+class Watching:
+    """`last` is what was seen last."""
+
+    def __init__(
+        self, address: str, referendum: bytes, folder: Path, vantages: Sequence[Vantage], workers: int
+    ) -> None:
+        self._address, self._referendum, self._folder = address, referendum, folder
+        self._copies = folder / _COPIES
+        self._vantages = vantages
+        self._workers = workers
+        self._manifest: Manifest | None = None
+        self._heads: dict[bytes, Checkpoint] = {}
+        self._ahead: dict[str, float] = {}
+        self.last: Round | None = None
+
+    def look(self) -> Round:
+        """Raises nothing that a host, a place or a file could cause."""
+        seen = self._look()
+        self._remember(seen)
+        late = tuple(place for place, since in self._ahead.items() if is_held_back(since, time.monotonic()))
+        self.last = replace(seen, ended=int(time.time()), ahead=late)
+        return self.last
+
+    def _look(self) -> Round:
+        try:
+            with verified(self._address, self._referendum, self._workers, self._copies) as report:
+                seen = watch(report, self._vantages, self._folder, list(self._heads.values()))
+            if report.log is not None:
+                self._manifest = report.log.manifest
+                write_durably(self._folder / _VERIFIED, folder_name(report.log.head).encode("ascii"))
+        except (AuditError, OSError) as error:
+            seen = Round(_unchecked(error))
+        if seen.report.log is None:
+            seen = self._compare_with_kept(seen)
+        self._tidy()
+        return seen
+
+    def _kept(self) -> Path | None:
+        """The copy that was verified last."""
+        try:
+            path = self._copies / (self._folder / _VERIFIED).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            return None
+        return path if path.parent == self._copies and path.is_dir() else None
+
+    def _compare_with_kept(self, seen: Round) -> Round:
+        """What is wrong with the log that is shown now may be that another one was shown before: both are signed."""
+        kept = self._kept()
+        if kept is None:
+            return seen
+        try:
+            with verified(str(kept), self._referendum, self._workers) as report:
+                if report.log is None:
+                    return seen
+                self._manifest = report.log.manifest
+                heads = [*self._heads.values(), *self._heads_on_disk()]
+                before = watch(report, [Vantage(self._address), *self._vantages], self._folder, heads)
+        except (AuditError, OSError):
+            return seen
+        return replace(seen, sights=before.sights, handed=before.handed)
+
+    def _heads_on_disk(self) -> list[Checkpoint]:
+        """Of copies that did not verify, those that the log signed."""
+        assert self._manifest is not None
+        found = []
+        for path in self._copies.glob(f"*-*/{HEAD}"):
+            with path.open("rb") as file:
+                head = signed_head(self._manifest, file.read(bounds.CHECKPOINT_BYTES))
+            if head is not None:
+                found.append(head)
+        return found
+
+    def _remember(self, seen: Round) -> None:
+        """Larger heads, until the log has grown so far; and since when a place is ahead."""
+        size = seen.report.log.head.size if seen.report.log is not None else 0
+        self._heads = {text: head for text, head in self._heads.items() if head.size > size}
+        ahead = [sight for sight in seen.sights if sight.word is Word.AHEAD and sight.head is not None]
+        for sight in ahead:
+            if sight.head is not None and len(self._heads) < _HEADS:
+                self._heads[sight.head.text] = sight.head
+        now = time.monotonic()
+        self._ahead = {sight.vantage.address: self._ahead.get(sight.vantage.address, now) for sight in ahead}
+
+    def _tidy(self) -> None:
+        """The copy that was verified last continues all before it. Of what did not verify nothing stays: its head, if
+        the log signed it, is in the evidence by now."""
+        kept = self._kept()
+        for path in self._copies.glob("*-*"):
+            if path.is_dir() and path != kept:
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.is_file():
+                path.unlink(missing_ok=True)
+
+
+def _unchecked(error: Exception) -> Report:
+    report = Report(anchored=True)
+    report.unchecked("place", str(error) or type(error).__name__)
+    return report
