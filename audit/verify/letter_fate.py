@@ -2,7 +2,8 @@
 
 For its owner, who alone can make its credential from the code. Decides the facts, from a log that was verified; all
 lists are read and searched here, so nobody is told which letter is meant. Leaves the words, and whom to call, to its
-callers. Whether a token was *used*, no list says, unless its device acknowledged that.
+callers. Whether a token was *used*, no list says, unless its device acknowledged that; and whether registrars left a
+line out, which they could as long as other tokens stay unused, none can.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from enum import Enum
 from stembus.audit.formats.entry_bodies import Close, Replace, Roll
 from stembus.audit.formats.lists import CREDENTIALS, SPARES
 from stembus.audit.log.source import Place
+from stembus.audit.state_machine import Phase
 from stembus.audit.verify.verified_lists import issued_by, keys_of, struck_by
 from stembus.audit.verify.verified_log import VerifiedLog
 
@@ -21,7 +23,7 @@ class Kind(Enum):
     """Of a credential."""
 
     LETTER = "a letter"
-    SPARE = "a spare letter that was not handed out"
+    SPARE = "a spare letter that took no other's place"
     REPLACEMENT = "a spare letter that took another's place"
     REPLACED = "a letter that another one replaced"
     STRANGER = "no letter of this referendum"
@@ -29,10 +31,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LetterFate:
-    """`asked`, `acknowledged` and `struck` are numbers of registrars; all are empty before the close."""
+    """`asked`, `acknowledged` and `struck` are numbers of registrars; all are empty before the close, and where voting
+    was cancelled before it."""
 
     kind: Kind
     closed: bool
+    cancelled: bool = False
     asked: tuple[int, ...] = ()
     acknowledged: tuple[int, ...] = ()
     struck: tuple[int, ...] = ()
@@ -43,7 +47,7 @@ def fate_of_letter(log: VerifiedLog, place: Place, credential: bytes) -> LetterF
     roll, close, replaced, replacements = _entries(log)
     kind = _kind(place, roll, credential, replaced, replacements)
     if close is None:
-        return LetterFate(kind, closed=False)
+        return LetterFate(kind, closed=False, cancelled=log.phase is Phase.CANCELLED)
     asked, acknowledged, struck = [], [], []
     for number in range(1, len(close.issuance) + 1):
         for line in issued_by(log, place, close, number):
@@ -53,7 +57,7 @@ def fate_of_letter(log: VerifiedLog, place: Place, credential: bytes) -> LetterF
                     acknowledged.append(number)
         if credential in struck_by(log, place, close, number):
             struck.append(number)
-    return LetterFate(kind, True, tuple(asked), tuple(acknowledged), tuple(struck))
+    return LetterFate(kind, True, False, tuple(asked), tuple(acknowledged), tuple(struck))
 
 
 def _entries(log: VerifiedLog) -> tuple[Roll | None, Close | None, set[bytes], set[bytes]]:

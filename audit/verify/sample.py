@@ -70,5 +70,11 @@ def most_who_did_not_vote(people: int, asked: int, denied: int) -> int:
 
 
 def _is_plausible(people: int, asked: int, denied: int, absent: int) -> bool:
-    few = sum(comb(absent, count) * comb(people - absent, asked - count) for count in range(denied + 1))
+    """Each term of the sum follows from the one before."""
+    present = people - absent
+    first = max(0, asked - present)
+    few, term = 0, comb(absent, first) * comb(present, asked - first)
+    for count in range(first, denied + 1):
+        few += term
+        term = term * (absent - count) * (asked - count) // ((count + 1) * (present - asked + count + 1))
     return 20 * few > comb(people, asked)

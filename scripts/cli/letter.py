@@ -14,7 +14,7 @@ from stembus.scripts.published import referendum_id, verified_copy
 from stembus.scripts.shell import say
 
 _KINDS = {
-    Kind.SPARE: "this is a spare letter that was never handed out",
+    Kind.SPARE: "this is a spare letter that took no other's place",
     Kind.REPLACEMENT: "this letter took the place of one that was lost",
     Kind.REPLACED: "this letter was reported lost, and another one took its place",
 }
@@ -30,7 +30,7 @@ def letter(place: str, referendum: str, code: str) -> None:
     \b
     PLACE is a folder, a zip file or an address with the published log. All of it is fetched, verified and searched on
     this machine: nobody is told which letter you look for.
-    Exit status: 0 the lists tell, 1 no letter of this referendum, 4 voting is not closed yet.
+    Exit status: 0 the lists tell, 1 no letter of this referendum, 4 voting is not closed yet, 6 cancelled.
     Example:  stembus letter kortrijk-2019.zip --referendum ID
     """
     symbols, identity = parse_code(code), referendum_id(referendum)
@@ -42,6 +42,9 @@ def letter(place: str, referendum: str, code: str) -> None:
         sys.exit(1)
     if fate.kind in _KINDS:
         say(_KINDS[fate.kind])
+    if fate.cancelled:
+        click.echo("the referendum was cancelled before the close, and no list is published")
+        sys.exit(Outcome.CANCELLED.status)
     if not fate.closed:
         click.echo("voting is not closed yet; who asked for a token is published with the close")
         sys.exit(Outcome.UNFINISHED.status)
@@ -49,16 +52,16 @@ def letter(place: str, referendum: str, code: str) -> None:
 
 
 def _tell(fate: LetterFate, registrars: int) -> None:
+    """In the order in which the page for voters judges, too."""
+    if fate.struck:
+        say("this letter was struck for a vote on paper")
     if not fate.asked:
-        click.echo("nobody asked for a token with this letter, so nobody voted online with it")
-        if fate.struck:
-            say("it was struck for a vote on paper")
+        click.echo("no registrar lists a token for this letter: as far as they tell, nobody voted online with it")
         return
-    all_of_them = len(fate.asked) == registrars
-    if not all_of_them:
-        click.echo(f"with this letter a token was begun, at registrar {_listed(fate.asked)}, and never finished")
-    elif fate.acknowledged:
+    if fate.acknowledged:
         click.echo("somebody asked for a token with this letter, and the device said that it voted with it")
+    elif len(fate.asked) < registrars:
+        click.echo(f"somebody began with this letter: registrar {_listed(fate.asked)} of {registrars} lists a token")
     else:
         click.echo("somebody asked for a token with this letter; no device said that it voted with it")
     say("what was voted, nobody can see. Was it not you? Then somebody else had your code and your second factor, or a")

@@ -87,8 +87,9 @@ def _print_bound(found: Drawn, denied: int, silent: int) -> None:
         raise click.UsageError(f"{asked} people were drawn; {denied} who deny and {silent} who are silent are more")
     surely, at_worst = (most_who_did_not_vote(found.people, asked, count) for count in (denied, denied + silent))
     click.echo(f"of the {found.people} people who asked for a token, at most {at_worst} did not vote themselves")
-    say("with 95 % confidence: were there more, so few denials would come in at most one of twenty draws; who was")
-    say(f"silent counts as one who denies (if they all voted: at most {surely}). So many votes, at most, are others'")
+    say("with 95 % confidence, if those asked answer truthfully and nobody knew before who would be drawn: were there")
+    say("more, so few denials would come in at most one of twenty draws. Who was silent counts as denying; if all")
+    say(f"of these voted, it is {surely}. It says nothing of people whom the registrars left off their lists")
 
 
 def _print_drawn(log: VerifiedLog, place: Place) -> Drawn:

@@ -44,7 +44,7 @@ def test_before_the_close_no_code_is_asked_for_and_after_it_each_letter_is_told(
     page.get_by_text("Did somebody vote with my letter?").click()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url.removeprefix(ended.url)))
-    for letter, told in ((voted, "Yes."), (begun, "begin a vote"), (unused, "No. Nobody voted online")):
+    for letter, told in ((voted, "Yes."), (begun, "begin a vote"), (unused, "No. The town hall lists no online vote")):
         asked.clear()
         look(page, letter[0])
         expect(page.locator("#outcome")).to_contain_text(told)

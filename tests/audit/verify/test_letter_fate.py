@@ -48,10 +48,10 @@ def test_after_the_close_each_letter_has_its_fate(used: tuple[Rehearsal, list[tu
     rehearsal, letters = used
     rehearsal.close()
     assert [fate(rehearsal, code) for code, _ in letters[:4]] == [
-        LetterFate(Kind.LETTER, True, (1,), (1,), ()),
-        LetterFate(Kind.LETTER, True, (1,), (), ()),
-        LetterFate(Kind.LETTER, True, (), (), (1,)),
-        LetterFate(Kind.LETTER, True, (), (), ()),
+        LetterFate(Kind.LETTER, True, False, (1,), (1,), ()),
+        LetterFate(Kind.LETTER, True, False, (1,), (), ()),
+        LetterFate(Kind.LETTER, True, False, (), (), (1,)),
+        LetterFate(Kind.LETTER, True, False, (), (), ()),
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from stembus.audit.formats.entry_bodies import Cancel
 from stembus.scripts.cli.main import main
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.conftest import Finished
@@ -35,7 +36,7 @@ def test_each_letter_is_told_its_own(rehearsal: Rehearsal, opened: Finished) -> 
         (
             "the device said that it voted with it",
             "no device said that it voted with it",
-            "nobody asked for a token with this letter, so nobody voted online with it",
+            "no registrar lists a token for this letter: as far as they tell, nobody voted online with it",
         )
     ):
         told = asked(rehearsal, opened.letters[number][0])
@@ -58,3 +59,11 @@ def test_a_code_of_another_referendum_is_named(rehearsal: Rehearsal, opened_proj
     told = asked(rehearsal, opened_projects.letters[0][0])
     assert told.exit_code == 1
     assert "of no letter of this referendum" in told.output
+
+
+def test_a_cancelled_referendum_has_no_lists(rehearsal: Rehearsal, opened: Finished) -> None:
+    office = rehearsal.office
+    texts = dict.fromkeys(office.manifest.languages, "nobody came")
+    office.log().append([office.officers_sign(Cancel(text=texts))])
+    told = asked(rehearsal, opened.letters[0][0])
+    assert (told.exit_code, "was cancelled" in told.output) == (6, True)

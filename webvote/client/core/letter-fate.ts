@@ -9,8 +9,12 @@ import { checkSignatures, entryType, parseEntry, type Body } from "./entries.ts"
 import { ClientError, withErrorCode } from "./errors.ts";
 import { walkBatches, witnessedLog } from "./find-ballot.ts";
 import { withLatestHead, type LogReader, type ReadLogFile } from "./log.ts";
+import { verifySchnorr } from "./group.ts";
 import { hashRoot, leafHash } from "./merkle.ts";
 import type { Setup } from "./setup.ts";
+import { Transcript } from "./transcript.ts";
+
+const [KEY, SIGNATURE] = [32, 64];
 
 /** `open`: voting is not closed, so no list is published. `asked`, `acknowledged` and `struck` count registrars. */
 export type LetterFate =
@@ -30,8 +34,8 @@ export function findLetter(readFile: ReadLogFile, setup: Setup, credential: Uint
       const { ended, close } = await walkBatches(log.reader, setup, setup.openSize);
       if (close === null) return { state: ended === "cancel" ? "cancelled" : "open" };
       if (credential === null) return { state: "closed", asked: 0, acknowledged: 0, struck: 0 };
-      if (!(await isOnRoll(readFile, await findRoll(log.reader, setup), credential))) return { state: "unknown" };
-      return countLists(readFile, close, credential);
+      const lists = await readAll(readFile, await findRoll(log.reader, setup), close);
+      return search(lists, setup, credential);
     }),
   );
 }
@@ -47,27 +51,50 @@ async function findRoll(reader: LogReader, setup: Setup): Promise<Roll> {
   throw new ClientError("setup-log", "no roll before the opening");
 }
 
-async function isOnRoll(readFile: ReadLogFile, roll: Roll, credential: Uint8Array): Promise<boolean> {
-  const { credentials_root: credentials, spares_root: spares } = roll;
-  for (const [path, count, root] of [
-    ["credentials", roll.count, credentials],
-    ["spares", roll.spares, spares],
-  ] as const)
-    if ((await readList(readFile, path, count, root)).some((key) => equal(key, credential))) return true;
-  return false;
+interface Lists {
+  readonly letters: readonly Bytes[];
+  readonly registrars: readonly { readonly issued: readonly Bytes[]; readonly struck: readonly Bytes[] }[];
 }
 
-async function countLists(readFile: ReadLogFile, close: Close, credential: Uint8Array): Promise<LetterFate> {
+/** Every list, in one order, whatever is looked for. */
+async function readAll(readFile: ReadLogFile, roll: Roll, close: Close): Promise<Lists> {
+  const credentials = await readList(readFile, "credentials", roll.count, roll.credentials_root);
+  const spares = await readList(readFile, "spares", roll.spares, roll.spares_root);
+  const registrars: Lists["registrars"][number][] = [];
+  for (const [k, stated] of close.issuance.entries())
+    registrars.push({
+      issued: await readList(readFile, `issuance/${k + 1}`, stated.count, stated.root),
+      struck: await readList(readFile, `struck/${k + 1}`, stated.struck, stated.struck_root),
+    });
+  return { letters: [...credentials, ...spares], registrars };
+}
+
+function search({ letters, registrars }: Lists, setup: Setup, credential: Uint8Array): LetterFate {
+  const holds = (keys: readonly Bytes[]): boolean => keys.some((key) => equal(key, credential));
+  if (!holds(letters)) return { state: "unknown" };
   let [asked, acknowledged, struck] = [0, 0, 0];
-  for (const [k, stated] of close.issuance.entries()) {
-    const issued = await readList(readFile, `issuance/${k + 1}`, stated.count, stated.root);
-    const own = issued.find((leaf) => equal(leaf.subarray(0, 32), credential));
-    if (own !== undefined) asked++;
-    if (own !== undefined && own.length > 128) acknowledged++;
-    const onPaper = await readList(readFile, `struck/${k + 1}`, stated.struck, stated.struck_root);
-    if (onPaper.some((key) => equal(key, credential))) struck++;
+  for (const [k, { issued, struck: onPaper }] of registrars.entries()) {
+    const own = issued.find((leaf) => equal(leaf.subarray(0, KEY), credential));
+    if (own !== undefined) {
+      asked++;
+      if (checkOwn(own, setup.referendum, k + 1)) acknowledged++;
+    }
+    if (holds(onPaper)) struck++;
   }
   return { state: "closed", asked, acknowledged, struck };
+}
+
+/** Whether the line has an acknowledgement. Throws setup-log for a line that its letter did not sign (V21). */
+function checkOwn(leaf: Bytes, referendum: Bytes, registrar: number): boolean {
+  const [credential, hash] = [leaf.subarray(0, KEY), leaf.subarray(KEY, 2 * KEY)];
+  const signed = (tag: string, at: number): boolean => {
+    const digest = Transcript.of(tag).add("referendum", referendum).addInt("registrar", registrar).add("request", hash);
+    return verifySchnorr(credential, digest.digest(), leaf.subarray(at, at + SIGNATURE));
+  };
+  const acknowledged = leaf.length > 2 * KEY + SIGNATURE;
+  const sound = signed("token-request", 2 * KEY) && (!acknowledged || signed("acknowledgement", 2 * KEY + SIGNATURE));
+  if (!sound) throw new ClientError("setup-log", "a line that its letter did not sign");
+  return acknowledged;
 }
 
 /** The leaves of a list: the bytes of each line's fields. An empty list need not be fetched. */

@@ -8,7 +8,7 @@ import { credentialKey, parseCode } from "../core/code.ts";
 import { findLetter, type LetterFate } from "../core/letter-fate.ts";
 import { loadSetup } from "../core/setup.ts";
 import { groupCode } from "./code-step.ts";
-import { announceStart, byId, button, fieldError, markTitle, message, onSubmit, showError } from "./dom.ts";
+import { announceStart, byId, button, fieldError, markTitle, message, onSubmit, showError, showStatus } from "./dom.ts";
 import { errorCode, explain, runOnce } from "./messages.ts";
 import { publishedLog } from "./services.ts";
 
@@ -24,12 +24,15 @@ async function lookUp(credential: Uint8Array | null): Promise<LetterFate> {
 /** Shows the form once the lists are published. */
 async function begin(): Promise<void> {
   showError("");
+  showStatus(message("busy-list"));
   try {
     const { state } = await lookUp(null);
     byId("outcome").textContent = state === "closed" ? "" : message(`letter-${state}`);
     byId("form-letter").hidden = state !== "closed";
   } catch (error) {
     showError(explain(error));
+  } finally {
+    showStatus("");
   }
 }
 
@@ -61,8 +64,10 @@ async function tell(symbols: string): Promise<void> {
   const fate = await lookUp(credentialKey(symbols, referendum).publicKey);
   byId("outcome").textContent = message(fate.state === "closed" ? wordsOf(fate) : `letter-${fate.state}`);
   byId("advice").hidden = fate.state !== "closed" || fate.asked === 0;
+  byId("outcome").focus();
 }
 
+/** In the order in which the command `stembus letter` judges, too. */
 function wordsOf({ asked, acknowledged, struck }: Extract<LetterFate, { state: "closed" }>): string {
   if (asked > 0) return acknowledged > 0 ? "letter-used" : "letter-asked";
   return struck > 0 ? "letter-on-paper" : "letter-unused";
