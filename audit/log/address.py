@@ -48,8 +48,10 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
 class Address:
     """Static files below one http(s) address, read straight. `snapshot` makes a place of them."""
 
-    def __init__(self, base: str) -> None:
-        """Raises CannotRead for what is no web address."""
+    def __init__(self, base: str, patience: float = PATIENCE_SECONDS) -> None:
+        """`patience` is how many seconds failed attempts may take before no further one is made. Raises CannotRead for
+        what is no web address."""
+        self._patience = patience
         self.base = base.rstrip("/") + "/"
         try:
             urlsplit(self.base)
@@ -79,7 +81,7 @@ class Address:
                 return
             except _Again as error:
                 self._lost += time.monotonic() - begun
-                if wait is None or self._lost + wait > PATIENCE_SECONDS:
+                if wait is None or self._lost + wait > self._patience:
                     raise CannotRead(str(error)) from None
             self._lost += wait
             time.sleep(wait)

@@ -24,6 +24,9 @@ from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.audit.witness.followed_logs import origin_hash
 
 
+_PATIENCE_SECONDS = 1.0  # another look comes soon, and one place must not hold up the others
+
+
 class Word(Enum):
     """What a head elsewhere says."""
 
@@ -63,7 +66,7 @@ def log_key(manifest: Manifest) -> VerifierKey:
 
 
 def look_around(log: VerifiedLog, vantages: Sequence[Vantage]) -> list[Sight]:
-    """One after the other, with the patience of `address`. Raises CannotRead when the verified log's files changed."""
+    """One after the other, each asked once. Raises CannotRead when the verified log's files changed."""
     return [look_at(log, vantage) for vantage in vantages]
 
 
@@ -71,7 +74,7 @@ def look_at(log: VerifiedLog, vantage: Vantage) -> Sight:
     origin = log.manifest.log.origin
     path = f"{origin_hash(origin)}/{HEAD}" if vantage.witness else HEAD
     try:
-        raw = Address(vantage.address).read(path, bounds.CHECKPOINT_BYTES)
+        raw = Address(vantage.address, _PATIENCE_SECONDS).read(path, bounds.CHECKPOINT_BYTES)
     except PlaceError:
         return Sight(vantage, Word.MISSING)
     except CannotRead:
@@ -109,7 +112,7 @@ def _find_split_ahead(log: VerifiedLog, vantage: Vantage, head: Checkpoint) -> S
     """None also where the address does not show the files of its larger head; a witness has none."""
     if vantage.witness or head.size <= log.head.size:
         return None
-    reader = TileReader(Address(vantage.address), head.size)
+    reader = TileReader(Address(vantage.address, _PATIENCE_SECONDS), head.size)
     try:
         return find_split_ahead(log, log_key(log.manifest), head, reader.subtree)
     except AuditError:
