@@ -23,7 +23,6 @@ from stembus.audit.monitor.split_log import SplitLog, find_split, find_split_ahe
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.audit.witness.followed_logs import origin_hash
 
-
 _PATIENCE_SECONDS = 1.0  # another look comes soon, and one place must not hold up the others
 
 
