@@ -59,12 +59,18 @@ DIRECTORY = click.argument("directory", metavar="DIR", type=click.Path(path_type
 
 def passphrase(party: str, new: bool = False) -> str:
     """From STEMBUS_PASSPHRASE_TRUSTEE_1, or the setting STEMBUS_PASSPHRASE, or typed. Raises SettingsInvalid."""
-    own = os.environ.get(f"STEMBUS_PASSPHRASE_{party.upper().replace('-', '_')}")
+    own = os.environ.get(_variable(party))
     if value := own or load_settings().get("PASSPHRASE", ""):
         return value
     if not sys.stdin.isatty():
-        raise NotReady(f"nobody is here to type the passphrase of {party}; set STEMBUS_PASSPHRASE")
+        raise NotReady(
+            f"nobody is here to type the passphrase of {party}; set {_variable(party)} or STEMBUS_PASSPHRASE"
+        )
     return str(click.prompt(f"Passphrase of {party}", hide_input=True, confirmation_prompt=new, err=True))
+
+
+def _variable(party: str) -> str:
+    return f"STEMBUS_PASSPHRASE_{party.upper().replace('-', '_')}"
 
 
 def new_passphrase(party: str) -> str:

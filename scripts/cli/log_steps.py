@@ -16,7 +16,7 @@ def settle(log: LogWriter) -> bool:
         return True
     say(
         "a quorum of witnesses has not seen this step yet: it is kept and not published, and nothing can follow it; "
-        "run the same command again"
+        f"run the same command again{log.why()}"
     )
     return False
 

@@ -173,9 +173,10 @@ def incident(directory: Path, text: tuple[str, ...]) -> None:
     office = open_office(directory)
     log = office.log()
     new = office.tell(_texts(office.manifest, text))
-    settle(log)
+    if not settle(log):
+        return
     number = log.order.incidents
-    say(f"incident {number} stands in the log" if new else f"already done: incident {number} has this text")
+    say(f"incident {number} stands in the log" if new else f"already done: incident {number} has this text, and stands")
 
 
 @click.command()

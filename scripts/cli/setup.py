@@ -15,6 +15,7 @@ from stembus.ballot.errors import WitnessesMissing
 from stembus.ballot.office.definition import DRAFT
 from stembus.ballot.office.key_ring import ROLES
 from stembus.ballot.office.office import NotReady, Office, check_draft, clock_of
+from stembus.ballot.office.witness_addresses import witness_addresses
 from stembus.scripts.parties import new_secret, public_part
 from stembus.scripts.question_text import allowed, decided, question_lines
 from stembus.scripts.shell import DIRECTORY, ZONE, new_passphrase, next_step, open_office, say
@@ -90,6 +91,10 @@ def check(directory: Path) -> None:
         say("note: one registrar alone could vote for people who asked for a ballot paper and did not use it; a second")
         say("one, of another organisation, makes that impossible. The report of the verifier bounds how many these are")
     say(f"the log is {manifest.log.origin}, seen by {', '.join(member.name for member in witnesses.members)}")
+    addresses = witness_addresses(office.witness_policy, manifest)
+    for number, member in enumerate(witnesses.members, 1):
+        if member.name not in addresses and not office.key_path(f"witness-{number}").exists():
+            say(f"note: nobody here knows where witness {member.name} answers; run: stembus log witnesses DIR POLICY")
     _look_at_time(manifest)
     if office.manifest_file.exists():
         say("note: this referendum is frozen; changes of the draft have no effect any more")

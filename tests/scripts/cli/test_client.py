@@ -169,7 +169,7 @@ def test_a_release_is_logged_once_and_compared(
         "static/client/start.js", "static/client/vote.js", "static/icon.svg", "static/style.css",
     ]  # fmt: skip
     assert [path for path in named if path.startswith("nl")] == [
-        "nl/check", "nl/check/save", "nl/kiosk", "nl/track", "nl/vote",
+        "nl/check", "nl/check/save", "nl/kiosk", "nl/letter", "nl/track", "nl/vote",
     ]  # fmt: skip
     run("client", "compare", root / "public", "--source", tree, status=2)
     run("client", "compare", root / "public", *by_id(opened), "--source", tree)
