@@ -10,9 +10,10 @@ from stembus.scripts.cli.client import client
 from stembus.scripts.cli.desk import desk
 from stembus.scripts.cli.doctor import doctor
 from stembus.scripts.cli.exchange import publish, submit
+from stembus.scripts.cli.judge import judge
 from stembus.scripts.cli.letter import letter
 from stembus.scripts.cli.log import log
-from stembus.scripts.cli.monitor import judge, monitor
+from stembus.scripts.cli.monitor import monitor
 from stembus.scripts.cli.office import (
     abandon,
     cancel,

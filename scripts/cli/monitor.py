@@ -1,4 +1,4 @@
-"""The command that watches a referendum while people vote, and the one that judges what it kept.
+"""The command that watches a referendum while people vote.
 
 Decides how often is looked, what is said, and exit status. What is seen is decided in `audit.monitor`.
 """
@@ -12,14 +12,10 @@ from pathlib import Path
 
 import click
 
-from stembus.audit.errors import RecordInvalid
 from stembus.audit.log.places import ADDRESSES
-from stembus.audit.log.verifier_key import parse_verifier_key
 from stembus.audit.monitor.app import MonitorApp
-from stembus.audit.monitor.split_log import SPLIT_BYTES, check_split, parse_split
 from stembus.audit.monitor.vantage import Vantage
 from stembus.audit.monitor.watch import PROMISES, Round
-from stembus.audit.verify.outcome import EXIT_USAGE
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.escape import shown
 from stembus.scripts.published import referendum_id
@@ -102,40 +98,3 @@ def _words(seen: Round) -> str:
     lines += [f"  {sight.vantage.address}: {sight.word.value}" for sight in seen.sights]
     lines += [f"  promise {handed.name}: {handed.text}" for handed in seen.handed]
     return "\n".join(shown(line) for line in lines)
-
-
-@click.command()
-@click.argument(
-    "files", metavar="FILE", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True)
-)
-@click.option("--key", metavar="VKEY", help="The log's verifier key, as the file log.vkey of the published log has it.")
-def judge(files: tuple[Path, ...], key: str | None) -> None:
-    """Say what each FILE of a monitor's evidence proves, from its bytes alone.
-
-    \b
-    Anybody can make a key of any name, so compare it: --key.
-    Exit status: 0 each proves what it says, 2 one of them proves nothing, or about another key.
-    Example:  stembus judge watch/evidence/*.json --key $(cat log.vkey)
-    """
-    expected = None if key is None else parse_verifier_key(key.strip())
-    void = False
-    for path in files:
-        with path.open("rb") as file:
-            data = file.read(SPLIT_BYTES + 1)
-        try:
-            if len(data) > SPLIT_BYTES:
-                raise RecordInvalid(f"it is longer than {SPLIT_BYTES} bytes")
-            found, smaller, larger = check_split(parse_split(data))
-            if expected is not None and found != expected:
-                raise RecordInvalid(f"it is about another key, which calls itself {found.name} too or otherwise")
-        except RecordInvalid as error:
-            void = True
-            click.echo(shown(f"{path}: proves nothing: {error}"))
-            continue
-        whose = "a key that calls itself" if expected is None else "the key of"
-        click.echo(shown(f"{path}: {whose} {found.name} signed two histories"))
-        say(f"one of {smaller.size} entries and one of {larger.size}, which does not continue it; the key: {found}")
-        say("if this is the log of the manifest, no result may rest on it: whoever has its key showed people different")
-        say("logs. Keep the file and publish it; each witness shows which of the two it has cosigned")
-    if void:
-        sys.exit(EXIT_USAGE)
