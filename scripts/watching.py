@@ -23,6 +23,7 @@ from stembus.audit.monitor.vantage import Vantage, Word, signed_head
 from stembus.audit.monitor.watch import Round, is_held_back, watch
 from stembus.audit.verify.report import Report
 from stembus.scripts.published import verified
+from stembus.scripts.relay import relay
 
 _COPIES, _VERIFIED = "copies", "verified"
 _HEADS = 100  # larger heads that are remembered
@@ -55,6 +56,8 @@ class Watching:
         try:
             with verified(self._address, self._referendum, self._workers, self._copies) as report:
                 seen = watch(report, self._vantages, self._folder, list(self._heads.values()))
+                if report.log is not None:
+                    seen = replace(seen, brought=tuple(relay(report.log, self._folder)))
             if report.log is not None:
                 self._manifest = report.log.manifest
                 write_durably(self._folder / _VERIFIED, folder_name(report.log.head).encode("ascii"))

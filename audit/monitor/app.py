@@ -9,14 +9,15 @@ Decides words and numbers. Everything shown was published or handed in; no ballo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from stembus.audit.monitor.vantage import Word
-from stembus.audit.monitor.watch import EVIDENCE, Round
+from stembus.audit.monitor.watch import EVIDENCE, Brought, Handed, Round
 
 _PROOF = re.compile(r"\A/evidence/([A-Za-z0-9][A-Za-z0-9.-]{0,99})\Z")
 _STYLE = "body{font:1rem/1.5 sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}li{margin:.3rem 0}"
@@ -86,7 +87,10 @@ class MonitorApp:
             parts += _list(escape(f"{one.vantage.address}: {one.word.value}{_size(one.size)}") for one in seen.sights)
         if seen.handed:
             parts.append("<h2>Promises that were handed in</h2>")
-            parts += _list(escape(f"{text}: {count}") for text, count in _counted(seen).items())
+            parts += _list(escape(f"{text}: {count}") for text, count in _counted(seen.handed).items())
+        if seen.brought:
+            parts.append("<h2>Ballots that were handed in, for the ballot box</h2>")
+            parts += _list(escape(f"{text}: {count}") for text, count in _counted(seen.brought).items())
         return _whole(parts)
 
 
@@ -100,11 +104,8 @@ def _size(size: int | None) -> str:
     return "" if size is None else f" ({size} entries)"
 
 
-def _counted(seen: Round) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for handed in seen.handed:
-        counts[handed.text] = counts.get(handed.text, 0) + 1
-    return counts
+def _counted(items: Sequence[Handed | Brought]) -> Counter[str]:
+    return Counter(item.text if isinstance(item, Handed) else item.state.value for item in items)
 
 
 def _list(items: Iterable[str]) -> Iterator[str]:
@@ -134,8 +135,10 @@ def _metrics(seen: Round | None, proofs: list[str]) -> str:
         for address, sight in places.items():
             labels = f'place="{_label(address)}",word="{sight.word.name.lower()}"'
             lines.append(f"stembus_monitor_elsewhere{{{labels}}} 1")
-        for text, count in _counted(seen).items():
+        for text, count in _counted(seen.handed).items():
             lines.append(f'stembus_monitor_promises{{state="{_label(text)}"}} {count}')
+        for brought, count in Counter(one.state.name.lower() for one in seen.brought).items():
+            lines.append(f'stembus_monitor_ballots{{state="{brought}"}} {count}')
     return "".join(f"{line}\n" for line in lines)
 
 

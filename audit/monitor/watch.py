@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from stembus.audit.durable import create_durably
@@ -41,6 +42,27 @@ class Handed:
         return self.fate.verdict.value if self.fate else "no promise of this ballot box"
 
 
+class Relayed(Enum):
+    """How it stands with a ballot that somebody handed to a monitor."""
+
+    LOGGED = "in the log"
+    REPLACED = "a later vote of the same voter counts"
+    TAKEN = "the ballot box took it, and promised it"
+    REFUSED = "THE BALLOT BOX REFUSES IT"
+    UNANSWERED = "the ballot box does not answer; it is asked again"
+    LATE = "handed in too late: voting is over"
+    INVALID = "no valid ballot of this referendum"
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A ballot, by its file's name; `reason` is what the box said, or which check it fails."""
+
+    name: str
+    state: Relayed
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """What was seen in one round, which ended at `ended`, Unix seconds. `ahead` are the addresses that have shown more
@@ -49,6 +71,7 @@ class Round:
     report: Report
     sights: tuple[Sight, ...] = ()
     handed: tuple[Handed, ...] = ()
+    brought: tuple[Brought, ...] = ()
     ended: int = 0
     ahead: tuple[str, ...] = ()
 
@@ -67,6 +90,10 @@ class Round:
                 yield f"promise {number} is broken, unless its voter cast again with the same voting pass"
             elif handed.fate is not None and handed.fate.verdict is Verdict.MISSING:
                 yield f"the batch of promise {number} stands without its ballot: hand it in again, while one can"
+
+        for number, brought in enumerate(self.brought, 1):
+            if brought.state is Relayed.REFUSED:
+                yield f"the ballot box refuses ballot {number}, which every check here accepts: {brought.reason}"
 
     def doubts(self) -> Iterator[str]:
         """Why it is not known now how the referendum stands, if so."""

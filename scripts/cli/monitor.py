@@ -19,6 +19,7 @@ from stembus.audit.monitor.watch import PROMISES, Round
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.escape import shown
 from stembus.scripts.published import referendum_id
+from stembus.scripts.relay import BALLOTS
 from stembus.scripts.shell import say
 from stembus.scripts.watching import Watching
 
@@ -50,8 +51,9 @@ def monitor(
 
     \b
     URL is the published log. Its folder keeps a copy, so only what is new is fetched. Promises
-    that voters hand in as files lie in KEEP/promises; each is looked for at every look. Signed
-    heads that contradict each other are kept in KEEP/evidence, as files for: stembus judge
+    that voters hand in as files lie in KEEP/promises, and each is looked for at every look;
+    ballots that the box refused them lie in KEEP/ballots, are checked, and brought to the box.
+    Signed heads that contradict each other are kept in KEEP/evidence, for: stembus judge
     Exit status with --once: as stembus verify, and 1 where another history was seen.
     Example:  stembus monitor https://vote.example.org/log --referendum ID --keep watch --listen 8770
     """
@@ -60,7 +62,8 @@ def monitor(
         if not place.startswith(ADDRESSES):
             raise click.UsageError(f"{place} is no address: it begins with https://")
     vantages = [Vantage(place) for place in also] + [Vantage(place, witness=True) for place in witness]
-    (folder / PROMISES).mkdir(parents=True, exist_ok=True)
+    for name in (PROMISES, BALLOTS):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     watching = Watching(address, identity, folder, vantages, workers)
     if listen is not None and not once:
         _show(folder, watching, listen, 3 * every + _MARGIN_SECONDS)
@@ -97,4 +100,5 @@ def _words(seen: Round) -> str:
     lines += [f"  not known now: {doubt}" for doubt in seen.doubts()]
     lines += [f"  {sight.vantage.address}: {sight.word.value}" for sight in seen.sights]
     lines += [f"  promise {handed.name}: {handed.text}" for handed in seen.handed]
+    lines += [f"  ballot {one.name}: {one.state.value} {one.reason}".rstrip() for one in seen.brought]
     return "\n".join(shown(line) for line in lines)
