@@ -251,7 +251,7 @@ class LogWriter(LoadedLog):
         return waiting.size
 
     def _ask(self, checkpoint: Checkpoint, reader: TileReader, earliest: int) -> list[NoteSignature]:
-        self._reasons.clear()
+        self._reasons = {}  # an answer that comes too late writes into the old one
         window = Window.of(earliest, self._now())
         return ask_witnesses(self.manifest, self.witnesses, checkpoint, reader, window, self._reasons)
 

@@ -31,7 +31,7 @@ from stembus.scripts.published import verified_copy
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 
 _DAY_SECONDS = 86_400
-_REQUESTS_A_STEP = 5  # is this the newest log, where are you, sign this; and some that must be asked again
+_REQUESTS_A_STEP = 5  # where are you, sign the head, where are you, sign the new one; and one that is asked again
 _OTHER_STEPS = 50  # openings, incidents, partial decryptions: of a busy day
 
 
@@ -112,8 +112,11 @@ def _tried(office: Office, witness: Listed) -> str:
     assert witness.url is not None
     if not office.key_path("log").exists():
         return f"not tried, at {witness.url}, since the log's key is not here"
-    key, draft = office.signing_key("log"), read_draft(office.draft)
-    origin = str(draft["parties"]["log_origin"])
+    try:
+        origin = _origin(office)
+    except BallotError as error:
+        return f"not tried, at {witness.url}: {error}"
+    key = office.signing_key("log")
     empty = sign_checkpoint(origin, 0, EMPTY_ROOT, key)
     try:
         lines = RemoteWitness(witness.key.name, witness.url).add_checkpoint(empty, 0, [])
@@ -125,6 +128,17 @@ def _tried(office: Office, witness: Listed) -> str:
     if cosignatures(signed, [(witness.key.name, witness.key.public)])[0]:
         return f"it answers at {witness.url}, with this key, and follows this log"
     return f"NOT YET, at {witness.url}: what answers there has another key"
+
+
+def _origin(office: Office) -> str:
+    """The frozen one, or before `define` that of the draft. Raises DefinitionInvalid or NotReady."""
+    if office.manifest_file.exists():
+        return office.manifest.log.origin
+    parties = read_draft(office.draft).get("parties")
+    origin = parties.get("log_origin") if isinstance(parties, dict) else None
+    if not isinstance(origin, str):
+        raise NotReady(f"{office.draft} lacks parties.log_origin")
+    return origin
 
 
 def _enlist(office: Office, witnesses: Sequence[VerifierKey]) -> None:

@@ -225,6 +225,33 @@ def test_a_log_is_enrolled_and_defined_with_witnesses_elsewhere(run: Run, office
     policy.write_text(moved.replace("group one 1", "group one 2"))
     assert "its quorum is 2, and in this referendum 1" in run("log", "witnesses", office, policy, status=1).output
     assert (office / "witnesses.policy").read_text() == moved
+    policy.write_text(moved)
+    (office / "referendum.toml").unlink()  # the frozen definition says the log's origin
+    assert "NOT YET, at https://w2.newspaper.example" in run("log", "witnesses", office, policy).output
+
+
+@pytest.mark.parametrize(
+    ("draft", "told"),
+    [
+        (None, "there is no draft"),
+        ("", "lacks parties.log_origin"),
+        ("parties = 1", "lacks parties.log_origin"),
+        ("[parties]\nlog_origin = 1", "lacks parties.log_origin"),
+        ("[parties", "is not valid TOML"),
+    ],
+)
+def test_witnesses_are_not_tried_without_the_logs_origin(
+    run: Run, office: Path, tmp_path: Path, draft: str | None, told: str
+) -> None:
+    key = run("witness", "create", tmp_path / "w", "--name", "a/w").stdout.strip()
+    (tmp_path / "policy").write_text(f"witness a {key} https://a.example\nquorum a\n")
+    (office / "referendum.toml").unlink()
+    if draft is not None:
+        (office / "referendum.toml").write_text(draft)
+    taken = run("log", "witnesses", office, tmp_path / "policy").output
+    assert "not tried, at https://a.example" in taken
+    assert told in taken
+    assert (office / "witnesses.policy").read_bytes() == (tmp_path / "policy").read_bytes()
 
 
 def test_a_quorum_that_the_draft_does_not_have_is_never_frozen(run: Run, office: Path, tmp_path: Path) -> None:
