@@ -18,6 +18,7 @@ from stembus.audit import bounds
 from stembus.audit.errors import ManifestInvalid, RecordInvalid
 from stembus.audit.formats.ballot_shape import QuestionShape
 from stembus.audit.formats.canonical import Count, Key, Record, SpkiHex
+from stembus.audit.log.verifier_key import ED25519, VerifierKey
 from stembus.crypto.blind_rsa import MODULUS_BYTES
 
 Texts = dict[str, str]
@@ -135,6 +136,10 @@ class Witnesses(Record, frozen=True):
 class Log(Record, frozen=True):
     origin: str
     key: Key
+
+    @property
+    def verifier_key(self) -> VerifierKey:
+        return VerifierKey(self.origin, ED25519, bytes.fromhex(self.key))
 
 
 class Service(Record, frozen=True):

@@ -18,7 +18,6 @@ from stembus.audit.log.address import Address
 from stembus.audit.log.note import Checkpoint, check_signed_by, parse_checkpoint
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import HEAD
-from stembus.audit.log.verifier_key import ED25519, VerifierKey
 from stembus.audit.monitor.split_log import SplitLog, find_split, find_split_ahead
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.audit.witness.followed_logs import origin_hash
@@ -60,10 +59,6 @@ class Sight:
         return self.head.size if self.head else None
 
 
-def log_key(manifest: Manifest) -> VerifierKey:
-    return VerifierKey(manifest.log.origin, ED25519, bytes.fromhex(manifest.log.key))
-
-
 def look_around(log: VerifiedLog, vantages: Sequence[Vantage]) -> list[Sight]:
     """One after the other, each asked once. Raises CannotRead when the verified log's files changed."""
     return [look_at(log, vantage) for vantage in vantages]
@@ -84,7 +79,7 @@ def look_at(log: VerifiedLog, vantage: Vantage) -> Sight:
 
 def signed_head(manifest: Manifest, raw: bytes) -> Checkpoint | None:
     """With one signature of the log, whatever else hangs on it; None where the log did not sign it."""
-    key = log_key(manifest)
+    key = manifest.log.verifier_key
     try:
         head = parse_checkpoint(raw, strangers=True)
     except NoteInvalid:
@@ -99,7 +94,7 @@ def signed_head(manifest: Manifest, raw: bytes) -> Checkpoint | None:
 
 def judge(log: VerifiedLog, vantage: Vantage, head: Checkpoint) -> Sight:
     """`head` is signed by the log."""
-    split = find_split(log, log_key(log.manifest), head) or _find_split_ahead(log, vantage, head)
+    split = find_split(log, log.manifest.log.verifier_key, head) or _find_split_ahead(log, vantage, head)
     if split is not None:
         return Sight(vantage, Word.SPLIT, head, split)
     if head.size > log.head.size:
@@ -113,6 +108,6 @@ def _find_split_ahead(log: VerifiedLog, vantage: Vantage, head: Checkpoint) -> S
         return None
     reader = TileReader(Address(vantage.address, _PATIENCE_SECONDS), head.size)
     try:
-        return find_split_ahead(log, log_key(log.manifest), head, reader.subtree)
+        return find_split_ahead(log, log.manifest.log.verifier_key, head, reader.subtree)
     except AuditError:
         return None

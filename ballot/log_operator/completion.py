@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stembus.audit.durable import locked, write_durably
 from stembus.audit.errors import AuditError
-from stembus.audit.log.note import Checkpoint, check_log_signature, parse_checkpoint, verifier_key
+from stembus.audit.log.note import Checkpoint, check_log_signature, parse_checkpoint
 from stembus.audit.log.tiles import HEAD, checkpoint_path
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.errors import LogDamaged
@@ -38,7 +38,7 @@ def complete_log(folder: Path, lock: Path, log: VerifiedLog, copy: Path) -> int 
         taken = [_take_over(path, folder / path.relative_to(copy)) for path in _files(copy)]
         if before == log.head.size and not any(taken):
             return None
-        vkey = verifier_key(log.manifest.log.origin, bytes.fromhex(log.manifest.log.key)) + "\n"
+        vkey = f"{log.manifest.log.verifier_key}\n"
         write_durably(folder / "log.vkey", vkey.encode())
         if before < log.head.size:
             # Of a stranger's copy, lines that are no witness's stay behind.

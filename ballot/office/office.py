@@ -19,7 +19,6 @@ from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import ElectionKey, Incident
 from stembus.audit.formats.manifest import Manifest, Texts, parse_time, referendum_id
 from stembus.audit.formats.manifest_rules import encode_manifest, parse_manifest
-from stembus.audit.log.verifier_key import ED25519, VerifierKey
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.ballots import context_of
 from stembus.audit.verify.verified_log import VerifiedLog
@@ -119,7 +118,7 @@ class Office(KeyRing):
 
     def _follow(self) -> None:
         """Once, when the log begins: each witness of this folder will follow it."""
-        key = VerifierKey(self.manifest.log.origin, ED25519, bytes.fromhex(self.manifest.log.key))
+        key = self.manifest.log.verifier_key
         for number in range(1, len(self.manifest.witnesses.members) + 1):
             if self.key_path(f"witness-{number}").exists():
                 self.followed_logs(f"witness-{number}").follow(key)

@@ -14,7 +14,7 @@ from stembus.audit.formats.address import parse_address
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.note import cosignature_algorithm
 from stembus.audit.log.policy import POLICY_BYTES, Listed, Policy, parse_policy
-from stembus.audit.log.verifier_key import ED25519, VerifierKey
+from stembus.audit.log.verifier_key import VerifierKey
 from stembus.audit.witness.requests import PATH as ADD_CHECKPOINT
 from stembus.ballot.errors import WitnessAddressesInvalid
 
@@ -86,7 +86,7 @@ def demand_witnesses(path: str, policy: Policy, manifest: Manifest) -> dict[str,
 
 def policy_of(manifest: Manifest, addresses: dict[str, str] | None = None) -> Policy:
     """For tools that know no referendum: what makes a checkpoint of this log valid."""
-    log = VerifierKey(manifest.log.origin, ED25519, bytes.fromhex(manifest.log.key))
+    log = manifest.log.verifier_key
     keys = [
         VerifierKey(member.name, cosignature_algorithm(member.public), member.public)
         for member in manifest.witnesses.members

@@ -17,7 +17,6 @@ from stembus.audit.errors import AuditError, RecordInvalid
 from stembus.audit.formats.receipt import parse_promise, parse_receipt
 from stembus.audit.log.verifier_key import VerifierKey, parse_verifier_key
 from stembus.audit.monitor.split_log import SPLIT_BYTES, check_split, parse_split
-from stembus.audit.monitor.vantage import log_key
 from stembus.audit.verify.outcome import EXIT_USAGE
 from stembus.audit.verify.promised_ballot import Verdict
 from stembus.audit.verify.report import Report
@@ -67,9 +66,9 @@ def judge(files: tuple[Path, ...], key: str | None, place: str | None, referendu
         fail("--log goes with --referendum: the id on the letter", status=EXIT_USAGE)
     with verified(place, referendum_id(referendum)) as report:
         log = report.demand_log()
-        if expected is not None and expected != log_key(log.manifest):
+        if expected is not None and expected != log.manifest.log.verifier_key:
             fail("--key is not the key of this log", status=EXIT_USAGE)
-        _judge(files, log_key(log.manifest), report)
+        _judge(files, log.manifest.log.verifier_key, report)
 
 
 def _judge(files: tuple[Path, ...], key: VerifierKey | None, report: Report | None) -> NoReturn:

@@ -13,7 +13,7 @@ from stembus.audit.errors import RecordInvalid
 from stembus.audit.log.merkle import consistency_proof
 from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.monitor.split_log import SplitLog, check_split, find_split, parse_split
-from stembus.audit.monitor.vantage import Vantage, Word, log_key, look_at
+from stembus.audit.monitor.vantage import Vantage, Word, look_at
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.audit.witness.app import WitnessApp
 from stembus.scripts.rehearsal.referendum import Rehearsal
@@ -32,7 +32,7 @@ def proof_of(forked: Forked) -> SplitLog:
 def test_another_history_is_found_and_proven(forked: Forked) -> None:
     split = proof_of(forked)
     key, smaller, larger = check_split(parse_split(split.to_bytes()))
-    assert key == log_key(forked.shown.office.manifest)
+    assert key == forked.shown.office.manifest.log.verifier_key
     assert sorted((smaller.size, larger.size)) == sorted((forked.log().head.size, forked.other_head().size))
     assert {smaller.root, larger.root} == {forked.log().head.root, forked.other_head().root}
 
@@ -78,7 +78,7 @@ def test_what_the_log_did_not_sign_says_nothing(begun: tuple[Rehearsal, Rehearsa
 def agreeing(log: VerifiedLog, other: Rehearsal) -> SplitLog:
     """As a liar would write it: two heads of one history."""
     smaller = parse_checkpoint((other.office.public / "checkpoint").read_bytes())
-    key, tree, size = log_key(log.manifest), log.tree, log.head.size
+    key, tree, size = log.manifest.log.verifier_key, log.tree, log.head.size
     proof = [item.hex() for item in consistency_proof(smaller.size, size, tree.subtree)]
     heads = (smaller.to_bytes().decode(), log.head.to_bytes().decode())
     return SplitLog("stembus/split-log/v1", str(key), *heads, smaller.root.hex(), proof)
@@ -96,7 +96,7 @@ def test_two_heads_of_one_history_prove_nothing(begun: tuple[Rehearsal, Rehearsa
     same = msgspec.structs.replace(made, smaller=made.larger, begins="", proof=[])
     with pytest.raises(RecordInvalid):
         check_split(same)
-    assert find_split(log, log_key(log.manifest), log.head) is None
+    assert find_split(log, log.manifest.log.verifier_key, log.head) is None
 
 
 @pytest.mark.parametrize(
