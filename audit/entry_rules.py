@@ -8,7 +8,7 @@ key ceremony's messages are judged in `verify.ceremony`. What a finding means fo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from itertools import accumulate
 from operator import mul
 
@@ -17,7 +17,7 @@ from stembus.audit.errors import PlaceError
 from stembus.audit.formats.entries import issuance_digest, issued_digest
 from stembus.audit.formats.entry_bodies import Batch, Client, Close, Minutes, Open, PaperResult, Purge, Roll
 from stembus.audit.formats.file_name import is_client_path, is_document_name, is_release
-from stembus.audit.formats.lists import parse_keys, struck_path
+from stembus.audit.formats.lists import issuance_path, parse_issued, parse_keys, struck_path
 from stembus.audit.formats.manifest import Manifest, Question, Texts
 from stembus.audit.formats.text import text_problem
 from stembus.audit.log.source import Place
@@ -107,12 +107,23 @@ def excess_problem(manifest: Manifest, body: Close) -> str | None:
     return None
 
 
+def may_vote_on_paper(issued: Sequence[Set[bytes]], struck: Sequence[Set[bytes]]) -> set[bytes]:
+    """Credentials of those whom registrar 1 struck and every other one struck too, unless it had signed their token
+    before: each token needs another line of registrar 1's, so nobody votes twice (docs/protocol.md, 14.6). Both have a
+    set for each registrar."""
+    others = [signed | out for signed, out in zip(issued[1:], struck[1:], strict=True)]
+    return set(struck[0]).intersection(*others)
+
+
 def struck_voters(place: Place, manifest: Manifest) -> int:
-    """How many people all registrars struck for paper, by the lists beside a closed log. One of them is not enough: a
-    token of the others' signatures could still be used, with somebody else's. Raises PlaceError, RecordInvalid."""
-    limit = bounds.KEY_LINE_BYTES * manifest.eligibility.official_count
-    lists = (place.lines(struck_path(number), limit) for number in range(1, len(manifest.registrars) + 1))
-    return len(set.intersection(*(set(parse_keys(lines)) for lines in lists)))
+    """How many people may vote on paper, by the lists beside a closed log. Raises PlaceError, RecordInvalid."""
+    most, numbers = manifest.eligibility.official_count, range(1, len(manifest.registrars) + 1)
+    issued = [
+        {line.credential for line in parse_issued(place.lines(issuance_path(k), bounds.ISSUED_LINE_BYTES * most))}
+        for k in numbers
+    ]
+    struck = [set(parse_keys(place.lines(struck_path(k), bounds.KEY_LINE_BYTES * most))) for k in numbers]
+    return len(may_vote_on_paper(issued, struck))
 
 
 def paper_ballots_problem(manifest: Manifest, ballots: int, struck: int) -> str | None:

@@ -52,7 +52,8 @@ voters = Table(
     "voter",
     registrar_tables,
     Column("credential", LargeBinary(32), primary_key=True),
-    Column("number", String(32), nullable=False, unique=True),
+    # Of registrar 1's letters. The others know no numbers and no factors: the letter's first credential, and nothing.
+    Column("number", String(80), nullable=False, unique=True),
     Column("factor", String(256), nullable=False),
     *_letter_columns(),
     Column("acknowledgement", LargeBinary(64)),

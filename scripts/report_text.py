@@ -154,6 +154,8 @@ def _log(report: Report) -> Iterator[tuple[str, str]]:
         yield from zip(("", ""), _bound(report), strict=False)
     if figures.struck:
         yield "paper", f"{figures.struck} struck for paper before the close{_paper_told(report)}"
+    if figures.struck_with_part:
+        yield "", f"{figures.struck_with_part} of them had a part of a token: that it was no more is registrar 1's word"
     if figures.dice:
         yield "sample", f"drawn with the dice {figures.dice}: stembus drawn says who is asked whether they voted"
     elif report.manifest is not None and report.manifest.sample_size and figures.phase in ("closed", "tallied"):

@@ -1,5 +1,6 @@
 """The registrar on the web: one POST that says whether a letter may vote, one that gives its blind signature, one
-that takes a device's word that the token was used, and one for the ballot box, which needs signed counts.
+that takes a device's word that the token was used, and one for the ballot box, which needs signed counts. Registrars
+other than the first also hear from its help desk and the office: whom they struck, and which letter was replaced.
 
 Decides how a request travels, how often one letter may try, and what the registrar needs to be ready; who gets a token
 is the registrar's matter.
@@ -14,8 +15,10 @@ import msgspec
 from flask import Flask, Response, jsonify, request
 from flask_limiter import Limiter
 
+from stembus.audit.formats.canonical import Hash
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.errors import IssuanceUnknown, NotOpen, RequestInvalid
+from stembus.ballot.issuance.co_registrar import OwnLetters, parse_strike
 from stembus.ballot.issuance.issuance_record import IssuanceRecord
 from stembus.ballot.issuance.letter_state import refuse_halted
 from stembus.ballot.issuance.registrar import Registrar
@@ -36,16 +39,27 @@ class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blinded: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{768}\Z")]
     signature: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{128}\Z")]
     factor: Annotated[str, msgspec.Meta(max_length=40)]
+    voucher: Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{128})?\Z")] = ""
+    others: Annotated[list[Hash], msgspec.Meta(max_length=7)] = []
+
+
+def _parse_wire(data: bytes) -> _Wire:
+    try:
+        return msgspec.json.decode(data, type=_Wire)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise RequestInvalid("a token request has credential, blinded, signature and factor") from None
 
 
 def parse_request(data: bytes) -> TokenRequest:
     """Raises RequestInvalid."""
-    try:
-        wire = msgspec.json.decode(data, type=_Wire)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise RequestInvalid("a token request has credential, blinded, signature and factor") from None
+    wire = _parse_wire(data)
     credential, blinded, signature = (bytes.fromhex(text) for text in (wire.credential, wire.blinded, wire.signature))
-    return TokenRequest(credential, blinded, signature, wire.factor)
+    return TokenRequest(credential, blinded, signature, wire.factor, bytes.fromhex(wire.voucher))
+
+
+def parse_others(data: bytes) -> list[bytes]:
+    """The hashes of the requests to other registrars that a check asks vouchers for. Raises RequestInvalid."""
+    return [bytes.fromhex(one) for one in _parse_wire(data).others]
 
 
 class _Acknowledged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +83,7 @@ def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
     harden(app, NO_PAGE, REQUEST_BYTES)
     allow_origin(app, origin_of(manifest.client.url))
     answer_errors(app)
-    views = _Views(registrar, bytes.fromhex(manifest.box.key))
+    views = _Views(registrar, manifest)
     limiter = Limiter(_credential, app=app, storage_uri="memory://", headers_enabled=False)
     # Counted by letter, and only when its own code signed: nobody can use up a stranger's tries.
     tries = limiter.shared_limit(TRIES, "letter", deduct_when=_was_signed)
@@ -78,6 +92,9 @@ def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
     said = limiter.limit(TRIES, key_func=_acknowledging, deduct_when=_was_signed)
     app.add_url_rule("/acknowledge", "acknowledge", said(views.acknowledge), methods=["POST"])
     app.add_url_rule("/statement", "statement", views.statement, methods=["POST"])
+    if registrar.number > 1:
+        app.add_url_rule("/strike", "strike", views.strike, methods=["POST"])
+        app.add_url_rule("/replace", "replace", views.replace, methods=["POST"])
     checks = [Check("database", lambda: _look(registrar)), Check("record", lambda: _read_one(registrar.record))]
     add_health(app, checks)
     add_metrics(app, manifest, checks)
@@ -85,19 +102,33 @@ def create_registrar_app(registrar: Registrar, manifest: Manifest) -> Flask:
 
 
 class _Views:
-    def __init__(self, registrar: Registrar, box_key: bytes) -> None:
-        self._registrar = registrar
-        self._box_key = box_key
+    def __init__(self, registrar: Registrar, manifest: Manifest) -> None:
+        self._registrar, self._manifest = registrar, manifest
+        self._box_key = bytes.fromhex(manifest.box.key)
+        self._letters = OwnLetters(registrar, manifest, registrar.referendum)
 
     def check(self) -> Response:
-        self._registrar.check(parse_request(request.get_data()))
-        return Response(status=204)
+        others = parse_others(request.get_data())
+        vouchers = self._registrar.check(parse_request(request.get_data()), others)
+        return jsonify({"vouchers": [one.hex() for one in vouchers]}) if others else Response(status=204)
 
     def token(self) -> Response:
         return jsonify({"signature": self._registrar.issue(parse_request(request.get_data())).hex()})
 
     def acknowledge(self) -> Response:
         self._registrar.acknowledge(parse_acknowledgement(request.get_data()))
+        return Response(status=204)
+
+    def strike(self) -> Response:
+        """Answers registrar 1's help desk. Raises TokenAlreadyIssued for a letter that had its signature."""
+        registrar = self._registrar
+        credential = parse_strike(request.get_data(), self._manifest, registrar.referendum, registrar.number)
+        registrar.strike(registrar.number_of(credential))
+        return Response(status=204)
+
+    def replace(self) -> Response:
+        """Answers the office, which hands in the entry that two officers signed."""
+        self._letters.replace(request.get_data())
         return Response(status=204)
 
     def statement(self) -> Response:

@@ -141,7 +141,8 @@ def _close(walk: Walk, logged: Logged, body: Close) -> None:
     walk.tally.decided = 0 if body.struck else logged.size
     walk.required[logged.size] = "the close"
     walk.report.figures.issued = walk.roll.take_close(logged.where, body, walk.executor)
-    walk.report.figures.struck = walk.paper.take_close(logged.where, body)
+    figures = walk.report.figures
+    figures.struck, figures.struck_with_part = walk.paper.take_close(logged.where, body)
 
 
 def _paper_result(walk: Walk, logged: Logged, body: PaperResult) -> None:

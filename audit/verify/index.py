@@ -62,7 +62,8 @@ class Index:
 
     def on_every_list(self, registrars: int) -> int:
         """How many voters asked each of so many registrars for a token."""
-        return self._on_each("issued", registrars)
+        each = "SELECT key FROM issued GROUP BY key HAVING COUNT(*) = ?"
+        return int(self._db.execute(f"SELECT COUNT(*) FROM ({each})", (registrars,)).fetchone()[0])  # noqa: S608
 
     def is_issued(self, registrar: int, key: bytes) -> bool:
         row = self._db.execute("SELECT 1 FROM issued WHERE registrar = ? AND key = ?", (registrar, key)).fetchone()
@@ -71,13 +72,18 @@ class Index:
     def add_struck(self, registrar: int, key: bytes) -> None:
         self._db.execute("INSERT OR IGNORE INTO struck VALUES (?, ?)", (key, registrar))
 
-    def struck(self, registrars: int) -> int:
-        """How many voters all of so many registrars struck for paper."""
-        return self._on_each("struck", registrars)
-
-    def _on_each(self, table: str, registrars: int) -> int:
-        each = f"SELECT key FROM {table} GROUP BY key HAVING COUNT(*) = ?"  # noqa: S608
-        return int(self._db.execute(f"SELECT COUNT(*) FROM ({each})", (registrars,)).fetchone()[0])  # noqa: S608
+    def struck(self, registrars: int) -> tuple[int, int]:
+        """How many voters may vote on paper, as `entry_rules.may_vote_on_paper` has it, and for how many of them one of
+        so many registrars had signed a token."""
+        others = "SELECT registrar FROM {} o WHERE o.key = s.key AND o.registrar > 1"
+        spoken = f"{others.format('issued')} UNION {others.format('struck')}"
+        asked = f"EXISTS ({others.format('issued')})"
+        row = self._db.execute(
+            f"SELECT COUNT(*), COALESCE(SUM({asked}), 0) FROM struck s WHERE s.registrar = 1"  # noqa: S608
+            f" AND (SELECT COUNT(*) FROM ({spoken})) = ?",
+            (registrars - 1,),
+        ).fetchone()
+        return int(row[0]), int(row[1])
 
     def add_ballots(self, rows: Iterable[tuple[bytes, int, bytes, int, int]]) -> None:
         """(token, seq, id, position, batch)."""

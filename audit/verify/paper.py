@@ -1,8 +1,9 @@
 """Chapter 3, continued: who votes on paper, and their ballots (V23).
 
-Each registrar states at the close whom it struck, so nobody is struck once the online votes can be known; a paper vote
-needs all of them, as a token does. From the floor on, officers state the counts; below it, each paper ballot stands in
-the log encrypted. Decides whether these may be counted; who really came to the desk, no log shows.
+Each registrar states at the close whom it struck, so nobody is struck once the online votes can be known; whom
+registrar 1 struck, no other one may sign for after that. From the floor on, officers state the counts; below it, each
+paper ballot stands in the log encrypted. Decides whether these may be counted; who really came to the desk, no log
+shows.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ class PaperCheck:
         self._reading: PaperReading | None = None
         self._where = ""
 
-    def take_close(self, where: str, close: Close) -> int:
-        """The lists of those struck; to be asked once the issuance lists were read. Returns how many people all
-        registrars struck."""
+    def take_close(self, where: str, close: Close) -> tuple[int, int]:
+        """The lists of those struck; to be asked once the issuance lists were read. Returns how many people may vote on
+        paper, and how many of them had asked for a part of a token."""
         for number, statement in enumerate(close.issuance[: self._registrars], 1):
             self._take_struck(where, number, statement.struck, statement.struck_root)
         return self._index.struck(self._registrars)
@@ -65,14 +66,14 @@ class PaperCheck:
 
     def take_result(self, where: str, body: PaperResult) -> bool:
         """Whether there is a count for each option, so that a result can be compared with it."""
-        if problem := paper_problem(self._manifest, body, self._index.struck(self._registrars)):
+        if problem := paper_problem(self._manifest, body, self._index.struck(self._registrars)[0]):
             self._report.breach(_CHECK, where, problem)
         return has_shape(self._manifest, body.counts)
 
     def take_header(self, where: str, body: PaperBallots, context: BallotContext | None) -> None:
         """Where more are announced than the rules allow, none of them is looked at."""
         self._where = where
-        if problem := paper_ballots_problem(self._manifest, body.ballots, self._index.struck(self._registrars)):
+        if problem := paper_ballots_problem(self._manifest, body.ballots, self._index.struck(self._registrars)[0]):
             self._report.breach(_CHECK, where, problem)
         elif context is not None:
             self._reading = PaperReading(context, body)

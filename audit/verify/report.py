@@ -96,7 +96,9 @@ class Figures:
     #: voters who asked every registrar for a token, and voters whose device said that it was used
     on_every_list: int = 0
     acknowledged: int = 0
+    #: voters who may vote on paper, and those of them for whom a registrar other than the first had signed
     struck: int = 0
+    struck_with_part: int = 0
     #: what the dice of the sample showed; empty before it is drawn
     dice: str = ""
     official_count: int = 0

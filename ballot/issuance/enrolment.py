@@ -18,11 +18,16 @@ from stembus.ballot.storage import registrar_state, voters
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """One letter as the registrar knows it: no name, no address, no code."""
+    """One letter as registrar 1 knows it: no name, no address, no code."""
 
     number: str
     credential: bytes
     factor: str
+
+
+def nameless(credential: bytes) -> Enrolment:
+    """The same as every other registrar knows it: the credential alone."""
+    return Enrolment(credential.hex(), credential, "")
 
 
 def enrol(engine: Engine, letters: Iterable[Enrolment]) -> int:

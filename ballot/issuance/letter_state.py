@@ -40,9 +40,12 @@ class Standing:
     tries_left: int
 
 
+_REPLACED = " (replaced)"
+
+
 def replaced_number(number: str) -> str:
     """What the number of a letter becomes when its voter moves to a spare one."""
-    return f"{number} (replaced)"
+    return number + _REPLACED
 
 
 def refuse_unready(state: str) -> None:
@@ -85,6 +88,21 @@ def _numbered(db: Connection, number: str) -> Any:
     return row
 
 
+def _refuse_strike(number: str, state: str) -> None:
+    """Raises TokenAlreadyIssued or LetterStruck."""
+    if state == "issued":
+        raise TokenAlreadyIssued(f"voter {number} has a token already and can only vote online")
+    if state == "replaced":
+        raise LetterStruck(f"the letter of voter {number} was replaced; strike the number of the new one")
+
+
+def _refuse_replacement(number: str, state: str) -> None:
+    """Raises TokenAlreadyIssued or LetterStruck."""
+    if state == "issued":
+        raise TokenAlreadyIssued(f"voter {number} has a token already; the letter cannot be replaced")
+    refuse_unready(state)
+
+
 class Letters:
     """The letters of one registrar's database, with its issuance record."""
 
@@ -122,6 +140,14 @@ class Letters:
         with reading(self._engine) as db:
             return bytes(_numbered(db, number).credential)
 
+    def number_of(self, credential: bytes) -> str:
+        """The number of the voter whose letter this is, or was until it was replaced. Raises CredentialUnknown."""
+        with reading(self._engine) as db:
+            number = db.execute(select(voters.c.number).where(voters.c.credential == credential)).scalar_one_or_none()
+        if number is None:
+            raise CredentialUnknown("no letter of this registrar has this code")
+        return str(number).removesuffix(_REPLACED)
+
     def standing(self, number: str) -> Standing:
         """Raises CredentialUnknown."""
         with reading(self._engine) as db:
@@ -143,10 +169,27 @@ class Letters:
             demand_running(db)
             if change(db, row.credential, state="struck") or row.state == "struck":
                 self._write_record(bytes(row.credential), STRUCK)
-        if row.state == "issued":
-            raise TokenAlreadyIssued(f"voter {number} has a token already and can only vote online")
-        if row.state == "replaced":
-            raise LetterStruck(f"the letter of voter {number} was replaced; strike the number of the new one")
+        _refuse_strike(number, row.state)
+        return bytes(row.credential)
+
+    def check_strike(self, number: str) -> None:
+        """Raises what `strike` would raise now, and changes nothing."""
+        self._demand_voting()
+        refuse_halted(self.halted())
+        with reading(self._engine) as db:
+            _refuse_strike(number, str(_numbered(db, number).state))
+
+    def about_to_replace(self, number: str, spare: bytes) -> bytes:
+        """The credential that `replace` would strike, or has struck. Raises TokenAlreadyIssued, LetterStruck, and as
+        `check_strike` does; changes nothing."""
+        refuse_halted(self.halted())
+        with reading(self._engine) as db:
+            row = _numbered(db, number)
+            if row.credential == spare:
+                old = voters.c.number == replaced_number(number)
+                return bytes(db.execute(select(voters.c.credential).where(old)).scalar_one())
+        self._demand_voting()
+        _refuse_replacement(number, row.state)
         return bytes(row.credential)
 
     def replace(self, number: str, spare: bytes) -> bytes:
@@ -163,9 +206,7 @@ class Letters:
             self._demand_voting()
             row = hold(db, bytes(row.credential))
             demand_running(db)
-            if row.state == "issued":
-                raise TokenAlreadyIssued(f"voter {number} has a token already; the letter cannot be replaced")
-            refuse_unready(row.state)
+            _refuse_replacement(number, row.state)
             if self._recorded(spare) != READY:
                 raise RollInvalid("by the issuance record, this spare letter was given out already; take another")
             # Straight into the letters: who was moved to which letter stands in the log, in this order.

@@ -3,10 +3,13 @@
 Decides who gets a token. Checks in this order: the credential's signature (so nobody else costs Argon2
 time), the letter's state in the database and in the issuance record, the second factor; writes the record, commits the
 issuance, and only then lets the signature out.
+Registrar 1 alone knows second factors: for those who stated theirs, it gives vouchers, which the others ask for.
 Never learns which token it signed. Knows no names. Does not know the box.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, func, select, update
 
@@ -28,6 +31,7 @@ from stembus.ballot.errors import (
     TokenAlreadyIssued,
     TokenNotIssued,
 )
+from stembus.ballot.issuance.co_registrar import demand_voucher, voucher_digest
 from stembus.ballot.issuance.issuance_record import IssuanceRecord
 from stembus.ballot.issuance.issuance_slot import STRUCK, Slot, State
 from stembus.ballot.issuance.letter_changes import acknowledge, change, fold, hold, letters
@@ -43,7 +47,8 @@ from stembus.crypto.signing import SigningKey, verify_schnorr
 
 
 class Registrar(Letters):
-    """Registrar number `number` (from 1) of one referendum."""
+    """Registrar number `number` (from 1) of one referendum; the first has the `pepper` of the second factors, and no
+    other has any."""
 
     def __init__(
         self,
@@ -53,7 +58,7 @@ class Registrar(Letters):
         number: int,
         signer: BlindSigner,
         key: SigningKey,
-        pepper: bytes,
+        pepper: bytes | None,
         clock: Clock,
         record: IssuanceRecord,
     ) -> None:
@@ -63,14 +68,23 @@ class Registrar(Letters):
         self.number = number
         self._signer = signer
         self._key = key
-        self._hasher = FactorHasher(manifest.second_factor, pepper)
+        self._hasher = None if pepper is None else FactorHasher(manifest.second_factor, pepper)
 
-    def check(self, request: TokenRequest) -> None:
-        """Raises what `issue` would raise now, and gives nothing out. A wrong factor costs a try; a right one none."""
-        if not self._admit(request):
+    def check(self, request: TokenRequest, others: Sequence[bytes] = ()) -> list[bytes]:
+        """Raises what `issue` would raise now, and gives no signature. A wrong factor costs a try; a right one none.
+        Registrar 1 answers with a voucher of 64 bytes for each request to another registrar: `others` are their hashes,
+        from that to registrar 2 on. Raises RequestInvalid where these are not as many."""
+        known = len(self._manifest.registrars) - 1 if self.number == 1 else 0
+        if len(others) not in (0, known):
+            raise RequestInvalid(f"there are {known} registrars to vouch for the letter at, and {len(others)} requests")
+        if not self._admit(request) and self.number == 1:
             with self._engine.begin() as db:
                 if (tries := int(self._letter(db, request.credential).tries)) > 0:
                     change(db, request.credential, tries=tries - 1)
+        return [
+            self._key.sign(voucher_digest(self.referendum, k, request.credential, asked))
+            for k, asked in enumerate(others, 2)
+        ]
 
     def issue(self, request: TokenRequest) -> bytes:
         """The blind signature, 384 bytes. The same request again gets the same answer."""
@@ -119,6 +133,9 @@ class Registrar(Letters):
         if self._answered(request):
             return True
         self._check_time()
+        if self._hasher is None:
+            hash_, seen = request.request_hash, request.credential
+            demand_voucher(self._manifest, self.referendum, self.number, seen, hash_, request.voucher)
         with self._engine.begin() as db:
             row = self._letter(db, request.credential)
             if row.state == "issued":
@@ -127,6 +144,8 @@ class Registrar(Letters):
                 return True
             refuse_unready(row.state)
             self._refuse_recorded(request)
+            if self._hasher is None:
+                return False
             left = self._take_try(db, request.credential, row.tries)
             factor = row.factor
         # Argon2 runs outside the transaction, so a slow check locks nobody out.

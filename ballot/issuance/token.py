@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from stembus.audit.formats.cast_ballot import BallotContext
@@ -20,12 +21,13 @@ from stembus.crypto.signing import SchnorrKey
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What goes to one registrar."""
+    """What goes to one registrar: to the first with the second factor, to another with the first one's voucher."""
 
     credential: bytes
     blinded: bytes
     signature: bytes
-    factor: str
+    factor: str = ""
+    voucher: bytes = b""
 
     @property
     def request_hash(self) -> bytes:
@@ -102,10 +104,24 @@ def new_pass(context: BallotContext) -> VotingPass:
 
 
 def make_request(voting_pass: VotingPass, registrar: int, credential: SchnorrKey, factor: str) -> TokenRequest:
-    """`registrar` counts from 1."""
+    """`registrar` counts from 1; the first alone is told the factor, and the others ask for its voucher."""
     blinded = voting_pass.blindings[registrar - 1].blinded_message
     digest = request_digest(voting_pass.referendum, registrar, hashlib.sha256(blinded).digest())
-    return TokenRequest(credential.public, blinded, credential.sign(digest), factor)
+    return TokenRequest(credential.public, blinded, credential.sign(digest), factor if registrar == 1 else "")
+
+
+def make_requests(
+    voting_pass: VotingPass,
+    credential: SchnorrKey,
+    factor: str,
+    check: Callable[[TokenRequest, list[bytes]], list[bytes]],
+) -> dict[int, TokenRequest]:
+    """One for each registrar, by number. Where there are several, registrar 1 is asked by `check` for its vouchers."""
+    requests = {k: make_request(voting_pass, k, credential, factor) for k in range(1, len(voting_pass.signatures) + 1)}
+    if len(requests) > 1:
+        vouchers = check(requests[1], [requests[k].request_hash for k in requests if k > 1])
+        requests |= {k: replace(requests[k], voucher=voucher) for k, voucher in enumerate(vouchers, 2)}
+    return requests
 
 
 def make_acknowledgement(voting_pass: VotingPass, registrar: int, credential: SchnorrKey) -> Acknowledgement:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stembus.audit import bounds
+from stembus.audit.entry_rules import may_vote_on_paper
 from stembus.audit.formats.entry_bodies import Close, Replace
 from stembus.audit.formats.lists import CREDENTIALS, encode_keys, issuance_path, list_root, parse_keys, struck_path
 from stembus.audit.formats.manifest import Texts
@@ -33,7 +34,7 @@ class StillHealing(BallotError):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """At the close: tokens of each registrar, and as many as it had stated before; people whom all of them struck; of
+    """At the close: tokens of each registrar, and as many as it had stated before; people who may vote on paper; of
     the log, tokens with a ballot, ballots and batches."""
 
     issued: list[int]
@@ -65,7 +66,8 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
     office.box.end(office.count_statements)
     order, accepted, missing = log.order, office.box.accepted(), office.box.missing()
     used = office.logged_tokens()
-    struck = len(set.intersection(*(set(final.struck) for final in closed)))
+    signed = [{line.credential for line in final.issued} for final in closed]
+    struck = len(may_vote_on_paper(signed, [set(final.struck) for final in closed]))
     issued = [statement.count for statement in statements]
     counts = Counts(issued, list(log.issued), struck, used, order.ballots, order.batches)
     given = " and ".join(map(str, counts.issued))

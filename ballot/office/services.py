@@ -6,13 +6,14 @@ What one organisation makes once, before the first letter, is in `create` and `e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from stembus.audit.formats.entry_bodies import IssuedCount
+from stembus.audit.formats.entry_bodies import IssuedCount, Replace
+from stembus.audit.state_machine import Phase
 from stembus.ballot.box.ballot_box import BallotBox
 from stembus.ballot.box.device_tests import DeviceTests, shown_beside
 from stembus.ballot.box.position import Bond
@@ -20,7 +21,8 @@ from stembus.ballot.box.recovery import Recovered, count_logged_tokens, lacks_ba
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS, spare_keys
 from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
 from stembus.ballot.errors import DatabaseBehind, IssuanceRecordUnusable, RollInvalid, SecretFileError
-from stembus.ballot.issuance.enrolment import Enrolment, enrol, is_enrolled
+from stembus.ballot.issuance.co_registrar import CoRegistrar, OwnLetters, RemoteCoRegistrar
+from stembus.ballot.issuance.enrolment import Enrolment, enrol, is_enrolled, nameless
 from stembus.ballot.issuance.help_desk import HelpDesk
 from stembus.ballot.issuance.issuance_record import IssuanceRecord, create_record, open_record, read_record
 from stembus.ballot.issuance.issuance_slot import UNKNOWN
@@ -30,6 +32,7 @@ from stembus.ballot.issuance.registrar import Registrar
 from stembus.ballot.issuance.registrar_recovery import lost_records_slots, recover_database, recover_record
 from stembus.ballot.issuance.remote_statements import RemoteStatements
 from stembus.ballot.issuance.statements import Statements
+from stembus.ballot.office.co_registrars import desk_key, make_desk_key, own_roll, roll_folder
 from stembus.ballot.office.databases import Databases
 from stembus.ballot.office.office import Office
 from stembus.ballot.office.own_secret import create_own_secret, read_own_secret
@@ -49,6 +52,8 @@ class ServedOffice(Office):
         it was there. Raises what `Databases.create` raises."""
         if party == "desk":
             create_own_secret(self._sessions_key)
+            if len(self.manifest.registrars) > 1:
+                make_desk_key(self)
         return self.databases.create(party)
 
     def pepper(self) -> bytes:
@@ -91,26 +96,34 @@ class ServedOffice(Office):
         engine, closes_at = self._database(f"registrar-{number}"), self.manifest.closes_at
         return Letters(engine, self.issuance_record(number), self.clock, closes_at)
 
-    def _everywhere(self, voter: str) -> list[Letters]:
-        """The letters of all registrars, first those of one that gave this voter a token: it refuses before any other
-        has changed anything. Raises DatabaseMissing for letters that are elsewhere."""
-        each = [self.letters(number) for number in range(1, len(self.manifest.registrars) + 1)]
-        return each if len(each) == 1 else sorted(each, key=lambda one: one.standing(voter).state != "issued")
+    def _co_registrars(self) -> Iterator[CoRegistrar]:
+        """From the last one down, as voters' devices ask them: where that has not signed, neither has any other."""
+        for number in range(len(self.manifest.registrars), 1, -1):
+            if self.databases.made(f"registrar-{number}"):
+                yield OwnLetters(self.letters(number), self.manifest, self.referendum)
+            else:
+                url = self.manifest.registrars[number - 1].url
+                yield RemoteCoRegistrar(url, self.referendum, number, lambda: desk_key(self))
 
     def strike(self, voter: str) -> None:
-        """Strikes a voter for paper at every registrar, since a paper vote needs all of them. Raises RollInvalid where
-        they do not have the same letter, and what `Letters.strike` raises."""
-        each = self._everywhere(voter)
-        if len({letters.credential(voter) for letters in each}) > 1:
-            raise RollInvalid(f"the registrars have different letters of voter {voter}; nothing was changed")
-        for letters in each:
-            letters.strike(voter)
+        """Strikes a voter for paper: first at every other registrar that has not signed, and then at the first, without
+        which no token is whole. Done again, it goes on where it was. Raises what `Letters.strike` raises, and
+        ServiceUnreachable; then the voter can still vote on paper, by the same step."""
+        own = self.letters()
+        own.check_strike(voter)
+        for other in self._co_registrars():
+            other.strike(own.credential(voter))
+        own.strike(voter)
 
-    def replace(self, voter: str, spare: bytes) -> bytes:
-        """Moves a voter to a spare letter at every registrar; returns the struck credential. Done again, it goes on
-        where it was. Raises what `Letters.replace` raises."""
-        struck = [letters.replace(voter, spare) for letters in self._everywhere(voter)]
-        return struck[0]
+    def replace(self, voter: str, spare: bytes) -> Replace:
+        """Moves a voter to a spare letter at every registrar; returns what the log is to say. Done again, it goes on
+        where it was. Raises what `Letters.replace` raises, and ServiceUnreachable."""
+        own = self.letters()
+        body = Replace(struck=own.about_to_replace(voter, spare).hex(), replacement=spare.hex())
+        for other in self._co_registrars():
+            other.replace(self.officers_sign(body))
+        own.replace(voter, spare)
+        return body
 
     def issuance_record(self, number: int) -> IssuanceRecord:
         """Raises IssuanceRecordUnusable."""
@@ -139,7 +152,7 @@ class ServedOffice(Office):
                 number,
                 self.blind_signer(number),
                 self.signing_key(party),
-                self.pepper(),
+                self.pepper() if number == 1 else None,
                 self.clock,
                 self.issuance_record(number),
             )
@@ -186,27 +199,43 @@ class ServedOffice(Office):
         """How many tokens have a ballot in the log."""
         return count_logged_tokens(self.context(), self.log())
 
+    def registrars_here(self) -> list[int]:
+        """Those whose key lies in this folder."""
+        numbers = range(1, len(self.manifest.registrars) + 1)
+        return [number for number in numbers if self.key_path(f"registrar-{number}").exists()]
+
+    def _enrolled_here(self) -> list[int]:
+        """The first, which gets its letters from the office, and the others of this folder."""
+        return sorted({1, *self.registrars_here()})
+
     def demand_registrars(self) -> None:
         """Raises DatabaseMissing for one that cannot be given its letters."""
-        for number in range(1, len(self.manifest.registrars) + 1):
+        for number in self._enrolled_here():
             self._database(f"registrar-{number}")
 
     def enrol_all(self) -> None:
-        """Gives each registrar the letters' public keys and hashed factors, once and before the opening: letters that
-        were issued, struck or replaced never come back. Raises RollInvalid after it."""
-        for number in range(1, len(self.manifest.registrars) + 1):
-            engine = self._database(f"registrar-{number}")
-            if is_enrolled(engine):
-                continue
-            if self.log().order.phase.value not in ("keyed", "rolled"):
-                raise RollInvalid(
-                    f"registrar {number} holds no letters although the voting was opened: its database is not the one "
-                    f"that it had; bring that back, or run: stembus registrar recover {self.root}; nothing was changed"
-                )
-            path, letters = self.databases.record_path(number), self.enrolment()
-            if not path.exists():
-                create_record(path, self.referendum, number, self.roll())
-            enrol(engine, letters)
+        """Gives the first registrar the letters' public keys and hashed factors, and the others of this folder the
+        public keys, once and before the opening: letters that were issued, struck or replaced never come back. Raises
+        RollInvalid after it."""
+        for number in self._enrolled_here():
+            self.enrol(number, self.log().order.phase)
+
+    def enrol(self, number: int, phase: Phase) -> bool:
+        """Registrar `number` alone; `phase` is that of the log. False where it has its letters. Raises as `enrol_all`
+        does."""
+        engine = self._database(f"registrar-{number}")
+        if is_enrolled(engine):
+            return False
+        if phase not in (Phase.KEYED, Phase.ROLLED):
+            raise RollInvalid(
+                f"registrar {number} holds no letters although the voting was opened: its database is not the one "
+                f"that it had; bring that back, or run: stembus registrar recover {self.root}; nothing was changed"
+            )
+        path, letters = self.databases.record_path(number), self.enrolment(number)
+        if not path.exists():
+            create_record(path, self.referendum, number, self.roll(number))
+        enrol(engine, letters)
+        return True
 
     def recover_registrar(
         self, number: int, other: Path | None = None, no_token_since: bool = False
@@ -227,8 +256,8 @@ class ServedOffice(Office):
                 "back, or give another registrar's record with --other"
             )
         # Everything is read and checked before anything is made: cut off after that, the same command goes on.
-        fresh = self.enrolment() if bare else []
-        roll = [] if path.exists() else self.roll()
+        fresh = self.enrolment(number) if bare else []
+        roll = [] if path.exists() else self.roll(number)
         if path.exists():
             open_record(path, self.referendum, number, (letter.credential for letter in fresh))
         if lost:
@@ -246,14 +275,26 @@ class ServedOffice(Office):
         """Letters, spare ones included, of which nobody knows whether they had a token. Raises as `registrar` does."""
         return sum(slot == UNKNOWN for _, slot in self.issuance_record(number).slots())
 
-    def enrolment(self) -> list[Enrolment]:
-        """The letters, as the registrars get them. Raises RollInvalid where the files are not in this folder."""
+    def enrolment(self, number: int = 1) -> list[Enrolment]:
+        """The letters, as registrar `number` gets them. Raises RollInvalid where the files are not in this folder."""
+        if number > 1:
+            return [nameless(credential) for credential in self._nameless_roll(number)[0]]
         factors = dict(read_csv(self.folder("importer") / "factors.csv", FACTOR_COLUMNS))
         letters = read_csv(self.folder("authority") / "enrolment.csv", ENROLMENT_COLUMNS)
         return [Enrolment(voter, bytes.fromhex(key), factors[voter]) for voter, key in letters]
 
-    def roll(self) -> list[bytes]:
+    def roll(self, number: int = 1) -> list[bytes]:
         """The credentials of all letters and spare ones. Raises RollInvalid as `enrolment` does."""
+        credentials, spares = self._authoritys_roll() if number == 1 else self._nameless_roll(number)
+        return [*credentials, *spares]
+
+    def _authoritys_roll(self) -> tuple[list[bytes], list[bytes]]:
         authority = self.folder("authority")
         letters = read_csv(authority / "enrolment.csv", ENROLMENT_COLUMNS)
-        return [*(bytes.fromhex(key) for _, key in letters), *spare_keys(authority).values()]
+        return [bytes.fromhex(key) for _, key in letters], list(spare_keys(authority).values())
+
+    def _nameless_roll(self, number: int) -> tuple[list[bytes], list[bytes]]:
+        """Credentials and spares: the published ones, or in an office that has all in one folder its own."""
+        if roll_folder(self, number).is_dir() or not self.folder("authority").is_dir():
+            return own_roll(self, number)
+        return self._authoritys_roll()

@@ -25,7 +25,7 @@ from stembus.ballot.issuance.token import (
     TokenRequest,
     VotingPass,
     make_acknowledgement,
-    make_request,
+    make_requests,
     new_pass,
     take_answer,
 )
@@ -38,6 +38,8 @@ from stembus.crypto.signing import SchnorrKey
 
 class RegistrarService(Listener, Protocol):
     """Registrar number k is at index k - 1 wherever several are listed."""
+
+    def check(self, request: TokenRequest, others: Sequence[bytes] = ()) -> list[bytes]: ...
 
     def issue(self, request: TokenRequest) -> bytes: ...
 
@@ -116,12 +118,20 @@ class VotingSession:
         return prepare(self.setup.context, self._pass, choice)
 
     def take_token(self, credential: SchnorrKey, factor: str) -> None:
-        """Asks every registrar that has not signed yet. Raises what a registrar refuses with; then nothing is lost."""
-        for number, signature in enumerate(self._pass.signatures, 1):
-            if signature is None:
-                self._acknowledgements.keep(number, make_acknowledgement(self._pass, number, credential))
-                answer = self._registrars[number - 1].issue(make_request(self._pass, number, credential, factor))
-                self._save(take_answer(self.setup.context, self._pass, number, answer))
+        """Asks every registrar that has not signed yet, the first one last: a letter without its signature can still be
+        struck for paper. Before any of several signs, each has checked the letter, so that one which is away uses
+        nothing up. Raises what a registrar refuses with; then nothing is lost."""
+        if self._pass.complete:
+            return
+        requests = make_requests(self._pass, credential, factor, self._registrars[0].check)
+        wanted = [number for number, signature in enumerate(self._pass.signatures, 1) if signature is None]
+        for number in wanted:
+            if number != 1:
+                self._registrars[number - 1].check(requests[number])
+        for number in reversed(wanted):
+            self._acknowledgements.keep(number, make_acknowledgement(self._pass, number, credential))
+            answer = self._registrars[number - 1].issue(requests[number])
+            self._save(take_answer(self.setup.context, self._pass, number, answer))
 
     def acknowledge(self) -> None:
         """Tells the registrars that the token was used, once a ballot is promised. Whatever they answer, the vote is

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import click
 
+from stembus.ballot.office.co_registrars import allow_desk
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.shell import DIRECTORY, next_step, say, serve_office
 
@@ -50,6 +52,22 @@ def desk_remove(directory: Path, name: str) -> None:
     """
     serve_office(directory).desk().dismiss(name)
     say(f"{name} may not sign in any more")
+
+
+@desk.command("allow")
+@DIRECTORY
+@click.argument("key", metavar="KEY")
+def desk_allow(directory: Path, key: str) -> None:
+    """Print registrar 1's word that the help desk with KEY may strike people at registrars elsewhere.
+
+    \b
+    KEY is what `stembus services create --desk` printed. The word goes into DIR/desk/asks.allowed of the help desk.
+    Example:  stembus desk allow registrar 3f0c...
+    """
+    office = serve_office(directory)
+    if not re.fullmatch("[0-9a-f]{64}", key):
+        raise NotReady("a help desk's key is 64 hexadecimal digits, as stembus services create --desk prints them")
+    click.echo(allow_desk(office, bytes.fromhex(key)).hex())
 
 
 @desk.command("log")

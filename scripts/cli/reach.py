@@ -34,7 +34,11 @@ def reach(place: str, referendum: str | None) -> Referendum:
     if not place.startswith(ADDRESSES):
         office = serve_office(Path(place))
         setup = load_setup(FolderPlace(office.public), office.referendum)
-        registrars: list[RegistrarService] = [office.registrar(k) for k in range(1, len(setup.manifest.registrars) + 1)]
+        here = office.registrars_here()
+        registrars: list[RegistrarService] = [
+            office.registrar(k) if k in here else RemoteRegistrar(registrar.url)
+            for k, registrar in enumerate(setup.manifest.registrars, 1)
+        ]
         return Referendum(setup, registrars, office.box, str(office.public), Path(place) / "voters")
     if referendum is None:
         raise RequestInvalid("say which referendum it should be: --referendum and the id on the letter")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from stembus.audit.formats.entry_bodies import Replace
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, program, progress, say, serve_office
 
@@ -137,11 +136,10 @@ def credentials_replace(directory: Path, number: str, spare: str) -> None:
     if spare not in keys:
         raise NotReady(f"there is no spare letter {spare}")
     replacement = keys[spare]
-    struck = office.replace(number, replacement)
+    body = office.replace(number, replacement)
     if replacement.hex() in office.log().order.replaced:
         say("already done: this replacement stands in the log")
         return
-    body = Replace(struck=struck.hex(), replacement=replacement.hex())
     office.log().append([office.officers_sign(body)])
     say(f"voter {number} now votes with {spare}; the lost letter is void")
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stembus.audit.log.source import FolderPlace
+from stembus.ballot.office.co_registrars import desk_public, take_roll
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
+from stembus.scripts.published import verified_copy
 from stembus.scripts.shell import DIRECTORY, next_step, say, serve_office
 
 if TYPE_CHECKING:
@@ -57,8 +60,19 @@ def services_create(directory: Path, desk_alone: bool) -> None:
         parties.append("desk")
     for party in parties:
         say(f"{party}: database made" if office.create(party) else f"{party}: already done")
-    if not desk_alone:
+    if desk_alone:
+        if len(office.manifest.registrars) > 1:
+            _tell_desk_key(office)
+    elif "registrar-1" in parties:
         next_step(f"stembus roll import {directory} REGISTER, once the key ceremony is done")
+    elif parties != ["box"]:
+        next_step(f"stembus registrar enrol {directory} --log LOG, once the letters are made")
+
+
+def _tell_desk_key(office: ServedOffice) -> None:
+    """By this key the desk strikes people at registrars elsewhere, once registrar 1 allows it."""
+    key = desk_public(office).hex()
+    next_step(f"in registrar 1's folder: stembus desk allow DIR {key} > {office.folder('desk') / 'asks.allowed'}")
 
 
 @click.group()
@@ -112,6 +126,37 @@ def _tell_recovery(office: ServedOffice) -> None:
 @click.group()
 def registrar() -> None:
     """The registrar."""
+
+
+@registrar.command("enrol")
+@DIRECTORY
+@click.option("--log", "place", required=True, metavar="LOG", help="The published log: a folder or an address.")
+def registrar_enrol(directory: Path, place: str) -> None:
+    """Give a registrar other than the first its letters: the credentials that the log states, and nothing else.
+
+    \b
+    DIR holds manifest.json, the registrar's key and its database. The log is verified first.
+    Example:  stembus registrar enrol registrar-2 --log https://stem.example.org/log
+    """
+    office = serve_office(directory)
+    numbers = range(2, len(office.manifest.registrars) + 1)
+    mine = [number for number in numbers if office.key_path(f"registrar-{number}").exists()]
+    if not mine:
+        raise NotReady(f"no key of registrar 2 or a later one lies in {directory}")
+    with verified_copy(place, office.referendum) as (log, folder):
+        phase = log.phase
+        replaced = {number: take_roll(office, number, log, FolderPlace(folder)) for number in mine}
+    for number, replacements in replaced.items():
+        fresh = office.enrol(number, phase)
+        letters = office.letters(number)
+        for body in replacements:
+            struck, spare = bytes.fromhex(body.struck), bytes.fromhex(body.replacement)
+            letters.replace(letters.number_of(struck), spare)
+        if not fresh:
+            say(f"registrar {number}: already done")
+            continue
+        say(f"registrar {number}: {letters.enrolled()} letters, without names and second factors")
+    next_step("start its service: gunicorn 'stembus.webvote.run.wsgi:registrar()'")
 
 
 @registrar.command("recover")

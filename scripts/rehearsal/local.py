@@ -25,9 +25,11 @@ def make_rehearsal(
     registrar_url: str = "",
     box_url: str = "",
     change: Callable[[str], str] = lambda draft: draft,
+    registrars: int = 1,
 ) -> None:
-    """A referendum on the real clock, open from now on: batches of one ballot, floor one. Registrar and box are
-    at `port` as well unless they have addresses of their own; `change` has the last word on the draft."""
+    """A referendum on the real clock, open from now on: batches of one ballot, floor one. Registrars and box are
+    at `port` as well unless the only registrar and the box have addresses of their own; `change` has the last word on
+    the draft."""
     now = int(time.time())
     opens = datetime.fromtimestamp(now, UTC).isoformat()
     closes = datetime.fromtimestamp(now, UTC) + timedelta(minutes=minutes)
@@ -43,12 +45,13 @@ def make_rehearsal(
     }
     draft = demo_draft(letters, 1, **values)
     base = "http://127.0.0.1" if port == 80 else f"http://127.0.0.1:{port}"
-    draft = draft.replace("https://registrar.example.org", registrar_url or f"{base}/registrar/1")
+    urls = [registrar_url] if registrar_url else [f"{base}/registrar/{k}" for k in range(1, registrars + 1)]
+    draft = draft.replace('"https://registrar.example.org"', ", ".join(f'"{url}"' for url in urls))
     draft = draft.replace("https://box.example.org", box_url or f"{base}/box")
     draft = draft.replace("https://vote.example.org", base)
     directory.mkdir(parents=True, exist_ok=True)
     rehearsal = Rehearsal(directory, start=now)
-    rehearsal.keys()
+    rehearsal.keys(registrars=registrars)
     rehearsal.define(change(draft.replace("grace_seconds = 300", "grace_seconds = 0  ")))
     rehearsal.ceremony()
     register = directory / "register.csv"

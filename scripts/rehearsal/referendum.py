@@ -32,7 +32,7 @@ from stembus.ballot.issuance.token import (
     Acknowledgement,
     VotingPass,
     make_acknowledgement,
-    make_request,
+    make_requests,
     new_pass,
     take_answer,
 )
@@ -119,7 +119,7 @@ class Rehearsal:
         return self.office.referendum
 
     def create_services(self) -> None:
-        for number in range(1, len(self.office.manifest.registrars) + 1):
+        for number in self.office.registrars_here():
             self.office.create(f"registrar-{number}")
         self.office.create("box")
         self.office.create("desk")
@@ -199,8 +199,9 @@ class Rehearsal:
         numbers = range(1, len(context.registrars) + 1)
         unsaid = [make_acknowledgement(voting_pass, number, credential) for number in numbers]
         self._unsaid[voting_pass.token_key.public] = unsaid
-        for number in numbers:
-            answer = office.registrar(number).issue(make_request(voting_pass, number, credential, factor))
+        requests = make_requests(voting_pass, credential, factor, office.registrar().check)
+        for number in reversed(numbers):
+            answer = office.registrar(number).issue(requests[number])
             voting_pass = take_answer(context, voting_pass, number, answer)
         return voting_pass
 

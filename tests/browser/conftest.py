@@ -59,8 +59,10 @@ def open_office(root: Path) -> ServedOffice:
     return ServedOffice(root, lambda _: "rehearsal")
 
 
-def start_site(root: Path, letters: int, change: Callable[[str], str] = lambda draft: draft) -> Site:
-    make_rehearsal(root, 60 * 24, free_port(), letters, change=change)
+def start_site(
+    root: Path, letters: int, change: Callable[[str], str] = lambda draft: draft, registrars: int = 1
+) -> Site:
+    make_rehearsal(root, 60 * 24, free_port(), letters, change=change, registrars=registrars)
     # An invitation that comes to one in twenty would make one test in twenty another one.
     server = Together(lambda: open_office(root), plain_theme("056 00 00 00", invite_to_test=0))
     server.listen()

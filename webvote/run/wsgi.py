@@ -1,6 +1,6 @@
 """The apps apart, for gunicorn: each on its own machine or account, with what it needs and no more.
 
-    gunicorn 'stembus.webvote.run.wsgi:registrar()'  STEMBUS_DIR with registrar-1/, its passphrase
+    gunicorn 'stembus.webvote.run.wsgi:registrar()'  STEMBUS_DIR with registrar-1/ (or 2 and so on), its passphrase
     gunicorn 'stembus.webvote.run.wsgi:box()'        STEMBUS_DIR with box/, log/ and public/
     gunicorn 'stembus.webvote.run.wsgi:site()'       STEMBUS_PUBLIC, the published folder; no key, no database
     gunicorn 'stembus.webvote.run.wsgi:desk()'       STEMBUS_DIR with desk/ and the registrar's database; no passphrase
@@ -77,7 +77,8 @@ def _calm(make: Callable[[], Flask]) -> Callable[[], Flask]:
 @_calm
 def registrar() -> Flask:
     settings = load_settings()
-    office, number = _office(settings), settings.number("REGISTRAR", 1)
+    office = _office(settings)
+    number = settings.number("REGISTRAR", next(iter(office.registrars_here()), 1))
     return _behind_proxy(create_registrar_app(office.registrar(number), office.manifest))
 
 

@@ -23,13 +23,17 @@ export interface VotingPass {
   readonly casts: number;
 }
 
-/** What goes to one registrar, as JSON. */
+/** What goes to one registrar, as JSON: to the first with the second factor, to another with the first one's voucher. */
 export interface TokenRequest {
   readonly credential: string;
   readonly blinded: string;
   readonly signature: string;
   readonly factor: string;
+  readonly voucher?: string;
 }
+
+/** What the voucher of another registrar is about. */
+export const requestHash = ({ blinded }: TokenRequest): string => hex(sha256(fromHex(blinded)));
 
 /** What goes to the same registrar once the ballot is promised, as JSON. It shows nothing of token or ballot. */
 export interface Acknowledgement {
@@ -63,13 +67,13 @@ export async function newPass(context: BallotContext): Promise<VotingPass> {
   };
 }
 
-/** `registrar` counts from 1. */
+/** `registrar` counts from 1; no other than the first is told the factor. */
 export function makeRequest(pass: VotingPass, registrar: number, credential: Credential, factor: string): TokenRequest {
   return {
     credential: hex(credential.publicKey),
     blinded: hex(blindingOf(pass, registrar).blinded),
     signature: signRequest("token-request", pass, registrar, credential),
-    factor,
+    factor: registrar === 1 ? factor : "",
   };
 }
 

@@ -9,7 +9,7 @@ import { byId, message, showStatus, showError, showStep } from "./dom.ts";
 // After these errors nothing can be done on this page until later.
 const BLOCKING = ["not-open-yet", "closed", "cancelled", "storage", "setup"];
 // The last two: the box or the log came back from an older copy, and takes nothing until that is mended.
-const TRANSIENT = ["network", "broken", "too-often", "unavailable", "database-behind", "log-behind"];
+const TRANSIENT = ["network", "broken", "too-often", "unavailable", "database-behind", "log-behind", "registrar-away"];
 
 export const errorCode = (error: unknown): string => (error instanceof ClientError ? error.code : "broken");
 

@@ -100,7 +100,7 @@ export async function fetchSignposts(url: string, batch: number): Promise<Signpo
   }
 }
 
-async function postTokenRequest(url: string, wire: TokenRequest): Promise<Response> {
+async function postTokenRequest(url: string, wire: TokenRequest & { others?: readonly string[] }): Promise<Response> {
   const response = await request(url, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -110,8 +110,19 @@ async function postTokenRequest(url: string, wire: TokenRequest): Promise<Respon
   return response;
 }
 
-export async function checkLetter(url: string, wire: TokenRequest): Promise<void> {
-  await postTokenRequest(`${url}/check`, wire);
+/** Asks whether this letter may vote. The first registrar gives a voucher for each of the requests to the `others`, of
+ * which it is told the hashes. */
+export async function checkLetter(
+  url: string,
+  wire: TokenRequest,
+  others: readonly string[] = [],
+): Promise<readonly string[]> {
+  const response = await postTokenRequest(`${url}/check`, others.length > 0 ? { ...wire, others } : wire);
+  if (others.length === 0) return [];
+  const { vouchers } = await readFields(response);
+  const isWhole = Array.isArray(vouchers) && vouchers.length === others.length;
+  if (!isWhole || !vouchers.every((one) => typeof one === "string")) throw new ServiceError("broken");
+  return vouchers;
 }
 
 export async function requestToken(url: string, wire: TokenRequest): Promise<Uint8Array> {

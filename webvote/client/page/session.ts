@@ -20,12 +20,12 @@ import {
   passToJson,
   passName,
   takeAnswer,
-  type TokenRequest,
   type VotingPass,
 } from "../core/token.ts";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bounded, changed, newest, newlySent, unfound, withPromise, type SentBallot } from "../core/sent-ballots.ts";
-import { ServiceError, requestToken, castAgain, castBallot, checkLetter } from "./services.ts";
+import { Registrars } from "./registrars.ts";
+import { ServiceError, castAgain, castBallot } from "./services.ts";
 import { DeviceStorage, withVoterLock, newRecord, type VoterRecord, type VoterStorage } from "./storage.ts";
 
 export class Session {
@@ -91,7 +91,9 @@ export class Session {
 
   /** Asks the registrars whether this letter may vote. Nothing is used up but a try, by a wrong second factor. */
   async checkLetter(): Promise<void> {
-    await withVoterLock(this.voter, () => this.askRegistrars(checkLetter));
+    await withVoterLock(this.voter, async () => {
+      if (!this.hasToken) await this.registrars.check();
+    });
     this.storage.setCurrentVoter(this.voter);
   }
 
@@ -100,12 +102,18 @@ export class Session {
     await withVoterLock(this.voter, async () => {
       if (this.hasToken) return;
       this.update({ asked: true });
-      await this.askRegistrars(async (url, request, registrar) => {
-        const signed = await takeAnswer(this.setup.context, this.pass, registrar, await requestToken(url, request));
-        this.update({ pass: passToJson(signed) });
+      await this.registrars.sign(async (registrar, answer) => {
+        this.update({ pass: passToJson(await takeAnswer(this.setup.context, this.pass, registrar, answer)) });
       });
     });
     this.storage.keepTokenRequests([]);
+  }
+
+  private get registrars(): Registrars {
+    return new Registrars(
+      this.setup.manifest.registrars.map(({ url }) => url),
+      this.storage,
+    );
   }
 
   /** What each registrar is to be told now that a ballot is promised; null for who was told. */
@@ -118,25 +126,6 @@ export class Session {
   markSaid(index: number): void {
     const now = this.storage.read();
     if (now !== null) this.update({ unsaid: now.unsaid.map((said, k) => (k === index ? null : said)) });
-  }
-
-  private async askRegistrars(
-    ask: (url: string, request: TokenRequest, registrar: number) => Promise<void>,
-  ): Promise<void> {
-    const requests = this.storage.tokenRequests();
-    for (const [index, { url }] of this.setup.manifest.registrars.entries()) {
-      if (this.pass.signatures[index] !== null) continue;
-      const request = requests[index];
-      if (request === undefined) throw new ServiceError("gone");
-      try {
-        await ask(url, request, index + 1);
-      } catch (error) {
-        // The letter's token went to another pass. This pass was never sent to a registrar, so it is of no use.
-        if (error instanceof ServiceError && error.code === "token-issued" && !this.record().asked)
-          this.storage.remove();
-        throw error;
-      }
-    }
   }
 
   private record(): VoterRecord {
