@@ -24,10 +24,17 @@ class ServiceUnreachable(BallotError):
     """A service did not answer, or not in its own words. Nothing is lost: the same request may be sent again."""
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """No service leads elsewhere; what is sent is for this one."""
+
+    def redirect_request(self, _: object, fp: Any, *__: object) -> None:
+        fp.close()  # nothing more of it is read, however much it is
+
+
 def post(url: str, data: bytes, kind: str, limit: int = ANSWER_BYTES) -> bytes:
     """The answer, at most `limit` bytes. Raises what the service refused with, or ServiceUnreachable."""
     request = urllib.request.Request(url, data, {"Content-Type": kind, "User-Agent": "stembus"})  # noqa: S310
-    opener = urllib.request.build_opener(hurried_http.Handler)
+    opener = urllib.request.build_opener(_NoRedirect, hurried_http.Handler)
     try:
         try:
             with opener.open(request, timeout=hurried_http.TIMEOUT_SECONDS) as response:
@@ -59,6 +66,6 @@ def _refusal(url: str, answer: bytes) -> BallotError:
         if kind is CastOutOfTurn:
             current = bytes.fromhex(body["current"]) if body.get("current") else None
             return CastOutOfTurn(message, current, body.get("next"))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return foreign_answer(url)
     return kind(message)

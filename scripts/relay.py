@@ -1,57 +1,81 @@
 """Ballots that people hand to a monitor because the ballot box refused them: they are checked, and brought to the box.
 
 The box sees where a request comes from; brought by a monitor, a ballot comes from there, and what the box answers is
-seen by somebody else than the voter. Decides what is asked, and what an answer means. A ballot holds no person, and a
-monitor keeps no address and no time of it.
+seen by somebody else than the voter. Decides what is asked, what an answer means, and what of it is remembered: by the
+ballot's hash, that it came before the close and how the box has answered, without a time.
+
+    KEEP/ballots/NAME             what people handed in
+    KEEP/relayed/HASH             how the box has answered so far: one word a line
+    KEEP/promises/relayed-*.json  what it promised
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from stembus.audit import bounds
-from stembus.audit.durable import create_durably
+from stembus.audit.durable import write_durably
 from stembus.audit.errors import AuditError, CannotRead, ReceiptInvalid
 from stembus.audit.formats.cast_ballot import CastBallot
-from stembus.audit.formats.receipt import check_promise, encode_promise
-from stembus.audit.monitor.watch import PROMISES, Brought, Relayed
+from stembus.audit.formats.receipt import Promise, check_promise, encode_promise, parse_promise
+from stembus.audit.monitor.watch import BALLOTS, PROMISE_BYTES, PROMISES, Brought, Relayed
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.ballots import BallotRefused, check_ballot
 from stembus.audit.verify.promised_ballot import Sought, Verdict, ballot_context, fate_of
 from stembus.audit.verify.verified_log import VerifiedLog
-from stembus.ballot.errors import BallotError, CastOutOfTurn, NotOpen
+from stembus.ballot.errors import (
+    BallotError,
+    BallotRejected,
+    Cancelled,
+    CastOutOfTurn,
+    DatabaseBehind,
+    LogBehindDatabase,
+    NotOpen,
+)
 from stembus.ballot.http_client import ServiceUnreachable
 from stembus.ballot.voter.remote import RemoteBox
 from stembus.crypto.errors import CryptoError
 
-BALLOTS = "ballots"
+RELAYED = "relayed"
+# What the box says of its own trouble is no word about the ballot.
+_TROUBLE = (ServiceUnreachable, DatabaseBehind, LogBehindDatabase, Cancelled)
+# What became of a ballot that is not in the log when voting is over, by what the box had answered, the worst first.
+_AFTER = {Relayed.FALSE: Relayed.FALSE, Relayed.TAKEN: Relayed.DROPPED, Relayed.REFUSED: Relayed.REFUSED}
 
 
-def relay(log: VerifiedLog, folder: Path) -> Iterator[Brought]:
-    """Looks for each ballot of the folder in the log, and brings what is missing to the box. Raises CannotRead."""
-    for path in sorted((folder / BALLOTS).glob("*")):
-        if path.is_file():
-            yield _bring(log, folder, path)
+def relay(log: VerifiedLog, folder: Path, after: str = "") -> Iterator[Brought]:
+    """Looks for each ballot of the folder in the log, and brings what is missing to the box, beginning behind the file
+    named `after`. Once the box has not answered, no other is brought: a slow box must not stop the watching. Raises
+    CannotRead."""
+    paths = sorted((folder / BALLOTS).glob("*"), key=lambda path: (path.name <= after, path.name))
+    silent = False
+    for path in paths:
+        found = _bring(log, folder, path, silent)
+        if found is not None:
+            silent = silent or found.state is Relayed.UNANSWERED
+            yield found
 
 
-def _bring(log: VerifiedLog, folder: Path, path: Path) -> Brought:
+def _bring(log: VerifiedLog, folder: Path, path: Path, silent: bool) -> Brought | None:
+    """None for what is no file."""
     try:
+        if not path.is_file():
+            return None
         ballot = _checked(log, path)
     except CannotRead:
         raise
-    except (AuditError, CryptoError, BallotRefused, OSError) as error:
+    except OSError as error:
+        return Brought(path.name, Relayed.UNREADABLE, type(error).__name__)
+    except (AuditError, CryptoError, BallotRefused) as error:
         return Brought(path.name, Relayed.INVALID, str(error))
-    digest = hashlib.sha256(ballot.raw).hexdigest()
-    fate = fate_of(log, Sought(digest, ballot.ballot_id.hex(), 0), ballot)
-    if fate.verdict in (Verdict.KEPT, Verdict.LATE):
-        return Brought(path.name, Relayed.LOGGED)
-    if fate.verdict is Verdict.SUPERSEDED:
-        return Brought(path.name, Relayed.REPLACED)
-    if log.phase is not Phase.OPEN:
-        return Brought(path.name, Relayed.LATE)
-    return _cast(log, folder, path.name, ballot, digest)
+    try:
+        return Brought(path.name, *_state(log, folder, ballot, silent))
+    except OSError as error:
+        return Brought(path.name, Relayed.UNREADABLE, f"nothing can be kept here: {type(error).__name__}")
 
 
 def _checked(log: VerifiedLog, path: Path) -> CastBallot:
@@ -62,21 +86,122 @@ def _checked(log: VerifiedLog, path: Path) -> CastBallot:
         return check_ballot(context, file.read(bounds.ENTRY_BYTES + 1))
 
 
-def _cast(log: VerifiedLog, folder: Path, name: str, ballot: CastBallot, digest: str) -> Brought:
+def _state(log: VerifiedLog, folder: Path, ballot: CastBallot, silent: bool) -> tuple[Relayed, str]:
+    """How it stands, and a reason. Raises CannotRead, or OSError where nothing can be kept."""
+    digest = hashlib.sha256(ballot.raw).hexdigest()
+    fate = fate_of(log, Sought(digest, ballot.ballot_id.hex(), 0), ballot)
+    if fate.verdict in (Verdict.KEPT, Verdict.LATE):
+        return Relayed.LOGGED, ""
+    if fate.verdict is Verdict.SUPERSEDED:
+        return Relayed.REPLACED, ""
+    if log.phase is Phase.CANCELLED:
+        return Relayed.VOID, ""
+    memory = _Memory(folder / RELAYED / digest)
+    if log.phase is not Phase.OPEN:
+        return memory.at_the_end(), ""
+    memory.add(None)
+    earlier = _promised(log, folder, digest)
+    if Relayed.FALSE in memory.answers:
+        return Relayed.FALSE, ""
+    if earlier is not None and fate_of(log, Sought.of(earlier), ballot).verdict is Verdict.NOT_DUE:
+        return Relayed.TAKEN, ""  # it has its promise, and is not due yet
+    if silent:
+        return Relayed.UNANSWERED, "it was not asked again in this look"
+    state, reason = _cast(log, folder, ballot, earlier)
+    memory.add(state)
+    return state, reason
+
+
+class _Memory:
+    """How the box has answered for one ballot. The file says nothing of when."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            words = path.read_text(encoding="ascii").split()
+        except FileNotFoundError:
+            words, self._known = [], False
+        else:
+            self._known = True
+        self.answers = {state for state in Relayed if state.name in words}
+
+    def add(self, answer: Relayed | None) -> None:
+        if self._known and (answer is None or answer in self.answers):
+            return
+        self.answers |= set() if answer is None else {answer}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        keep(self._path, "".join(f"{name}\n" for name in sorted(one.name for one in self.answers)).encode("ascii"))
+        self._known = True
+
+    def at_the_end(self) -> Relayed:
+        """Of a ballot that is not in the log, once voting is over."""
+        if not self._known:
+            return Relayed.LATE
+        return next((end for answer, end in _AFTER.items() if answer in self.answers), Relayed.UNANSWERED)
+
+
+def keep(path: Path, data: bytes) -> None:
+    """Without the time at which it was written, which is that of somebody's vote."""
+    write_durably(path, data)
+    os.utime(path, (0, 0))
+
+
+def _promised(log: VerifiedLog, folder: Path, digest: str) -> Promise | None:
+    """The newest promise of this ballot that lies here."""
+    found: list[Promise] = []
+    for path in (folder / PROMISES).glob("*"):
+        try:
+            if path.is_file():
+                with path.open("rb") as file:
+                    promise = parse_promise(file.read(PROMISE_BYTES))
+                check_promise(log.manifest, log.referendum, promise)
+                found += [promise] if promise.cast_hash == digest else []
+        except (AuditError, OSError):
+            continue
+    return max(found, key=lambda promise: promise.batch, default=None)
+
+
+def _cast(log: VerifiedLog, folder: Path, ballot: CastBallot, earlier: Promise | None) -> tuple[Relayed, str]:
+    said = b"" if earlier is None else encode_promise(earlier)
     try:
-        promise = RemoteBox(log.manifest.box.url).cast(ballot.raw)
+        promise = RemoteBox(log.manifest.box.url).cast(ballot.raw, *([said] if said else []))
         check_promise(log.manifest, log.referendum, promise)
-        if promise.cast_hash != digest:
-            raise ReceiptInvalid("what it promises is another ballot")
-    except ServiceUnreachable as error:
-        return Brought(name, Relayed.UNANSWERED, str(error))
-    except CastOutOfTurn as error:
-        return Brought(name, Relayed.REPLACED, str(error))
+    except _TROUBLE as error:
+        return Relayed.UNANSWERED, type(error).__name__
     except NotOpen as error:
-        return Brought(name, Relayed.LATE, str(error))
+        return _while_open(log, type(error).__name__)
+    except CastOutOfTurn as error:
+        return _out_of_turn(log, ballot, error.current or b"")
+    except BallotRejected as error:
+        return Relayed.REFUSED, error.check if error.check.isalnum() else "it names no check"
     except (BallotError, AuditError) as error:
-        return Brought(name, Relayed.REFUSED, str(error))
-    kept = folder / PROMISES / f"relayed-{digest[:16]}-{promise.batch}.json"
-    if not kept.exists():
-        create_durably(kept, encode_promise(promise))
-    return Brought(name, Relayed.TAKEN)
+        return Relayed.REFUSED, type(error).__name__
+    digest = hashlib.sha256(ballot.raw).hexdigest()
+    path = folder / PROMISES / f"relayed-{digest[:16]}-{hashlib.sha256(encode_promise(promise)).hexdigest()[:8]}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    keep(path, encode_promise(promise))
+    if (promise.cast_hash, promise.ballot_id) != (digest, ballot.ballot_id.hex()):
+        return Relayed.FALSE, ""
+    if earlier is not None and promise.batch <= earlier.batch:
+        return Relayed.REFUSED, "it promises again what it did not keep"
+    return Relayed.TAKEN, ""
+
+
+def _while_open(log: VerifiedLog, reason: str) -> tuple[Relayed, str]:
+    """The log is open. Before the closing time by this machine's clock, nothing else can be meant than a refusal."""
+    over = log.manifest.clock == "real" and time.time() >= log.manifest.closes_at
+    return (Relayed.UNANSWERED, "voting may be over") if over else (Relayed.REFUSED, reason)
+
+
+def _out_of_turn(log: VerifiedLog, ballot: CastBallot, shown: bytes) -> tuple[Relayed, str]:
+    """A box that says so shows the ballot that took the turn: signed by the same token, in this turn or a later one."""
+    context = ballot_context(log)
+    try:
+        other = None if context is None else check_ballot(context, shown)
+    except (AuditError, CryptoError, BallotRefused):
+        other = None
+    if other is None or other.token_key != ballot.token_key or other.seq < ballot.seq or other.raw == ballot.raw:
+        return Relayed.REFUSED, "it says that the voter cast again, and shows no such ballot"
+    if other.seq == ballot.seq:
+        return Relayed.TURN, ""
+    return Relayed.REPLACED, "the ballot box shows it"

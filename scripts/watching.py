@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from stembus.audit import bounds
@@ -20,12 +21,12 @@ from stembus.audit.log.note import Checkpoint
 from stembus.audit.log.snapshot import folder_name
 from stembus.audit.log.tiles import HEAD
 from stembus.audit.monitor.vantage import Vantage, Word, signed_head
-from stembus.audit.monitor.watch import Round, is_held_back, watch
+from stembus.audit.monitor.watch import Relayed, Round, is_held_back, watch
 from stembus.audit.verify.report import Report
 from stembus.scripts.published import verified
 from stembus.scripts.relay import relay
 
-_COPIES, _VERIFIED = "copies", "verified"
+_COPIES, _VERIFIED, _LARGER = "copies", "verified", "heads"
 _HEADS = 100  # larger heads that are remembered
 
 
@@ -42,25 +43,29 @@ class Watching:
         self._manifest: Manifest | None = None
         self._heads: dict[bytes, Checkpoint] = {}
         self._ahead: dict[str, float] = {}
+        self._unanswered: tuple[str, float] | None = None
         self.last: Round | None = None
 
     def look(self) -> Round:
         """Raises nothing that a host, a place or a file could cause."""
         seen = self._look()
         self._remember(seen)
-        late = tuple(place for place, since in self._ahead.items() if is_held_back(since, time.monotonic()))
-        self.last = replace(seen, ended=int(time.time()), ahead=late)
+        now = time.monotonic()
+        late = tuple(place for place, since in self._ahead.items() if is_held_back(since, now))
+        silent = self._unanswered is not None and is_held_back(self._unanswered[1], now)
+        self.last = replace(seen, ended=int(time.time()), ahead=late, unanswered=silent)
         return self.last
 
     def _look(self) -> Round:
         try:
             with verified(self._address, self._referendum, self._workers, self._copies) as report:
-                seen = watch(report, self._vantages, self._folder, list(self._heads.values()))
                 if report.log is not None:
-                    seen = replace(seen, brought=tuple(relay(report.log, self._folder)))
-            if report.log is not None:
-                self._manifest = report.log.manifest
-                write_durably(self._folder / _VERIFIED, folder_name(report.log.head).encode("ascii"))
+                    self._manifest = report.log.manifest
+                    write_durably(self._folder / _VERIFIED, folder_name(report.log.head).encode("ascii"))
+                seen = watch(report, self._vantages, self._folder, self._larger_heads())
+                if report.log is not None:
+                    after = "" if self._unanswered is None else self._unanswered[0]
+                    seen = replace(seen, brought=tuple(relay(report.log, self._folder, after)))
         except (AuditError, OSError) as error:
             seen = Round(_unchecked(error))
         if seen.report.log is None:
@@ -86,7 +91,7 @@ class Watching:
                 if report.log is None:
                     return seen
                 self._manifest = report.log.manifest
-                heads = [*self._heads.values(), *self._heads_on_disk()]
+                heads = [*self._larger_heads(), *self._heads_on_disk()]
                 before = watch(report, [Vantage(self._address), *self._vantages], self._folder, heads)
         except (AuditError, OSError):
             return seen
@@ -111,8 +116,35 @@ class Watching:
         for sight in ahead:
             if sight.head is not None and len(self._heads) < _HEADS:
                 self._heads[sight.head.text] = sight.head
+        self._keep_heads()
         now = time.monotonic()
+        silent = next((one.name for one in seen.brought if one.state is Relayed.UNANSWERED), None)
+        since = now if self._unanswered is None else self._unanswered[1]
+        self._unanswered = None if silent is None else (silent, since)
         self._ahead = {sight.vantage.address: self._ahead.get(sight.vantage.address, now) for sight in ahead}
+
+    def _larger_heads(self) -> list[Checkpoint]:
+        """What was seen in this process, or by an earlier one."""
+        if self._manifest is not None and not self._heads:
+            for path in sorted((self._folder / _LARGER).glob("*"))[:_HEADS]:
+                head = signed_head(self._manifest, path.read_bytes()[: bounds.CHECKPOINT_BYTES])
+                if head is not None:
+                    self._heads[head.text] = head
+        return list(self._heads.values())
+
+    def _keep_heads(self) -> None:
+        """Beside the copies, for the next process."""
+        folder, known = self._folder / _LARGER, {sha256(text).hexdigest(): head for text, head in self._heads.items()}
+        try:
+            for path in folder.glob("*"):
+                if path.name not in known:
+                    path.unlink()
+            for name, head in known.items():
+                if not (folder / name).exists():
+                    folder.mkdir(parents=True, exist_ok=True)
+                    write_durably(folder / name, head.to_bytes())
+        except OSError:
+            return  # they are remembered while this process runs
 
     def _tidy(self) -> None:
         """The copy that was verified last continues all before it. Of what did not verify nothing stays: its head, if

@@ -49,9 +49,17 @@ class MonitorApp:
         if method not in ("GET", "HEAD"):
             return "405 Method Not Allowed", text, b"this is asked with GET\n"
         if path in ("", "/"):
-            return "200 OK", "text/html; charset=utf-8", self._page(self._last(), self._proofs()).encode()
+            return (
+                "200 OK",
+                "text/html; charset=utf-8",
+                self._page(self._last(), self._proofs()).encode(errors="replace"),
+            )
         if path == "/metrics":
-            return "200 OK", "text/plain; version=0.0.4; charset=utf-8", _metrics(self._last(), self._proofs()).encode()
+            return (
+                "200 OK",
+                "text/plain; version=0.0.4; charset=utf-8",
+                _metrics(self._last(), self._proofs()).encode(errors="replace"),
+            )
         match = _PROOF.match(path)
         if match and match[1] in self._proofs():
             return "200 OK", "application/json", (self._evidence / match[1]).read_bytes()

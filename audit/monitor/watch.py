@@ -12,18 +12,21 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from stembus.audit import bounds
 from stembus.audit.durable import create_durably
 from stembus.audit.errors import AuditError
+from stembus.audit.formats.cast_ballot import CastBallot, parse_ballot
 from stembus.audit.formats.receipt import check_promise, parse_promise
 from stembus.audit.log.note import Checkpoint
 from stembus.audit.monitor.split_log import SplitLog, check_split, parse_split
 from stembus.audit.monitor.vantage import Sight, Vantage, Word, judge, look_around
-from stembus.audit.verify.promised_ballot import Fate, Sought, Verdict, fate_of
+from stembus.audit.verify.promised_ballot import Fate, Sought, Verdict, ballot_context, fate_of
 from stembus.audit.verify.report import Report
 from stembus.audit.verify.report import Verdict as FaultVerdict
 from stembus.audit.verify.verified_log import VerifiedLog
+from stembus.crypto.errors import CryptoError
 
-PROMISES, EVIDENCE = "promises", "evidence"
+PROMISES, BALLOTS, EVIDENCE = "promises", "ballots", "evidence"
 PROMISE_BYTES = 64 * 1024
 _PROOFS = 100  # that are kept
 _PATIENCE_SECONDS = 900  # that another place may be ahead before somebody is called
@@ -46,17 +49,23 @@ class Relayed(Enum):
     """How it stands with a ballot that somebody handed to a monitor."""
 
     LOGGED = "in the log"
-    REPLACED = "a later vote of the same voter counts"
+    REPLACED = "a later vote of the same voting pass counts"
+    TURN = "another ballot of the same voting pass took its turn"
     TAKEN = "the ballot box took it, and promised it"
     REFUSED = "THE BALLOT BOX REFUSES IT"
-    UNANSWERED = "the ballot box does not answer; it is asked again"
-    LATE = "handed in too late: voting is over"
+    FALSE = "THE BALLOT BOX SIGNED A PROMISE OF ANOTHER BALLOT FOR IT"
+    DROPPED = "THE BALLOT BOX TOOK IT, AND IT IS NOT IN THE LOG"
+    UNANSWERED = "the ballot box does not answer for it"
+    LATE = "handed in too late: voting was over"
+    VOID = "the referendum was cancelled, and nothing is counted"
     INVALID = "no valid ballot of this referendum"
+    UNREADABLE = "its file cannot be used here"
 
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """A ballot, by its file's name; `reason` is what the box said, or which check it fails."""
+    """A ballot, by its file's name. `reason` is of this program's words, or which check it fails: what a box says is
+    not passed on."""
 
     name: str
     state: Relayed
@@ -74,6 +83,8 @@ class Round:
     brought: tuple[Brought, ...] = ()
     ended: int = 0
     ahead: tuple[str, ...] = ()
+    #: the ballot box has not answered for so long that somebody should be called
+    unanswered: bool = False
 
     def alarms(self) -> Iterator[str]:
         """What somebody should be called for, in words. Names no file: a voter may have given it a person's name."""
@@ -93,7 +104,12 @@ class Round:
 
         for number, brought in enumerate(self.brought, 1):
             if brought.state is Relayed.REFUSED:
-                yield f"the ballot box refuses ballot {number}, which every check here accepts: {brought.reason}"
+                why = f": {brought.reason}" if brought.reason else ""
+                yield f"the ballot box refuses ballot {number}, which every check here accepts{why}"
+            elif brought.state in (Relayed.FALSE, Relayed.DROPPED):
+                yield f"ballot {number}: {brought.state.value}"
+        if self.unanswered:
+            yield "the ballot box has not answered for ballots that were brought to it for a quarter of an hour"
 
     def doubts(self) -> Iterator[str]:
         """Why it is not known now how the referendum stands, if so."""
@@ -102,6 +118,9 @@ class Round:
         for fault in self.report.faults:
             if fault.verdict is FaultVerdict.UNCHECKED:
                 yield f"{fault.where}: {fault.message}"
+        for number, brought in enumerate(self.brought, 1):
+            if brought.state in (Relayed.UNANSWERED, Relayed.UNREADABLE):
+                yield f"ballot {number}: {brought.state.value}"
 
 
 def watch(found: Report, vantages: Sequence[Vantage], folder: Path, heads: Sequence[Checkpoint] = ()) -> Round:
@@ -134,6 +153,7 @@ def keep_split(folder: Path, head: Checkpoint, split: SplitLog) -> Path:
 
 
 def _handed(log: VerifiedLog, folder: Path) -> Iterator[Handed]:
+    known = _ballots(log, folder.with_name(BALLOTS))
     for path in sorted(folder.glob("*")) if folder.is_dir() else []:
         try:
             if not path.is_file():
@@ -144,4 +164,20 @@ def _handed(log: VerifiedLog, folder: Path) -> Iterator[Handed]:
         except (AuditError, OSError):
             yield Handed(path.name, None)
             continue
-        yield Handed(path.name, fate_of(log, Sought.of(promise)))
+        yield Handed(path.name, fate_of(log, Sought.of(promise), known.get(promise.cast_hash)))
+
+
+def _ballots(log: VerifiedLog, folder: Path) -> dict[str, CastBallot]:
+    """Those handed in, by hash: only with the ballot itself one sees that its voting pass cast again later."""
+    context, found = ballot_context(log), {}
+    if context is None:
+        return {}
+    for path in folder.glob("*") if folder.is_dir() else []:
+        try:
+            if path.is_file():
+                with path.open("rb") as file:
+                    raw = file.read(bounds.ENTRY_BYTES)
+                found[hashlib.sha256(raw).hexdigest()] = parse_ballot(context, raw)
+        except (AuditError, CryptoError, OSError):
+            continue
+    return found

@@ -125,7 +125,8 @@ def _check_receipt(report: Report, log: VerifiedLog, data: bytes, promise: Promi
     except AuditError as error:
         report.no_evidence("receipt", str(error))
         return "the receipt proves nothing"
-    return f"the receipt holds: entry {receipt.index} is that ballot"
+    what = "in the log" if promise is None else "that ballot"
+    return f"the receipt holds: entry {receipt.index} is {what}"
 
 
 def _contradicts(log: VerifiedLog, seen: Checkpoint) -> bool:

@@ -25,7 +25,7 @@ class RemoteRegistrar:
         answer = post(url, json.dumps(body).encode(), "application/json")
         try:
             vouchers = [bytes.fromhex(one) for one in json.loads(answer)["vouchers"]] if others else []
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise foreign_answer(url) from None
         if len(vouchers) != len(others):
             raise foreign_answer(url)
@@ -37,7 +37,7 @@ class RemoteRegistrar:
         answer = post(url, json.dumps(_wire(request)).encode(), "application/json")
         try:
             return bytes.fromhex(json.loads(answer)["signature"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise ServiceUnreachable(f"{url} gave no signature; try again") from None
 
     def acknowledge(self, said: Acknowledgement) -> None:

@@ -123,7 +123,7 @@ class VotingSession:
         nothing up. Raises what a registrar refuses with; then nothing is lost."""
         if self._pass.complete:
             return
-        requests = make_requests(self._pass, credential, factor, self._registrars[0].check)
+        requests = make_requests(self._pass, credential, factor, lambda *asked: self._registrars[0].check(*asked))
         wanted = [number for number, signature in enumerate(self._pass.signatures, 1) if signature is None]
         for number in wanted:
             if number != 1:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from stembus.ballot.office.co_registrars import allow_desk
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.shell import DIRECTORY, next_step, say, serve_office
 
@@ -65,6 +64,8 @@ def desk_allow(directory: Path, key: str) -> None:
     Example:  stembus desk allow registrar 3f0c...
     """
     office = serve_office(directory)
+    from stembus.ballot.office.co_registrars import allow_desk  # needs the server parts, as all that follows
+
     if not re.fullmatch("[0-9a-f]{64}", key):
         raise NotReady("a help desk's key is 64 hexadecimal digits, as stembus services create --desk prints them")
     click.echo(allow_desk(office, bytes.fromhex(key)).hex())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -15,15 +16,15 @@ import click
 from stembus.audit.log.places import ADDRESSES
 from stembus.audit.monitor.app import MonitorApp
 from stembus.audit.monitor.vantage import Vantage
-from stembus.audit.monitor.watch import PROMISES, Round
+from stembus.audit.monitor.watch import BALLOTS, PROMISES, Relayed, Round
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.escape import shown
 from stembus.scripts.published import referendum_id
-from stembus.scripts.relay import BALLOTS
 from stembus.scripts.shell import say
 from stembus.scripts.watching import Watching
 
 _MARGIN_SECONDS = 300
+_TO_MEND = (Relayed.INVALID, Relayed.UNREADABLE)
 
 
 @click.command()
@@ -100,5 +101,9 @@ def _words(seen: Round) -> str:
     lines += [f"  not known now: {doubt}" for doubt in seen.doubts()]
     lines += [f"  {sight.vantage.address}: {sight.word.value}" for sight in seen.sights]
     lines += [f"  promise {handed.name}: {handed.text}" for handed in seen.handed]
-    lines += [f"  ballot {one.name}: {one.state.value} {one.reason}".rstrip() for one in seen.brought]
+    # Counted, as a line that names a ballot at the moment of its cast would tell when somebody voted.
+    lines += [
+        f"  ballots: {words}: {count}" for words, count in Counter(one.state.value for one in seen.brought).items()
+    ]
+    lines += [f"  ballot {one.name}: {one.reason}" for one in seen.brought if one.state in _TO_MEND]
     return "\n".join(shown(line) for line in lines)

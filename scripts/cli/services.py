@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 
 from stembus.audit.log.source import FolderPlace
-from stembus.ballot.office.co_registrars import desk_public, take_roll
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.published import verified_copy
@@ -71,6 +70,8 @@ def services_create(directory: Path, desk_alone: bool) -> None:
 
 def _tell_desk_key(office: ServedOffice) -> None:
     """By this key the desk strikes people at registrars elsewhere, once registrar 1 allows it."""
+    from stembus.ballot.office.co_registrars import desk_public
+
     key = desk_public(office).hex()
     next_step(f"in registrar 1's folder: stembus desk allow DIR {key} > {office.folder('desk') / 'asks.allowed'}")
 
@@ -139,6 +140,8 @@ def registrar_enrol(directory: Path, place: str) -> None:
     Example:  stembus registrar enrol registrar-2 --log https://stem.example.org/log
     """
     office = serve_office(directory)
+    from stembus.ballot.office.co_registrars import take_roll  # needs the server parts, which are there by now
+
     numbers = range(2, len(office.manifest.registrars) + 1)
     mine = [number for number in numbers if office.key_path(f"registrar-{number}").exists()]
     if not mine:

@@ -79,7 +79,7 @@ def test_a_kept_promise_and_its_receipt_name_the_ballots_place(forge: Forge) -> 
 def test_a_receipt_is_enough_without_a_promise(forge: Forge) -> None:
     place = forge.build()
     index = find(place, forge.batches[1][3])
-    found = f"the receipt holds: entry {index} is that ballot"
+    found = f"the receipt holds: entry {index} is in the log"
     assert judged(forge, place, None, receipt_of(place, index).to_bytes()) == (found, [])
 
 
@@ -243,7 +243,7 @@ def test_a_receipt_of_an_earlier_size_of_the_same_log_is_good(forge: Forge) -> N
     place = forge.build()
     size = len(forge.setup) + 7
     earlier = parse_checkpoint(place.files[f"checkpoints/{size}"])
-    found = f"the receipt holds: entry {size - 1} is that ballot"
+    found = f"the receipt holds: entry {size - 1} is in the log"
     assert judged(forge, place, None, receipt_of(place, size - 1, earlier).to_bytes()) == (found, [])
 
 
@@ -271,7 +271,7 @@ def test_a_receipt_from_before_the_histories_part_is_good(forge: Forge) -> None:
     place, other = forge.build(), _history(forge)
     size = len(forge.setup) + 7
     seen = parse_checkpoint(other.files[f"checkpoints/{size}"])
-    found = f"the receipt holds: entry {size - 1} is that ballot"
+    found = f"the receipt holds: entry {size - 1} is in the log"
     assert judged(forge, place, None, receipt_of(other, size - 1, seen).to_bytes()) == (found, [])
 
 
