@@ -30,7 +30,7 @@ import type { Manifest } from "./manifest.ts";
 import { Transcript } from "./transcript.ts";
 
 const attempt = integer(1, 1000);
-const bodies = {
+export const ENTRY_BODIES = {
   commit: record({ attempt, commitment: hash, receiving_key: receivingKey, trustee: index }),
   reveal: record({
     attempt,
@@ -65,7 +65,7 @@ const bodies = {
   }),
 } as const satisfies Readonly<Record<string, Reader<object>>>;
 
-type Bodies = { readonly [K in keyof typeof bodies]: Read<(typeof bodies)[K]> };
+type Bodies = { readonly [K in keyof typeof ENTRY_BODIES]: Read<(typeof ENTRY_BODIES)[K]> };
 export type Body<K extends keyof Bodies> = Bodies[K];
 
 const envelope = record({
@@ -89,10 +89,10 @@ export function entryType(raw: Uint8Array): string {
 /** Throws `encoding`, also for types that this client does not read. */
 export function parseEntry(raw: Uint8Array): Entry {
   const { type, body, signatures } = envelope(parseCanonical(raw));
-  if (!Object.hasOwn(bodies, type)) throw new ClientError("encoding", `an entry of type ${type.slice(0, 40)}`);
+  if (!Object.hasOwn(ENTRY_BODIES, type)) throw new ClientError("encoding", `an entry of type ${type.slice(0, 40)}`);
   if (signatures.some(({ by }, k) => k > 0 && by <= (signatures[k - 1]?.by ?? "")))
     throw new ClientError("encoding", "signatures out of order");
-  return { type, body: bodies[type as keyof Bodies](body), signatures } as Entry;
+  return { type, body: ENTRY_BODIES[type as keyof Bodies](body), signatures } as Entry;
 }
 
 /** Throws `setup-log` unless exactly the right parties signed this entry. */
@@ -137,7 +137,8 @@ function areDue(entry: Entry, names: readonly string[]): boolean {
   }
 }
 
-function keyOf(manifest: Manifest, by: string): string | undefined {
+/** Of the party that signs under this name. */
+export function keyOf(manifest: Manifest, by: string): string | undefined {
   if (by === "box" || by === "client") return manifest[by].key;
   const [, role, number] = /^(officer|trustee)\/([1-9][0-9]{0,3})$/.exec(by) ?? [];
   const holders = role === "officer" ? manifest.officers : manifest.trustees.members;

@@ -120,20 +120,33 @@ export async function checkLogSignature(manifest: Manifest, checkpoint: Checkpoi
     fail("the log's signature does not verify");
 }
 
-/** How many different witnesses of this referendum have seen the checkpoint. */
-export async function countWitnesses(manifest: Manifest, checkpoint: Checkpoint): Promise<number> {
-  const seen = new Set<string>();
+/** The times that witnesses of this referendum state for the checkpoint, by name, in Unix seconds, and a sentence for each
+ * line of theirs that is no cosignature. Lines of other keys are nobody's here. */
+export async function cosignatures(
+  manifest: Manifest,
+  checkpoint: Checkpoint,
+): Promise<{ readonly times: ReadonlyMap<string, number>; readonly problems: readonly string[] }> {
+  const [times, problems] = [new Map<string, number>(), [] as string[]];
   const witnesses = manifest.witnesses.members.map((member) => ({ name: member.name, ...cosignerOf(member) }));
   for (const { name, keyId: id, signature } of checkpoint.signatures) {
     const witness = witnesses.find(
       (known) => known.name === name && equal(id, keyId(name, known.algorithm, known.key)),
     );
-    if (witness === undefined || seen.has(name) || signature.length !== TIME_BYTES + witness.signatureBytes) continue;
-    const time = signature.slice(0, TIME_BYTES);
-    const inTime = 0n < toBig(time) && toBig(time) <= LATEST_TIME;
-    if (inTime && (await witness.verify(checkpoint, time, signature.slice(TIME_BYTES)))) seen.add(name);
+    if (witness === undefined) continue;
+    const [stamp, rest] = [signature.slice(0, TIME_BYTES), signature.slice(TIME_BYTES)];
+    const time = toBig(stamp);
+    if (times.has(name)) problems.push(`witness ${name} appears twice`);
+    else if (rest.length !== witness.signatureBytes) problems.push(`a cosignature of ${name} has a wrong length`);
+    else if (!(await witness.verify(checkpoint, stamp, rest))) problems.push(`a cosignature of ${name} does not verify`);
+    else if (time <= 0n || time > LATEST_TIME) problems.push(`a cosignature of ${name} states an absurd time`);
+    else times.set(name, Number(time));
   }
-  return seen.size;
+  return { times, problems };
+}
+
+/** How many different witnesses of this referendum have seen the checkpoint. */
+export async function countWitnesses(manifest: Manifest, checkpoint: Checkpoint): Promise<number> {
+  return (await cosignatures(manifest, checkpoint)).times.size;
 }
 
 /** Throws `setup-witnesses` below the quorum. */

@@ -12,17 +12,17 @@ import { G, POINT_BYTES, SCALAR_BYTES, mod, parseScalar, pointFrom, sum, times, 
 
 const VERSION = 1;
 
-type Pair = readonly [Point, Point];
+export type Pair = readonly [Point, Point];
 
-interface Statement {
-  readonly ciphertext: Pair;
-  readonly values: readonly bigint[];
+/** That a weighted sum of a ballot's ciphertexts holds one of the values of `shape`. */
+export interface Statement {
+  readonly shape: ProofShape;
   readonly commitments: readonly Pair[];
   readonly challenges: readonly bigint[];
   readonly responses: readonly bigint[];
 }
 
-interface Elements {
+export interface Elements {
   readonly ciphertexts: readonly Pair[];
   readonly statements: readonly Statement[];
 }
@@ -33,9 +33,21 @@ export interface VerifiedBallot {
   readonly seq: number;
 }
 
+/** A ballot of which everything but the proofs was checked. */
+export interface UnprovenBallot extends VerifiedBallot {
+  readonly elements: Elements;
+}
+
 /** Throws BallotRefused. */
 export async function verifyBallot(context: BallotContext, raw: Uint8Array): Promise<VerifiedBallot> {
-  const elements = parse(context, raw);
+  const { elements, ...ballot } = await checkAllButProofs(context, raw);
+  need(proofsHold(context.jointKey, elements), "V19", "a membership proof does not hold");
+  return ballot;
+}
+
+/** Throws BallotRefused. */
+export async function checkAllButProofs(context: BallotContext, raw: Uint8Array): Promise<UnprovenBallot> {
+  const elements = parseBallot(context, raw);
   const tail = 1 + context.bodyBytes;
   const [body, nonce, tokenKey, seq] = [
     context.bodyOf(raw),
@@ -59,19 +71,15 @@ export async function verifyBallot(context: BallotContext, raw: Uint8Array): Pro
   }
   need(context.signedByToken(raw), "V18", "the token's signature does not verify");
   need(seq < context.maxCasts, "V20", `cast number ${seq + 1} where ${context.maxCasts} are allowed`);
-  need(
-    elements.statements.every((statement) => proofHolds(context.jointKey, statement)),
-    "V19",
-    "a membership proof does not hold",
-  );
-  return { ballotId: context.ballotId(body), tokenKey, seq };
+  return { ballotId: context.ballotId(body), tokenKey, seq, elements };
 }
 
 function need(condition: boolean, check: BallotCheck, problem: string): asserts condition {
   if (!condition) throw new BallotRefused(check, problem);
 }
 
-function parse(context: BallotContext, raw: Uint8Array): Elements {
+/** The ciphertexts and proofs of a ballot. Throws BallotRefused (V16). */
+export function parseBallot(context: BallotContext, raw: Uint8Array): Elements {
   need(raw.length === context.castBytes, "V16", `a ballot of this referendum is ${context.castBytes} bytes`);
   need(raw[0] === VERSION, "V16", "a ballot of unknown version");
   try {
@@ -82,7 +90,8 @@ function parse(context: BallotContext, raw: Uint8Array): Elements {
   }
 }
 
-function parseBody(context: BallotContext, body: Uint8Array): Elements {
+/** Throws `encoding`. */
+export function parseBody(context: BallotContext, body: Uint8Array): Elements {
   const { commitmentsAt, scalarsAt } = context;
   const pairs = split(body.slice(32, scalarsAt), CIPHERTEXT_BYTES).map(
     (data): Pair => [pointFrom(data.slice(0, POINT_BYTES)), pointFrom(data.slice(POINT_BYTES))],
@@ -104,13 +113,9 @@ function parseBody(context: BallotContext, body: Uint8Array): Elements {
     const given = parts.slice(0, branches - 1);
     // The last branch's challenge is derived, so that no equation about the sum could be forgotten.
     const last = mod((whole[position] ?? 0n) - given.reduce((total, part) => total + part, 0n));
-    return {
-      ciphertext: sumCiphertexts(ciphertexts, shape),
-      values: shape.values,
-      commitments,
-      challenges: [...given, last],
-      responses: parts.slice(branches - 1),
-    };
+    if (isPlainSum(shape) && weigh(ciphertexts, shape).some((point) => point.is0()))
+      throw new ClientError("encoding", "the sum of a ballot's ciphertexts is the identity");
+    return { shape, commitments, challenges: [...given, last], responses: parts.slice(branches - 1) };
   });
   return { ciphertexts, statements };
 }
@@ -119,29 +124,27 @@ function split(data: Uint8Array, width: number): Uint8Array[] {
   return Array.from({ length: data.length / width }, (_, k) => data.slice(k * width, (k + 1) * width));
 }
 
-function sumCiphertexts(ciphertexts: readonly Pair[], shape: ProofShape): Pair {
-  const part = shape.terms.flatMap(([position, weight]) => {
+function weigh(ciphertexts: readonly Pair[], { terms }: ProofShape): Pair {
+  const part = terms.flatMap(([position, weight]) => {
     const pair = ciphertexts[position];
-    return pair === undefined ? [] : [[times(pair[0], weight), times(pair[1], weight)] as const];
+    if (pair === undefined) return [];
+    return [weight === 1n ? pair : ([times(pair[0], weight), times(pair[1], weight)] as const)];
   });
-  const added: Pair = [sum(part.map(([nonce]) => nonce)), sum(part.map(([, blinded]) => blinded))];
-  if (isPlainSum(shape) && (added[0].is0() || added[1].is0()))
-    throw new ClientError("encoding", "the sum of a ballot's ciphertexts is the identity");
-  return added;
+  return [sum(part.map(([nonce]) => nonce)), sum(part.map(([, blinded]) => blinded))];
 }
 
-/** For every branch v: z*G = a + c*A and z*H = b + c*(B - v*G). */
-function proofHolds(
-  joint: Point,
-  { ciphertext: [nonce, blinded], values, commitments, challenges, responses }: Statement,
-): boolean {
-  return commitments.every(([first, second], branch) => {
-    const [value, challenge, response] = [values[branch], challenges[branch], responses[branch]];
-    if (value === undefined || challenge === undefined || response === undefined) return false;
-    const target = blinded.subtract(times(G, value));
-    return (
-      times(G, response).equals(first.add(times(nonce, challenge))) &&
-      times(joint, response).equals(second.add(times(target, challenge)))
-    );
+/** Of one ballot by itself: for every branch v: z*G = a + c*A and z*H = b + c*(B - v*G). */
+export function proofsHold(joint: Point, { ciphertexts, statements }: Elements): boolean {
+  return statements.every(({ shape, commitments, challenges, responses }) => {
+    const [nonce, blinded] = weigh(ciphertexts, shape);
+    return commitments.every(([first, second], branch) => {
+      const [value, challenge, response] = [shape.values[branch], challenges[branch], responses[branch]];
+      if (value === undefined || challenge === undefined || response === undefined) return false;
+      const target = blinded.subtract(times(G, value));
+      return (
+        times(G, response).equals(first.add(times(nonce, challenge))) &&
+        times(joint, response).equals(second.add(times(target, challenge)))
+      );
+    });
   });
 }

@@ -1,0 +1,52 @@
+// The second verifier at a terminal, for tests against the Python one: a JSON request a line in, a report a line out.
+//
+// A request names a zip file and a referendum id, or null. Leaves everything else to `verify`.
+
+import "../page/mldsa.ts";
+import { fromHex } from "../core/bytes.ts";
+import { verify } from "../verify/engine.ts";
+import { CannotRead } from "../verify/place.ts";
+import { Report } from "../verify/report.ts";
+import { ZipPlace, type Slices } from "../verify/zip.ts";
+
+declare const process: {
+  readonly stdin: AsyncIterable<unknown> & { setEncoding(name: string): void };
+  readonly stdout: { write(text: string): void };
+};
+interface FileSystem {
+  readFile(path: string): Promise<Uint8Array>;
+}
+const files = (await import(["node:fs", "promises"].join("/"))) as FileSystem;
+
+interface Request {
+  readonly zip: string;
+  readonly referendum: string | null;
+}
+
+async function report({ zip, referendum }: Request): Promise<Report> {
+  const data = new Uint8Array(await files.readFile(zip));
+  const slices: Slices = { size: data.length, slice: async (start, end) => data.slice(start, end) };
+  try {
+    return await verify(await ZipPlace.open(slices), referendum === null ? null : fromHex(referendum));
+  } catch (error) {
+    if (!(error instanceof CannotRead)) throw error;
+    const failed = new Report();
+    failed.anchored = referendum !== null;
+    failed.unchecked("place", error.message);
+    return failed;
+  }
+}
+
+async function answer(line: string): Promise<unknown> {
+  const found = await report(JSON.parse(line) as Request);
+  const { faults, figures, result, kinds, outcome } = found;
+  return { status: outcome.status, faults, figures, result, kinds: Object.fromEntries(kinds) };
+}
+
+process.stdin.setEncoding("utf8");
+let rest = "";
+for await (const chunk of process.stdin) {
+  const lines = (rest + String(chunk)).split("\n");
+  rest = lines.pop() ?? "";
+  for (const line of lines) process.stdout.write(`${JSON.stringify(await answer(line))}\n`);
+}
