@@ -31,11 +31,13 @@ class Forgery:
     maker: Maker
     base: str
 
-    def make(self, forge: Forge) -> Report:
+    def make(self, forge: Forge) -> tuple[Report, MemoryPlace | None]:
+        """What the verifier says, and the bundle; None where it is no bundle alone that was judged."""
         made = self.maker(forge)
         if isinstance(made, Report):
-            return made
-        return judge(forge, made if made is not None else forge.build())
+            return made, None
+        place = made if made is not None else forge.build()
+        return judge(forge, place), place if type(place) is MemoryPlace else None
 
     @property
     def exit_status(self) -> int:

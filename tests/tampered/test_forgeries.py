@@ -11,6 +11,7 @@ from stembus.scripts.report_text import print_report
 from tests.tampered import all_forgeries
 from tests.tampered.catalogue import BUDGET, FORGERIES, PROJECTS, YES_NO, Forgery
 from tests.tampered.forge import judge, new_forge
+from tests.tampered.second_verifier import SecondVerifier, assert_both_say_the_same
 from tests.tampered.witnesses import cosign, judge_mldsa
 
 assert all_forgeries
@@ -32,11 +33,11 @@ def test_a_log_that_an_mldsa_witness_cosigned_is_sound(parts: dict[str, Any]) ->
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.name)
 def test_a_forgery_is_caught_by_the_check_aimed_at(
-    forgery: Forgery, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    forgery: Forgery, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], second: SecondVerifier
 ) -> None:
-    """And its report can be read."""
+    """Its report can be read, and the second verifier says the same."""
     forge = new_forge(request.getfixturevalue(forgery.base))
-    report = forgery.make(forge)
+    report, place = forgery.make(forge)
     found = {fault.check for fault in report.faults}
     said = [(fault.check, fault.verdict.value, fault.where, fault.message) for fault in report.faults]
     assert found == {forgery.expect, *forgery.also}, said
@@ -47,6 +48,8 @@ def test_a_forgery_is_caught_by_the_check_aimed_at(
     assert report.exit_status == forgery.exit_status, said
     print_report(report, "")
     assert f"{report.outcome.word}: " in capsys.readouterr().out
+    if place is not None:
+        assert_both_say_the_same(second.judge(place, forge.referendum), report)
 
 
 def test_there_are_at_least_450_forgeries_of_all_fifteen_classes() -> None:

@@ -38,6 +38,7 @@ from stembus.webvote.site.log_summary import SummaryReader
 from stembus.webvote.site.offline_page import offline_parts
 from stembus.webvote.site.result import WIDTH, charts
 from stembus.webvote.site.sender import add_sender
+from stembus.webvote.site.verify_page import verify_parts
 from stembus.webvote.site.zip_download import stream_bundle
 from stembus.webvote.static_files import demand_client
 from stembus.webvote.theme import NO_THEME, Theme
@@ -46,7 +47,9 @@ TOLD = ("help", "easy", "privacy", "accessibility")
 PAGES = {"start": ""} | {name: name for name in ("vote", "kiosk", "check", "track", "letter", *TOLD)}
 _AGAIN_SECONDS = "5"  # a log that is being written is whole again a moment later
 _LIFETIMES = {
-    **dict.fromkeys(("start", "result", *TOLD, "calendar", "saved_check", "signpost", "integrity"), PAGE),
+    **dict.fromkeys(
+        ("start", "result", *TOLD, "calendar", "saved_check", "verify", "saved_verify", "signpost", "integrity"), PAGE
+    ),
     **dict.fromkeys(("static", "colours", "logo"), PAGE),
     **dict.fromkeys(("vote", "kiosk", "check", "track", "letter"), TYPED),
     "bundle": FILE,
@@ -98,6 +101,8 @@ class _Pages:
         app.add_url_rule("/<language>/result", "result", self.result)
         app.add_url_rule("/<language>/deadline.ics", "calendar", self.calendar)
         app.add_url_rule("/<language>/check/save", "saved_check", self.offline_check)
+        app.add_url_rule("/<language>/verify", "verify", self.verify)
+        app.add_url_rule("/<language>/verify/save", "saved_verify", self.saved_verify)
         app.add_url_rule("/integrity.json", "integrity", self.integrity)
         app.add_url_rule("/bundle.zip", "bundle", self.bundle)
         app.add_url_rule("/batches/<int:number>", "signpost", self.signpost)
@@ -128,6 +133,18 @@ class _Pages:
         page = render_template("saved_check.html", **parts)
         name = f"stembus-test-{g.language}.html"
         return Response(page, mimetype="text/html", headers={"Content-Disposition": f"attachment; filename={name}"})
+
+    def verify(self) -> Response:
+        """The page that checks a whole referendum, with the address of this one's log filled in."""
+        manifest = self._summaries.now().manifest
+        return _verifier(_public_url(origin_of(manifest.client.url), "log", name=""))
+
+    def saved_verify(self) -> Response:
+        """The same as a file to save, of no referendum."""
+        name = f"stembus-verify-{g.language}.html"
+        response = _verifier("")
+        response.headers["Content-Disposition"] = f"attachment; filename={name}"
+        return response
 
     def bundle(self) -> Response:
         """All published files, once there is a result."""
@@ -164,6 +181,13 @@ class _Pages:
         response = Response(Path(path).read_bytes(), mimetype=log_type(name))
         response.headers["Access-Control-Allow-Origin"] = "*"
         return response
+
+
+def _verifier(log_url: str) -> Response:
+    parts = verify_parts()
+    policy = f"{parts['policy']}; frame-ancestors 'none'"
+    page = render_template("verify.html", log_url=log_url, **parts)
+    return Response(page, mimetype="text/html", headers={"Content-Security-Policy": policy})
 
 
 def _common(summaries: SummaryReader, manifest: Manifest) -> dict[str, object]:

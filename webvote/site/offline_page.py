@@ -7,7 +7,6 @@ the served page does: from entry 0 to the opening's checkpoint, with the witness
 from __future__ import annotations
 
 import base64
-import hashlib
 from pathlib import Path
 
 from stembus.audit import bounds
@@ -15,6 +14,7 @@ from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import HEAD, bundle_widths, checkpoint_path, encode_bundle, tile_path
+from stembus.webvote.site.verify_page import source_hash
 from stembus.webvote.static_files import STATIC
 
 
@@ -28,8 +28,8 @@ def offline_parts(public: Path, opening: int, mldsa: bool, colours: str) -> dict
     assert "</style" not in style
     policy = [
         "default-src 'none'",
-        "script-src " + " ".join(f"'{_source_hash(script)}'" for script in scripts),
-        f"style-src '{_source_hash(style)}'",
+        "script-src " + " ".join(f"'{source_hash(script)}'" for script in scripts),
+        f"style-src '{source_hash(style)}'",
         "base-uri 'none'",
         "form-action 'none'",
         "require-trusted-types-for 'script'",
@@ -51,8 +51,3 @@ def beginning(public: Path, size: int) -> dict[str, bytes]:
         entries = [reader.entry(index) for index in range(first, first + width)]
         files[tile_path("entries", number, width)] = encode_bundle(entries)
     return files
-
-
-def _source_hash(text: str) -> str:
-    """A source expression of Content Security Policy level 3."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

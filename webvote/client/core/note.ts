@@ -137,7 +137,8 @@ export async function cosignatures(
     const time = toBig(stamp);
     if (times.has(name)) problems.push(`witness ${name} appears twice`);
     else if (rest.length !== witness.signatureBytes) problems.push(`a cosignature of ${name} has a wrong length`);
-    else if (!(await witness.verify(checkpoint, stamp, rest))) problems.push(`a cosignature of ${name} does not verify`);
+    else if (!(await witness.verify(checkpoint, stamp, rest)))
+      problems.push(`a cosignature of ${name} does not verify`);
     else if (time <= 0n || time > LATEST_TIME) problems.push(`a cosignature of ${name} states an absurd time`);
     else times.set(name, Number(time));
   }

@@ -24,10 +24,12 @@ add(Array.prototype, "at", function at<T>(this: readonly T[], index: number): T 
   return this[index < 0 ? this.length + index : index];
 });
 
-add(Element.prototype, "replaceChildren", function replaceChildren(this: Element, ...nodes: (Node | string)[]): void {
-  while (this.lastChild !== null) this.lastChild.remove();
-  this.append(...nodes);
-});
+// A worker has no elements.
+if (typeof Element !== "undefined")
+  add(Element.prototype, "replaceChildren", function replaceChildren(this: Element, ...nodes: (Node | string)[]): void {
+    while (this.lastChild !== null) this.lastChild.remove();
+    this.append(...nodes);
+  });
 
 add(AbortSignal, "timeout", (milliseconds: number): AbortSignal => {
   const controller = new AbortController();

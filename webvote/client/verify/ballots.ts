@@ -127,8 +127,7 @@ export class BallotChecker {
   /** How many tokens have their first valid ballot in each batch. */
   get newTokens(): ReadonlyMap<number, number> {
     const first = new Map<string, number>();
-    for (const { token, batch } of this.valid)
-      first.set(hex(token), Math.min(batch, first.get(hex(token)) ?? batch));
+    for (const { token, batch } of this.valid) first.set(hex(token), Math.min(batch, first.get(hex(token)) ?? batch));
     const counts = new Map<number, number>();
     for (const batch of first.values()) counts.set(batch, (counts.get(batch) ?? 0) + 1);
     return counts;

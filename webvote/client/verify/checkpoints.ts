@@ -74,8 +74,7 @@ export class CheckpointCheck {
       this.report.passedOver("V6", checkpointPath(size), "newer than the head, and not looked at");
       sizes.delete(size);
     }
-    if (sizes.size > CHECKPOINTS)
-      this.report.breach("V6", "checkpoints/", `more than ${CHECKPOINTS} checkpoints`);
+    if (sizes.size > CHECKPOINTS) this.report.breach("V6", "checkpoints/", `more than ${CHECKPOINTS} checkpoints`);
     const times = new Map<number, number>();
     for (const size of [...sizes].sort((a, b) => a - b).slice(0, CHECKPOINTS)) {
       const time = await this.checkOne(size, required.get(size));

@@ -117,8 +117,7 @@ export async function signaturesProblem(
   for (const { by, signature } of entry.signatures) {
     const key = keyOf(manifest, by);
     if (key === undefined) return `'${by.slice(0, 40)}' is no party of this referendum`;
-    if (!(await verifyEd25519(fromHex(key), digest, fromHex(signature))))
-      return "an Ed25519 signature does not verify";
+    if (!(await verifyEd25519(fromHex(key), digest, fromHex(signature)))) return "an Ed25519 signature does not verify";
   }
   return null;
 }

@@ -39,8 +39,7 @@ export async function checkFiles(place: Place, log: CheckedLog, published: Publi
     const tile = parseTilePath(path);
     if (tile !== null) await compareTile(place, log, tile, report);
     else if (isStaged(path)) continue;
-    else if (isLitter(path))
-      report.passedOver("V1", path.slice(0, SHOWN), "left behind by a file manager; delete it");
+    else if (isLitter(path)) report.passedOver("V1", path.slice(0, SHOWN), "left behind by a file manager; delete it");
     else report.stands("V1", path.slice(0, SHOWN), "a file that does not belong to the bundle");
   }
 }

@@ -91,4 +91,3 @@ export class ListRoot {
     return this.tree.size === count && hex(this.tree.root()) === root;
   }
 }
-

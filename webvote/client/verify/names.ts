@@ -22,7 +22,9 @@ export function isRelease(name: string): boolean {
 
 /** What is wrong with something that people read. */
 export function textProblem(text: string): string | null {
-  return isPlainText(text, TEXT_CHARACTERS) ? null : "a text that is empty, too long, or has a character or a space too many";
+  return isPlainText(text, TEXT_CHARACTERS)
+    ? null
+    : "a text that is empty, too long, or has a character or a space too many";
 }
 
 /** Of an incident, a cancellation or an end; `before` is the text of the incident before this one. */

@@ -69,12 +69,12 @@ export class Order {
   private readonly threshold: number;
   private maySample: boolean;
   private readonly voided = new Set<number>();
-  private committed = new Set<number>();
-  private revealed = new Set<number>();
-  private shared = new Set<string>();
-  private confirmed = new Set<number>();
-  private statements = new Set<string>();
-  private drilled = new Set<number>();
+  private readonly committed = new Set<number>();
+  private readonly revealed = new Set<number>();
+  private readonly shared = new Set<string>();
+  private readonly confirmed = new Set<number>();
+  private readonly statements = new Set<string>();
+  private readonly drilled = new Set<number>();
   private readonly drilledAgain = new Set<number>();
   private readonly replaced = new Set<string>();
   private incidents = 0;
@@ -129,17 +129,16 @@ export class Order {
         return;
       case "complaint":
         this.current(entry.body.attempt, entry.body.accuser);
-        need(this.shared.has(pair(entry.body.accused, entry.body.accuser)), "a complaint about a share that was not sent");
+        need(
+          this.shared.has(pair(entry.body.accused, entry.body.accuser)),
+          "a complaint about a share that was not sent",
+        );
         this.voided.add(entry.body.attempt);
         return;
       case "drill":
         this.current(entry.body.attempt, entry.body.trustee);
         need(this.agreed, "a drill before all trustees have confirmed one and the same key");
-        return this.takeTurn(
-          this.phase === "rolled" ? this.drilledAgain : this.drilled,
-          entry.body.trustee,
-          "drilled",
-        );
+        return this.takeTurn(this.phase === "rolled" ? this.drilledAgain : this.drilled, entry.body.trustee, "drilled");
       case "election-key":
         return this.electionKey(entry.body);
       case "batch":

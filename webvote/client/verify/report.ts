@@ -37,17 +37,9 @@ const OUTCOMES = {
     "What is published is consistent, but nobody said which referendum it must be: compare the id with a letter.",
   ),
   cancelled: outcome(6, "CANCELLED", "The referendum was cancelled; it has no result."),
-  abandoned: outcome(
-    9,
-    "ABANDONED",
-    "Too few trustees decrypted in time; the referendum ended without a result.",
-  ),
+  abandoned: outcome(9, "ABANDONED", "Too few trustees decrypted in time; the referendum ended without a result."),
   faults: outcome(5, "FAULTS", "Rules were broken in what is listed; what was counted does not depend on it."),
-  unfinished: outcome(
-    4,
-    "SOUND SO FAR",
-    "Everything published until now is in order; the referendum is not finished.",
-  ),
+  unfinished: outcome(4, "SOUND SO FAR", "Everything published until now is in order; the referendum is not finished."),
   notCounted: outcome(
     7,
     "NOT COUNTED",

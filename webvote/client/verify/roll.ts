@@ -4,8 +4,7 @@
 // Works on the published lists beside the log. Of a person, list and log know only the public key of a letter's
 // credential. Leaves how those voted who vote on paper to `paper`.
 
-import { concat, hex } from "../core/bytes.ts";
-import { pointFrom } from "../core/group.ts";
+import { concat, hex, type Bytes } from "../core/bytes.ts";
 import type { Manifest } from "../core/manifest.ts";
 import type { Body } from "./entries.ts";
 import {
@@ -62,13 +61,17 @@ export class RollCheck {
 
   private takeKeys(path: string, kind: Kind, count: number, root: string): Promise<void> {
     return this.reading("V13", path, async () => {
-      const list = new ListRoot();
-      for await (const key of readKeys(this.place, path, KEY_LINE * this.official)) {
+      const [list, keys] = [new ListRoot(), [] as Bytes[]];
+      // What is wrong further on is said after what stands before it.
+      const ended = await collect(readKeys(this.place, path, KEY_LINE * this.official), keys);
+      const bad = await this.work.keys(keys);
+      for (const [k, key] of keys.entries()) {
         list.add(key);
-        if (!isCredential(key)) throw new RecordInvalid("not the x-coordinate of a point of secp256k1");
+        if (k === bad) throw new RecordInvalid("not the x-coordinate of a point of secp256k1");
         if (this.kinds.has(hex(key))) this.report.breach("V13", path, "a key stands in both lists");
         else this.kinds.set(hex(key), kind);
       }
+      if (ended !== null) throw ended;
       if (!list.is(count, root))
         this.report.breach("V13", path, "the list is not the one whose length and root stand in the log");
     });
@@ -124,7 +127,8 @@ export class RollCheck {
       await this.takeIssuance(k + 1, count, root);
     }
     this.report.figures.issued = close.issuance.map(({ count }) => count);
-    for (const [k, { struck, struck_root: root }] of statements.entries()) await this.takeStruck(where, k + 1, struck, root);
+    for (const [k, { struck, struck_root: root }] of statements.entries())
+      await this.takeStruck(where, k + 1, struck, root);
     const [voters, withPart] = this.onPaper();
     this.report.figures.struck = voters;
     this.report.figures.struckWithPart = withPart;
@@ -164,8 +168,8 @@ export class RollCheck {
     if (!issued?.has(credential)) issued?.set(credential, line.acknowledgement.length > 0);
     const kind = this.kinds.get(credential);
     if (kind === "credential" || kind === "replacement") return;
-    const what = kind === "spare" ? "an unused spare" : kind === "struck" ? "a struck letter" : "a stranger";
-    this.report.breach("V21", path, `a token was issued to ${what}`);
+    const what = { spare: "an unused spare", struck: "a struck letter" };
+    this.report.breach("V21", path, `a token was issued to ${kind === undefined ? "a stranger" : what[kind]}`);
   }
 
   private takeStruck(where: string, registrar: number, count: number, root: string): Promise<void> {
@@ -191,7 +195,9 @@ export class RollCheck {
    * struck, and every other one struck too, unless it had signed before (docs/protocol.md, 14.6). */
   private onPaper(): readonly [number, number] {
     const [first = new Set<string>()] = this.struck;
-    const others = this.issued.slice(1).map((issued, k) => ({ issued, struck: this.struck[k + 1] ?? new Set<string>() }));
+    const others = this.issued
+      .slice(1)
+      .map((issued, k) => ({ issued, struck: this.struck[k + 1] ?? new Set<string>() }));
     const voters = [...first].filter((key) => others.every(({ issued, struck }) => issued.has(key) || struck.has(key)));
     const withPart = voters.filter((key) => others.some(({ issued }) => issued.has(key)));
     return [voters.length, withPart.length];
@@ -210,12 +216,12 @@ export class RollCheck {
   }
 }
 
-function isCredential(key: Uint8Array): boolean {
+/** The error that ended the reading, if one did. */
+async function collect<T>(items: AsyncIterable<T>, into: T[]): Promise<unknown> {
   try {
-    pointFrom(concat(Uint8Array.of(2), key));
-    return true;
-  } catch {
-    return false;
+    for await (const item of items) into.push(item);
+    return null;
+  } catch (error) {
+    return error;
   }
 }
-

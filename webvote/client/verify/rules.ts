@@ -94,13 +94,14 @@ export function makeResult(
     const added = paper?.kind === "counts" ? (paper.counts[number] ?? []) : counts.map(() => 0);
     const total = counts.map((count, option) => count + (added[option] ?? 0));
     const outcome = outcomeOf(manifest, question, total, participants);
+    const paid = outcome === "funded" ? fundedOf(question, total) : [];
     return {
       online: together ? null : counts,
       paper: together ? null : added,
       total,
       outcome,
       ranking: rankingOf(total),
-      funded: question.kind !== "budget" ? null : outcome === "funded" ? fundedOf(question, total) : [],
+      funded: question.kind === "budget" ? paid : null,
     };
   });
   const counted = status === "counted";
@@ -145,7 +146,10 @@ function budgetProblem(question: Question, budget: number, ballots: number, coun
   const spent = costs.reduce((total, cost, k) => total + BigInt(cost) * BigInt(counts[k] ?? 0), 0n);
   if (spent > BigInt(ballots) * BigInt(budget)) return "choices that cost more than the paper ballots can spend";
   let [fit, together] = [0, 0];
-  for (const cost of [...costs].sort((a, b) => a - b)) if ((together += cost) <= budget) fit += 1;
+  for (const cost of [...costs].sort((a, b) => a - b)) {
+    together += cost;
+    if (together <= budget) fit += 1;
+  }
   if (totalOf(counts) > ballots * fit)
     return "more choices than the paper ballots can pay for, even of the cheapest projects";
   for (const [option, own] of costs.entries()) {
@@ -167,4 +171,3 @@ export function paperBallotsProblem(manifest: Manifest, ballots: number, struck:
     return `from 1 to ${most} paper ballots are encrypted, by the privacy floor, and not ${ballots}: state counts`;
   return null;
 }
-

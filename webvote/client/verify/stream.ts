@@ -116,8 +116,17 @@ export class LogStream {
       else if (!(error instanceof PlaceError)) throw error;
       else if (tile.level === "entries" && tile.number === 0 && error instanceof FileMissing)
         throw new CannotRead(`no log is published there: ${error.message}`);
-      else this.report.breach("V1", tilePath(tile), error.message);
+      else {
+        await this.demandSameHead();
+        this.report.breach("V1", tilePath(tile), error.message);
+      }
       return null;
     }
+  }
+
+  /** A file of this head may have gone because the log has outgrown it meanwhile. */
+  private async demandSameHead(): Promise<void> {
+    const now = await read(this.place, HEAD, CHECKPOINT_BYTES).catch(() => new Uint8Array());
+    if (!equal(now, this.head.raw)) throw new CannotRead("the log grew while it was read; do the same again");
   }
 }

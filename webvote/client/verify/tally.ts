@@ -80,24 +80,19 @@ export class TallyCheck {
   }
 
   /** Those that name the tree that is counted, and its sums. */
-  private soundIntents(
-    sums: readonly Pair[],
-    roots: SignedRoots,
-    cosigned: ReadonlySet<number>,
-  ): Logged<Intent>[] {
+  private soundIntents(sums: readonly Pair[], roots: SignedRoots, cosigned: ReadonlySet<number>): Logged<Intent>[] {
     const digest = sumsDigest(this.referendum, sums);
     const root = roots.get(this.decided);
     return this.intents.filter(([position, body]) => {
-      const problem =
-        root === null || body.size !== this.decided || body.root !== root
-          ? "names a tree that is not counted"
-          : !cosigned.has(this.decided)
-            ? "names a tree no quorum has cosigned"
-            : body.sums !== digest
-              ? "announces other sums"
-              : null;
-      if (problem !== null) this.report.passedOver("V25", `entry ${position}`, `trustee ${body.trustee} ${problem}`);
-      return problem === null;
+      const problems = [
+        (root === null || body.size !== this.decided || body.root !== root) && "names a tree that is not counted",
+        !cosigned.has(this.decided) && "names a tree no quorum has cosigned",
+        body.sums !== digest && "announces other sums",
+      ];
+      const problem = problems.find((one) => one !== false);
+      if (problem !== undefined)
+        this.report.passedOver("V25", `entry ${position}`, `trustee ${body.trustee} ${problem}`);
+      return problem === undefined;
     });
   }
 
@@ -110,7 +105,8 @@ export class TallyCheck {
       try {
         if (!agreed) throw new Unproven(`trustee ${trustee} decrypts without agreed intents`);
         if (valid.has(trustee)) throw new Unproven(`trustee ${trustee} has decrypted before`);
-        if (body.root !== this.sound[0]?.[1].root) throw new Unproven(`trustee ${trustee}: a decryption for another tree`);
+        if (body.root !== this.sound[0]?.[1].root)
+          throw new Unproven(`trustee ${trustee}: a decryption for another tree`);
         const key = keys[trustee - 1];
         if (key === undefined) throw new RangeError(`the election key has no part of trustee ${trustee}`);
         valid.set(trustee, this.partial(sums, key, body));
@@ -224,7 +220,9 @@ function isSame(a: unknown, b: unknown): boolean {
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
   const [names, others] = [Object.keys(a), Object.keys(b)];
   const [left, right] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>];
-  return names.length === others.length && names.every((name) => Object.hasOwn(b, name) && isSame(left[name], right[name]));
+  return (
+    names.length === others.length && names.every((name) => Object.hasOwn(b, name) && isSame(left[name], right[name]))
+  );
 }
 
 /** The coefficient at zero of one trustee among these. */

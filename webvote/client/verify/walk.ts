@@ -237,7 +237,8 @@ export class Walk {
   }
 
   private async takeMinutes(where: string, body: Body<"minutes">): Promise<void> {
-    if (!isDocumentName(body.name)) return this.report.stands("V29", where, "a document's name is not a plain file name");
+    if (!isDocumentName(body.name))
+      return this.report.stands("V29", where, "a document's name is not a plain file name");
     if ([...this.documents].some((name) => name.toLowerCase() === body.name.toLowerCase()))
       return this.report.stands("V29", where, "an earlier document has this name, in capitals or not");
     this.documents.add(body.name);

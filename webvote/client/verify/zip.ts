@@ -3,6 +3,7 @@
 // Decides which zip files are taken at all, as the Python verifier does: stored or deflated, every name a plain path, no
 // name twice. A folder that was zipped as a whole, with everything below its one name, is opened.
 
+import { firstBytes } from "./address.ts";
 import { CannotRead, isLitter, missing, type Place } from "./place.ts";
 import { HEAD } from "./tiles.ts";
 
@@ -69,23 +70,7 @@ async function unpack(source: Slices, member: Member, start: number, most: numbe
   const packed = await source.slice(start, start + member.packed);
   try {
     const stream = new Blob([packed.slice()]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-    const reader = stream.getReader();
-    const parts: Uint8Array[] = [];
-    let total = 0;
-    while (total < most) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      parts.push(value);
-      total += value.length;
-    }
-    await reader.cancel();
-    const data = new Uint8Array(total);
-    let at = 0;
-    for (const part of parts) {
-      data.set(part, at);
-      at += part.length;
-    }
-    return data.subarray(0, most);
+    return await firstBytes(stream.getReader(), most);
   } catch {
     return null;
   }
