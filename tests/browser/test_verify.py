@@ -56,6 +56,8 @@ def test_a_zip_file_is_checked_and_the_report_is_the_commands(
     expect(page.locator("#outcome")).to_contain_text("It is right.")
     expect(page.locator("#questions")).to_contain_text("Rejected: no won.")
     expect(page.locator("#questions li").first).to_contain_text("13")
+    expect(page.locator("#questions li").last).to_contain_text("Blank: 0")
+    expect(page.locator("#rehearsal")).to_be_visible()
     assert violations(page) == []
     assert not scrolls_sideways(page)
     page.locator("summary").click()

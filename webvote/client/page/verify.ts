@@ -148,6 +148,7 @@ function show(report: Report, seconds: number): void {
   byId("outcome").textContent = message(`outcome-${outcome.status}`);
   byId("verdict").className = outcome.status === 0 ? "good" : "notice";
   byId("took").textContent = message("took", { seconds });
+  byId("rehearsal").hidden = report.manifest?.binding !== false;
   showCounts(report);
   const lines = [...reportLines(report), [`${outcome.word}:`, outcome.sentence] as const];
   byId("lines").replaceChildren(
@@ -180,6 +181,10 @@ function showCounts({ result, manifest, established }: Report): void {
     const items = total.map((count, place) =>
       element("li", message("votes", { option: told(asked?.options[place]?.text), count })),
     );
+    if (asked?.max_choices === 1) {
+      const blank = result.participants - total.reduce((sum, count) => sum + count, 0);
+      items.push(element("li", message("votes", { option: message("blank"), count: blank })));
+    }
     list.append(...items);
     return [element("h3", told(asked?.text)), element("p", message(`word-${outcome}`)), list];
   });
