@@ -104,7 +104,7 @@ lock: $(VENV)/client
 	$(UV) pyproject.toml requirements/build.in --output-file requirements/base.lock
 	$(UV) --extra server --extra officials pyproject.toml requirements/build.in --output-file requirements/server.lock
 	$(UV) --extra witness pyproject.toml requirements/build.in --output-file requirements/witness.lock
-	$(UV) --extra server --extra officials --extra witness --extra test pyproject.toml requirements/build.in \
+	$(UV) --extra server --extra officials --extra witness --extra cluster --extra test pyproject.toml requirements/build.in \
 	  --output-file requirements/test.lock
 	$(UV) requirements/client.in --output-file requirements/client.lock
 	$(VENV)/bin/python webvote/client/build.py lock

@@ -23,6 +23,8 @@ from stembus.audit.log.source import Place
 from stembus.audit.verify import Report, Verdict, verify
 from stembus.audit.verify.outcome import EXIT_USAGE
 from stembus.audit.verify.verified_log import VerifiedLog
+from stembus.scripts.cluster import cluster
+from stembus.scripts.patient_executor import PatientExecutor
 from stembus.scripts.shell import fail, progress
 
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -42,7 +44,7 @@ def workers(number: int) -> Iterator[Executor | None]:
         yield None
         return
     # Fresh processes: a fork would copy open databases and locks.
-    with ProcessPoolExecutor(number, get_context("spawn"), _begin_work) as executor:
+    with PatientExecutor(lambda: ProcessPoolExecutor(number, get_context("spawn"), _begin_work)) as executor:
         yield executor
 
 
@@ -88,18 +90,25 @@ def _end(number: int, _: object) -> None:
 
 @contextmanager
 def verified(
-    place: str, referendum: bytes | None, number: int | None = None, keep: Path | None = None
+    place: str,
+    referendum: bytes | None,
+    number: int | None = None,
+    keep: Path | None = None,
+    scheduler: str | None = None,
 ) -> Iterator[Report]:
     """The report of a whole verification; its log can be read as long as the block lasts. A breach at an address is
-    said only of files that were fetched twice, since a transfer or a kept copy may be at fault. Raises CannotRead."""
+    said only of files that were fetched twice, since a transfer or a kept copy may be at fault. The heavy work is done
+    by `number` processes, or by the workers of a `scheduler`. Raises CannotRead."""
     if keep is not None and not place.startswith(ADDRESSES):
         fail("--keep is for an address; a folder or zip file is here already", status=EXIT_USAGE)
     with opened(place, keep) as source:
-        yield _verified(source, referendum, number)
+        yield _verified(source, referendum, number, scheduler)
 
 
-def _verified(source: Place, referendum: bytes | None, number: int | None = None) -> Report:
-    with workers(number or os.cpu_count() or 1) as executor:
+def _verified(
+    source: Place, referendum: bytes | None, number: int | None = None, scheduler: str | None = None
+) -> Report:
+    with workers(number or os.cpu_count() or 1) if scheduler is None else cluster(scheduler) as executor:
         report = _verify(source, referendum, executor, "verifying")
         if isinstance(source, Snapshot):
             report = _verify_copy(source, report, referendum, executor)

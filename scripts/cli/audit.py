@@ -41,6 +41,7 @@ EVIDENCE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the copy of an address here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster whose workers do the heavy work instead.")
 def verify_command(
     place: str,
     referendum: str | None,
@@ -51,6 +52,7 @@ def verify_command(
     keep: Path | None,
     as_json: bool,
     workers: int,
+    scheduler: str | None,
 ) -> None:
     """Check the log, the ballots and the count of a referendum from its published files alone.
 
@@ -71,7 +73,7 @@ def verify_command(
     identity = None if referendum is None else referendum_id(referendum)
     report, found = Report(anchored=identity is not None), ""
     try:
-        with verified(place, identity, workers, keep) as report:
+        with verified(place, identity, workers, keep, scheduler) as report:
             if promise is not None or receipt is not None:
                 evidence = [path.read_bytes() if path else None for path in (promise, receipt, ballot)]
                 found = check_voter_evidence(report, *evidence)

@@ -46,6 +46,8 @@ class SecondVerifier:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(timeout=10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 def assert_both_say_the_same(found: Any, report: Report) -> None:
