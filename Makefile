@@ -10,6 +10,7 @@
 #   load    ballots cast at a ballot box, as many as it takes; keeps them in .load
 #   clean   remove what was made                           chroot-test   `make test` on a bare Debian 12; needs root
 #   faults    kill, fill, lose and confuse real services, and count what became of the ballots; takes about an hour
+#   apart     a referendum whose parties run as users of their own and cheat each other; ARGS="--voters 60"
 #   differential  both verifiers on bundles that were damaged at random; ARGS=5000 for so many
 #   mutants   plant small faults in the core, and list those that no test notices; takes hours, and can be stopped
 PYTHON ?= python3
@@ -27,7 +28,7 @@ INSTALL := @$(PYTHON) scripts/develop/install.py $(VENV)
 UV := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
   --constraint requirements/client.in
 
-.PHONY: help walls demo run client wheel test check format screens bench load faults differential lock mutants chroot-test clean
+.PHONY: help walls demo run client wheel test check format screens bench load faults apart differential lock mutants chroot-test clean
 
 # What stands at the top of this file.
 help:
@@ -108,6 +109,9 @@ lock: $(VENV)/client
 	  --output-file requirements/test.lock
 	$(UV) requirements/client.in --output-file requirements/client.lock
 	$(VENV)/bin/python webvote/client/build.py lock
+
+apart: $(VENV)/test $(CLIENT)
+	@$(VENV)/bin/python -m stembus.scripts.develop.apart $(ARGS)
 
 differential: $(VENV)/test $(CLIENT)
 	STEMBUS_MUTANTS=$(or $(ARGS),3000) $(VENV)/bin/pytest -q tests/tampered/test_differential.py

@@ -7,7 +7,8 @@ from its bytes and the log alone; where these do not tell who is to blame, neith
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,22 +63,42 @@ def nothing(why: str) -> Judgment:
     return Judgment(f"proves nothing: {why}", status=EXIT_USAGE)
 
 
-def judge_file(path: Path, key: VerifierKey | None, log: VerifiedLog | None) -> Judgment:
-    """`key` is the log's, where it is known; `log` was verified."""
+def judge_file(
+    path: Path, key: VerifierKey | None, log: VerifiedLog | None, decryptions: Sequence[bytes] = ()
+) -> Judgment:
+    """`key` is the log's, where it is known; `log` was verified. A decryption is judged together with the others that
+    were handed in, `decryptions`."""
     try:
-        if not path.is_file():
-            return nothing("it is no file")
-        with path.open("rb") as file:
-            data = file.read(FILE_BYTES + 1)
+        data = _read(path)
+        return nothing("it is no file") if data is None else _judge(data, key, log, decryptions)
     except OSError as error:
         return Judgment(f"could not be read: {error.strerror}", status=UNREAD)
-    try:
-        return _judge(data, key, log)
     except CannotRead as error:
         return Judgment(f"could not be judged: {error}", status=UNREAD)
 
 
-def _judge(data: bytes, key: VerifierKey | None, log: VerifiedLog | None) -> Judgment:
+def decryptions_in(paths: Iterable[Path]) -> list[bytes]:
+    """What of these files has the form of a trustee's decryption."""
+    found = []
+    for path in paths:
+        with suppress(OSError):
+            data = _read(path)
+            if data is not None and _is_decryption(data):
+                found.append(data)
+    return found
+
+
+def _read(path: Path) -> bytes | None:
+    """None for what is no file. Raises OSError."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return file.read(FILE_BYTES + 1)
+
+
+def _judge(
+    data: bytes, key: VerifierKey | None, log: VerifiedLog | None, decryptions: Sequence[bytes] = ()
+) -> Judgment:
     if len(data) > FILE_BYTES:
         return nothing(f"it is longer than {FILE_BYTES} bytes")
     if _parses(parse_split, data):
@@ -94,7 +115,7 @@ def _judge(data: bytes, key: VerifierKey | None, log: VerifiedLog | None) -> Jud
     if promise or receipt:
         return _of_voter(data, promise, log)
     if decryption:
-        return _of_decryption(data, log)
+        return _of_decryption(data, log, decryptions)
     return _of_ballot(data, log) if ballot else _of_page(data, log)
 
 
@@ -165,9 +186,12 @@ def _newer(data: bytes, log: VerifiedLog) -> str:
     return f"the receipt is of {checkpoint.size} entries, and the copy has {log.head.size}"
 
 
-def _of_decryption(data: bytes, log: VerifiedLog) -> Judgment:
+def _of_decryption(data: bytes, log: VerifiedLog, others: Sequence[bytes]) -> Judgment:
     report = Report(log=log)
     found = check_decryptions(report, [data])
+    if not report.faults:  # it is one: so it counts with the others, where these are some as well
+        found = check_decryptions(report, [data, *others])
+        report.faults = [fault for fault in report.faults if fault.verdict is not FaultVerdict.NO_EVIDENCE]
     reasons = "; ".join(fault.message for fault in report.faults)
     if report.has(FaultVerdict.UNCHECKED):
         return Judgment(f"could not be judged: {reasons}", status=UNREAD)

@@ -17,8 +17,8 @@ from flask_limiter import Limiter
 
 from stembus.audit.formats.canonical import Hash
 from stembus.audit.formats.manifest import Manifest
-from stembus.ballot.errors import IssuanceUnknown, NotOpen, RequestInvalid
-from stembus.ballot.issuance.co_registrar import OwnLetters, parse_strike
+from stembus.ballot.errors import IssuanceUnknown, NotOpen, RequestInvalid, TokenAlreadyIssued
+from stembus.ballot.issuance.co_registrar import Done, OwnLetters, parse_strike
 from stembus.ballot.issuance.issuance_record import IssuanceRecord
 from stembus.ballot.issuance.letter_state import refuse_halted
 from stembus.ballot.issuance.registrar import Registrar
@@ -121,15 +121,21 @@ class _Views:
 
     def strike(self) -> Response:
         """Answers registrar 1's help desk. Raises TokenAlreadyIssued for a letter that had its signature."""
-        registrar = self._registrar
-        credential = parse_strike(request.get_data(), self._manifest, registrar.referendum, registrar.number)
-        registrar.strike(registrar.number_of(credential))
-        return Response(status=204)
+        registrar, asked = self._registrar, request.get_data()
+        credential = parse_strike(asked, self._manifest, registrar.referendum, registrar.number)
+        if not self._letters.strike(credential):
+            raise TokenAlreadyIssued("this letter had its signature already")
+        return self._done(asked)
 
     def replace(self) -> Response:
         """Answers the office, which hands in the entry that two officers signed."""
-        self._letters.replace(request.get_data())
-        return Response(status=204)
+        asked = request.get_data()
+        self._letters.replace(asked)
+        return self._done(asked)
+
+    def _done(self, asked: bytes) -> Response:
+        answer = Done(self._registrar.confirm(asked).hex())
+        return Response(msgspec.json.encode(answer), mimetype="application/json")
 
     def statement(self) -> Response:
         """Answers the ballot box, as JSON."""

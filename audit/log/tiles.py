@@ -15,8 +15,8 @@ from stembus.audit.errors import RecordInvalid
 HEAD = "checkpoint"
 CHECKPOINTS = "checkpoints/"
 TILES = "tile/"
-_CHECKPOINT = re.compile(r"checkpoints/([1-9][0-9]{0,17})", re.ASCII)
-_NUMBER_CHARACTERS = 32
+_CHECKPOINT = re.compile(r"checkpoints/([1-9][0-9]{0,14})", re.ASCII)
+_NUMBER_CHARACTERS = 23
 _PATH = re.compile(r"tile/(0|[1-9]|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
 
 

@@ -6,6 +6,7 @@ are taken at all. A folder that was zipped as a whole, with everything below its
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,7 +17,10 @@ from stembus.audit.errors import CannotRead
 from stembus.audit.log.source import Streamed, is_litter
 from stembus.audit.log.tiles import HEAD
 
-_ENCRYPTED = 0x1
+_ENCRYPTED, _PATCHED = 0x41, 0x20
+_END, _LOCATOR = b"PK\x05\x06", b"PK\x06\x07"
+_END_BYTES, _LOCATOR_BYTES, _MOST_COMMENT = 22, 20, 65_535
+_MORE = 0xFFFFFFFF, 0xFFFF  # then the true place and number stand in a zip64 record
 
 
 class ZipPlace(Streamed):
@@ -28,6 +32,7 @@ class ZipPlace(Streamed):
         except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
             raise CannotRead(f"{path} is not a readable zip file") from None
         try:
+            _check_end(path, len(self._zip.infolist()))
             self._names = _checked_names(self._zip.infolist())
         except CannotRead:
             self._zip.close()
@@ -48,6 +53,26 @@ class ZipPlace(Streamed):
 
     def paths(self) -> list[str] | None:
         return sorted(name.removeprefix(self._top) for name in self._names)
+
+
+def _check_end(path: Path, files: int) -> None:
+    """The list of files ends where the end record begins, which ends the file, and has as many as that says: readers
+    that look for it in other ways find the same one. Raises CannotRead."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        begins = max(0, size - _END_BYTES - _LOCATOR_BYTES - _MOST_COMMENT)
+        file.seek(begins)
+        tail = file.read()
+    at = tail.rfind(_END)
+    record = tail[at : at + _END_BYTES]
+    if at < 0 or len(record) < _END_BYTES:
+        raise CannotRead(f"{path} is not a readable zip file")
+    count, listed, starts, comment = struct.unpack("<10xHIIH", record)
+    further = tail[max(0, at - _LOCATOR_BYTES) :].startswith(_LOCATOR)
+    if further and (starts == _MORE[0] or count == _MORE[1]):
+        return
+    if further or at + _END_BYTES + comment != len(tail) or starts + listed != begins + at or count != files:
+        raise CannotRead(f"{path} is not a readable zip file: its list of files is not where it says; pack it again")
 
 
 def _checked_names(members: list[zipfile.ZipInfo]) -> list[str]:
@@ -78,6 +103,8 @@ def _check_member(member: zipfile.ZipInfo) -> None:
     name = member.orig_filename
     if member.flag_bits & _ENCRYPTED:
         raise CannotRead("the zip is encrypted")
+    if member.flag_bits & _PATCHED:
+        raise CannotRead("the zip needs a newer program; pack it again in the usual way")
     # Only these are unpacked piece by piece; of the others a few bytes may become gigabytes at once.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise CannotRead("the zip is packed in another way than stored or deflated; pack it again in the usual way")

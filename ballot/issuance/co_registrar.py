@@ -19,7 +19,7 @@ from stembus.audit.formats.entries import check_signatures, parse_entry
 from stembus.audit.formats.entry_bodies import Replace
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.errors import LetterStruck, RequestInvalid, TokenAlreadyIssued
-from stembus.ballot.http_client import post
+from stembus.ballot.http_client import foreign_answer, post
 from stembus.ballot.issuance.letter_state import Letters
 from stembus.crypto.errors import CryptoError
 from stembus.crypto.signing import SigningKey, verify_ed25519
@@ -118,6 +118,18 @@ def parse_replacement(entry: bytes, manifest: Manifest, referendum: bytes) -> tu
     return bytes.fromhex(parsed.body.struck), bytes.fromhex(parsed.body.replacement)
 
 
+# What it answers: signed, so that no other page at its address passes for it.
+
+
+def done_digest(referendum: bytes, registrar: int, asked: bytes) -> bytes:
+    """Of a request to strike or to replace, which was carried out."""
+    return Transcript("done").add("referendum", referendum).add_int("registrar", registrar).add("asked", asked).digest()
+
+
+class Done(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    done: _Signature
+
+
 # Here, and elsewhere.
 
 
@@ -128,8 +140,16 @@ class OwnLetters:
         self._letters, self._manifest, self._referendum = letters, manifest, referendum
 
     def strike(self, credential: bytes) -> bool:
+        """Raises LetterStruck too where a replacement was begun: here the voter has the spare letter already, and
+        registrar 1 would strike another one."""
+        number = self._letters.number_of(credential)
+        if self._letters.credential(number) != credential:
+            raise LetterStruck(
+                "another registrar has replaced this letter already: finish that first, with stembus credentials "
+                "replace and the same spare letter; then strike; nothing was changed"
+            )
         try:
-            self._letters.strike(self._letters.number_of(credential))
+            self._letters.strike(number)
         except TokenAlreadyIssued:
             return False
         return True
@@ -143,20 +163,32 @@ class OwnLetters:
 
 
 class RemoteCoRegistrar:
-    """Registrar number `number` at its address. Raises what it raises, or ServiceUnreachable: then ask again."""
+    """Registrar number `number` at the manifest's address. Raises what it raises, or ServiceUnreachable: then ask
+    again."""
 
-    def __init__(self, url: str, referendum: bytes, number: int, desk: Callable[[], DeskKey]) -> None:
-        self._url, self._referendum, self._number, self._desk = url.rstrip("/"), referendum, number, desk
+    def __init__(self, manifest: Manifest, referendum: bytes, number: int, desk: Callable[[], DeskKey]) -> None:
+        registrar = manifest.registrars[number - 1]
+        self._url, self._key = registrar.url.rstrip("/"), bytes.fromhex(registrar.key)
+        self._referendum, self._number, self._desk = referendum, number, desk
 
     def strike(self, credential: bytes) -> bool:
         try:
-            post(f"{self._url}/strike", ask_strike(self._referendum, self._number, credential, self._desk()), _JSON)
+            self._ask("strike", ask_strike(self._referendum, self._number, credential, self._desk()))
         except TokenAlreadyIssued:
             return False
         return True
 
     def replace(self, entry: bytes) -> None:
-        post(f"{self._url}/replace", entry, _JSON)
+        self._ask("replace", entry)
+
+    def _ask(self, what: str, asked: bytes) -> None:
+        url = f"{self._url}/{what}"
+        answer = post(url, asked, _JSON)
+        try:
+            done = bytes.fromhex(msgspec.json.decode(answer, type=Done).done)
+            verify_ed25519(self._key, done_digest(self._referendum, self._number, asked), done)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError, CryptoError):
+            raise foreign_answer(url) from None
 
 
 _JSON = "application/json"

@@ -31,7 +31,7 @@ from stembus.ballot.errors import (
     TokenAlreadyIssued,
     TokenNotIssued,
 )
-from stembus.ballot.issuance.co_registrar import demand_voucher, voucher_digest
+from stembus.ballot.issuance.co_registrar import demand_voucher, done_digest, voucher_digest
 from stembus.ballot.issuance.issuance_record import IssuanceRecord
 from stembus.ballot.issuance.issuance_slot import STRUCK, Slot, State
 from stembus.ballot.issuance.letter_changes import acknowledge, change, fold, hold, letters
@@ -195,6 +195,10 @@ class Registrar(Letters):
             raise FactorLocked("too many wrong answers; the town hall can unlock this letter")
         change(db, credential, tries=tries + 1)
         return MAXIMUM_TRIES - tries - 1
+
+    def confirm(self, asked: bytes) -> bytes:
+        """Signs that it did what this request asked for."""
+        return self._key.sign(done_digest(self.referendum, self.number, asked))
 
     # For the log.
 

@@ -20,9 +20,10 @@ from stembus.audit.formats.lists import CREDENTIALS, SPARES, encode_keys, parse_
 from stembus.audit.log.source import FolderPlace, Place
 from stembus.audit.verify.verified_lists import keys_of
 from stembus.audit.verify.verified_log import VerifiedLog
-from stembus.ballot.errors import RollInvalid, SecretFileError
+from stembus.ballot.errors import BallotError, RollInvalid, SecretFileError
 from stembus.ballot.issuance.co_registrar import DeskKey, desk_digest
-from stembus.ballot.office.office import Office
+from stembus.ballot.issuance.remote_statements import RemoteStatements
+from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.own_secret import create_own_secret, read_own_secret
 from stembus.crypto.signing import SigningKey
 
@@ -67,6 +68,27 @@ def _asks(office: Office) -> Path:
 
 def _allowed(office: Office) -> Path:
     return office.folder("desk") / "asks.allowed"
+
+
+# Whether they are there
+
+
+def demand_registrars(office: Office) -> None:
+    """Every registrar elsewhere answers, and has its letters: without one of them nobody could vote. Raises NotReady.
+    Nothing is asked from a folder without the ballot box's key."""
+    if not office.key_path("box").exists():
+        return
+    voters, key = office.manifest.eligibility.official_count, office.signing_key("box")
+    for number, registrar in enumerate(office.manifest.registrars, 1):
+        if office.key_path(f"registrar-{number}").exists():
+            continue
+        try:
+            RemoteStatements(registrar.url, office.referendum, number, key, voters).count_statement(1, 0)
+        except BallotError as error:
+            raise NotReady(
+                f"registrar {number} cannot give tokens yet: {error}; without it nobody can vote. Its people give it "
+                "its letters (stembus registrar enrol) and start its service; then run this again"
+            ) from None
 
 
 # What such a registrar has of its own

@@ -102,8 +102,7 @@ class ServedOffice(Office):
             if self.databases.made(f"registrar-{number}"):
                 yield OwnLetters(self.letters(number), self.manifest, self.referendum)
             else:
-                url = self.manifest.registrars[number - 1].url
-                yield RemoteCoRegistrar(url, self.referendum, number, lambda: desk_key(self))
+                yield RemoteCoRegistrar(self.manifest, self.referendum, number, lambda: desk_key(self))
 
     def strike(self, voter: str) -> None:
         """Strikes a voter for paper: first at every other registrar that has not signed, and then at the first, without

@@ -19,7 +19,7 @@ from stembus.audit.verify.outcome import EXIT_USAGE, Outcome
 from stembus.audit.verify.report import Report, Verdict
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.scripts.escape import shown
-from stembus.scripts.judging import UNREAD, Judgment, judge_file
+from stembus.scripts.judging import UNREAD, Judgment, decryptions_in, judge_file, nothing
 from stembus.scripts.published import referendum_id, verified
 from stembus.scripts.shell import fail, say
 
@@ -52,9 +52,10 @@ def judge(files: tuple[Path, ...], key: str | None, place: str | None, referendu
         fail("--log goes with --referendum: the id on the letter", status=EXIT_USAGE)
     statuses = set()
     with _held_against(place, identity, expected) as (own, log):
+        together = decryptions_in(path for path in files if not path.is_dir())
         for path in files:
             whole = path.is_dir() or path.suffix == ".zip"
-            judgment = _of_whole_log(path, identity) if whole else judge_file(path, own, log)
+            judgment = _of_whole_log(path, identity) if whole else judge_file(path, own, log, together)
             click.echo(shown(f"{path}: {judgment.finding}"))
             for line in judgment.follows:
                 say(shown(line))
@@ -82,11 +83,14 @@ def _of_whole_log(path: Path, identity: bytes | None) -> Judgment:
     if identity is None:
         return Judgment("not judged: a whole log is judged with --referendum, the id on the letter", (), EXIT_USAGE)
     with verified(str(path), identity) as report:
+        if any(fault.check == "V2" for fault in report.faults):
+            return nothing("it is of another referendum than the id says; compare the id with one on a letter")
         if report.has(Verdict.BREACH):
             return Judgment(f"does not verify: {'; '.join(_told(report, Verdict.BREACH))}", (_FALSE,), 1)
         if report.has(Verdict.UNCHECKED):
             return Judgment(f"could not be read: {'; '.join(_told(report, Verdict.UNCHECKED))}", (), UNREAD)
-        follows = (_TRUE,) if report.established else (report.outcome.sentence,)
+        counted = report.outcome is Outcome.ESTABLISHED
+        follows = (_TRUE,) if counted else (report.outcome.sentence,)
         return Judgment(f"verifies: {report.outcome.word}", follows)
 
 

@@ -52,6 +52,9 @@ def open_command(directory: Path, without_pages: bool) -> None:
         if office.manifest.binding:
             raise NotReady(f"{missing}; run stembus client log {directory} first, or open with --without-pages")
         say(f"note: {missing} (stembus client log {directory})")
+    from stembus.ballot.office.co_registrars import demand_registrars  # needs the server parts
+
+    demand_registrars(office)
     log.append([office.officers_sign(Open(election_key=digest))])
     if settle(log):
         say(f"voting is open until {office.manifest.closes}")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
@@ -28,8 +29,10 @@ from stembus.ballot.errors import (
     TokenAlreadyIssued,
 )
 from stembus.ballot.http_client import ServiceUnreachable
+from stembus.ballot.issuance import co_registrar
 from stembus.ballot.issuance.co_registrar import (
     DeskKey,
+    Done,
     OwnLetters,
     RemoteCoRegistrar,
     ask_strike,
@@ -37,7 +40,8 @@ from stembus.ballot.issuance.co_registrar import (
     parse_strike,
 )
 from stembus.ballot.issuance.token import make_request, new_pass
-from stembus.ballot.office.co_registrars import desk_key
+from stembus.ballot.office.co_registrars import demand_registrars, desk_key
+from stembus.ballot.office.office import NotReady
 from stembus.ballot.office.services import ServedOffice
 from stembus.ballot.voter.remote import RemoteRegistrar
 from stembus.crypto.signing import SigningKey
@@ -238,6 +242,57 @@ def test_who_was_struck_at_the_second_registrar_gets_no_signature_of_the_first(
     assert state(two, 4) == ("struck", "struck")
 
 
+def test_who_is_half_replaced_is_not_struck_before_the_replacement_is_finished(
+    two: TwoRegistrars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second registrar took the spare letter and the first did not: each would strike another letter."""
+    office, number = two.office, two.numbers[5]
+    spare = next(iter(spare_keys(office.folder("authority")).values()))
+    own = office.letters()
+
+    def stops(*_: object) -> bytes:
+        raise OSError("power")
+
+    monkeypatch.setattr(own, "replace", stops)
+    monkeypatch.setattr(office, "letters", lambda: own)
+    with pytest.raises(OSError, match="power"):
+        office.replace(number, spare)
+    monkeypatch.undo()
+    with pytest.raises(LetterStruck, match="finish that first"):
+        office.strike(number)
+    assert office.letters().standing(number).state == "ready"
+    office.log().append([office.officers_sign(office.replace(number, spare))])
+    office.strike(number)
+    two.vote(6, 1)
+    finish(two, paper=1)
+
+
+def test_another_page_at_the_second_registrars_address_passes_for_no_answer(
+    two: TwoRegistrars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that says that the site is being repaired, or the answer to another request."""
+    number, spare = two.numbers[5], next(iter(spare_keys(two.office.folder("authority")).values()))
+    registrar = two.second.registrar(2)
+    answers = [b"<!doctype html>", b"", b"{}", Done(bytes(64).hex()), Done(registrar.confirm(b"another").hex())]
+    for answer in answers:
+        data = answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
+        monkeypatch.setattr(co_registrar, "post", lambda *_, data=data: data)
+        with pytest.raises(ServiceUnreachable):
+            two.office.strike(number)
+        with pytest.raises(ServiceUnreachable):
+            two.office.replace(number, spare)
+    monkeypatch.undo()
+    assert state(two, 5) == ("ready", "ready")
+    two.office.strike(number)
+    assert state(two, 5) == ("struck", "struck")
+
+
+def test_voting_is_not_opened_while_a_registrar_does_not_answer(two: TwoRegistrars) -> None:
+    demand_registrars(two.office)
+    with two.away(), pytest.raises(NotReady, match="registrar 2 cannot give tokens yet"):
+        demand_registrars(two.office)
+
+
 def test_a_replaced_letter_is_replaced_at_the_second_registrar_first(two: TwoRegistrars) -> None:
     office, spares = two.office, spare_keys(two.office.folder("authority"))
     label, spare = next(iter(spares.items()))
@@ -324,7 +379,7 @@ def test_only_two_officers_replace_a_letter(two: TwoRegistrars) -> None:
     for entry in (one, b"{}", b"\xff", office.officers_sign(body).replace(b"officer/2", b"officer/3")):
         with pytest.raises(RequestInvalid, match="two officers"):
             parse_replacement(entry, office.manifest, office.referendum)
-    remote = RemoteCoRegistrar(office.manifest.registrars[1].url, office.referendum, 2, lambda: desk_key(office))
+    remote = RemoteCoRegistrar(office.manifest, office.referendum, 2, lambda: desk_key(office))
     with pytest.raises(RequestInvalid, match="two officers"):
         remote.replace(one)
     letters = OwnLetters(two.second.letters(2), office.manifest, office.referendum)

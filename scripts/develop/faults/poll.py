@@ -23,7 +23,14 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify.setup import load_setup
 from stembus.scripts.develop.faults import clock
 from stembus.scripts.develop.faults.counting import Logged, read_log
-from stembus.scripts.develop.faults.processes import Ended, Service, ServiceRefused, run_stembus
+from stembus.scripts.develop.faults.processes import (
+    Ended,
+    Service,
+    ServiceRefused,
+    as_owner,
+    gunicorn,
+    run_stembus,
+)
 from stembus.scripts.develop.faults.stores import PostgresServer, PostgresStore, SqliteStore, Store
 from stembus.scripts.develop.faults.voters import Device, Voters
 from stembus.scripts.rehearsal.local import make_rehearsal
@@ -114,7 +121,8 @@ class Poll:
 
     def service(self, name: str, port: int, folder: Path, workers: int = 2) -> Service:
         log = self.folder / f"{name}-{port}.log"
-        return Service(name, port, self.environment(folder), log, workers)
+        command = as_owner(gunicorn(f"stembus.webvote.run.wsgi:{name}", port, workers))
+        return Service(name, port, self.environment(folder), log, command)
 
     # While people vote
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +56,25 @@ class Ended:
         return (errors_in(self.stderr) or lines[-1:] or [""])[0]
 
 
-def run_stembus(environment: Mapping[str, str], arguments: Sequence[str], kill_after: float | None = None) -> Ended:
+def stembus(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from stembus.scripts.cli.main import main; main()", *arguments]
+
+
+def gunicorn(app: str, port: int, workers: int = 2) -> list[str]:
+    """`app` is a function without arguments that makes it: `module:function`."""
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:stembus.webvote.run.gunicorn_settings"]
+    return [*command, "--bind", f"127.0.0.1:{port}", "--workers", str(workers), f"{app}()"]
+
+
+def run_stembus(
+    environment: Mapping[str, str],
+    arguments: Sequence[str],
+    kill_after: float | None = None,
+    user: Callable[[Sequence[str]], list[str]] = as_owner,
+) -> Ended:
     """`stembus ARGUMENTS`. Killed after `kill_after` seconds if it is still there then."""
-    program = [sys.executable, "-c", "from stembus.scripts.cli.main import main; main()"]
     started = subprocess.Popen(
-        as_owner([*program, *arguments]),
+        user(stembus(*arguments)),
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -79,14 +93,15 @@ def run_stembus(environment: Mapping[str, str], arguments: Sequence[str], kill_a
 
 
 class Service:
-    """One of the services of `webvote.run.wsgi`. While it is wanted, it is started again whenever it has ended."""
+    """A program that answers at a port. While it is wanted, it is started again whenever it has ended."""
 
-    def __init__(self, name: str, port: int, environment: Mapping[str, str], log: Path, workers: int = 2) -> None:
+    def __init__(self, name: str, port: int, environment: Mapping[str, str], log: Path, command: Sequence[str]) -> None:
+        """`command` with all its arguments, and as whom it runs."""
         self.name = name
         self._port = port
         self._environment = dict(environment)
         self._log = log
-        self._workers = workers
+        self._command = list(command)
         self._master: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._wanted = threading.Event()
@@ -110,6 +125,12 @@ class Service:
                 self._master.send_signal(signal.SIGTERM)
                 with suppress(subprocess.TimeoutExpired):
                     self._master.wait(_STOP_SECONDS)
+            self._end()
+
+    def lose(self) -> None:
+        """SIGKILL to all of it, and nobody starts it again."""
+        self._wanted.clear()
+        with self._lock:
             self._end()
 
     def is_up(self) -> bool:
@@ -154,12 +175,14 @@ class Service:
                 os.killpg(self._master.pid, signal.SIGSTOP if stopped else signal.SIGCONT)
 
     def _launch(self) -> None:
-        app = f"stembus.webvote.run.wsgi:{self.name}()"
-        command = [sys.executable, "-m", "gunicorn", "--config", "python:stembus.webvote.run.gunicorn_settings"]
-        command += ["--bind", f"127.0.0.1:{self._port}", "--workers", str(self._workers), app]
         with self._log.open("ab") as log:
             self._master = subprocess.Popen(
-                as_owner(command), env=self._environment, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def _end(self) -> None:

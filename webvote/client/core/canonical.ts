@@ -3,7 +3,7 @@
 // Decides how JSON is read: it is decoded, encoded again and compared byte for byte. So white space, other escapes,
 // duplicate keys, -0 and a byte-order mark are all refused. Leaves to other modules which records exist.
 
-import { equal, fromUtf8, utf8 } from "./bytes.ts";
+import { byCodePoints, equal, fromUtf8, utf8 } from "./bytes.ts";
 import { ClientError } from "./errors.ts";
 import { ORDER } from "./group.ts";
 
@@ -23,7 +23,7 @@ export function encodeCanonical(value: unknown): string {
   if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : refuse("not an integer");
   if (Array.isArray(value)) return `[${value.map(encodeCanonical).join(",")}]`;
   if (typeof value !== "object") return refuse("not JSON");
-  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  const fields = Object.entries(value).sort(([a], [b]) => byCodePoints(a, b));
   return `{${fields.map(([key, item]) => `${encodeCanonical(key)}:${encodeCanonical(item)}`).join(",")}}`;
 }
 

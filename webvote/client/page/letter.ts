@@ -62,15 +62,17 @@ async function search(): Promise<void> {
 
 async function tell(symbols: string): Promise<void> {
   const fate = await lookUp(credentialKey(symbols, referendum).publicKey);
-  byId("outcome").textContent = message(fate.state === "closed" ? wordsOf(fate) : `letter-${fate.state}`);
+  const words = fate.state === "closed" ? wordsOf(fate) : [`letter-${fate.state}`];
+  byId("outcome").textContent = words.map((key) => message(key)).join(" ");
   byId("advice").hidden = fate.state !== "closed" || fate.asked === 0;
   byId("outcome").focus();
 }
 
-/** In the order in which the command `stembus letter` judges, too. */
-function wordsOf({ asked, acknowledged, struck }: Extract<LetterFate, { state: "closed" }>): string {
-  if (asked > 0) return acknowledged > 0 ? "letter-used" : "letter-asked";
-  return struck > 0 ? "letter-on-paper" : "letter-unused";
+/** In the order in which the command `stembus letter` judges, too. Of several registrars, one may have signed for a letter
+ * that another has struck. */
+function wordsOf({ asked, acknowledged, struck }: Extract<LetterFate, { state: "closed" }>): string[] {
+  if (asked === 0) return [struck > 0 ? "letter-on-paper" : "letter-unused"];
+  return [...(struck > 0 ? ["letter-struck-too"] : []), acknowledged > 0 ? "letter-used" : "letter-asked"];
 }
 
 groupCode(code);

@@ -6,6 +6,7 @@
 import "./mldsa.ts";
 import { fromHex } from "../core/bytes.ts";
 import { ClientError } from "../core/errors.ts";
+import type { Manifest } from "../core/manifest.ts";
 import { AddressPlace } from "../verify/address.ts";
 import { verify } from "../verify/engine.ts";
 import { CannotRead, type Place } from "../verify/place.ts";
@@ -49,6 +50,7 @@ function openPage(): void {
     const chosen = file.files?.[0];
     if (asked === undefined) return identity.focus();
     if (chosen === undefined && address.value.trim() === "") return showError(message("nothing-chosen"));
+    if (chosen === undefined && !/^https?:\/\//i.test(address.value.trim())) return showError(message("no-address"));
     const submit = button("start");
     if (submit.getAttribute("aria-disabled") === "true") return;
     submit.setAttribute("aria-disabled", "true");
@@ -145,8 +147,11 @@ function takeDrops(field: HTMLInputElement, taken: () => void): void {
 
 function show(report: Report, seconds: number): void {
   const { outcome } = report;
-  byId("outcome").textContent = message(`outcome-${outcome.status}`);
+  const other = report.faults.some(({ check }) => check === "V2");
+  byId("outcome").textContent = message(other ? "other-referendum" : `outcome-${outcome.status}`);
   byId("verdict").className = outcome.status === 0 ? "good" : "notice";
+  byId("subject").textContent = told(report.manifest, report.manifest?.title);
+  byId<HTMLDetailsElement>("details").open = report.faults.length > 0;
   byId("took").textContent = message("took", { seconds });
   byId("rehearsal").hidden = report.manifest?.binding !== false;
   showCounts(report);
@@ -169,24 +174,27 @@ function element(tag: string, text = ""): HTMLElement {
   return made;
 }
 
+/** In the page's language, if the definition has it. */
+function told(manifest: Manifest | null, texts: Readonly<Record<string, string>> = {}): string {
+  return texts[document.documentElement.lang] ?? texts[manifest?.languages[0] ?? ""] ?? "";
+}
+
 /** The votes, in the page's language where the definition has it. Nothing is shown of them that was not established. */
 function showCounts({ result, manifest, established }: Report): void {
   const counted = result !== null && manifest !== null && established && result.status === "counted";
   byId("counts").hidden = !counted;
   if (!counted) return;
-  const told = (texts: Readonly<Record<string, string>> = {}): string =>
-    texts[document.documentElement.lang] ?? texts[manifest.languages[0] ?? ""] ?? "";
   const parts = result.questions.flatMap(({ total, outcome }, k) => {
     const [asked, list] = [manifest.questions[k], element("ul")];
     const items = total.map((count, place) =>
-      element("li", message("votes", { option: told(asked?.options[place]?.text), count })),
+      element("li", message("votes", { option: told(manifest, asked?.options[place]?.text), count })),
     );
     if (asked?.max_choices === 1) {
       const blank = result.participants - total.reduce((sum, count) => sum + count, 0);
       items.push(element("li", message("votes", { option: message("blank"), count: blank })));
     }
     list.append(...items);
-    return [element("h3", told(asked?.text)), element("p", message(`word-${outcome}`)), list];
+    return [element("h3", told(manifest, asked?.text)), element("p", message(`word-${outcome}`)), list];
   });
   byId("questions").replaceChildren(...parts);
   byId("participants").textContent = message("participants", {

@@ -1,8 +1,15 @@
 // A bundle at a web address: each file is fetched when it is needed, and no more of it than its bound.
 
-import { CannotRead, missing, type Place } from "./place.ts";
+import { CannotRead, FileMissing, missing, type Place } from "./place.ts";
+import { HEAD } from "./tiles.ts";
 
 const TIMEOUT_MS = 60_000;
+const MISSING = [404, 410];
+
+/** No published file begins like this, documents aside. */
+function isWebPage(data: Uint8Array): boolean {
+  return /^\s*<(!doctype html|html)/i.test(new TextDecoder().decode(data.subarray(0, 200)));
+}
 
 export class AddressPlace implements Place {
   private readonly base: string;
@@ -23,18 +30,34 @@ export class AddressPlace implements Place {
         cache: "no-store",
         credentials: "omit",
         referrerPolicy: "no-referrer",
+        redirect: "error",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
     } catch {
       throw new CannotRead(`${path} cannot be fetched: no answer, or that site lets no other page read its files`);
     }
-    if (response.status === 404) throw missing(path);
-    if (!response.ok || response.body === null) throw new CannotRead(`${path} cannot be fetched: ${response.status}`);
+    if (MISSING.includes(response.status)) {
+      // A site that is gone answers so for every file: only one that still shows its head says that this one is missing.
+      if (path === HEAD) throw missing(path);
+      try {
+        await this.begin(HEAD, 1);
+      } catch (error) {
+        if (error instanceof FileMissing) throw new CannotRead(`the log is not at its address any more: ${path}`);
+        throw error;
+      }
+      throw missing(path);
+    }
+    if (response.status !== 200 || response.body === null)
+      throw new CannotRead(`${path} cannot be fetched: ${response.status}`);
+    let data: Uint8Array;
     try {
-      return await firstBytes(response.body.getReader(), most);
+      data = await firstBytes(response.body.getReader(), most);
     } catch {
       throw new CannotRead(`${path} cannot be fetched: it was cut off`);
     }
+    if (isWebPage(data) && !path.startsWith("documents/"))
+      throw new CannotRead(`a web page answers for ${path}, such as a login page or an error`);
+    return data;
   }
 }
 

@@ -46,7 +46,7 @@ export async function checkFiles(place: Place, log: CheckedLog, published: Publi
 
 /** Being written, or its writing was cut off. */
 function isStaged(path: string): boolean {
-  return /^\..+\.[0-9a-f]{8}\.new$/.test(path.slice(path.lastIndexOf("/") + 1));
+  return /^\.[^\n]+\.[0-9a-f]{8}\.new$/.test(path.slice(path.lastIndexOf("/") + 1));
 }
 
 function expectedFiles(size: number, { manifest, phase, closed, documents }: Published): Set<string> {

@@ -3,6 +3,8 @@
 // Decides bounded reading and listing. A file that is missing or too long is a PlaceError; a place that cannot be read
 // throws CannotRead, which is no finding about the log.
 
+import { byCodePoints } from "../core/bytes.ts";
+
 /** A published file is not what the bundle needs; the place itself did answer. */
 export class PlaceError extends Error {}
 export class FileMissing extends PlaceError {}
@@ -43,7 +45,7 @@ export class MemoryPlace implements Place {
   }
 
   paths(): readonly string[] {
-    return [...this.files.keys()].sort();
+    return [...this.files.keys()].sort(byCodePoints);
   }
 }
 

@@ -15,6 +15,7 @@ interface Waiting {
 }
 
 const PART = 128; // keys or lines for one worker
+const PATIENCE_MS = 300_000; // for one chunk, on a slow phone
 
 export class Pool implements Work {
   private readonly idle: Worker[] = [];
@@ -29,6 +30,7 @@ export class Pool implements Work {
     for (let k = 0; k < size; k++) {
       const worker = start();
       worker.onerror = (event) => this.fail(event.message || "a worker stopped");
+      worker.onmessageerror = () => this.fail("what a worker answered could not be read");
       this.all.push(worker);
     }
     this.idle.push(...this.all);
@@ -76,7 +78,10 @@ export class Pool implements Work {
       const [worker, next] = [this.idle.pop(), this.waiting.shift()];
       if (worker === undefined || next === undefined) return;
       this.doing.add(next);
+      // A worker that is ended for want of memory says nothing.
+      const patience = setTimeout(() => this.fail("a worker does not answer any more"), PATIENCE_MS);
       worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+        clearTimeout(patience);
         worker.onmessage = null;
         this.doing.delete(next);
         this.idle.push(worker);

@@ -13,7 +13,13 @@ const utc = (seconds: number | null): string =>
 const names = (members: readonly Pick<NamedKey, "name">[]): string => members.map(({ name }) => name).join(", ");
 
 export function reportLines(report: Report): Line[] {
-  return [...subject(report), ...faults(report), ...log(report), ...result(report)];
+  const lines = [...subject(report), ...faults(report), ...log(report), ...result(report)];
+  return lines.map(([label, text]) => [label, shown(text)] as const);
+}
+
+/** With what comes from outside made visible: no sign of it can turn a line around, or end it. */
+function shown(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (sign) => `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
 function* subject({ referendum, manifest }: Report): Generator<Line> {

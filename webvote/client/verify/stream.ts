@@ -3,7 +3,7 @@
 // Reads the bundle once, front to back; a tile's hashes are compared with what the entries hash to, level by level.
 // Leaves the meaning of entries to the next chapters.
 
-import { equal } from "../core/bytes.ts";
+import { equal, utf8 } from "../core/bytes.ts";
 import { hashRoot, leafHash } from "../core/merkle.ts";
 import { parseCheckpoint, type Checkpoint } from "../core/note.ts";
 import { CannotRead, FileMissing, PlaceError, RecordInvalid, read, type Place } from "./place.ts";
@@ -43,10 +43,12 @@ export async function readHead(place: Place, report: Report): Promise<Checkpoint
   return head;
 }
 
+const MARK = utf8("\n\n— "); // before the signatures
+
 /** Whether these bytes are a signed note at all, sound or not. */
 function isNote(data: Uint8Array): boolean {
-  // As single characters, since what is no UTF-8 can be a damaged note: a dash of three bytes begins the signatures.
-  return new TextDecoder("windows-1252").decode(data).includes("\n\nâ€” ");
+  // As bytes, since what is no UTF-8 can be a damaged note.
+  return data.some((_, at) => MARK.every((byte, k) => data[at + k] === byte));
 }
 
 export class LogStream {

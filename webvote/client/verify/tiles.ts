@@ -19,7 +19,7 @@ export const checkpointPath = (size: number): string => `checkpoints/${size}`;
 
 /** The size that a path names; null when it names none. */
 export function parseCheckpointPath(path: string): number | null {
-  const match = /^checkpoints\/([1-9][0-9]{0,17})$/.exec(path);
+  const match = /^checkpoints\/([1-9][0-9]{0,14})$/.exec(path);
   return match === null ? null : Number(match[1]);
 }
 
@@ -39,7 +39,7 @@ export function tilePath({ level, number, width }: Tile): string {
 export function parseTilePath(path: string): Tile | null {
   const match = /^tile\/(0|[1-9]|entries)\/((?:x[0-9]{3}\/)*[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/.exec(path);
   const [, level = "", numbers = "", width = String(WIDTH)] = match ?? [];
-  if (match === null || numbers.length > 32) return null;
+  if (match === null || numbers.length > 23) return null;
   const number = Number(numbers.replace(/[x/]/g, ""));
   const tile = { level: level === "entries" ? level : Number(level), number, width: Number(width) } as const;
   return tilePath(tile) === path ? tile : null;
