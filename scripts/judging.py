@@ -228,7 +228,11 @@ def _of_page(data: bytes, log: VerifiedLog) -> Judgment:
         for file in body.files:
             if file.sha256 == digest:
                 return Judgment(f"it is {file.path} of release {body.release}, as the log names it")
-    told = "if the site served it as a voting page, a script or a style, it served an altered one: keep it, note when "
+    if not releases:
+        return nothing("it is nothing that is handed in here, and this log names no page to hold it against")
+    told = (
+        "if it is a voting page, a script or a style as the site served it, that is an altered one: keep it, note when "
+    )
     told += "and from which address it came, and tell the officers. Who served it, the bytes do not show"
-    known = "no release that the log names has such a file" if releases else "this log names no page"
+    known = "no release that the log names has such a file"
     return Judgment(f"no evidence by itself, and no page of the referendum: {known}", (told,), EXIT_USAGE)

@@ -23,9 +23,11 @@ from stembus.ballot.errors import (
     Closed,
     CredentialUnknown,
     LetterStruck,
+    SecretFileError,
     SignInRefused,
     TokenAlreadyIssued,
 )
+from stembus.ballot.http_client import ServiceUnreachable
 from stembus.ballot.http_refusals import RETRY_SECONDS, UNAVAILABLE_STATUS
 from stembus.ballot.issuance.help_desk import Action, HelpDesk, Officer
 from stembus.ballot.issuance.letter_state import Standing
@@ -46,7 +48,11 @@ PROBLEMS: list[tuple[type[BallotError], str, int]] = [
     (TokenAlreadyIssued, "issued", 409),
     (LetterStruck, "replaced", 409),
     (Closed, "closed", 403),
+    (ServiceUnreachable, "registrar-away", 503),
+    (SecretFileError, "not-allowed", 500),
 ]
+# Of this service or another one, not of what was asked: whoever runs it reads of it.
+TROUBLE = (ServiceUnreachable, SecretFileError)
 
 
 def create_desk_app(desk: HelpDesk, manifest: Manifest, secret: bytes, path: str = "/", secure: bool = True) -> Flask:
@@ -144,6 +150,8 @@ def _was_refused(response: Response) -> bool:
 
 
 def _refused(error: BallotError) -> tuple[str, int]:
+    if isinstance(error, TROUBLE):
+        report("request-failed", error)
     name, status = next(((n, s) for kind, n, s in PROBLEMS if isinstance(error, kind)), ("other", 400))
     return _page(g.get("officer"), number=g.get("number", ""), problem=name), status
 

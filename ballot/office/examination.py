@@ -214,14 +214,15 @@ class _Examination:
                 state = db.execute(select(registrar_state.c.halted, registrar_state.c.enrolled)).one()
             path = self.databases.record_path(number)
             if not state.enrolled and not path.exists():
-                yield health.letters(party, {}, state.halted, False, self._phase)
+                yield health.letters(party, {}, state.halted, False, self._phase, number)
                 return
             record = open_record(path, self.office.referendum, number, enrolled_credentials(engine))
-            yield health.letters(party, _differing(engine, record), state.halted, state.enrolled, self._phase)
+            differing = _differing(engine, record)
+            yield health.letters(party, differing, state.halted, state.enrolled, self._phase, number)
             file = self.databases.file(party)
             device = None if file is None else file.stat().st_dev
             binding = self.office.manifest.binding
-            yield health.record_device("issuance record", binding, device, path.stat().st_dev)
+            yield health.record_device("issuance record", binding, device, path.stat().st_dev, number)
             yield health.room("disk of the record", path, shutil.disk_usage(path.parent).free)
         finally:
             engine.dispose()

@@ -157,8 +157,11 @@ def _log_is_older(name: str, seen: int, size: int) -> Finding:
     )
 
 
-def letters(check: str, differing: Mapping[Kind, int], halted: str, enrolled: bool, phase: str | None) -> Finding:
-    """`differing` is how many letters database and issuance record tell apart; `phase` is None where no log is."""
+def letters(
+    check: str, differing: Mapping[Kind, int], halted: str, enrolled: bool, phase: str | None, number: int = 1
+) -> Finding:
+    """Of registrar `number`. `differing` is how many letters database and issuance record tell apart; `phase` is None
+    where no log is."""
     remedy = "stop its service and the help desk, and run: stembus registrar recover DIR"
     if halted == "behind" or differing.get(Kind.BEHIND) or differing.get(Kind.AHEAD):
         count = differing.get(Kind.BEHIND, 0) + differing.get(Kind.AHEAD, 0)
@@ -168,6 +171,8 @@ def letters(check: str, differing: Mapping[Kind, int], halted: str, enrolled: bo
     if not enrolled and phase == "open":
         return fail(check, f"it has no letters although the voting is open: its database is another; {remedy}")
     if not enrolled:
+        if number > 1:
+            return fail(check, "it has no letters yet; once they are made: stembus registrar enrol DIR --log LOG")
         return warn(check, "it has no letters yet; run: stembus credentials make DIR")
     if count := differing.get(Kind.UNKNOWN, 0):
         return warn(
@@ -178,14 +183,14 @@ def letters(check: str, differing: Mapping[Kind, int], halted: str, enrolled: bo
     return ok(check, "its database and issuance record say the same of every letter")
 
 
-def record_device(check: str, binding: bool, database: int | None, record: int) -> Finding:
+def record_device(check: str, binding: bool, database: int | None, record: int, number: int = 1) -> Finding:
     """`st_dev` of both; `database` is None for PostgreSQL."""
     if database is None:
         return skipped(check, "the database is PostgreSQL's: see yourself that the record is on another disk than that")
     if database != record:
         return ok(check, "the issuance record is on another disk than the database")
     told = "the issuance record is on the same disk as the database, and would be lost with it; move it, and write its "
-    told += "place into settings.toml as registrar_1_record"
+    told += f"place into settings.toml as registrar_{number}_record"
     return fail(check, told) if binding else warn(check, told)
 
 

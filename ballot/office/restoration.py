@@ -65,7 +65,7 @@ def restore(backup: Path, root: Path, clock: Clock | None, no_token_since: bool)
         # Last: cut off after it, the next restoring would take it for a newer one.
         for number in range(1, len(made.manifest.registrars) + 1):
             if record_name(number) in hashes:
-                notes += _place_record(made, number, later)
+                notes += _place_record(made, number, later, root)
     return Restored(len(hashes), tuple(notes), tuple(dumps))
 
 
@@ -91,7 +91,8 @@ def _read(backup: Path) -> tuple[Mapping[str, str], list[str]]:
     return hashes, dumps
 
 
-def _place_record(office: Office, number: int, later: bool) -> list[str]:
+def _place_record(office: Office, number: int, later: bool, root: Path) -> list[str]:
+    """`root` is where the folder of this office will be."""
     own = office.root / record_name(number)
     place = Databases(office, office.referendum).record_path(number)
     elsewhere = place.absolute() != own.absolute()
@@ -104,11 +105,13 @@ def _place_record(office: Office, number: int, later: bool) -> list[str]:
     create_record(place, old.header.referendum, number, slots.keys(), slots)
     if not later:
         return []
+    if not elsewhere:
+        place = root / record_name(number)
     unknown = sum(slot.state is State.UNKNOWN for slot in slots.values())
     return [
         f"registrar {number} gives no token to {unknown} letters, for nobody knows here which of them had one after "
         "the backup was made; bring back a newer copy of its database or record if there is any; if you are sure that "
-        f"no token was given out since, remove this folder and {place}, and restore with --no-token-since"
+        f"no token was given out since, remove {root} and {place}, and restore with --no-token-since"
     ]
 
 

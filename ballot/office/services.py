@@ -228,7 +228,8 @@ class ServedOffice(Office):
         if phase not in (Phase.KEYED, Phase.ROLLED):
             raise RollInvalid(
                 f"registrar {number} holds no letters although the voting was opened: its database is not the one "
-                f"that it had; bring that back, or run: stembus registrar recover {self.root}; nothing was changed"
+                f"that it had; bring that back, or run: stembus registrar recover {self.root} --number {number}; "
+                "nothing was changed"
             )
         path, letters = self.databases.record_path(number), self.enrolment(number)
         if not path.exists():
@@ -247,7 +248,7 @@ class ServedOffice(Office):
         the two exclude each other."""
         party, path = f"registrar-{number}", self.databases.record_path(number)
         lost = self.databases.is_lost(party)
-        bare = lost or not is_enrolled(self._database(party))
+        bare = not self.knows_letters(number)
         told = None if other is None else slots_from_another_registrar(read_record(other))
         if bare and not path.exists() and told is None:
             raise IssuanceRecordUnusable(
@@ -269,6 +270,11 @@ class ServedOffice(Office):
         record = open_record(path, self.referendum, number, enrolled_credentials(engine))
         changed = recover_database(engine, record, fresh)
         return changed, recover_record(engine, record)
+
+    def knows_letters(self, number: int) -> bool:
+        """Whether its database is there and has its letters, and so says what became of them."""
+        party = f"registrar-{number}"
+        return not self.databases.is_lost(party) and is_enrolled(self._database(party))
 
     def unknown_letters(self, number: int) -> int:
         """Letters, spare ones included, of which nobody knows whether they had a token. Raises as `registrar` does."""

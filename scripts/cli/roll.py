@@ -116,6 +116,9 @@ def credentials_make(directory: Path) -> None:
         say(f"once all letters are printed: {program()} credentials destroy {directory}")
     else:
         say("already done: the letters were made, and their codes are destroyed")
+    elsewhere = [k for k in range(2, len(office.manifest.registrars) + 1) if k not in office.registrars_here()]
+    for number in elsewhere:
+        say(f"registrar {number} now takes its letters from the log: stembus registrar enrol ITS-DIR --log LOG")
     next_step(f"stembus open {directory}")
 
 

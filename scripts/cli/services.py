@@ -164,12 +164,12 @@ def registrar_enrol(directory: Path, place: str) -> None:
 
 @registrar.command("recover")
 @DIRECTORY
-@click.option("--number", type=click.IntRange(1), default=1, show_default=True, help="Which registrar.")
+@click.option("--number", type=click.IntRange(1), help="Which registrar, if DIR has more than one.")
 @click.option(
     "--other", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Another registrar's issuance record."
 )
 @click.option("--no-token-since", is_flag=True, help="You know that this database is the newest: it lacks no token.")
-def registrar_recover(directory: Path, number: int, other: Path | None, no_token_since: bool) -> None:
+def registrar_recover(directory: Path, number: int | None, other: Path | None, no_token_since: bool) -> None:
     """Rebuild a registrar's database from its issuance record, or the record from the database.
 
     \b
@@ -177,6 +177,11 @@ def registrar_recover(directory: Path, number: int, other: Path | None, no_token
     Example:  stembus registrar recover kortrijk
     """
     office = serve_office(directory)
+    here = office.registrars_here() or [1]
+    if number is None and len(here) > 1:
+        raise NotReady(f"the keys of registrars {', '.join(map(str, here))} lie in {directory}; say which: --number")
+    number = here[0] if number is None else number
+    knew = office.knows_letters(number)
     database, record = office.recover_registrar(number, other, no_token_since)
     if not database and not record:
         say("database and issuance record say the same of every letter")
@@ -186,8 +191,10 @@ def registrar_recover(directory: Path, number: int, other: Path | None, no_token
     if record:
         click.echo(f"{record} letters of the issuance record were brought up to the database")
     if unknown := office.unknown_letters(number):
-        say(
-            f"{unknown} letters may have had a token that nobody knows of, and get none now; if you are sure that the "
-            "database is the newest, delete the issuance record and run this again with --no-token-since"
-        )
-    next_step("start the registrar's service and the help desk again")
+        say(f"{unknown} letters may have had a token that nobody knows of, and get none now")
+        if knew:  # a database that was made anew says nothing about what was given out
+            say(
+                "if you are sure that the database is the newest, delete the issuance record and run this again with "
+                "--no-token-since"
+            )
+    next_step(f"start the registrar's service{' and the help desk' if number == 1 else ''} again")

@@ -87,7 +87,7 @@ def test_one_changed_byte_is_named(page: Page, judged: Site, bundle: Path, finis
 
 def test_another_referendum_and_no_number_are_told(page: Page, judged: Site, bundle: Path) -> None:
     check(page, judged, "ab" * 32, bundle)
-    expect(page.locator("#outcome")).to_contain_text("It is wrong.")
+    expect(page.locator("#outcome")).to_contain_text("of another referendum")
     check(page, judged, "", bundle, "fr")
     expect(page.locator("#outcome")).to_contain_text("cohérent")
     page.locator("#identity").fill("not a number")

@@ -339,7 +339,7 @@ def test_only_a_help_desk_that_registrar_1_allows_strikes(two: TwoRegistrars) ->
     ):
         with pytest.raises(RequestInvalid, match="registrar 1 allows"):
             parse_strike(data, manifest, referendum, registrar)
-    remote = RemoteCoRegistrar(manifest.registrars[1].url, referendum, 2, lambda: DeskKey(stranger, key.allowed))
+    remote = RemoteCoRegistrar(manifest, referendum, 2, lambda: DeskKey(stranger, key.allowed))
     with pytest.raises(RequestInvalid, match="registrar 1 allows"):
         remote.strike(credential)
     assert state(two, 0) == ("ready", "ready")

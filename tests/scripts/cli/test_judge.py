@@ -71,7 +71,7 @@ def test_what_proves_nothing_is_named(voted: tuple[Rehearsal, Path], tmp_path: P
     (tmp_path / "long").write_bytes(b"x" * (4 * 1024 * 1024 + 1))
     os.mkfifo(tmp_path / "pipe")
     for path, words in (
-        (tmp_path / "x", "no page of the referendum"),
+        (tmp_path / "x", "this log names no page"),
         (tmp_path / "long", "longer than"),
         (tmp_path / "pipe", "it is no file"),
     ):

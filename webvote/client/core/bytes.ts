@@ -35,12 +35,7 @@ export function utf8(text: string): Bytes {
 /** Throws `encoding` for anything but UTF-8. A byte-order mark is kept, for the caller to refuse. */
 /** In the order of code points, as UTF-8 sorts; that of UTF-16 differs beyond U+FFFF. */
 export function byCodePoints(a: string, b: string): number {
-  const [left, right] = [[...a], [...b]];
-  for (let k = 0; k < left.length && k < right.length; k++) {
-    const difference = (left[k]?.codePointAt(0) ?? 0) - (right[k]?.codePointAt(0) ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return left.length - right.length;
+  return hex(utf8(a)) < hex(utf8(b)) ? -1 : 1;
 }
 
 export function fromUtf8(data: Uint8Array): string {

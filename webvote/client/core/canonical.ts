@@ -19,8 +19,8 @@ function refuse(problem: string): never {
 export function encodeCanonical(value: unknown): string {
   if (value === null || typeof value === "boolean") return String(value);
   if (typeof value === "string")
-    return /\p{Surrogate}/u.test(value) ? refuse("an unpaired surrogate") : JSON.stringify(value);
-  if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : refuse("not an integer");
+    return /\p{Surrogate}/u.test(value) ? refuse("not JSON") : JSON.stringify(value);
+  if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : refuse("not JSON");
   if (Array.isArray(value)) return `[${value.map(encodeCanonical).join(",")}]`;
   if (typeof value !== "object") return refuse("not JSON");
   const fields = Object.entries(value).sort(([a], [b]) => byCodePoints(a, b));
@@ -37,7 +37,7 @@ export function parseCanonical(data: Uint8Array): Json {
   } catch {
     return refuse("not canonical JSON"); // a nesting too deep for the stack ends here too
   }
-  return equal(utf8(again), data) ? value : refuse("JSON that is not in its canonical encoding");
+  return equal(utf8(again), data) ? value : refuse("not canonical JSON");
 }
 
 // Readers: from unknown to a type, or `encoding`.
@@ -66,12 +66,12 @@ export function list<T>(item: Reader<T>, least = 0, most = Infinity): Reader<rea
   return (value) =>
     Array.isArray(value) && value.length >= least && value.length <= most
       ? value.map(item)
-      : refuse("not a list of the right length");
+      : refuse("another list");
 }
 
 export function integer(least: number, most: number): Reader<number> {
   return (value) =>
-    typeof value === "number" && value >= least && value <= most ? value : refuse("a number out of bounds");
+    typeof value === "number" && value >= least && value <= most ? value : refuse("another number");
 }
 
 export function oneOf<const T>(...allowed: readonly T[]): Reader<T> {
@@ -79,7 +79,7 @@ export function oneOf<const T>(...allowed: readonly T[]): Reader<T> {
 }
 
 export function matching(pattern: RegExp): Reader<string> {
-  return (value) => (typeof value === "string" && pattern.test(value) ? value : refuse("a text of another form"));
+  return (value) => (typeof value === "string" && pattern.test(value) ? value : refuse("another text"));
 }
 
 export function nullOr<T>(reader: Reader<T>): Reader<T | null> {
@@ -87,11 +87,11 @@ export function nullOr<T>(reader: Reader<T>): Reader<T | null> {
 }
 
 export const text: Reader<string> = (value) => (typeof value === "string" ? value : refuse("not a text"));
-export const bool: Reader<boolean> = (value) => (typeof value === "boolean" ? value : refuse("neither true nor false"));
+export const bool: Reader<boolean> = (value) => (typeof value === "boolean" ? value : refuse("not a boolean"));
 
 /** A map from language to text. */
 export const texts: Reader<Readonly<Record<string, string>>> = (value) => {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse("not a map of texts");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse("not texts");
   return Object.fromEntries(Object.entries(value).map(([language, item]) => [language, text(item)]));
 };
 
@@ -101,7 +101,7 @@ export const hash = matching(/^[0-9a-f]{64}$/);
 /** 32 bytes as a number below the group's order q. Equally long texts of digits compare as their numbers do. */
 export const scalarHex: Reader<string> = (value) => {
   const digits = hash(value);
-  return digits < ORDER_HEX ? digits : refuse("a scalar that is not below the group order");
+  return digits < ORDER_HEX ? digits : refuse("not a scalar");
 };
 /** An X25519 key: below 2^255 - 19, little-endian, and none of the five points of small order. */
 export const receivingKey = matching(
