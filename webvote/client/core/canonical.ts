@@ -18,8 +18,7 @@ function refuse(problem: string): never {
 /** The canonical text of a value. Throws `encoding` for what has none. */
 export function encodeCanonical(value: unknown): string {
   if (value === null || typeof value === "boolean") return String(value);
-  if (typeof value === "string")
-    return /\p{Surrogate}/u.test(value) ? refuse("not JSON") : JSON.stringify(value);
+  if (typeof value === "string") return /\p{Surrogate}/u.test(value) ? refuse("not JSON") : JSON.stringify(value);
   if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : refuse("not JSON");
   if (Array.isArray(value)) return `[${value.map(encodeCanonical).join(",")}]`;
   if (typeof value !== "object") return refuse("not JSON");
@@ -64,14 +63,11 @@ export function record<F extends Readonly<Record<string, Reader<unknown>>>>(
 
 export function list<T>(item: Reader<T>, least = 0, most = Infinity): Reader<readonly T[]> {
   return (value) =>
-    Array.isArray(value) && value.length >= least && value.length <= most
-      ? value.map(item)
-      : refuse("another list");
+    Array.isArray(value) && value.length >= least && value.length <= most ? value.map(item) : refuse("another list");
 }
 
 export function integer(least: number, most: number): Reader<number> {
-  return (value) =>
-    typeof value === "number" && value >= least && value <= most ? value : refuse("another number");
+  return (value) => (typeof value === "number" && value >= least && value <= most ? value : refuse("another number"));
 }
 
 export function oneOf<const T>(...allowed: readonly T[]): Reader<T> {
