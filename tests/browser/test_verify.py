@@ -7,9 +7,10 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
@@ -112,6 +113,74 @@ def test_what_cannot_be_read_is_no_accusation(page: Page, judged: Site, tmp_path
     page.locator("#address").fill("")
     page.locator("#start").click()
     expect(page.locator("#error")).to_contain_text("Choose a zip file")
+
+
+PAGE = "<!doctype html><title>Log in</title>"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 200, "content_type": "text/html", "body": PAGE},
+        {"status": 206, "body": "part"},
+        {"status": 302, "headers": {"location": "http://localhost:9/log/log.vkey"}},
+        {"status": 403, "body": ""},
+        {"status": 503, "body": ""},
+    ],
+    ids=["a login page", "a part", "another host", "forbidden", "busy"],
+)
+def test_an_answer_that_is_no_file_is_no_accusation(page: Page, judged: Site, answer: dict[str, Any]) -> None:
+    page.route("**/log/log.vkey", lambda route: route.fulfill(**answer))
+    check(page, judged, judged.office().referendum.hex())
+    expect(page.locator("#outcome")).to_contain_text("It could not be checked")
+    expect(page.locator("#lines")).to_contain_text("log.vkey")
+
+
+def test_a_log_that_goes_away_meanwhile_is_no_accusation(page: Page, judged: Site) -> None:
+    gone: list[str] = []
+
+    def answer(route: Route) -> None:
+        if "/log/tile/" in route.request.url:
+            gone.append(route.request.url)
+        elif gone:
+            route.fulfill(status=404, body="")
+            return
+        route.continue_()
+
+    page.route("**/log/**", answer)
+    check(page, judged, judged.office().referendum.hex())
+    expect(page.locator("#outcome")).to_contain_text("It could not be checked")
+    assert gone
+
+
+def test_a_file_that_is_missing_or_wrong_at_an_address_is_named_after_a_second_look(page: Page, judged: Site) -> None:
+    """Once wrong is the network's, twice is the log's."""
+    wrong: list[str] = []
+
+    def answer(route: Route) -> None:
+        wrong.append(route.request.url)
+        if len(wrong) == 1:
+            route.fulfill(status=200, body="another key")
+        else:
+            route.continue_()
+
+    page.route("**/log/log.vkey", answer)
+    check(page, judged, judged.office().referendum.hex())
+    expect(page.locator("#outcome")).to_contain_text("All is in order until now.")
+    assert len(wrong) == 2
+    page.unroute("**/log/log.vkey")
+    for bad in ({"status": 200, "body": "another key"}, {"status": 404, "body": ""}, {"status": 410, "body": ""}):
+        page.route("**/log/log.vkey", lambda route, *_, bad=bad: route.fulfill(**bad))
+        check(page, judged, judged.office().referendum.hex())
+        expect(page.locator("#outcome")).to_contain_text("It is wrong.")
+        page.unroute("**/log/log.vkey")
+
+
+def test_what_is_no_address_is_said_before_anything_is_fetched(page: Page, judged: Site) -> None:
+    page.goto(f"{judged.url}en/verify")
+    page.locator("#address").fill("kortrijk")
+    page.locator("#start").click()
+    expect(page.locator("#error")).to_contain_text("An address begins with https://")
 
 
 def test_the_page_works_as_a_saved_file_without_its_website(
