@@ -30,6 +30,7 @@ from stembus.ballot.issuance.record_comparison import Kind, differences
 from stembus.ballot.issuance.registrar_recovery import known_slots
 from stembus.ballot.log_operator.log_reading import LogReading
 from stembus.ballot.office import health
+from stembus.ballot.office.co_registrars import desk_key
 from stembus.ballot.office.databases import Databases
 from stembus.ballot.office.folder_settings import folder_settings
 from stembus.ballot.office.health import Finding, Mode, fail, ok, skipped
@@ -233,12 +234,18 @@ class _Examination:
 
     def _desk(self) -> Iterator[Finding]:
         read_own_secret(self.office.folder("desk") / "sessions.key")
+        if len(self.office.manifest.registrars) > 1 and not self.office.key_path("registrar-1").exists():
+            yield from _guarded("desk elsewhere", self._asks)
         engine = self._opened("desk")
         try:
             with reading(engine) as db:
                 yield health.accounts(db.execute(select(func.count()).select_from(officers)).scalar_one())
         finally:
             engine.dispose()
+
+    def _asks(self) -> list[Finding]:
+        desk_key(self.office)
+        return [ok("desk elsewhere", "registrar 1 allows this help desk to strike people at the other registrars")]
 
     def _codes(self) -> list[Finding]:
         left = [name for name in _CODES if (self.office.folder("authority") / name).exists()]

@@ -364,8 +364,10 @@ def test_a_help_desk_in_a_folder_of_its_own_strikes_once_registrar_1_allows_it(
     with pytest.raises(SecretFileError, match="stembus desk allow"):
         desk.strike(two.numbers[0])
     assert state(two, 0) == ("ready", "ready")
+    assert "registrar 1 has not allowed this help desk" in run("doctor", apart, status=1)
     run("desk", "allow", two.office.root, "not a key", status=1)
     Path(found[2]).write_text(run("desk", "allow", two.office.root, found[1]))
+    assert "registrar 1 allows this help desk" in CliRunner().invoke(main, ["doctor", str(apart)]).output
     desk.strike(two.numbers[0])
     assert state(two, 0) == ("struck", "struck")
     desk.dispose()
