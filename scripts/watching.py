@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -21,25 +21,35 @@ from stembus.audit.log.note import Checkpoint
 from stembus.audit.log.snapshot import folder_name
 from stembus.audit.log.tiles import HEAD
 from stembus.audit.monitor.vantage import Vantage, Word, signed_head
-from stembus.audit.monitor.watch import Relayed, Round, is_held_back, watch
+from stembus.audit.monitor.watch import EVIDENCE, Page, Relayed, Round, is_held_back, keep_served, watch
+from stembus.audit.state_machine import Phase
 from stembus.audit.verify.report import Report
+from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.scripts.published import verified
 from stembus.scripts.relay import relay
+from stembus.scripts.served_pages import look_at_site, newest_release
 
 _COPIES, _VERIFIED, _LARGER = "copies", "verified", "heads"
 _HEADS = 100  # larger heads that are remembered
 
 
 class Watching:
-    """`last` is what was seen last."""
+    """`last` is what was seen last; with `pages`, what the site serves to voters is looked at, too, while they vote."""
 
     def __init__(
-        self, address: str, referendum: bytes, folder: Path, vantages: Sequence[Vantage], workers: int
+        self,
+        address: str,
+        referendum: bytes,
+        folder: Path,
+        vantages: Sequence[Vantage],
+        workers: int,
+        pages: bool = False,
     ) -> None:
         self._address, self._referendum, self._folder = address, referendum, folder
         self._copies = folder / _COPIES
         self._vantages = vantages
         self._workers = workers
+        self._pages = pages
         self._manifest: Manifest | None = None
         self._heads: dict[bytes, Checkpoint] = {}
         self._ahead: dict[str, float] = {}
@@ -63,6 +73,8 @@ class Watching:
                     self._manifest = report.log.manifest
                     write_durably(self._folder / _VERIFIED, folder_name(report.log.head).encode("ascii"))
                 seen = watch(report, self._vantages, self._folder, self._larger_heads())
+                if report.log is not None and self._pages:
+                    seen = replace(seen, pages=tuple(self._look_at_site(report.log)))
                 if report.log is not None:
                     after = "" if self._unanswered is None else self._unanswered[0]
                     seen = replace(seen, brought=tuple(relay(report.log, self._folder, after)))
@@ -72,6 +84,16 @@ class Watching:
             seen = self._compare_with_kept(seen)
         self._tidy()
         return seen
+
+    def _look_at_site(self, log: VerifiedLog) -> Iterator[Page]:
+        """Keeps what is served in another file's place. Raises CannotRead or OSError."""
+        release = newest_release(log)
+        if release is None or log.phase is not Phase.OPEN:
+            return
+        for file in look_at_site(log.manifest, release):
+            if file.differs and file.data:
+                keep_served(self._folder / EVIDENCE, file.data)
+            yield Page(file.path, file.differs if file.found else None)
 
     def _kept(self) -> Path | None:
         """The copy that was verified last."""

@@ -93,6 +93,10 @@ class MonitorApp:
         if seen.sights:
             parts.append("<h2>The log elsewhere</h2>")
             parts += _list(escape(f"{one.vantage.address}: {one.word.value}{_size(one.size)}") for one in seen.sights)
+        if seen.pages:
+            same = sum(page.differs is False for page in seen.pages)
+            parts.append("<h2>What voters are served</h2>")
+            parts.append(f"<p>{same} of {len(seen.pages)} files are those that the log names.</p>")
         if seen.handed:
             parts.append("<h2>Promises that were handed in</h2>")
             parts += _list(escape(f"{text}: {count}") for text, count in _counted(seen.handed).items())
@@ -143,6 +147,10 @@ def _metrics(seen: Round | None, proofs: list[str]) -> str:
         for address, sight in places.items():
             labels = f'place="{_label(address)}",word="{sight.word.name.lower()}"'
             lines.append(f"stembus_monitor_elsewhere{{{labels}}} 1")
+        if seen.pages:
+            for state, wanted in (("same", False), ("differs", True), ("unread", None)):
+                count = sum(page.differs is wanted for page in seen.pages)
+                lines.append(f'stembus_monitor_served_files{{state="{state}"}} {count}')
         for text, count in _counted(seen.handed).items():
             lines.append(f'stembus_monitor_promises{{state="{_label(text)}"}} {count}')
         for brought, count in Counter(one.state.name.lower() for one in seen.brought).items():

@@ -73,6 +73,14 @@ class Brought:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A voting page, script or style by its path at the site. `differs` is None where it could not be fetched."""
+
+    path: str
+    differs: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """What was seen in one round, which ended at `ended`, Unix seconds. `ahead` are the addresses that have shown more
     than could be verified here for longer than a log takes to arrive."""
@@ -83,6 +91,8 @@ class Round:
     brought: tuple[Brought, ...] = ()
     ended: int = 0
     ahead: tuple[str, ...] = ()
+    #: how each file that the log names is served now, if that was looked at
+    pages: tuple[Page, ...] = ()
     #: the ballot box has not answered for so long that somebody should be called
     unanswered: bool = False
 
@@ -108,6 +118,9 @@ class Round:
                 yield f"the ballot box refuses ballot {number}, which every check here accepts{why}"
             elif brought.state in (Relayed.FALSE, Relayed.DROPPED):
                 yield f"ballot {number}: {brought.state.value}"
+        for page in self.pages:
+            if page.differs:
+                yield f"voters are served another {page.path} than the log names"
         if self.unanswered:
             yield "the ballot box has not answered for ballots that were brought to it for a quarter of an hour"
 
@@ -118,6 +131,8 @@ class Round:
         for fault in self.report.faults:
             if fault.verdict is FaultVerdict.UNCHECKED:
                 yield f"{fault.where}: {fault.message}"
+        if unread := sum(page.differs is None for page in self.pages):
+            yield f"{unread} of {len(self.pages)} files could not be fetched from the address that voters use"
         for number, brought in enumerate(self.brought, 1):
             if brought.state in (Relayed.UNANSWERED, Relayed.UNREADABLE):
                 yield f"ballot {number}: {brought.state.value}"
@@ -150,6 +165,14 @@ def keep_split(folder: Path, head: Checkpoint, split: SplitLog) -> Path:
         check_split(parse_split(data))
         create_durably(path, data)
     return path
+
+
+def keep_served(folder: Path, data: bytes) -> None:
+    """A file that voters are served in another one's place, by its hash; it is written once, and never changed."""
+    path = folder / f"served-{hashlib.sha256(data).hexdigest()[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not path.exists() and sum(1 for _ in folder.iterdir()) < _PROOFS:
+        create_durably(path, data)
 
 
 def _handed(log: VerifiedLog, folder: Path) -> Iterator[Handed]:

@@ -7,14 +7,10 @@ Building is `webvote/client/build.py`; it is loaded from the source tree, so tha
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import importlib.util
 import shutil
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 from types import ModuleType
 
@@ -32,14 +28,13 @@ from stembus.ballot.office.settings import load_settings
 from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.escape import shown
 from stembus.scripts.published import referendum_id, verified_log
+from stembus.scripts.served_pages import look_at_site, newest_release
 from stembus.scripts.shell import DIRECTORY, SERVER_PARTS, fail, next_step, open_office, say
-from stembus.webvote.csp import voting_policy
 from stembus.webvote.static_files import STATIC, demand_client, static_hashes
 from stembus.webvote.theme import Theme, load_theme, theme_of
 
 INSTALLED = STATIC
 BUILD = Path("webvote", "client", "build.py")
-FILE_BYTES = 4 * 1024 * 1024
 Hashes = dict[str, str]
 THEME_HELP = "The folder with the city's name, logo, colours and contacts, as it is served."
 REFERENDUM = click.option("--referendum", metavar="ID", help="The id on the letter, by which the log is verified.")
@@ -71,7 +66,8 @@ def compare(place: str | None, source: Path, referendum: str | None, fresh: bool
     """
     logged = None
     if place is not None:
-        logged = {k: v for k, v in _logged_at(place, referendum)[1].items() if k.startswith("static/")}
+        named = _logged_at(place, referendum)[1].files
+        logged = {file.path: file.sha256 for file in named if file.path.startswith("static/")}
     built, installed = _rebuild(source, fresh), static_hashes(INSTALLED)
     against = {"installed": installed} | ({"log": logged} if logged is not None else {})
     differs = False
@@ -143,64 +139,33 @@ def served(place: str, referendum: str | None) -> None:
     Exit status: 0 all the same, 1 a file differs, or the log does not verify, 8 could not be checked.
     Example:  stembus client served kortrijk.zip --referendum $(cat referendum.id)
     """
-    manifest, logged = _logged_at(place, referendum)
+    manifest, release = _logged_at(place, referendum)
     differs = unread = False
-    for path, expected in logged.items():
-        policy = None if path.startswith(("static/", "theme/")) or path.endswith("/save") else voting_policy(manifest)
-        try:
-            found = _fetch(f"{manifest.client.url.rstrip('/')}/{path}", policy)
-        except CannotRead as error:
+    for file in look_at_site(manifest, release):
+        if not file.found:
             unread = True
-            click.echo(shown(f"{expected}  {path}  could not be fetched: {error}"))
+            click.echo(shown(f"{file.expected}  {file.path}  could not be fetched: {file.problem}"))
             continue
-        differs = differs or found != expected
-        click.echo(shown(f"{expected}  {path}  {'same' if found == expected else 'DIFFERS'}"))
-        if found != expected:
-            click.echo(shown(f"{found:64}  {path}  served"))
+        differs = differs or file.differs
+        click.echo(shown(f"{file.expected}  {file.path}  {'DIFFERS' if file.differs else 'same'}"))
+        if file.differs:
+            click.echo(shown(f"{file.found:64}  {file.path}  served"))
     if differs:
         fail("voters are served something else than the log names", "keep what you fetched, and tell the officers")
     if unread:
         raise CannotRead("not every file could be fetched from the address that voters use")
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-def _fetch(url: str, policy: str | None) -> str:
-    """SHA-256 of what is served, or what is wrong with it. A page must come with the policy that keeps it to its own
-    scripts, and with no header that leads elsewhere. Raises CannotRead when nothing is served."""
-    try:
-        with urllib.request.build_opener(_NoRedirect).open(url, timeout=30) as response:
-            data = response.read(FILE_BYTES)
-            if len(data) < FILE_BYTES and response.length:
-                raise CannotRead(f"only {len(data)} bytes came, {response.length} are lacking")
-            if policy is not None and response.headers.get_all("Content-Security-Policy") != [policy]:
-                return "(served with another content security policy)"
-            if "Refresh" in response.headers or "Link" in response.headers:
-                return "(served with a header that leads elsewhere)"
-            return hashlib.sha256(data).hexdigest()
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code >= 500 or error.code in (408, 425, 429):
-            raise CannotRead(f"{error.code} {error.reason}") from None
-        return f"(not served: {error})"
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise CannotRead(f"{getattr(error, 'reason', None) or error or type(error).__name__}") from None
-
-
-def _logged_at(place: str, referendum: str | None) -> tuple[Manifest, Hashes]:
-    """The manifest, and the files of the last `client` entry, of a log that verifies. Raises LogNotVerified or
-    CannotRead."""
+def _logged_at(place: str, referendum: str | None) -> tuple[Manifest, Client]:
+    """The manifest, and the last `client` entry, of a log that verifies. Raises LogNotVerified or CannotRead."""
     if referendum is None:
         fail("say which referendum it should be: --referendum and the id on the letter", status=EXIT_USAGE)
     with verified_log(place, referendum_id(referendum)) as log:
-        bodies = [entry.body for _, _, entry in log.entries() if isinstance(entry.body, Client)]
-    if not bodies:
+        release = newest_release(log)
+    if release is None:
         raise NotReady("this log names no client; the office that releases it runs: stembus client log DIR")
-    say(shown(f"the log names release {bodies[-1].release}"))
-    return log.manifest, {file.path: file.sha256 for file in bodies[-1].files}
+    say(shown(f"the log names release {release.release}"))
+    return log.manifest, release
 
 
 def _rebuild(source: Path, fresh: bool) -> Hashes:

@@ -33,6 +33,7 @@ _TO_MEND = (Relayed.INVALID, Relayed.UNREADABLE)
 @click.option("--keep", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), help="Its folder.")
 @click.option("--also", multiple=True, metavar="URL", help="Another address that shows the log; may be repeated.")
 @click.option("--witness", multiple=True, metavar="URL", help="A witness's address; may be repeated.")
+@click.option("--pages", is_flag=True, help="Also fetch what voters are served, and compare it with the log.")
 @click.option("--every", type=click.IntRange(10), default=60, show_default=True, help="Seconds between two looks.")
 @click.option("--listen", type=click.IntRange(1, 65_535), metavar="PORT", help="Show a page at this port of 127.0.0.1.")
 @click.option("--once", is_flag=True, help="Look once, and end with the exit status of stembus verify.")
@@ -43,6 +44,7 @@ def monitor(
     folder: Path,
     also: tuple[str, ...],
     witness: tuple[str, ...],
+    pages: bool,
     every: int,
     listen: int | None,
     once: bool,
@@ -54,7 +56,8 @@ def monitor(
     URL is the published log. Its folder keeps a copy, so only what is new is fetched. Promises
     that voters hand in as files lie in KEEP/promises, and each is looked for at every look;
     ballots that the box refused them lie in KEEP/ballots, are checked, and brought to the box.
-    Signed heads that contradict each other are kept in KEEP/evidence, for: stembus judge
+    Signed heads that contradict each other are kept in KEEP/evidence, for: stembus judge; so is,
+    with --pages, what the site serves to voters in the place of a file that the log names.
     Exit status with --once: as stembus verify, and 1 where another history was seen.
     Example:  stembus monitor https://vote.example.org/log --referendum ID --keep watch --listen 8770
     """
@@ -65,7 +68,7 @@ def monitor(
     vantages = [Vantage(place) for place in also] + [Vantage(place, witness=True) for place in witness]
     for name in (PROMISES, BALLOTS):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    watching = Watching(address, identity, folder, vantages, workers)
+    watching = Watching(address, identity, folder, vantages, workers, pages)
     if listen is not None and not once:
         _show(folder, watching, listen, 3 * every + _MARGIN_SECONDS)
     told = ""

@@ -15,13 +15,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from flask import Response, request
 
 from stembus.audit.log.note import parse_checkpoint
+from stembus.scripts.cli.client import log_client
 from stembus.scripts.cli.main import main
 from stembus.scripts.rehearsal.referendum import Rehearsal
+from stembus.webvote.theme import plain_theme
 from tests.audit.monitor.conftest import Folder, grow
 from tests.audit.witness.builders import KEY, served
-from tests.browser.conftest import free_port
+from tests.browser.conftest import free_port, start_site
 from tests.conftest import Finished
 
 
@@ -201,3 +204,33 @@ def test_what_cannot_be_meant_is_named(both: tuple[Rehearsal, Rehearsal], tmp_pa
     (tmp_path / "x").write_bytes(b"\0")
     judged = CliRunner().invoke(main, ["judge", str(tmp_path / "x")])
     assert (judged.exit_code, "proves nothing" in judged.stdout) == (2, True)
+
+
+def test_a_monitor_notices_that_voters_are_served_another_page(tmp_path: Path) -> None:
+    site = start_site(tmp_path / "site", 4)
+    office, watch = site.office(), tmp_path / "watch"
+
+    def seen() -> str:
+        command = ["monitor", f"{site.url}log", "--referendum", office.referendum.hex(), "--keep", str(watch)]
+        result = CliRunner().invoke(main, [*command, "--once", "--pages"])
+        assert result.exit_code == 4, result.output
+        return result.stdout
+
+    def alter(answer: Response) -> Response:
+        if answer.mimetype == "text/html" and request.path.endswith("/nl/vote"):
+            answer.set_data(answer.get_data() + b"<script src=/other.js></script>")
+        return answer
+
+    try:
+        assert "LOOK" not in seen(), "the log names no page yet"
+        log_client(office, "1", plain_theme("056 00 00 00", invite_to_test=0))
+        assert "LOOK" not in seen()
+        site.server.app.app.after_request_funcs[None].append(alter)
+        assert "LOOK: voters are served another nl/vote than the log names" in seen()
+        [kept] = (watch / "evidence").iterdir()
+        assert kept.name.startswith("served-")
+        assert kept.read_bytes().endswith(b"<script src=/other.js></script>")
+        site.server.app.app.after_request_funcs[None].remove(alter)
+        assert "LOOK" not in seen()
+    finally:
+        site.server.stop()
