@@ -128,7 +128,10 @@ def key_make(directory: Path, party: str) -> None:
     Example:  stembus key make kortrijk officer-1
     """
     make_key(directory, party)
-    next_step(f"when all parties have a key: stembus check {directory}")
+    if open_office(directory).draft.exists():
+        next_step(f"when all parties have a key: stembus check {directory}")
+    else:
+        next_step(f"give {directory / 'keys' / f'{party}.json'} to the office, for its folder keys; keep all else")
 
 
 def make_key(directory: Path, party: str) -> None:

@@ -18,6 +18,7 @@ import { ZipPlace } from "../verify/zip.ts";
 import { byId, button, fieldError, message, onClick, onSubmit, saveFile, showError, showStatus } from "./dom.ts";
 
 const MOST_WORKERS = 8;
+const LOOKS: Readonly<Record<string, string>> = { "outcome-0": "good", "outcome-1": "error" };
 
 if (typeof document === "undefined") work();
 else openPage();
@@ -61,7 +62,7 @@ function openPage(): void {
       last = await once();
       // What came over a network is fetched once more before it is called wrong (6.3 of the protocol).
       if (chosen === undefined && last.established === false) last = await once();
-      show(last, Math.round((Date.now() - began) / 1000));
+      show(last, Math.max(1, Math.round((Date.now() - began) / 1000)));
     } finally {
       pool.end();
       submit.removeAttribute("aria-disabled");
@@ -151,8 +152,9 @@ function takeDrops(field: HTMLInputElement, taken: () => void): void {
 function show(report: Report, seconds: number): void {
   const { outcome } = report;
   const other = report.faults.some(({ check }) => check === "V2");
-  byId("outcome").textContent = message(other ? "other-referendum" : `outcome-${outcome.status}`);
-  byId("verdict").className = outcome.status === 0 ? "good" : "notice";
+  const shownAs = other ? "other-referendum" : `outcome-${outcome.status}`;
+  byId("outcome").textContent = message(shownAs);
+  byId("verdict").className = LOOKS[shownAs] ?? "notice";
   byId("subject").textContent = told(report.manifest, report.manifest?.title);
   byId<HTMLDetailsElement>("details").open = report.faults.length > 0;
   byId("took").textContent = message("took", { seconds });
