@@ -13,6 +13,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from stembus.ballot.errors import SecretFileError
+from stembus.ballot.http_client import ServiceUnreachable
+from stembus.ballot.issuance.help_desk import HelpDesk
 from stembus.ballot.issuance.letter_state import Letters, Standing
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from stembus.webvote.desk_app import create_desk_app
@@ -227,3 +230,24 @@ def test_no_number_and_no_password_stands_in_a_log_or_an_address(desk: Desk, cap
         assert secret not in caplog.text
     text = desk.post("voter", number="<b>12</b>", action="look").get_data(as_text=True)
     assert "<b>12</b>" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (ServiceUnreachable("x"), 503, "Another registrar does not answer. The voter is not struck"),
+        (SecretFileError("x"), 500, "may not strike people at the other registrars yet"),
+    ],
+)
+def test_an_officer_is_told_why_nobody_was_struck(desk: Desk, error: Exception, status: int, words: str) -> None:
+    def strike(_: str) -> None:
+        raise error
+
+    shown = HelpDesk(desk.office._database("desk"), desk.office.letters(), strike)
+    app = create_desk_app(shown, desk.office.manifest, b"s" * 32, secure=False)
+    desk.client = app.test_client()
+    desk.sign_in()
+    answer = desk.post("voter", number=desk.numbers[0], action="strike-confirmed")
+    assert answer.status_code == status
+    assert words in answer.get_data(as_text=True)
+    assert desk.office.letters().standing(desk.numbers[0]).state == "ready"

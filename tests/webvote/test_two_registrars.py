@@ -404,8 +404,9 @@ def test_the_second_registrar_takes_letters_once_and_never_after_the_opening(two
     run("registrar", "enrol", two.office.root, "--log", two.office.public, status=1)
     two.second.dispose()
     (two.second.root / "registrar-2" / "registrar.db").unlink()
-    said = run("registrar", "recover", two.second.root, "--number", 2)
+    said = run("registrar", "recover", two.second.root)  # the number is that of the key which lies there
     assert "letters of the database were brought up" in said or "say the same" in said
+    assert "help desk" not in said
 
 
 def test_the_roll_of_another_log_is_not_taken(two: TwoRegistrars, run: Run, tmp_path: Path) -> None:
@@ -418,3 +419,18 @@ def test_without_its_roll_a_registrar_says_where_it_comes_from(two: TwoRegistrar
     (roll / "credentials").unlink()
     with pytest.raises(RollInvalid, match="stembus registrar enrol"):
         two.second.enrolment(2)
+
+
+def test_after_the_loss_of_everything_nobody_is_advised_to_call_an_empty_database_the_newest(
+    two: TwoRegistrars, run: Run
+) -> None:
+    two.vote(0, 1)
+    two.second.dispose()
+    (two.second.root / "registrar-2" / "registrar.db").unlink()
+    record = two.second.databases.record_path(2)
+    record.unlink()
+    run("registrar", "recover", two.second.root, status=1)
+    other = two.office.databases.record_path(1)
+    said = run("registrar", "recover", two.second.root, "--other", other)
+    assert "1 letters may have had a token that nobody knows of" in said
+    assert "no-token-since" not in said
