@@ -228,8 +228,7 @@ class ServedOffice(Office):
         if phase not in (Phase.KEYED, Phase.ROLLED):
             raise RollInvalid(
                 f"registrar {number} holds no letters although the voting was opened: its database is not the one "
-                f"that it had; bring that back, or run: stembus registrar recover {self.root} --number {number}; "
-                "nothing was changed"
+                f"that it had; bring that back, or run: stembus registrar recover {self.root}; nothing was changed"
             )
         path, letters = self.databases.record_path(number), self.enrolment(number)
         if not path.exists():
@@ -237,15 +236,12 @@ class ServedOffice(Office):
         enrol(engine, letters)
         return True
 
-    def recover_registrar(
-        self, number: int, other: Path | None = None, no_token_since: bool = False
-    ) -> tuple[int, int]:
-        """Brings database and issuance record of registrar `number` up to each other, whichever was lost or is older; a
-        database without its letters counts as lost. If both are lost, `other` is another registrar's record. A lost
-        record is made from the database: once voting could have begun, letters that are ready there become unknown,
-        unless somebody states that there was `no_token_since`. Returns how many letters changed in the database, and
-        in the record. Raises RollInvalid where the letters' files are needed and not here, IssuanceRecordUnusable where
-        the two exclude each other."""
+    def recover_registrar(self, number: int, other: Path | None = None, newest: bool = False) -> tuple[int, int]:
+        """Brings database and issuance record of registrar `number` up to each other; a database without its letters
+        counts as lost. If both are lost, `other` is another registrar's record. A lost record is made from the
+        database: once voting could have begun, letters that are ready there become unknown, unless somebody states that
+        it is the `newest`. Returns how many letters changed in database and record. Raises RollInvalid where
+        the letters' files are not here, IssuanceRecordUnusable where the two exclude each other."""
         party, path = f"registrar-{number}", self.databases.record_path(number)
         lost = self.databases.is_lost(party)
         bare = not self.knows_letters(number)
@@ -264,7 +260,7 @@ class ServedOffice(Office):
             self.databases.remake(party)
         engine = self._database(party)
         if not path.exists():
-            newest = no_token_since or not self.may_have_begun()
+            newest = newest or not self.may_have_begun()
             slots = lost_records_slots(engine, roll, newest) if told is None else told
             create_record(path, self.referendum, number, roll, slots)
         record = open_record(path, self.referendum, number, enrolled_credentials(engine))
@@ -272,9 +268,8 @@ class ServedOffice(Office):
         return changed, recover_record(engine, record)
 
     def knows_letters(self, number: int) -> bool:
-        """Whether its database is there and has its letters, and so says what became of them."""
-        party = f"registrar-{number}"
-        return not self.databases.is_lost(party) and is_enrolled(self._database(party))
+        """Whether its database has its letters, and so says what became of them."""
+        return not self.databases.is_lost(party := f"registrar-{number}") and is_enrolled(self._database(party))
 
     def unknown_letters(self, number: int) -> int:
         """Letters, spare ones included, of which nobody knows whether they had a token. Raises as `registrar` does."""

@@ -89,6 +89,7 @@ def test_what_fails_by_itself_fails() -> None:
 
 def test_once_given_up_all_is_done_here() -> None:
     hanging: list[Future[int]] = []
+    before = threading.active_count()
 
     class Hanging(Losing):
         def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -102,4 +103,4 @@ def test_once_given_up_all_is_done_here() -> None:
         executor.give_up()
         assert [one.result(timeout=20) for one in waiting] == [0, 2, 4, 6, 8]
         assert executor.submit(double, 9).result(timeout=20) == 18
-    assert threading.active_count() < 50
+    assert threading.active_count() <= before + 1
