@@ -214,7 +214,11 @@ def main(arguments: Sequence[str]) -> int:
     if asked.voters < asked.browsers + SPECIAL + 4:
         parser.error(f"there are at least {SPECIAL + 4} voters more than browsers")
     apart = users_apart()
-    print("parties are users of their own" if apart else "parties have folders of their own; as root, users too")
+    print(
+        "parties are users of their own"
+        if apart
+        else "parties have folders of their own, and one user; as root, with a Python that all may run, each its own"
+    )
     root = Path(tempfile.mkdtemp(prefix="stembus-apart-"))
     root.chmod(0o711)
     referendum, held = None, False
