@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import stembus.scripts.cli.client
+from stembus.audit.formats.entry_bodies import Client, ClientFile
 from stembus.audit.log import address
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
@@ -123,6 +124,10 @@ def test_names_of_signers_forge_no_line(run: Run, finished: Finished) -> None:
         assert_clean(run("verify", host.url, "--referendum", finished.referendum.hex()).output)
 
 
+def released(*paths: str) -> Client:
+    return Client(release="1", files=[ClientFile(path=path, sha256="00" * 32) for path in paths])
+
+
 def test_what_the_voters_site_says_forges_no_line(
     run: Run, finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,8 +138,8 @@ def test_what_the_voters_site_says_forges_no_line(
     for status in (403, 404, 500):
         with hosting(finished.public, on("", Answer(b"", status, reason=said))) as host:
             site = msgspec.structs.replace(manifest, client=msgspec.structs.replace(manifest.client, url=host.url))
-            files = {"nl/vote": "00" * 32, "static/a.js": "00" * 32}
-            monkeypatch.setattr(stembus.scripts.cli.client, "_logged_at", lambda *_, made=(site, files): made)
+            made = site, released("nl/vote", "static/a.js")
+            monkeypatch.setattr(stembus.scripts.cli.client, "_logged_at", lambda *_, made=made: made)
             output = run("client", "served", host.url, "--referendum", "00" * 32).output
             assert "static/a.js" in output
             assert_clean(output)
@@ -147,7 +152,7 @@ def test_a_file_of_the_site_that_comes_in_part_is_no_difference(
     assert manifest is not None
     with hosting(finished.public, on("", Answer(b"0123456789", cut=4))) as host:
         site = msgspec.structs.replace(manifest, client=msgspec.structs.replace(manifest.client, url=host.url))
-        monkeypatch.setattr(stembus.scripts.cli.client, "_logged_at", lambda *_: (site, {"static/a.js": "00" * 32}))
+        monkeypatch.setattr(stembus.scripts.cli.client, "_logged_at", lambda *_: (site, released("static/a.js")))
         result = run("client", "served", host.url, "--referendum", "00" * 32)
     assert result.exit_code == 8
     assert "DIFFERS" not in result.output
