@@ -51,7 +51,11 @@ class Referendum:
         self.box_database = new_database(postgres)
         self._postgres = postgres
         self.refused = self.host.folder / "refused"
-        self._make(voters)
+        try:
+            self._make(voters)
+        except BaseException:
+            self.stop()
+            raise
 
     def set_clock(self, seconds: float) -> None:
         """By which every party's programs are ahead of this machine."""
