@@ -90,10 +90,15 @@ class Watching:
         release = newest_release(log)
         if release is None or log.phase is not Phase.OPEN:
             return
+        unread = {file.path: Page(file.path, None) for file in release.files}
         for file in look_at_site(log.manifest, release):
+            if not file.found:
+                break  # a site that does not answer must not stop the watching
             if file.differs and file.data:
                 keep_served(self._folder / EVIDENCE, file.data)
-            yield Page(file.path, file.differs if file.found else None)
+            del unread[file.path]
+            yield Page(file.path, file.differs)
+        yield from unread.values()
 
     def _kept(self) -> Path | None:
         """The copy that was verified last."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from stembus.audit.log.source import FolderPlace
@@ -20,7 +21,7 @@ from stembus.ballot.voter.remote import RemoteRegistrar
 from stembus.ballot.voter.session import VotingSession
 from stembus.crypto.signing import SchnorrKey
 from stembus.scripts.rehearsal.made_up_register import write_register
-from stembus.scripts.rehearsal.referendum import PASSPHRASE, Rehearsal, demo_draft
+from stembus.scripts.rehearsal.referendum import OPENS, PASSPHRASE, Rehearsal, demo_draft
 from stembus.webvote.registrar_app import create_registrar_app
 from tests.browser.conftest import free_port
 
@@ -101,6 +102,10 @@ def two_registrars(
     rehearsal.import_roll(rehearsal.office.root / "register.csv")
     rehearsal.credentials()
     run("registrar", "enrol", apart, "--log", rehearsal.office.public)
+    # Its service does not run yet.
+    with pytest.MonkeyPatch.context() as later:
+        later.setenv("STEMBUS_CLOCK", OPENS)
+        assert "registrar 2 cannot give tokens yet" in run("open", rehearsal.office.root, status=1)
     rehearsal.open()
     both = TwoRegistrars(rehearsal, second, rehearsal.letters(rehearsal.office.root / "register.csv"), port)
     both.start()

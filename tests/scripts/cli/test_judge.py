@@ -176,6 +176,17 @@ def test_a_doubted_count_is_judged_by_the_whole_log(finished: Finished, tmp_path
     assert (result.exit_code, "no result may rest on it" in result.output) == (1, True)
 
 
+def test_a_log_without_a_count_or_of_another_referendum_is_not_called_right_or_false(
+    opened: Finished, finished: Finished
+) -> None:
+    result = CliRunner().invoke(main, ["judge", str(opened.root / "public"), "--referendum", opened.referendum.hex()])
+    assert (result.exit_code, "SOUND SO FAR" in result.output) == (0, True)
+    assert "the count is the one" not in result.output
+    result = CliRunner().invoke(main, ["judge", str(finished.root / "public"), "--referendum", "00" * 32])
+    assert (result.exit_code, "of another referendum than the id says" in result.output) == (2, True)
+    assert "no result may rest" not in result.output
+
+
 def test_one_file_that_cannot_be_read_does_not_keep_the_others_from_being_judged(
     voted: tuple[Rehearsal, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

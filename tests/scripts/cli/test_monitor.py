@@ -17,7 +17,9 @@ import pytest
 from click.testing import CliRunner, Result
 from flask import Response, request
 
+from stembus.audit.errors import CannotRead
 from stembus.audit.log.note import parse_checkpoint
+from stembus.scripts import served_pages
 from stembus.scripts.cli.client import log_client
 from stembus.scripts.cli.main import main
 from stembus.scripts.rehearsal.referendum import Rehearsal
@@ -234,3 +236,27 @@ def test_a_monitor_notices_that_voters_are_served_another_page(tmp_path: Path) -
         assert "LOOK" not in seen()
     finally:
         site.server.stop()
+
+
+def test_a_site_that_does_not_answer_is_asked_for_one_page_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, asked = start_site(tmp_path / "site", 4), []
+    office = site.office()
+    try:
+        log_client(office, "1", plain_theme("056 00 00 00", invite_to_test=0))
+
+        def silent(url: str, policy: str | None) -> tuple[str, bytes]:
+            asked.append((url, policy))
+            raise CannotRead("timed out")
+
+        monkeypatch.setattr(served_pages, "_fetch", silent)
+        command = ["monitor", f"{site.url}log", "--referendum", office.referendum.hex(), "--keep", str(tmp_path / "w")]
+        told = CliRunner().invoke(main, [*command, "--once", "--pages"]).stdout
+    finally:
+        site.server.stop()
+    assert len(asked) == 1
+    found = re.search(r"not known now: (\d+) of (\d+) files could not be fetched", told)
+    assert found is not None
+    assert found[1] == found[2]
+    assert "LOOK" not in told
