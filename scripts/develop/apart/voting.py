@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -84,24 +84,32 @@ def vote_in_browser(browser: Browser, referendum: Referendum, letter: Letter, op
 
 
 @contextmanager
+def _meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """In a thread, which ends soon after its event is set."""
+    ended = threading.Event()
+    thread = threading.Thread(target=work, args=[ended], daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
 def sealing(referendum: Referendum) -> Iterator[None]:
     """The host's timer. A run that fails shows at the end, as it would to the host."""
-    ended, failed = threading.Event(), []
+    failed: list[str] = []
 
-    def seal() -> None:
+    def seal(ended: threading.Event) -> None:
         while not ended.wait(_PAUSE):
             try:
                 referendum.host.run("seal", str(referendum.host.folder))
             except NotApart as error:
                 failed.append(str(error))
 
-    timer = threading.Thread(target=seal, daemon=True)
-    timer.start()
-    try:
+    with _meanwhile(seal):
         yield
-    finally:
-        ended.set()
-        timer.join()
     if failed:
         raise NotApart(f"{len(failed)} times: {failed[-1]}")
 
@@ -109,20 +117,13 @@ def sealing(referendum: Referendum) -> Iterator[None]:
 @contextmanager
 def slow(service: Service, stands: float = 1.5, goes: float = 1.5) -> Iterator[None]:
     """It stands still again and again: connections are taken, and nobody answers."""
-    ended = threading.Event()
 
-    def hinder() -> None:
+    def hinder(ended: threading.Event) -> None:
         while not ended.is_set():
             service.freeze(True)
             ended.wait(stands)
             service.freeze(False)
             ended.wait(goes)
 
-    thread = threading.Thread(target=hinder, daemon=True)
-    thread.start()
-    try:
+    with _meanwhile(hinder):
         yield
-    finally:
-        ended.set()
-        thread.join()
-        service.freeze(False)
