@@ -181,6 +181,8 @@ def registrar_recover(directory: Path, number: int | None, other: Path | None, n
     if number is None and len(here) > 1:
         raise NotReady(f"the keys of registrars {', '.join(map(str, here))} lie in {directory}; say which: --number")
     number = here[0] if number is None else number
+    if number > (there := len(office.manifest.registrars)):
+        raise NotReady(f"this referendum has no registrar {number}; the last one is registrar {there}")
     knew = office.knows_letters(number)
     database, record = office.recover_registrar(number, other, no_token_since)
     if not database and not record:

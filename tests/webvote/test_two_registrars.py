@@ -404,6 +404,7 @@ def test_the_second_registrar_takes_letters_once_and_never_after_the_opening(two
     run("registrar", "enrol", two.office.root, "--log", two.office.public, status=1)
     two.second.dispose()
     (two.second.root / "registrar-2" / "registrar.db").unlink()
+    assert "no registrar 3" in run("registrar", "recover", two.second.root, "--number", 3, status=1)
     said = run("registrar", "recover", two.second.root)  # the number is that of the key which lies there
     assert "letters of the database were brought up" in said or "say the same" in said
     assert "help desk" not in said
