@@ -6,6 +6,7 @@ Leaves to who loads it whether a writer may be at work meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,21 @@ class LoadedLog:
     def batches(self) -> list[tuple[int, int]]:
         """(index of the first ballot, number of ballots) of each batch."""
         return self._loaded.admission.batches
+
+    @property
+    def batch_end(self) -> int:
+        """The size of the log right after its last batch; 0 before the first."""
+        return sum(self.batches[-1]) if self.batches else 0
+
+    @property
+    def issued(self) -> Sequence[int]:
+        """How many tokens each registrar stated in the last batch; 0 before the first."""
+        return self._loaded.admission.issued
+
+    @property
+    def decided(self) -> int:
+        """The size of the tree that is counted; 0 until it is known."""
+        return self._loaded.admission.decided
 
     def reader(self) -> TileReader:
         """Of all entries, the pending ones included."""

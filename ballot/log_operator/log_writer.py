@@ -8,7 +8,7 @@ without its quorum. Witnesses are asked without the lock. Leaves to `admission` 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from stembus.audit.log.note import Checkpoint, NoteSignature, sign_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.rules import healing_end
+from stembus.audit.state_machine import Order
 from stembus.audit.witness.witness import WitnessService
 from stembus.ballot.errors import HeadMoved, WitnessesMissing
 from stembus.ballot.log_operator.admission import Now
@@ -79,24 +80,9 @@ class LogWriter(LoadedLog):
     # Reading
 
     @property
-    def issued(self) -> Sequence[int]:
-        """How many tokens each registrar stated in the last batch; 0 before the first."""
-        return self._loaded.admission.issued
-
-    @property
     def healing_end(self) -> int:
         """Until when missing ballots can be handed in again, once the last batch is in; Unix seconds."""
         return healing_end(self.manifest, [self.time_at(sum(batch)) for batch in self.batches[-2:]])
-
-    @property
-    def decided(self) -> int:
-        """The size of the tree that is counted; 0 until it is known."""
-        return self._loaded.admission.decided
-
-    @property
-    def batch_end(self) -> int:
-        """The size of the log right after its last batch; 0 before the first."""
-        return sum(self.batches[-1]) if self.batches else 0
 
     def head(self) -> Checkpoint:
         """As it is published. Raises WitnessesMissing before the first head has its quorum."""
@@ -202,15 +188,21 @@ class LogWriter(LoadedLog):
             raise
         return first
 
-    def check(self, body: Record) -> None:
-        """Says beforehand whether an entry could be appended now, so that no file is published for one that
-        cannot. Raises OrderInvalid or WitnessesMissing."""
-        self.refresh()
-        deepcopy(self.order).admit(entry_type(body), body)  # type: ignore[arg-type]
+    def check(self, body_of: Callable[[Order], Record]) -> None:
+        """Says beforehand whether the entry that `body_of` makes for the log as it stands could be appended now, so
+        that no file is published for one that cannot. Raises OrderInvalid, WitnessesMissing or LogBehindWitness."""
+        self._rehearse(body_of)
         if not self.cosign():
             missing = "too few witnesses have cosigned the log's head; nothing was changed, try again"
             raise WitnessesMissing(missing + self.why())
-        demand_newest(self._sizes_seen(), self.size, self.manifest, self._reasons)
+        seen = self._sizes_seen()
+        self._rehearse(body_of)  # a batch may have come meanwhile, and the witnesses have seen it
+        demand_newest(seen, self.size, self.manifest, self._reasons)
+
+    def _rehearse(self, body_of: Callable[[Order], Record]) -> None:
+        self.refresh()
+        order, body = deepcopy(self.order), body_of(self.order)
+        order.admit(entry_type(body), body)  # type: ignore[arg-type]
 
     def _sizes_seen(self) -> list[tuple[int, str]]:
         head = self._files.head()

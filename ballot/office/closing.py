@@ -53,8 +53,7 @@ def close_voting(office: ServedOffice, despite: Texts | None = None) -> Counts:
     is why the box holds other ballots than the log: two officers log it as an incident. No words help where fewer
     tokens were given out than the log uses: no result could rest on that (V22)."""
     log = office.log()
-    log.refresh()  # a batch may have come since this log was opened
-    log.check(Close(batches=log.order.batches, ballots=log.order.ballots, issuance=[]))
+    log.check(lambda order: Close(batches=order.batches, ballots=order.ballots, issuance=[]))
     _demand_replacements_logged(office)
     closed = [office.statements(number).close(least) for number, least in enumerate(log.issued, 1)]
     for number, final in enumerate(closed, 1):

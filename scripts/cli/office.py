@@ -201,7 +201,7 @@ def cancel(directory: Path, text: tuple[str, ...], yes: bool) -> None:
             say("note: another reason stands in the log for good; to add to it, run stembus incident")
     else:
         body = Cancel(text=_texts(office.manifest, text))
-        log.check(body)
+        log.check(lambda _: body)
         if not yes:
             click.confirm("This ends the referendum for good. Go on?", abort=True, err=True)
         log.append([office.officers_sign(body)])

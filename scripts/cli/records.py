@@ -132,7 +132,7 @@ def minutes(directory: Path, file: Path) -> None:
         return
     if any(earlier.name.lower() == file.name.lower() for earlier in logged):
         raise NotReady(f"another {file.name} stands in the log already; give this file a name of its own")
-    log.check(body)
+    log.check(lambda _: body)
     log.publish(f"{DOCUMENTS}{file.name}", data)
     log.append([office.officers_sign(body, 1)])
     settle(log)

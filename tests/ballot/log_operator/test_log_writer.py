@@ -23,6 +23,7 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import log_paths
 from stembus.audit.log.verifier_key import ED25519, VerifierKey
+from stembus.audit.state_machine import Order
 from stembus.audit.verify import Verdict, verify
 from stembus.audit.witness.followed_logs import FollowedLogs
 from stembus.audit.witness.refusals import NotConsistent
@@ -406,6 +407,47 @@ class Absent(Witness):
         if self.down and old_size == self.logs.read(checkpoint.origin).size:
             raise ConnectionError("no answer")
         return super().add_checkpoint(checkpoint, old_size, proof)
+
+
+class AskedLate(Witness):
+    """A witness that another process reaches first."""
+
+    before: Callable[[], object] = staticmethod(lambda: None)
+
+    def add_checkpoint(self, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]) -> list[NoteSignature]:
+        before, self.before = self.before, lambda: None
+        before()
+        return super().add_checkpoint(checkpoint, old_size, proof)
+
+
+def test_a_check_beforehand_takes_in_what_another_writer_appends_meanwhile(lite: Poll, log: LogWriter) -> None:
+    other, (first, second) = writer(lite), log.witnesses
+    assert isinstance(first, Witness)
+    late = AskedLate(first.name, first._keys, first.logs, first._clock)
+    log.witnesses = [late, second]
+    late.before = lambda: other.append([incident(lite.office, 1)])
+    numbers: list[int] = []
+
+    def next_incident(order: Order) -> Incident:
+        numbers.append(order.incidents + 1)
+        return Incident(number=numbers[-1], text=dict.fromkeys(lite.office.manifest.languages, "text"))
+
+    log.check(next_incident)
+    assert (log.size, numbers) == (other.size, [1, 2])
+    late.before = lambda: other.append([incident(lite.office, 2)])
+    with pytest.raises(OrderInvalid):
+        log.check(lambda _: Incident(number=2, text=dict.fromkeys(lite.office.manifest.languages, "text")))
+
+
+def test_a_check_beforehand_refuses_a_restored_backup(lite: Poll, log: LogWriter, tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    shutil.copytree(log.folder, backup)
+    log.append([incident(lite.office, 1)])
+    shutil.rmtree(log.folder)
+    shutil.copytree(backup, log.folder)
+    text = dict.fromkeys(lite.office.manifest.languages, "text")
+    with pytest.raises(LogBehindWitness, match="restore"):
+        writer(lite).check(lambda order: Incident(number=order.incidents + 1, text=text))
 
 
 class Unreachable(Absent):
