@@ -42,6 +42,15 @@ def write_durably(path: Path, data: bytes, private: bool = False) -> None:
         file.write(data)
 
 
+def write_undated(path: Path, data: bytes) -> None:
+    """Writes or replaces a file whose time of change says nothing: somebody's vote may have been then. (The file
+    system's own note of when it last touched the file, ctime, nobody can set.)"""
+    with staged(path) as file:
+        file.write(data)
+        file.flush()
+        os.utime(file.fileno() if os.utime in os.supports_fd else file.name, (0, 0))
+
+
 def create_durably(path: Path, data: bytes) -> None:
     """Writes a private file that must not exist yet; of several writers one wins. Raises FileExistsError."""
     with _stage(path, private=True) as (beside, file):

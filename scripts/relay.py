@@ -12,17 +12,16 @@ ballot's hash, that it came before the close and how the box has answered, witho
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from stembus.audit import bounds
-from stembus.audit.durable import write_durably
+from stembus.audit.durable import write_undated
 from stembus.audit.errors import AuditError, CannotRead, ReceiptInvalid
 from stembus.audit.formats.cast_ballot import CastBallot
 from stembus.audit.formats.receipt import Promise, check_promise, encode_promise, parse_promise
-from stembus.audit.monitor.watch import BALLOTS, PROMISE_BYTES, PROMISES, Brought, Relayed
+from stembus.audit.monitor.watch import BALLOTS, PROMISE_BYTES, PROMISES, Brought, Relayed, files_in
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.ballots import BallotRefused, check_ballot
 from stembus.audit.verify.promised_ballot import Sought, Verdict, ballot_context, fate_of
@@ -51,20 +50,16 @@ def relay(log: VerifiedLog, folder: Path, after: str = "") -> Iterator[Brought]:
     """Looks for each ballot of the folder in the log, and brings what is missing to the box, beginning behind the file
     named `after`. Once the box has not answered, no other is brought: a slow box must not stop the watching. Raises
     CannotRead."""
-    paths = sorted((folder / BALLOTS).glob("*"), key=lambda path: (path.name <= after, path.name))
+    paths = sorted(files_in(folder / BALLOTS), key=lambda path: (path.name <= after, path.name))
     silent = False
     for path in paths:
         found = _bring(log, folder, path, silent)
-        if found is not None:
-            silent = silent or found.state is Relayed.UNANSWERED
-            yield found
+        silent = silent or found.state is Relayed.UNANSWERED
+        yield found
 
 
-def _bring(log: VerifiedLog, folder: Path, path: Path, silent: bool) -> Brought | None:
-    """None for what is no file."""
+def _bring(log: VerifiedLog, folder: Path, path: Path, silent: bool) -> Brought:
     try:
-        if not path.is_file():
-            return None
         ballot = _checked(log, path)
     except CannotRead:
         raise
@@ -130,7 +125,9 @@ class _Memory:
             return
         self.answers |= set() if answer is None else {answer}
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        keep(self._path, "".join(f"{name}\n" for name in sorted(one.name for one in self.answers)).encode("ascii"))
+        write_undated(
+            self._path, "".join(f"{name}\n" for name in sorted(one.name for one in self.answers)).encode("ascii")
+        )
         self._known = True
 
     def at_the_end(self) -> Relayed:
@@ -140,22 +137,15 @@ class _Memory:
         return next((end for answer, end in _AFTER.items() if answer in self.answers), Relayed.UNANSWERED)
 
 
-def keep(path: Path, data: bytes) -> None:
-    """Without the time at which it was written, which is that of somebody's vote."""
-    write_durably(path, data)
-    os.utime(path, (0, 0))
-
-
 def _promised(log: VerifiedLog, folder: Path, digest: str) -> Promise | None:
     """The newest promise of this ballot that lies here."""
     found: list[Promise] = []
-    for path in (folder / PROMISES).glob("*"):
+    for path in files_in(folder / PROMISES):
         try:
-            if path.is_file():
-                with path.open("rb") as file:
-                    promise = parse_promise(file.read(PROMISE_BYTES))
-                check_promise(log.manifest, log.referendum, promise)
-                found += [promise] if promise.cast_hash == digest else []
+            with path.open("rb") as file:
+                promise = parse_promise(file.read(PROMISE_BYTES))
+            check_promise(log.manifest, log.referendum, promise)
+            found += [promise] if promise.cast_hash == digest else []
         except (AuditError, OSError):
             continue
     return max(found, key=lambda promise: promise.batch, default=None)
@@ -179,7 +169,7 @@ def _cast(log: VerifiedLog, folder: Path, ballot: CastBallot, earlier: Promise |
     digest = hashlib.sha256(ballot.raw).hexdigest()
     path = folder / PROMISES / f"relayed-{digest[:16]}-{hashlib.sha256(encode_promise(promise)).hexdigest()[:8]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    keep(path, encode_promise(promise))
+    write_undated(path, encode_promise(promise))
     if (promise.cast_hash, promise.ballot_id) != (digest, ballot.ballot_id.hex()):
         return Relayed.FALSE, ""
     if earlier is not None and promise.batch <= earlier.batch:

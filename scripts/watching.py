@@ -20,11 +20,25 @@ from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.note import Checkpoint
 from stembus.audit.log.snapshot import folder_name
 from stembus.audit.log.tiles import HEAD
+from stembus.audit.monitor.hand_in import Parties
 from stembus.audit.monitor.vantage import Vantage, Word, signed_head
-from stembus.audit.monitor.watch import EVIDENCE, Page, Relayed, Round, is_held_back, keep_served, watch
+from stembus.audit.monitor.watch import (
+    DECRYPTIONS,
+    EVIDENCE,
+    Page,
+    Relayed,
+    Round,
+    files_in,
+    is_held_back,
+    keep_served,
+    watch,
+)
 from stembus.audit.state_machine import Phase
+from stembus.audit.verify.handed_decryptions import are_proven, check_decryptions
+from stembus.audit.verify.promised_ballot import ballot_context
 from stembus.audit.verify.report import Report
 from stembus.audit.verify.verified_log import VerifiedLog
+from stembus.scripts.judging import decryptions_in
 from stembus.scripts.published import verified
 from stembus.scripts.relay import relay
 from stembus.scripts.served_pages import look_at_site, newest_release
@@ -55,6 +69,7 @@ class Watching:
         self._ahead: dict[str, float] = {}
         self._unanswered: tuple[str, float] | None = None
         self.last: Round | None = None
+        self.parties: Parties | None = None
 
     def look(self) -> Round:
         """Raises nothing that a host, a place or a file could cause."""
@@ -69,21 +84,35 @@ class Watching:
     def _look(self) -> Round:
         try:
             with verified(self._address, self._referendum, self._workers, self._copies) as report:
+                decrypted = ""
                 if report.log is not None:
                     self._manifest = report.log.manifest
+                    self.parties = Parties(report.log.manifest, report.log.referendum, ballot_context(report.log))
                     write_durably(self._folder / _VERIFIED, folder_name(report.log.head).encode("ascii"))
+                    decrypted = self._look_at_decryptions(report, report.log)
                 seen = watch(report, self._vantages, self._folder, self._larger_heads())
                 if report.log is not None and self._pages:
                     seen = replace(seen, pages=tuple(self._look_at_site(report.log)))
                 if report.log is not None:
                     after = "" if self._unanswered is None else self._unanswered[0]
-                    seen = replace(seen, brought=tuple(relay(report.log, self._folder, after)))
+                    brought = tuple(relay(report.log, self._folder, after))
+                    seen = replace(seen, brought=brought, decrypted=decrypted)
         except (AuditError, OSError) as error:
             seen = Round(_unchecked(error))
         if seen.report.log is None:
             seen = self._compare_with_kept(seen)
         self._tidy()
         return seen
+
+    def _look_at_decryptions(self, report: Report, log: VerifiedLog) -> str:
+        """How many trustees have decrypted, in words, if somebody handed a decryption in. What is none of what is
+        counted is no finding: anybody may put a file there. Raises CannotRead."""
+        handed = decryptions_in(files_in(self._folder / DECRYPTIONS))
+        if not handed:
+            return ""
+        proven = [raw for raw, is_one in zip(handed, are_proven(log, handed), strict=True) if is_one]
+        told = check_decryptions(report, proven)
+        return told + (f"; {len(handed) - len(proven)} files are of nothing that is counted" * (proven != handed))
 
     def _look_at_site(self, log: VerifiedLog) -> Iterator[Page]:
         """Keeps what is served in another file's place. Raises CannotRead or OSError."""

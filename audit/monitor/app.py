@@ -1,7 +1,7 @@
 """What a monitor shows: a calm page for people, and numbers for machines. Plain WSGI, as the base install has no Flask.
 
     GET /         the state, as it was seen last          GET /evidence/NAME   what proves that something is wrong
-    GET /metrics  the same as numbers (Prometheus)
+    GET /metrics  the same as numbers (Prometheus)        POST /hand-in        a file, if the monitor takes some
 
 Decides words and numbers. Everything shown was published or handed in; no ballot's number, address or person is.
 """
@@ -16,6 +16,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from stembus.audit.monitor.hand_in import FILE_BYTES, HandIn, Taken
+from stembus.audit.monitor.hand_in_page import PATH, SCRIPT_SOURCE, TOO_LONG, hand_in_part, said
 from stembus.audit.monitor.vantage import Word
 from stembus.audit.monitor.watch import EVIDENCE, Brought, Handed, Round
 
@@ -24,30 +26,54 @@ _STYLE = "body{font:1rem/1.5 sans-serif;max-width:46rem;margin:2rem auto;padding
 _HEADERS = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"),
+    (
+        "Content-Security-Policy",
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src {SCRIPT_SOURCE}; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
 )
+_TEXT = "text/plain; charset=utf-8"
 _SILENCE = (Word.SILENT, Word.MISSING)
+_REASONS = {
+    Taken.KEPT.value: "OK",
+    Taken.KNOWN.value: "Already Reported",
+    Taken.FOREIGN.value: "Unprocessable Content",
+    Taken.TOO_MANY.value: "Too Many Requests",
+    Taken.NOT_NOW.value: "Service Unavailable",
+    TOO_LONG: "Content Too Large",
+}
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
 class MonitorApp:
     """`last` gives the last round, None before the first; `now` the time in Unix seconds; `fresh` says for how many
-    seconds a round says something about now."""
+    seconds a round says something about now; without `hand_in`, nothing is taken."""
 
-    def __init__(self, folder: Path, last: Callable[[], Round | None], now: Callable[[], float], fresh: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        last: Callable[[], Round | None],
+        now: Callable[[], float],
+        fresh: int,
+        hand_in: HandIn | None = None,
+    ) -> None:
         self._evidence = folder / EVIDENCE
         self._last = last
         self._now, self._fresh = now, fresh
+        self._hand_in = hand_in
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        status, kind, body = self._answer(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+        method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+        if method == "POST" and path == PATH and self._hand_in is not None:
+            status, kind, body = _take(self._hand_in, environ)
+        else:
+            status, kind, body = self._answer(method, path)
         start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body))), *_HEADERS])
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        return [] if method == "HEAD" else [body]
 
     def _answer(self, method: str, path: str) -> tuple[str, str, bytes]:
-        text = "text/plain; charset=utf-8"
         if method not in ("GET", "HEAD"):
-            return "405 Method Not Allowed", text, b"this is asked with GET\n"
+            return "405 Method Not Allowed", _TEXT, b"this is asked with GET\n"
         if path in ("", "/"):
             return (
                 "200 OK",
@@ -63,7 +89,7 @@ class MonitorApp:
         match = _PROOF.match(path)
         if match and match[1] in self._proofs():
             return "200 OK", "application/json", (self._evidence / match[1]).read_bytes()
-        return "404 Not Found", text, b"nothing is here\n"
+        return "404 Not Found", _TEXT, b"nothing is here\n"
 
     def _proofs(self) -> list[str]:
         if not self._evidence.is_dir():
@@ -103,7 +129,26 @@ class MonitorApp:
         if seen.brought:
             parts.append("<h2>Ballots that were handed in, for the ballot box</h2>")
             parts += _list(escape(f"{text}: {count}") for text, count in _counted(seen.brought).items())
+        if seen.decrypted:
+            parts.append(f"<h2>Decryptions that were handed in</h2><p>{escape(seen.decrypted)}.</p>")
+        if self._hand_in is not None and report.manifest is not None:
+            parts += hand_in_part(report.manifest.languages)
         return _whole(parts)
+
+
+def _take(hand_in: HandIn, environ: dict[str, Any]) -> tuple[str, str, bytes]:
+    length = environ.get("CONTENT_LENGTH") or ""
+    if not (length.isascii() and length.isdigit()):
+        return "411 Length Required", _TEXT, b"a file is sent with its length\n"
+    if len(length) > 9 or int(length) > FILE_BYTES:
+        status = TOO_LONG
+    else:
+        try:
+            status = hand_in.take(environ["wsgi.input"].read(int(length))).value
+        except OSError as error:  # a full disk: for who runs this, not for who asks
+            environ["wsgi.errors"].write(f"stembus: error: {type(error).__name__}: nothing can be kept\n")
+            status = Taken.NOT_NOW.value
+    return f"{status} {_REASONS[status]}", _TEXT, f"{said(status)}\n".encode()
 
 
 def _heading(alarmed: bool, doubtful: bool) -> str:

@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 
 from stembus.audit import bounds
-from stembus.audit.durable import create_durably
+from stembus.audit.durable import create_durably, is_staged
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.cast_ballot import CastBallot, parse_ballot
 from stembus.audit.formats.receipt import check_promise, parse_promise
@@ -26,7 +26,7 @@ from stembus.audit.verify.report import Verdict as FaultVerdict
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.crypto.errors import CryptoError
 
-PROMISES, BALLOTS, EVIDENCE = "promises", "ballots", "evidence"
+PROMISES, BALLOTS, DECRYPTIONS, EVIDENCE = "promises", "ballots", "decryptions", "evidence"
 PROMISE_BYTES = 64 * 1024
 _PROOFS = 100  # that are kept
 _PATIENCE_SECONDS = 900  # that another place may be ahead before somebody is called
@@ -93,6 +93,8 @@ class Round:
     ahead: tuple[str, ...] = ()
     #: how each file that the log names is served now, if that was looked at
     pages: tuple[Page, ...] = ()
+    #: how many trustees' decryptions there are, in words, if any was handed in
+    decrypted: str = ""
     #: the ballot box has not answered for so long that somebody should be called
     unanswered: bool = False
 
@@ -152,6 +154,18 @@ def watch(found: Report, vantages: Sequence[Vantage], folder: Path, heads: Seque
     return Round(found, sights, tuple(_handed(log, folder / PROMISES)))
 
 
+def files_in(folder: Path) -> list[Path]:
+    """Those that people handed in, by name, and none that is still being written."""
+    return sorted(path for path in folder.glob("*") if not is_staged(path.name) and _may_be_file(path))
+
+
+def _may_be_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return True  # what is wrong with it is said when it is opened
+
+
 def is_held_back(since: float, now: float) -> bool:
     return now - since > _PATIENCE_SECONDS
 
@@ -177,10 +191,8 @@ def keep_served(folder: Path, data: bytes) -> None:
 
 def _handed(log: VerifiedLog, folder: Path) -> Iterator[Handed]:
     known = _ballots(log, folder.with_name(BALLOTS))
-    for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+    for path in files_in(folder):
         try:
-            if not path.is_file():
-                continue
             with path.open("rb") as file:
                 promise = parse_promise(file.read(PROMISE_BYTES))
             check_promise(log.manifest, log.referendum, promise)
@@ -195,12 +207,11 @@ def _ballots(log: VerifiedLog, folder: Path) -> dict[str, CastBallot]:
     context, found = ballot_context(log), {}
     if context is None:
         return {}
-    for path in folder.glob("*") if folder.is_dir() else []:
+    for path in files_in(folder):
         try:
-            if path.is_file():
-                with path.open("rb") as file:
-                    raw = file.read(bounds.ENTRY_BYTES)
-                found[hashlib.sha256(raw).hexdigest()] = parse_ballot(context, raw)
+            with path.open("rb") as file:
+                raw = file.read(bounds.ENTRY_BYTES)
+            found[hashlib.sha256(raw).hexdigest()] = parse_ballot(context, raw)
         except (AuditError, CryptoError, OSError):
             continue
     return found

@@ -39,6 +39,21 @@ def check_decryptions(report: Report, entries: Sequence[bytes]) -> str:
     return f"{len(trustees)} trustees have decrypted, in the log or as handed in, where {needed} are needed"
 
 
+def are_proven(log: VerifiedLog, entries: Sequence[bytes]) -> list[bool]:
+    """Of each whether it is a trustee's decryption of what is counted. Raises CannotRead."""
+    return [_is_proven(log, raw) for raw in entries]
+
+
+def _is_proven(log: VerifiedLog, raw: bytes) -> bool:
+    try:
+        _trustee(log, raw)
+    except CannotRead:
+        raise
+    except (AuditError, CryptoError):
+        return False
+    return True
+
+
 def _proven(report: Report, log: VerifiedLog, entries: Sequence[bytes]) -> list[int]:
     proven = []
     for number, raw in enumerate(entries, 1):

@@ -15,8 +15,9 @@ import click
 
 from stembus.audit.log.places import ADDRESSES
 from stembus.audit.monitor.app import MonitorApp
+from stembus.audit.monitor.hand_in import HandIn
 from stembus.audit.monitor.vantage import Vantage
-from stembus.audit.monitor.watch import BALLOTS, PROMISES, Relayed, Round
+from stembus.audit.monitor.watch import BALLOTS, DECRYPTIONS, PROMISES, Relayed, Round
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.escape import shown
 from stembus.scripts.published import referendum_id
@@ -36,6 +37,7 @@ _TO_MEND = (Relayed.INVALID, Relayed.UNREADABLE)
 @click.option("--pages", is_flag=True, help="Also fetch what voters are served, and compare it with the log.")
 @click.option("--every", type=click.IntRange(10), default=60, show_default=True, help="Seconds between two looks.")
 @click.option("--listen", type=click.IntRange(1, 65_535), metavar="PORT", help="Show a page at this port of 127.0.0.1.")
+@click.option("--hand-in", is_flag=True, help="Take files there that people hand in: ballots, promises, decryptions.")
 @click.option("--once", is_flag=True, help="Look once, and end with the exit status of stembus verify.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True)
 def monitor(
@@ -47,6 +49,7 @@ def monitor(
     pages: bool,
     every: int,
     listen: int | None,
+    hand_in: bool,
     once: bool,
     workers: int,
 ) -> None:
@@ -56,6 +59,8 @@ def monitor(
     URL is the published log. Its folder keeps a copy, so only what is new is fetched. Promises
     that voters hand in as files lie in KEEP/promises, and each is looked for at every look;
     ballots that the box refused them lie in KEEP/ballots, are checked, and brought to the box.
+    Trustees' decryptions that the log did not take lie in KEEP/decryptions, and are counted. With
+    --hand-in people bring all of these by the page at --listen.
     Signed heads that contradict each other are kept in KEEP/evidence, for: stembus judge; so is,
     with --pages, what the site serves to voters in the place of a file that the log names.
     Exit status with --once: as stembus verify, and 1 where another history was seen.
@@ -66,11 +71,13 @@ def monitor(
         if not place.startswith(ADDRESSES):
             raise click.UsageError(f"{place} is no address: it begins with https://")
     vantages = [Vantage(place) for place in also] + [Vantage(place, witness=True) for place in witness]
-    for name in (PROMISES, BALLOTS):
+    if hand_in and (listen is None or once):
+        raise click.UsageError("--hand-in needs the page: --listen PORT, without --once")
+    for name in (PROMISES, BALLOTS, DECRYPTIONS):
         (folder / name).mkdir(parents=True, exist_ok=True)
     watching = Watching(address, identity, folder, vantages, workers, pages)
     if listen is not None and not once:
-        _show(folder, watching, listen, 3 * every + _MARGIN_SECONDS)
+        _show(folder, watching, listen, 3 * every + _MARGIN_SECONDS, hand_in)
     told = ""
     while True:
         seen = watching.look()
@@ -83,12 +90,13 @@ def monitor(
         time.sleep(every)
 
 
-def _show(folder: Path, watching: Watching, port: int, fresh: int) -> None:
+def _show(folder: Path, watching: Watching, port: int, fresh: int, hand_in: bool) -> None:
     try:
         import waitress
     except ModuleNotFoundError:
         raise NotReady("the page needs waitress; install it with: pip install 'stembus[witness]'") from None
-    app = MonitorApp(folder, lambda: watching.last, time.time, fresh)
+    taking = HandIn(folder, lambda: watching.parties) if hand_in else None
+    app = MonitorApp(folder, lambda: watching.last, time.time, fresh, taking)
     try:
         server = waitress.create_server(app, host="127.0.0.1", port=port, threads=2, ident="")
     except OSError as error:
@@ -104,6 +112,7 @@ def _words(seen: Round) -> str:
     lines += [f"  not known now: {doubt}" for doubt in seen.doubts()]
     lines += [f"  {sight.vantage.address}: {sight.word.value}" for sight in seen.sights]
     lines += [f"  promise {handed.name}: {handed.text}" for handed in seen.handed]
+    lines += [f"  decryptions: {seen.decrypted}"] if seen.decrypted else []
     # Counted, as a line that names a ballot at the moment of its cast would tell when somebody voted.
     lines += [
         f"  ballots: {words}: {count}" for words, count in Counter(one.state.value for one in seen.brought).items()
