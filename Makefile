@@ -10,6 +10,7 @@
 #   load    ballots cast at a ballot box, as many as it takes; keeps them in .load
 #   clean   remove what was made                           chroot-test   `make test` on a bare Debian 12; needs root
 #   faults    kill, fill, lose and confuse real services, and count what became of the ballots; takes about an hour
+#   growth    what ten times the voters cost: verifying, opening a log, casting; ARGS="10000 100000 1000000"
 #   apart     a referendum whose parties run as users of their own and cheat each other; ARGS="--voters 60"
 #   differential  both verifiers on bundles that were damaged at random; ARGS=5000 for so many
 #   mutants   plant small faults in the core, and list those that no test notices; takes hours, and can be stopped
@@ -28,7 +29,7 @@ INSTALL := @$(PYTHON) scripts/develop/install.py $(VENV)
 UV := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
   --constraint requirements/client.in
 
-.PHONY: help walls demo run client wheel test check format screens bench load faults apart differential lock mutants chroot-test clean
+.PHONY: help walls demo run client wheel test check format screens bench load growth faults apart differential lock mutants chroot-test clean
 
 # What stands at the top of this file.
 help:
@@ -98,6 +99,9 @@ bench: $(CLIENT)
 load: $(VENV)/base
 	@$(VENV)/bin/python -m stembus.scripts.develop.load $(ARGS)
 
+growth: $(VENV)/base
+	@$(VENV)/bin/python -m stembus.scripts.develop.growth $(ARGS)
+
 faults: $(VENV)/test
 	@nice $(VENV)/bin/python -m stembus.scripts.develop.faults $(ARGS)
 
@@ -124,7 +128,7 @@ chroot-test:
 
 clean:
 	rm -rf $(VENV) $(CLIENT) $(WALLS) demo run small dist webvote/client/node_modules \
-	  webvote/translations/*/LC_MESSAGES/messages.mo .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants .load
+	  webvote/translations/*/LC_MESSAGES/messages.mo .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants .load .growth
 
 # What verifies, and nothing else; then the small bundle of docs/samples, against the id beside it.
 SAMPLE := docs/samples/kortrijk-small
