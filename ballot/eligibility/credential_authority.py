@@ -15,7 +15,7 @@ from stembus.audit.durable import remove_leftovers
 from stembus.audit.formats.entry_bodies import Roll
 from stembus.audit.formats.lists import CREDENTIALS, SPARES, encode_keys, list_root
 from stembus.ballot.eligibility.letter_code import credential_key, format_code, new_code, parse_code
-from stembus.ballot.eligibility.register import LETTER_COLUMNS, read_csv, write_csv
+from stembus.ballot.eligibility.own_csv import LETTER_COLUMNS, read_csv, write_csv
 from stembus.ballot.errors import RollInvalid
 
 CODED_COLUMNS = [*LETTER_COLUMNS, "code"]

@@ -1,42 +1,70 @@
-"""The population register: who is eligible, and the two files into which names and second factors are split.
+"""Who of a population register may vote: each line is a person who may, one who may not, or a fault to be mended.
 
-Reads the register's CSV, refuses each bad line by number and reason, and writes *letters* (voter number,
-name, address, language) for the credential authority and *factors* (voter number, hashed second factor)
-for the registrars. Nothing is half-imported; a killed run goes on where it was.
+Decides the rules and their reasons. A fault is never guessed away: a letter with half a name, or a birth date that its
+voter cannot type, is worse than a line that somebody looks at. A language that the referendum does not have is none:
+the person gets the letter in another one. Reading the file is in `register_file`, which column is which in
+`register_columns`, and what becomes of the accepted in `roll_import`.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import os
-import secrets
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
+from enum import Enum
 from pathlib import Path
 
-from stdnum.be import nn
-from stdnum.exceptions import ValidationError
+from stembus.audit.formats.manifest import Eligibility
+from stembus.ballot.eligibility.birth_date import BirthDate, age_on, parse_birth_date
+from stembus.ballot.eligibility.national_number import Damage, NationalNumber, parse_national_number, with_zeros
+from stembus.ballot.eligibility.register_columns import FIELDS, Columns, Settings, find_columns, plain
+from stembus.ballot.eligibility.register_file import Line, RegisterFile, read_file
 
-from stembus.audit.durable import remove_leftovers, write_durably
-from stembus.audit.formats.manifest import Eligibility, SecondFactor
-from stembus.ballot.eligibility.second_factor import FactorHasher
-from stembus.ballot.errors import RollInvalid
+COLUMNS = list(FIELDS)  # of a register that needs no guessing
+_NEVER_SEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+_AS_TEXT = re.compile(r'="([^"]*)"')  # how spreadsheets write a number that is to stay text
 
-COLUMNS = ["national_number", "last_name", "first_name", "birth_date", "street", "postcode", "city", "language"]
-LETTER_COLUMNS = ["number", "last_name", "first_name", "street", "postcode", "city", "language"]
-FACTOR_COLUMNS = ["number", "factor"]
-_CHUNK = 512
-Progress = Callable[[int, int], None]
+
+class Reason(Enum):
+    """Why a line is no accepted person. Words name nobody."""
+
+    # Faults: the line is to be mended, whoever it is about.
+    QUOTES = "quotation marks that do not match, or in a name"
+    CELLS = "another number of cells than the first line has columns"
+    INVISIBLE = "a character that cannot be seen or printed"
+    GARBLED = "letters that were garbled when somebody changed the file's encoding (é became Ã©)"
+    FORMULA = "a cell that a spreadsheet would run: it begins with =, + or @"
+    NUMBER = "the national number is not valid"
+    LOST_ZEROS = "the national number has fewer than eleven digits: a spreadsheet took away the leading zeros"
+    ROUNDED = "the national number was rounded by a spreadsheet (8.5E+10)"
+    BIRTH_DATE = "the birth date is missing, or no date that is certain (write 1980-12-31, or 1980-00-00)"
+    DISAGREE = "national number and birth date do not agree"
+    AGE = "whether old enough depends on a birth month or day that is unknown"
+    EMPTY = "name or address is empty"
+    TWICE = "the same person as an earlier line"
+    # Whoever may not vote.
+    YOUNG = "too young"
+    OUTSIDE = "lives outside the area"
+    EXCLUDED = "excluded by a column"
+
+    @property
+    def is_fault(self) -> bool:
+        return self not in (Reason.YOUNG, Reason.OUTSIDE, Reason.EXCLUDED)
+
+
+_DAMAGES = {
+    Damage.INVALID: Reason.NUMBER,
+    Damage.LOST_ZEROS: Reason.LOST_ZEROS,
+    Damage.ROUNDED: Reason.ROUNDED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One accepted row of the register."""
+    """Who may vote. `letter` is last and first name, street, postcode, city, language."""
 
     national_number: str
     birth_date: str
@@ -45,183 +73,158 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
+    """`text` is the line as it stands in the register: a personal datum. `earlier` is the line of the same person."""
+
     line: int
-    reason: str
+    reason: Reason
+    text: str
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RollReading:
+    """`languages` counts who gets a letter in the fallback language, by what stands in the register."""
+
+    file: RegisterFile
+    columns: Columns
     accepted: list[Person]
     refused: list[Refusal]
+    languages: Counter[str]
+
+    @property
+    def faults(self) -> list[Refusal]:
+        return [refusal for refusal in self.refused if refusal.reason.is_fault]
 
 
-def read_register(path: Path, rule: Eligibility, languages: list[str]) -> RollReading:
+class _Refused(Exception):
+    def __init__(self, reason: Reason, earlier: int = 0) -> None:
+        self.reason, self.earlier = reason, earlier
+
+
+def read_register(path: Path, rule: Eligibility, languages: list[str], settings: Settings | None = None) -> RollReading:
     """Raises RollInvalid when the file as a whole cannot be read."""
-    accepted: list[Person] = []
-    refused: list[Refusal] = []
-    seen: dict[str, int] = {}
+    file = read_file(path)
+    settings = settings or Settings()
+    reading = _Reading(find_columns(file.header, settings), rule, languages, settings)
+    accepted, refused = list[Person](), list[Refusal]()
+    for line in file.rows():
+        try:
+            accepted.append(reading.person(line))
+        except _Refused as refusal:
+            refused.append(Refusal(line.number, refusal.reason, line.text, refusal.earlier))
+    return RollReading(file, reading.columns, accepted, refused, reading.other_languages)
+
+
+class _Reading:
+    def __init__(self, columns: Columns, rule: Eligibility, languages: list[str], settings: Settings) -> None:
+        self.columns = columns
+        self.other_languages: Counter[str] = Counter()
+        self._rule = rule
+        self._age_date = date.fromisoformat(rule.age_date)
+        self._languages = languages
+        self._fallback = settings.fallback_language if settings.fallback_language in languages else languages[0]
+        self._restore = settings.restore_zeros
+        self._seen: dict[str, int] = {}
+
+    def person(self, line: Line) -> Person:
+        """Raises _Refused."""
+        if line.cells is None:
+            raise _Refused(Reason.QUOTES)
+        if len(line.cells) != len(self.columns.header):
+            raise _Refused(Reason.CELLS)
+        cells = [_clean(cell) for cell in line.cells]
+        self._demand_not_excluded(cells)
+        fields = {name: " ".join(filter(None, self._of(name, cells))) for name in FIELDS}
+        for problem in self._problems(cells):
+            raise _Refused(problem)
+        number = self._number(fields)
+        born = _birth_date(fields["birth_date"], number)
+        if (earlier := self._seen.get(number.digits)) is not None:
+            raise _Refused(Reason.TWICE, earlier)
+        self._demand_eligible(fields, born)
+        self._seen[number.digits] = line.number
+        language = self._language(fields["language"])
+        names = (fields["last_name"], fields["first_name"])
+        return Person(number.digits, born.iso, (*names, fields["street"], fields["postcode"], fields["city"], language))
+
+    def _of(self, name: str, cells: list[str]) -> Iterator[str]:
+        return (cells[place] for place in self.columns.places[name])
+
+    def _problems(self, cells: list[str]) -> Iterator[Reason]:
+        """Of the characters of cells that are used."""
+        for name in FIELDS:
+            for cell in self._of(name, cells):
+                if '"' in cell:
+                    yield Reason.QUOTES
+                if any(unicodedata.category(character) in _NEVER_SEEN for character in cell):
+                    yield Reason.INVISIBLE
+                if _is_garbled(cell):
+                    yield Reason.GARBLED
+                if cell[:1] in ("=", "+", "@"):
+                    yield Reason.FORMULA
+
+    def _number(self, fields: dict[str, str]) -> NationalNumber:
+        text = fields["national_number"]
+        number = parse_national_number(text)
+        if number is Damage.LOST_ZEROS and self._restore:
+            number, stated = with_zeros(text) or Damage.INVALID, parse_birth_date(fields["birth_date"])
+            # The check digits alone would let one wrong number in 97 pass.
+            if isinstance(number, NationalNumber) and not (stated and number.born == stated):
+                raise _Refused(Reason.LOST_ZEROS)
+        if isinstance(number, Damage):
+            raise _Refused(_DAMAGES[number])
+        return number
+
+    def _demand_not_excluded(self, cells: list[str]) -> None:
+        """Raises _Refused. Who may not vote need not be mended, so this is asked first."""
+        for place, values in self.columns.excluding:
+            if cells[place] and (not values or plain(cells[place]) in values):
+                raise _Refused(Reason.EXCLUDED)
+
+    def _demand_eligible(self, fields: dict[str, str], born: BirthDate) -> None:
+        """Raises _Refused."""
+        if fields["postcode"] not in self._rule.postcodes and fields["postcode"]:
+            raise _Refused(Reason.OUTSIDE)
+        if age_on(self._age_date, born.earliest()) < self._rule.minimum_age:
+            raise _Refused(Reason.YOUNG)
+        if age_on(self._age_date, born.latest()) < self._rule.minimum_age:
+            raise _Refused(Reason.AGE)
+        if not (fields["last_name"] and fields["street"] and fields["postcode"] and fields["city"]):
+            raise _Refused(Reason.EMPTY)
+
+    def _language(self, text: str) -> str:
+        language = self.columns.languages.get(plain(text), text)
+        if language in self._languages:
+            return language
+        self.other_languages[text] += 1
+        return self._fallback
+
+
+def _clean(cell: str) -> str:
+    """Every kind of space is one; a lone dash is how some registers write nothing."""
+    if match := _AS_TEXT.fullmatch(cell.strip()):
+        cell = match[1]
+    text = unicodedata.normalize("NFC", "".join(" " if character.isspace() else character for character in cell))
+    text = re.sub(" +", " ", text).strip()
+    return "" if text == "-" else text
+
+
+def _is_garbled(cell: str) -> bool:
+    if cell.isascii():
+        return False
+    if "\ufffd" in cell:
+        return True
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, strict=True)
-            header = next(rows, None)
-            if header != COLUMNS:
-                raise RollInvalid(f"{path}: the first line must name the columns {','.join(COLUMNS)}")
-            for row in rows:
-                line = rows.line_num
-                problem = _problem(row, rule, languages, seen)
-                if problem:
-                    refused.append(Refusal(line, problem))
-                    continue
-                number = nn.compact(row[0])
-                seen[number] = line
-                accepted.append(Person(number, row[3], (row[1], row[2], row[4], row[5], row[6], row[7])))
-    except FileNotFoundError:
-        raise RollInvalid(f"there is no register {path}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise RollInvalid(f"{path} is not a CSV file in UTF-8: {error}") from None
-    return RollReading(accepted, refused)
+        return cell.encode("cp1252").decode("utf-8") != cell
+    except UnicodeError:
+        return False
 
 
-def _problem(row: list[str], rule: Eligibility, languages: list[str], seen: dict[str, int]) -> str | None:
-    if len(row) != len(COLUMNS):
-        return f"{len(row)} columns instead of {len(COLUMNS)}"
-    try:
-        number = nn.validate(row[0])
-        stated = nn.get_birth_date(number)
-    except ValidationError:
-        return "the national number is not valid"
-    try:
-        born = date.fromisoformat(row[3])
-        if born.isoformat() != row[3]:
-            raise ValueError
-    except ValueError:
-        return "the birth date is not written like 1980-12-31"
-    if stated is not None and stated != born:
-        return "national number and birth date do not agree"
-    if number in seen:
-        return f"the same person as line {seen[number]}"
-    if not (row[1].strip() and row[4].strip() and row[6].strip()):
-        return "name or address is empty"
-    if row[5] not in rule.postcodes:
-        return f"postcode {row[5]} is outside the area"
-    if _age(born, date.fromisoformat(rule.age_date)) < rule.minimum_age:
-        return f"younger than {rule.minimum_age} on {rule.age_date}"
-    if row[7] not in languages:
-        return f"language {row[7]!r} is none of {', '.join(languages)}"
-    return None
-
-
-def _age(born: date, day: date) -> int:
-    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
-
-
-def import_roll(
-    register: Path,
-    rule: Eligibility,
-    languages: list[str],
-    factor: SecondFactor,
-    pepper: bytes,
-    folder: Path,
-    progress: Progress | None = None,
-) -> RollReading:
-    """Writes `letters.csv` and `factors.csv` into `folder`. Raises RollInvalid when the number of accepted
-    people is not the official one, or when another register was imported before."""
-    reading = read_register(register, rule, languages)
-    if len(reading.accepted) != rule.official_count:
-        raise RollInvalid(
-            f"the register holds {len(reading.accepted)} eligible people and the manifest's official count is "
-            f"{rule.official_count}; nothing was imported"
-        )
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in ("numbers", "imported-from", "letters.csv", "factors.csv"):
-        remove_leftovers(folder / name)
-    digest = hashlib.sha256(register.read_bytes()).hexdigest()
-    marker = folder / "imported-from"
-    if marker.exists() and marker.read_text() != digest:
-        raise RollInvalid(f"{folder} holds the import of another register")
-    if (folder / "factors.csv").exists():
-        (folder / "numbers").unlink(missing_ok=True)
-        (folder / "factors.csv.partial").unlink(missing_ok=True)
-        return reading
-    numbers = _assigned_numbers(folder, len(reading.accepted))
-    write_durably(marker, digest.encode("ascii"), private=True)
-    _write_letters(folder / "letters.csv", numbers, reading.accepted)
-    kind = factor.kind
-    values = [p.birth_date if kind == "birth-date" else p.national_number for p in reading.accepted]
-    _write_factors(folder / "factors.csv", numbers, values, FactorHasher(factor, pepper), progress)
-    (folder / "numbers").unlink()
-    return reading
-
-
-def _assigned_numbers(folder: Path, count: int) -> list[str]:
-    """Random voter numbers, kept until the import is complete so that a killed run can go on."""
-    path = folder / "numbers"
-    if path.exists():
-        return path.read_text(encoding="ascii").split()
-    chosen: set[str] = set()
-    while len(chosen) < count:
-        chosen.add(f"{secrets.randbelow(10**9):09d}")
-    numbers = list(chosen)
-    write_durably(path, ("\n".join(numbers) + "\n").encode("ascii"), private=True)
-    return numbers
-
-
-def _write_letters(path: Path, numbers: list[str], people: list[Person]) -> None:
-    lines = [LETTER_COLUMNS, *([number, *person.letter] for number, person in zip(numbers, people, strict=True))]
-    write_csv(path, sorted(lines[1:], key=lambda line: line[0]), LETTER_COLUMNS)
-
-
-def write_csv(path: Path, rows: list[list[str]], columns: list[str]) -> None:
-    """A secret CSV file, in one step."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    write_durably(path, text.getvalue().encode("utf-8"), private=True)
-
-
-def read_csv(path: Path, columns: list[str]) -> Iterator[list[str]]:
-    """Raises RollInvalid."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = csv.reader(file, strict=True)
-            if next(rows, None) != columns:
-                raise RollInvalid(f"{path} does not have the columns {','.join(columns)}")
-            yield from rows
-    except FileNotFoundError:
-        raise RollInvalid(f"there is no file {path}; the step before this one writes it") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise RollInvalid(f"{path} is damaged: {error}") from None
-
-
-def _write_factors(
-    path: Path, numbers: list[str], values: list[str], hasher: FactorHasher, progress: Progress | None
-) -> None:
-    """Hashes with all cores, appending; a partial file from a killed run is continued."""
-    partial = path.with_name("factors.csv.partial")
-    done = _complete_lines(partial)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file, ThreadPoolExecutor() as pool:
-        pairs = iter(zip(numbers[done:], values[done:], strict=True))
-        while chunk := list(islice(pairs, _CHUNK)):
-            hashes = pool.map(hasher.hash, (value for _, value in chunk))
-            file.writelines(f'{number},"{hashed}"\n' for (number, _), hashed in zip(chunk, hashes, strict=True))
-            file.flush()
-            os.fsync(file.fileno())
-            done += len(chunk)
-            if progress:
-                progress(done, len(numbers))
-    lines = partial.read_text(encoding="ascii").splitlines()
-    write_csv(path, sorted(csv.reader(lines)), FACTOR_COLUMNS)
-    partial.unlink()
-
-
-def _complete_lines(path: Path) -> int:
-    """Cuts a torn last line off; returns the number of whole ones."""
-    if not path.exists():
-        return 0
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if whole != data:
-        path.write_bytes(whole)
-    return whole.count(b"\n")
+def _birth_date(text: str, number: NationalNumber) -> BirthDate:
+    """Raises _Refused."""
+    born = parse_birth_date(text) if text else number.born
+    if born is None:
+        raise _Refused(Reason.BIRTH_DATE)
+    if number.born is not None and not born.agrees_with(number.born):
+        raise _Refused(Reason.DISAGREE)
+    return born

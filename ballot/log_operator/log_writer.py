@@ -201,7 +201,8 @@ class LogWriter(LoadedLog):
 
     def _rehearse(self, body_of: Callable[[Order], Record]) -> None:
         self.refresh()
-        order, body = deepcopy(self.order), body_of(self.order)
+        order = deepcopy(self.order)
+        body = body_of(order)
         order.admit(entry_type(body), body)  # type: ignore[arg-type]
 
     def _sizes_seen(self) -> list[tuple[int, str]]:

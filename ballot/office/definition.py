@@ -10,7 +10,7 @@ import json
 import tomllib
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -57,7 +57,7 @@ minimum_age = 16
 age_date = "{reference_date}"         # the age counts on this day
 residence_date = "{reference_date}"   # and who is registered: take the register's extract of this day
 postcodes = ["8500", "8501", "8510", "8511"]
-official_count = {official_count}      # what `stembus roll import --dry-run` says
+official_count = {official_count}      # who may vote, as the population service says
 [eligibility.description]
 nl = "Wie 16 jaar of ouder is en in Kortrijk woont"
 en = "Everyone aged 16 or over and registered in Kortrijk"
@@ -193,7 +193,7 @@ class _Rule(msgspec.Struct):
     """Of a draft."""
 
     eligibility: Eligibility
-    languages: list[str]
+    languages: Annotated[list[str], msgspec.Meta(min_length=1)]
 
 
 def _parts(written: Any, head: str) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from stembus.ballot.box.device_tests import DeviceTests, shown_beside
 from stembus.ballot.box.position import Bond
 from stembus.ballot.box.recovery import Recovered, count_logged_tokens, lacks_ballots, recover
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS, spare_keys
-from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
+from stembus.ballot.eligibility.own_csv import FACTOR_COLUMNS, read_csv
 from stembus.ballot.errors import DatabaseBehind, IssuanceRecordUnusable, RollInvalid, SecretFileError
 from stembus.ballot.issuance.co_registrar import CoRegistrar, OwnLetters, RemoteCoRegistrar
 from stembus.ballot.issuance.enrolment import Enrolment, enrol, is_enrolled, nameless

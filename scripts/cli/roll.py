@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from stembus.audit.durable import write_durably
 from stembus.ballot.office.office import NotReady
+from stembus.scripts.escape import shown
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, program, progress, say, serve_office
 
 
@@ -18,44 +20,51 @@ def roll() -> None:
 @roll.command("import")
 @DIRECTORY
 @click.argument("register", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--dry-run", is_flag=True, help="Only read, and say the official count.")
-def roll_import(directory: Path, register: Path, dry_run: bool) -> None:
-    """Read the register's CSV, refuse bad lines by number, and write letters and factors apart.
+@click.option("--dry-run", is_flag=True, help="Only read, and say who may vote; nothing is written.")
+@click.option(
+    "--faults", type=click.Path(path_type=Path, dir_okay=False), help="Write the faulty lines there, to be mended."
+)
+def roll_import(directory: Path, register: Path, dry_run: bool, faults: Path | None) -> None:
+    """Read the population register, and write letters and factors apart.
 
     \b
-    Example:  stembus roll import kortrijk register.csv --dry-run
+    Columns are recognised by their names; the file register.toml in DIR says what is not guessed
+    right (see the official's guide). Says who may vote, who may not, and which lines are faulty.
+    Example:  stembus roll import kortrijk register.csv --dry-run --faults to-mend.csv
     """
     try:
-        from stembus.ballot.eligibility.register import import_roll, read_register
+        from stembus.ballot.eligibility.register import read_register
+        from stembus.ballot.eligibility.register_columns import SETTINGS, read_settings
+        from stembus.ballot.eligibility.roll_import import import_roll
+        from stembus.scripts.register_text import compared, faults_csv, reading_text
     except ModuleNotFoundError as error:
         raise NotReady(
             f"this step needs the officials' parts ({error.name}); in a copy of the sources: pip install '.[officials]'"
         ) from None
+    settings = read_settings(directory / SETTINGS)
     if dry_run:
         from stembus.ballot.office.definition import read_draft, who_may_vote
 
         rule, languages = who_may_vote(read_draft(directory / "referendum.toml"))
-        reading = read_register(register, rule, languages)
     else:
         office = serve_office(directory)
-        manifest = office.manifest
-        with progress("second factors") as bar:
-            reading = import_roll(
-                register,
-                manifest.eligibility,
-                manifest.languages,
-                manifest.second_factor,
-                office.pepper(),
-                office.make_folder("importer"),
-                bar,
-            )
-    for refusal in reading.refused:
-        say(f"line {refusal.line}: {refusal.reason}")
-    click.echo(f"{len(reading.accepted)} eligible, {len(reading.refused)} lines refused")
+        rule, languages = office.manifest.eligibility, office.manifest.languages
+    reading = read_register(register, rule, languages, settings)
+    for line in reading_text(reading, rule):
+        click.echo(shown(line))
+    if faults is not None:
+        if faults.exists():
+            raise NotReady(f"{faults} exists; nothing was written over it")
+        write_durably(faults, faults_csv(reading), private=True)
+        say(f"{faults} holds the faulty lines, and personal data: destroy it when they are mended")
     if dry_run:
-        next_step("put that number into referendum.toml as official_count")
-    else:
-        next_step(f"stembus credentials make {directory}")
+        click.echo(compared(reading, rule))
+        next_step(f"stembus check {directory}")
+        return
+    with progress("second factors") as bar:
+        factor, folder = office.manifest.second_factor, office.make_folder("importer")
+        import_roll(reading, rule, factor, office.pepper(), folder, bar)
+    next_step(f"stembus credentials make {directory}")
 
 
 @roll.command("strike")

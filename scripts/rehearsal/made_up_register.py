@@ -19,7 +19,7 @@ _STREETS = ["Doorniksestraat", "Leiestraat", "Rijselsestraat", "Burgemeester Rey
 _CITIES = {"8500": "Kortrijk", "8501": "Bissegem", "8510": "Marke", "8511": "Aalbeke"}
 
 
-def _number(born: date, serial: int) -> str:
+def national_number(born: date, serial: int) -> str:
     """A Belgian national number: birth date, serial, and 97 less the remainder."""
     head = f"{born:%y%m%d}{serial:03d}"
     full = int(("2" if born.year >= 2000 else "") + head)
@@ -44,7 +44,7 @@ def write_register(path: Path, eligible: int, reference: date, refused_each: int
         city = _CITIES.get(postcode, "Gent")
         language = chance.choices(["nl", "fr", "en"], [94, 5, 1])[0]
         names = [chance.choice(_LAST), chance.choice(_FIRST)]
-        return [_number(born, serial), *names, born.isoformat(), street, postcode, city, language]
+        return [national_number(born, serial), *names, born.isoformat(), street, postcode, city, language]
 
     codes = list(_CITIES)
     rows = [person(17, 95, chance.choice(codes)) for _ in range(eligible)]

@@ -27,7 +27,9 @@ from stembus.ballot.eligibility.credential_authority import (
     publish_lists,
 )
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
-from stembus.ballot.eligibility.register import RollReading, import_roll, read_csv
+from stembus.ballot.eligibility.own_csv import read_csv
+from stembus.ballot.eligibility.register import RollReading, read_register
+from stembus.ballot.eligibility.roll_import import import_roll
 from stembus.ballot.issuance.token import (
     Acknowledgement,
     VotingPass,
@@ -158,16 +160,10 @@ class Rehearsal:
         self.office.log().append([make_election_key(self.verified())])
 
     def import_roll(self, register: Path, progress: Progress | None = None) -> RollReading:
-        manifest = self.office.manifest
-        return import_roll(
-            register,
-            manifest.eligibility,
-            manifest.languages,
-            manifest.second_factor,
-            self.office.pepper(),
-            self.office.make_folder("importer"),
-            progress,
-        )
+        manifest, folder = self.office.manifest, self.office.make_folder("importer")
+        reading = read_register(register, manifest.eligibility, manifest.languages)
+        import_roll(reading, manifest.eligibility, manifest.second_factor, self.office.pepper(), folder, progress)
+        return reading
 
     def credentials(self, progress: Progress | None = None) -> Made:
         """Codes for the print house, lists for everybody, enrolment for the registrars, the roll in the log."""

@@ -16,6 +16,7 @@ import pytest
 from stembus.audit.formats.manifest import Question
 from stembus.audit.formats.manifest_rules import check_manifest, parse_manifest
 from stembus.audit.log.source import FolderPlace
+from stembus.ballot.eligibility.register_columns import Settings
 from stembus.ballot.office.definition import whole_question
 from stembus.scripts.cli.main import main
 from tests.conftest import Finished
@@ -176,11 +177,14 @@ def test_a_page_that_names_what_exists_is_left_alone() -> None:
     assert _problems(ROOT / "README.md", page) == []
 
 
-def test_the_questions_that_the_guides_show_fit_into_a_draft(opened: Finished) -> None:
+def test_what_the_guides_show_of_a_draft_or_of_the_registers_settings_fits(opened: Finished) -> None:
     manifest = parse_manifest(read_log(FolderPlace(opened.public)).manifest_raw)
     shown = [block for page in PAGES for block in blocks(page.read_text(encoding="utf-8")) if block.kind == "toml"]
     assert shown
     for block in shown:
-        drafted = tomllib.loads(block.text)["questions"]
-        questions = [msgspec.convert(whole_question(question), Question, strict=True) for question in drafted]
+        drafted = tomllib.loads(block.text)
+        if "questions" not in drafted:
+            assert msgspec.convert(drafted, Settings, strict=True).columns
+            continue
+        questions = [msgspec.convert(whole_question(asked), Question, strict=True) for asked in drafted["questions"]]
         check_manifest(msgspec.structs.replace(manifest, questions=questions))

@@ -32,7 +32,7 @@ from stembus.audit.verify.index import Index
 from stembus.audit.verify.stream import Unreadable
 from stembus.ballot.eligibility.credential_authority import CODED_COLUMNS, SPARE_COLUMNS
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
-from stembus.ballot.eligibility.register import read_csv
+from stembus.ballot.eligibility.own_csv import read_csv
 from stembus.ballot.issuance.token import VotingPass, new_pass, take_answer
 from stembus.ballot.office.paper import paper_entries
 from stembus.ballot.office.services import ServedOffice

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, delete, insert, select
 
 from stembus.ballot.database import reading
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS
-from stembus.ballot.eligibility.register import FACTOR_COLUMNS, read_csv
+from stembus.ballot.eligibility.own_csv import FACTOR_COLUMNS, read_csv
 from stembus.ballot.issuance.enrolment import Enrolment
 from stembus.ballot.issuance.issuance_record import IssuanceRecord, create_record, open_record
 from stembus.ballot.issuance.issuance_slot import Slot

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.eligibility.credential_authority import CODED_COLUMNS
-from stembus.ballot.eligibility.register import read_csv
+from stembus.ballot.eligibility.own_csv import read_csv
 from stembus.scripts.cli import office as office_commands
 from stembus.scripts.cli import trustee as trustee_commands
 from stembus.scripts.cli.main import main
@@ -57,7 +57,7 @@ def _set_up(run: Run, folder: Path, floor: int = 1, healing: int = 0) -> None:
         for number in (1, 2):
             run("trustee", step, folder, "--number", number)
     write_register(folder / "register.csv", 12, date(2019, 10, 14), 1)
-    assert "12 eligible, 4 lines refused" in run("roll", "import", folder, folder / "register.csv", "--dry-run").output
+    assert "12 people may vote" in run("roll", "import", folder, folder / "register.csv", "--dry-run").output
     run("roll", "import", folder, folder / "register.csv")
     run("credentials", "make", folder)
 

@@ -10,7 +10,7 @@ import pytest
 
 from stembus.audit.formats.entry_bodies import Incident
 from stembus.ballot.eligibility.credential_authority import ENROLMENT_COLUMNS, spare_keys
-from stembus.ballot.eligibility.register import read_csv
+from stembus.ballot.eligibility.own_csv import read_csv
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.conftest import Finished
 from tests.scripts.cli.test_commands import CLOSED, LATER, OPENS, Run, _letters, _set_up, run

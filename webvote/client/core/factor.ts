@@ -1,4 +1,5 @@
-// The second factor in the form that registrars store: a birth date as ISO text, or a national number of 11 digits.
+// The second factor in the form that registrars store: a birth date as ISO text, with 00 for what of it
+// is unknown, or a national number of 11 digits.
 //
 // Decides which spellings are read. Leaves to the registrars whether it is the right one.
 
@@ -18,12 +19,11 @@ export function normaliseFactor(kind: FactorKind, typed: string): string {
 function birthDate(text: string): string {
   const iso = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
   const local = /^(\d{1,2})[ ./-]+(\d{1,2})[ ./-]+(\d{4})$/.exec(text) ?? /^(\d{2})(\d{2})(\d{4})$/.exec(text);
-  const [year, month, day] = iso !== null ? iso.slice(1) : (local?.slice(1).reverse() ?? []);
-  if (year === undefined) throw new ClientError("factor-format");
-  const normal = `${year}-${month?.padStart(2, "0")}-${day?.padStart(2, "0")}`;
-  const moment = new Date(`${normal}T00:00:00Z`);
-  // The 30th of February would roll over into March, so the day must come back as it went in.
-  if (year === "0000" || Number.isNaN(moment.getTime()) || moment.toISOString().slice(0, 10) !== normal)
-    throw new ClientError("factor-day");
-  return normal;
+  const parts = iso?.slice(1) ?? local?.slice(1).reverse();
+  if (parts === undefined) throw new ClientError("factor-format");
+  const [year = 0, month = 0, day = 0] = parts.map(Number);
+  // Of an unknown month the day is unknown, too. Day 0 of the next month is the last one of this.
+  const last = month && new Date(Date.UTC(year, month, 0)).getUTCDate();
+  if (year === 0 || month > 12 || day > last) throw new ClientError("factor-day");
+  return parts.map((part) => part.padStart(2, "0")).join("-");
 }
