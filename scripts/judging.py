@@ -99,6 +99,8 @@ def _read(path: Path) -> bytes | None:
 def _judge(
     data: bytes, key: VerifierKey | None, log: VerifiedLog | None, decryptions: Sequence[bytes] = ()
 ) -> Judgment:
+    if not data:
+        return nothing("it is empty")
     if len(data) > FILE_BYTES:
         return nothing(f"it is longer than {FILE_BYTES} bytes")
     if _parses(parse_split, data):
@@ -211,7 +213,10 @@ def _of_ballot(data: bytes, log: VerifiedLog) -> Judgment:
     sought = Sought(hashlib.sha256(data).hexdigest(), ballot.ballot_id.hex(), 0)
     fate = fate_of(log, sought, ballot)
     if fate.verdict in (Verdict.KEPT, Verdict.LATE):
-        counts = _FOLLOWS[Verdict.VOID] if log.phase is Phase.CANCELLED else "of one voting pass, the last vote counts"
+        counts = "it is the last vote of its voting pass in the log, and the last one counts"
+        if fate.later is not None:
+            counts = f"a later vote of the same voting pass is entry {fate.later}, and counts in its place"
+        counts = _FOLLOWS[Verdict.VOID] if log.phase is Phase.CANCELLED else counts
         return Judgment(f"a valid ballot: it is entry {fate.index} of the log, in batch {fate.batch}", (counts,))
     if fate.verdict is Verdict.SUPERSEDED:
         return Judgment("a valid ballot that is not in the log", (_FOLLOWS[Verdict.SUPERSEDED],))

@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stembus.audit import bounds
 from stembus.audit.durable import write_undated
-from stembus.audit.errors import AuditError, CannotRead, ReceiptInvalid
+from stembus.audit.errors import AuditError
 from stembus.audit.formats.cast_ballot import CastBallot
-from stembus.audit.formats.receipt import Promise, check_promise, encode_promise, parse_promise
-from stembus.audit.monitor.watch import BALLOTS, PROMISE_BYTES, PROMISES, Brought, Relayed, files_in
+from stembus.audit.formats.receipt import Promise, check_promise, encode_promise
+from stembus.audit.monitor.handed import BROUGHT, PROMISES, Handed, Pile
+from stembus.audit.monitor.watch import Brought, Relayed
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.ballots import BallotRefused, check_ballot
-from stembus.audit.verify.promised_ballot import Sought, Verdict, ballot_context, fate_of
+from stembus.audit.verify.promised_ballot import Fate, Verdict, ballot_context
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.errors import (
     BallotError,
@@ -42,67 +42,63 @@ from stembus.crypto.errors import CryptoError
 RELAYED = "relayed"
 # What the box says of its own trouble is no word about the ballot.
 _TROUBLE = (ServiceUnreachable, DatabaseBehind, LogBehindDatabase, Cancelled)
-# What became of a ballot that is not in the log when voting is over, by what the box had answered, the worst first.
-_AFTER = {Relayed.FALSE: Relayed.FALSE, Relayed.TAKEN: Relayed.DROPPED, Relayed.REFUSED: Relayed.REFUSED}
+# What became of a ballot that is not in the log when voting is over, by what the box had answered: the worst first,
+# unless it had a reason.
+_AFTER = {
+    Relayed.FALSE: Relayed.FALSE,
+    Relayed.REPLACED: Relayed.REPLACED,
+    Relayed.TURN: Relayed.TURN,
+    Relayed.SAME: Relayed.SAME,
+    Relayed.TAKEN: Relayed.DROPPED,
+    Relayed.REFUSED: Relayed.REFUSED,
+}
+_PROMISES_KEPT = 20  # for one ballot
 
 
-def relay(log: VerifiedLog, folder: Path, after: str = "") -> Iterator[Brought]:
-    """Looks for each ballot of the folder in the log, and brings what is missing to the box, beginning behind the file
+def relay(log: VerifiedLog, folder: Path, pile: Pile, after: str = "") -> Iterator[Brought]:
+    """Says how it stands with each ballot of the pile, and brings what is missing to the box, beginning behind the file
     named `after`. Once the box has not answered, no other is brought: a slow box must not stop the watching. Raises
     CannotRead."""
-    paths = sorted(files_in(folder / BALLOTS), key=lambda path: (path.name <= after, path.name))
     silent = False
-    for path in paths:
-        found = _bring(log, folder, path, silent)
+    for handed in sorted(pile.ballots, key=lambda one: (one.name <= after, one.name)):
+        if handed.ballot is None or handed.fate is None:
+            state = Relayed.UNREADABLE if handed.unreadable else Relayed.INVALID
+            yield Brought(handed.name, state, handed.problem)
+            continue
+        try:
+            promises = pile.promises_of(handed.ballot)
+            found = Brought(handed.name, *_state(log, folder, handed.ballot, handed.fate, promises, silent))
+        except OSError as error:
+            found = Brought(handed.name, Relayed.UNREADABLE, f"nothing can be kept here: {type(error).__name__}")
         silent = silent or found.state is Relayed.UNANSWERED
         yield found
 
 
-def _bring(log: VerifiedLog, folder: Path, path: Path, silent: bool) -> Brought:
-    try:
-        ballot = _checked(log, path)
-    except CannotRead:
-        raise
-    except OSError as error:
-        return Brought(path.name, Relayed.UNREADABLE, type(error).__name__)
-    except (AuditError, CryptoError, BallotRefused) as error:
-        return Brought(path.name, Relayed.INVALID, str(error))
-    try:
-        return Brought(path.name, *_state(log, folder, ballot, silent))
-    except OSError as error:
-        return Brought(path.name, Relayed.UNREADABLE, f"nothing can be kept here: {type(error).__name__}")
-
-
-def _checked(log: VerifiedLog, path: Path) -> CastBallot:
-    context = ballot_context(log)
-    if context is None:
-        raise ReceiptInvalid("voting has not begun")
-    with path.open("rb") as file:
-        return check_ballot(context, file.read(bounds.ENTRY_BYTES + 1))
-
-
-def _state(log: VerifiedLog, folder: Path, ballot: CastBallot, silent: bool) -> tuple[Relayed, str]:
+def _state(
+    log: VerifiedLog, folder: Path, ballot: CastBallot, fate: Fate, promises: Sequence[Handed], silent: bool
+) -> tuple[Relayed, str]:
     """How it stands, and a reason. Raises CannotRead, or OSError where nothing can be kept."""
-    digest = hashlib.sha256(ballot.raw).hexdigest()
-    fate = fate_of(log, Sought(digest, ballot.ballot_id.hex(), 0), ballot)
     if fate.verdict in (Verdict.KEPT, Verdict.LATE):
         return Relayed.LOGGED, ""
-    if fate.verdict is Verdict.SUPERSEDED:
+    if fate.later is not None:
         return Relayed.REPLACED, ""
+    if fate.twin is not None:
+        return Relayed.SAME, ""
     if log.phase is Phase.CANCELLED:
         return Relayed.VOID, ""
-    memory = _Memory(folder / RELAYED / digest)
+    memory = _Memory(folder / RELAYED / ballot.cast_hash.hex())
     if log.phase is not Phase.OPEN:
         return memory.at_the_end(), ""
     memory.add(None)
-    earlier = _promised(log, folder, digest)
     if Relayed.FALSE in memory.answers:
         return Relayed.FALSE, ""
-    if earlier is not None and fate_of(log, Sought.of(earlier), ballot).verdict is Verdict.NOT_DUE:
+    if any(one.covers for one in promises):
         return Relayed.TAKEN, ""  # it has its promise, and is not due yet
     if silent:
         return Relayed.UNANSWERED, "it was not asked again in this look"
-    state, reason = _cast(log, folder, ballot, earlier)
+    missed = [one.promise for one in promises if one.promise and not one.far]
+    earlier = max(missed, key=lambda promise: promise.batch, default=None)
+    state, reason = _cast(log, folder, ballot, earlier, len(promises))
     memory.add(state)
     return state, reason
 
@@ -137,21 +133,10 @@ class _Memory:
         return next((end for answer, end in _AFTER.items() if answer in self.answers), Relayed.UNANSWERED)
 
 
-def _promised(log: VerifiedLog, folder: Path, digest: str) -> Promise | None:
-    """The newest promise of this ballot that lies here."""
-    found: list[Promise] = []
-    for path in files_in(folder / PROMISES):
-        try:
-            with path.open("rb") as file:
-                promise = parse_promise(file.read(PROMISE_BYTES))
-            check_promise(log.manifest, log.referendum, promise)
-            found += [promise] if promise.cast_hash == digest else []
-        except (AuditError, OSError):
-            continue
-    return max(found, key=lambda promise: promise.batch, default=None)
-
-
-def _cast(log: VerifiedLog, folder: Path, ballot: CastBallot, earlier: Promise | None) -> tuple[Relayed, str]:
+def _cast(
+    log: VerifiedLog, folder: Path, ballot: CastBallot, earlier: Promise | None, kept: int
+) -> tuple[Relayed, str]:
+    """`kept` is how many promises for this ballot lie here already."""
     said = b"" if earlier is None else encode_promise(earlier)
     try:
         promise = RemoteBox(log.manifest.box.url).cast(ballot.raw, *([said] if said else []))
@@ -166,10 +151,11 @@ def _cast(log: VerifiedLog, folder: Path, ballot: CastBallot, earlier: Promise |
         return Relayed.REFUSED, error.check if error.check.isalnum() else "it names no check"
     except (BallotError, AuditError) as error:
         return Relayed.REFUSED, type(error).__name__
-    digest = hashlib.sha256(ballot.raw).hexdigest()
-    path = folder / PROMISES / f"relayed-{digest[:16]}-{hashlib.sha256(encode_promise(promise)).hexdigest()[:8]}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_undated(path, encode_promise(promise))
+    digest = ballot.cast_hash.hex()
+    path = folder / PROMISES / f"{BROUGHT}{digest[:16]}-{hashlib.sha256(encode_promise(promise)).hexdigest()[:8]}.json"
+    if kept < _PROMISES_KEPT:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_undated(path, encode_promise(promise))
     if (promise.cast_hash, promise.ballot_id) != (digest, ballot.ballot_id.hex()):
         return Relayed.FALSE, ""
     if earlier is not None and promise.batch <= earlier.batch:
@@ -190,6 +176,8 @@ def _out_of_turn(log: VerifiedLog, ballot: CastBallot, shown: bytes) -> tuple[Re
         other = None if context is None else check_ballot(context, shown)
     except (AuditError, CryptoError, BallotRefused):
         other = None
+    if other is not None and other.body == ballot.body and other.raw != ballot.raw:
+        return Relayed.SAME, ""  # whichever of the two is in the log, it counts the same
     if other is None or other.token_key != ballot.token_key or other.seq < ballot.seq or other.raw == ballot.raw:
         return Relayed.REFUSED, "it says that the voter cast again, and shows no such ballot"
     if other.seq == ballot.seq:

@@ -21,18 +21,10 @@ from stembus.audit.log.note import Checkpoint
 from stembus.audit.log.snapshot import folder_name
 from stembus.audit.log.tiles import HEAD
 from stembus.audit.monitor.hand_in import Parties
+from stembus.audit.monitor.handed import DECRYPTIONS, files_in, logged_ballots, read_pile
+from stembus.audit.monitor.memory import Earlier, settle
 from stembus.audit.monitor.vantage import Vantage, Word, signed_head
-from stembus.audit.monitor.watch import (
-    DECRYPTIONS,
-    EVIDENCE,
-    Page,
-    Relayed,
-    Round,
-    files_in,
-    is_held_back,
-    keep_served,
-    watch,
-)
+from stembus.audit.monitor.watch import EVIDENCE, Page, Relayed, Round, is_held_back, keep_served, watch
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.handed_decryptions import are_proven, check_decryptions
 from stembus.audit.verify.promised_ballot import ballot_context
@@ -43,12 +35,13 @@ from stembus.scripts.published import verified
 from stembus.scripts.relay import relay
 from stembus.scripts.served_pages import look_at_site, newest_release
 
-_COPIES, _VERIFIED, _LARGER = "copies", "verified", "heads"
+_COPIES, _VERIFIED, _LARGER, _EARLIER = "copies", "verified", "heads", "earlier.json"
 _HEADS = 100  # larger heads that are remembered
 
 
 class Watching:
-    """`last` is what was seen last; with `pages`, what the site serves to voters is looked at, too, while they vote."""
+    """`last` is what was seen last; with `pages`, what the site serves to voters is looked at, too, while they vote.
+    `parties` is of the log that was verified last; with `taking`, it knows which ballots need not be handed in."""
 
     def __init__(
         self,
@@ -58,12 +51,14 @@ class Watching:
         vantages: Sequence[Vantage],
         workers: int,
         pages: bool = False,
+        taking: bool = False,
     ) -> None:
         self._address, self._referendum, self._folder = address, referendum, folder
         self._copies = folder / _COPIES
         self._vantages = vantages
         self._workers = workers
-        self._pages = pages
+        self._pages, self._taking = pages, taking
+        self._earlier = Earlier(folder / _EARLIER)
         self._manifest: Manifest | None = None
         self._heads: dict[bytes, Checkpoint] = {}
         self._ahead: dict[str, float] = {}
@@ -78,31 +73,41 @@ class Watching:
         now = time.monotonic()
         late = tuple(place for place, since in self._ahead.items() if is_held_back(since, now))
         silent = self._unanswered is not None and is_held_back(self._unanswered[1], now)
-        self.last = replace(seen, ended=int(time.time()), ahead=late, unanswered=silent)
+        seen = replace(seen, ended=int(time.time()), ahead=late, unanswered=silent)
+        self.last = replace(seen, earlier=self._earlier.add(seen))
         return self.last
 
     def _look(self) -> Round:
         try:
             with verified(self._address, self._referendum, self._workers, self._copies) as report:
-                decrypted = ""
-                if report.log is not None:
-                    self._manifest = report.log.manifest
-                    self.parties = Parties(report.log.manifest, report.log.referendum, ballot_context(report.log))
+                if report.log is None:
+                    seen = Round(report)
+                else:
                     write_durably(self._folder / _VERIFIED, folder_name(report.log.head).encode("ascii"))
-                    decrypted = self._look_at_decryptions(report, report.log)
-                seen = watch(report, self._vantages, self._folder, self._larger_heads())
-                if report.log is not None and self._pages:
-                    seen = replace(seen, pages=tuple(self._look_at_site(report.log)))
-                if report.log is not None:
-                    after = "" if self._unanswered is None else self._unanswered[0]
-                    brought = tuple(relay(report.log, self._folder, after))
-                    seen = replace(seen, brought=brought, decrypted=decrypted)
+                    seen = self._look_at(report, report.log, self._vantages, self._larger_heads())
+                    if self._pages:
+                        seen = replace(seen, pages=tuple(self._look_at_site(report.log)))
         except (AuditError, OSError) as error:
             seen = Round(_unchecked(error))
         if seen.report.log is None:
             seen = self._compare_with_kept(seen)
         self._tidy()
         return seen
+
+    def _look_at(
+        self, report: Report, log: VerifiedLog, vantages: Sequence[Vantage], heads: Sequence[Checkpoint]
+    ) -> Round:
+        """Raises CannotRead or OSError."""
+        self._manifest = log.manifest
+        context = ballot_context(log)
+        logged = dict(logged_ballots(log, context)) if self._taking and context is not None else {}
+        self.parties = Parties(log.manifest, log.referendum, context, logged)
+        decrypted = self._look_at_decryptions(report, log)
+        pile = read_pile(log, self._folder)
+        after = "" if self._unanswered is None else self._unanswered[0]
+        seen = watch(report, vantages, self._folder, heads, pile)
+        seen = replace(seen, brought=tuple(relay(log, self._folder, pile, after)), decrypted=decrypted)
+        return replace(seen, settled=settle(self._folder, seen))
 
     def _look_at_decryptions(self, report: Report, log: VerifiedLog) -> str:
         """How many trustees have decrypted, in words, if somebody handed a decryption in. What is none of what is
@@ -112,7 +117,8 @@ class Watching:
             return ""
         proven = [raw for raw, is_one in zip(handed, are_proven(log, handed), strict=True) if is_one]
         told = check_decryptions(report, proven)
-        return told + (f"; {len(handed) - len(proven)} files are of nothing that is counted" * (proven != handed))
+        others = len(handed) - len(proven)
+        return told + (f"; {others} files are of nothing that is counted in the log as it is shown now" * bool(others))
 
     def _look_at_site(self, log: VerifiedLog) -> Iterator[Page]:
         """Keeps what is served in another file's place. Raises CannotRead or OSError."""
@@ -148,10 +154,11 @@ class Watching:
                     return seen
                 self._manifest = report.log.manifest
                 heads = [*self._larger_heads(), *self._heads_on_disk()]
-                before = watch(report, [Vantage(self._address), *self._vantages], self._folder, heads)
+                before = self._look_at(report, report.log, [Vantage(self._address), *self._vantages], heads)
         except (AuditError, OSError):
             return seen
-        return replace(seen, sights=before.sights, handed=before.handed)
+        known = {name: getattr(before, name) for name in ("sights", "handed", "brought", "decrypted", "settled")}
+        return replace(seen, **known)
 
     def _heads_on_disk(self) -> list[Checkpoint]:
         """Of copies that did not verify, those that the log signed."""

@@ -147,6 +147,11 @@ class BallotContext:
     def body_bytes(self) -> int:
         return 32 + sum(question.size for question in self.questions)
 
+    @cached_property
+    def token_at(self) -> int:
+        """Where a ballot's token key begins."""
+        return 1 + self.body_bytes + 32
+
 
 @dataclass(frozen=True, slots=True)
 class CastBallot:

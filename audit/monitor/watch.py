@@ -12,37 +12,20 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from stembus.audit import bounds
-from stembus.audit.durable import create_durably, is_staged
-from stembus.audit.errors import AuditError
-from stembus.audit.formats.cast_ballot import CastBallot, parse_ballot
-from stembus.audit.formats.receipt import check_promise, parse_promise
+from stembus.audit.durable import create_durably
 from stembus.audit.log.note import Checkpoint
+from stembus.audit.monitor.handed import Handed, Pile, read_pile
 from stembus.audit.monitor.split_log import SplitLog, check_split, parse_split
 from stembus.audit.monitor.vantage import Sight, Vantage, Word, judge, look_around
-from stembus.audit.verify.promised_ballot import Fate, Sought, Verdict, ballot_context, fate_of
+from stembus.audit.verify.promised_ballot import Verdict
 from stembus.audit.verify.report import Report
 from stembus.audit.verify.report import Verdict as FaultVerdict
-from stembus.audit.verify.verified_log import VerifiedLog
-from stembus.crypto.errors import CryptoError
 
-PROMISES, BALLOTS, DECRYPTIONS, EVIDENCE = "promises", "ballots", "decryptions", "evidence"
-PROMISE_BYTES = 64 * 1024
+EVIDENCE = "evidence"
+_NAMED = 3  # files that an alarm names
 _PROOFS = 100  # that are kept
 _PATIENCE_SECONDS = 900  # that another place may be ahead before somebody is called
 _GROUNDS = (FaultVerdict.BREACH, FaultVerdict.STANDS)
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """A promise that lies in the folder, by its file's name; `fate` is None for what is no promise of this box."""
-
-    name: str
-    fate: Fate | None
-
-    @property
-    def text(self) -> str:
-        return self.fate.verdict.value if self.fate else "no promise of this ballot box"
 
 
 class Relayed(Enum):
@@ -51,6 +34,7 @@ class Relayed(Enum):
     LOGGED = "in the log"
     REPLACED = "a later vote of the same voting pass counts"
     TURN = "another ballot of the same voting pass took its turn"
+    SAME = "the same ballot, cast in another turn, is there"
     TAKEN = "the ballot box took it, and promised it"
     REFUSED = "THE BALLOT BOX REFUSES IT"
     FALSE = "THE BALLOT BOX SIGNED A PROMISE OF ANOTHER BALLOT FOR IT"
@@ -93,6 +77,10 @@ class Round:
     ahead: tuple[str, ...] = ()
     #: how each file that the log names is served now, if that was looked at
     pages: tuple[Page, ...] = ()
+    #: what was seen in earlier rounds and is not any more: words, and when last, Unix seconds
+    earlier: tuple[tuple[str, int], ...] = ()
+    #: ballots and promises that were found in the log, and are not kept any more
+    settled: tuple[int, int] = (0, 0)
     #: how many trustees' decryptions there are, in words, if any was handed in
     decrypted: str = ""
     #: the ballot box has not answered for so long that somebody should be called
@@ -100,6 +88,27 @@ class Round:
 
     def alarms(self) -> Iterator[str]:
         """What somebody should be called for, in words. Names no file: a voter may have given it a person's name."""
+        yield from self.of_the_host()
+        for number, handed in enumerate(sorted(self.handed, key=lambda one: one.name), 1):
+            if handed.fate is None:
+                continue
+            if handed.far:
+                yield f"promise {number} is for a batch far ahead: the ballot box may never bring its ballot in"
+            elif handed.fate.verdict is Verdict.BROKEN:
+                yield f"promise {number} is broken, unless its voter cast again with the same voting pass"
+            elif handed.fate.verdict is Verdict.MISSING:
+                yield f"the batch of promise {number} stands without its ballot: hand it in again, while one can"
+        for number, brought in enumerate(sorted(self.brought, key=lambda one: one.name), 1):
+            if brought.state is Relayed.REFUSED:
+                why = f": {brought.reason}" if brought.reason else ""
+                yield f"the ballot box refuses ballot {number}, which every check here accepts{why}"
+            elif brought.state in (Relayed.FALSE, Relayed.DROPPED):
+                yield f"ballot {number}: {brought.state.value}"
+        if self.unanswered:
+            yield "the ballot box has not answered for ballots that were brought to it for a quarter of an hour"
+
+    def of_the_host(self) -> Iterator[str]:
+        """Those of them that are about what is published and served: these are remembered when they are over."""
         for fault in self.report.faults:
             if fault.verdict in _GROUNDS:
                 yield f"{fault.check} {fault.where}: {fault.message}"
@@ -108,23 +117,9 @@ class Round:
                 yield f"{sight.vantage.address}: {sight.word.value}"
         for address in self.ahead:
             yield f"{address} has shown more for a quarter of an hour than is shown here: entries may be held back"
-        for number, handed in enumerate(self.handed, 1):
-            if handed.fate is not None and handed.fate.verdict is Verdict.BROKEN:
-                yield f"promise {number} is broken, unless its voter cast again with the same voting pass"
-            elif handed.fate is not None and handed.fate.verdict is Verdict.MISSING:
-                yield f"the batch of promise {number} stands without its ballot: hand it in again, while one can"
-
-        for number, brought in enumerate(self.brought, 1):
-            if brought.state is Relayed.REFUSED:
-                why = f": {brought.reason}" if brought.reason else ""
-                yield f"the ballot box refuses ballot {number}, which every check here accepts{why}"
-            elif brought.state in (Relayed.FALSE, Relayed.DROPPED):
-                yield f"ballot {number}: {brought.state.value}"
-        for page in self.pages:
-            if page.differs:
-                yield f"voters are served another {page.path} than the log names"
-        if self.unanswered:
-            yield "the ballot box has not answered for ballots that were brought to it for a quarter of an hour"
+        if others := [page.path for page in self.pages if page.differs]:
+            which = ", ".join(others[:_NAMED]) + (" and more" if len(others) > _NAMED else "")
+            yield f"voters are served other files than the log names, {len(others)} of {len(self.pages)}: {which}"
 
     def doubts(self) -> Iterator[str]:
         """Why it is not known now how the referendum stands, if so."""
@@ -135,14 +130,17 @@ class Round:
                 yield f"{fault.where}: {fault.message}"
         if unread := sum(page.differs is None for page in self.pages):
             yield f"{unread} of {len(self.pages)} files could not be fetched from the address that voters use"
-        for number, brought in enumerate(self.brought, 1):
+        for number, brought in enumerate(sorted(self.brought, key=lambda one: one.name), 1):
             if brought.state in (Relayed.UNANSWERED, Relayed.UNREADABLE):
                 yield f"ballot {number}: {brought.state.value}"
 
 
-def watch(found: Report, vantages: Sequence[Vantage], folder: Path, heads: Sequence[Checkpoint] = ()) -> Round:
-    """`found` is of a verification that was just made, and its log can still be read; `heads` were seen before, and the
-    log signed them. Without a log, there is nothing to compare. Raises CannotRead when the log's files changed."""
+def watch(
+    found: Report, vantages: Sequence[Vantage], folder: Path, heads: Sequence[Checkpoint] = (), pile: Pile | None = None
+) -> Round:
+    """`found` is of a verification that was just made, and its log can still be read; `heads` were seen before, and
+    the log signed them; `pile` is what was handed in, if that was read already. Without a log, there is nothing to
+    compare. Raises CannotRead when the log's files changed."""
     log = found.log
     if log is None:
         return Round(found)
@@ -151,19 +149,7 @@ def watch(found: Report, vantages: Sequence[Vantage], folder: Path, heads: Seque
     for sight in sights:
         if sight.split is not None and sight.head is not None:
             keep_split(folder / EVIDENCE, sight.head, sight.split)
-    return Round(found, sights, tuple(_handed(log, folder / PROMISES)))
-
-
-def files_in(folder: Path) -> list[Path]:
-    """Those that people handed in, by name, and none that is still being written."""
-    return sorted(path for path in folder.glob("*") if not is_staged(path.name) and _may_be_file(path))
-
-
-def _may_be_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return True  # what is wrong with it is said when it is opened
+    return Round(found, sights, (pile or read_pile(log, folder)).promises)
 
 
 def is_held_back(since: float, now: float) -> bool:
@@ -187,31 +173,3 @@ def keep_served(folder: Path, data: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not path.exists() and sum(1 for _ in folder.iterdir()) < _PROOFS:
         create_durably(path, data)
-
-
-def _handed(log: VerifiedLog, folder: Path) -> Iterator[Handed]:
-    known = _ballots(log, folder.with_name(BALLOTS))
-    for path in files_in(folder):
-        try:
-            with path.open("rb") as file:
-                promise = parse_promise(file.read(PROMISE_BYTES))
-            check_promise(log.manifest, log.referendum, promise)
-        except (AuditError, OSError):
-            yield Handed(path.name, None)
-            continue
-        yield Handed(path.name, fate_of(log, Sought.of(promise), known.get(promise.cast_hash)))
-
-
-def _ballots(log: VerifiedLog, folder: Path) -> dict[str, CastBallot]:
-    """Those handed in, by hash: only with the ballot itself one sees that its voting pass cast again later."""
-    context, found = ballot_context(log), {}
-    if context is None:
-        return {}
-    for path in files_in(folder):
-        try:
-            with path.open("rb") as file:
-                raw = file.read(bounds.ENTRY_BYTES)
-            found[hashlib.sha256(raw).hexdigest()] = parse_ballot(context, raw)
-        except (AuditError, CryptoError, OSError):
-            continue
-    return found

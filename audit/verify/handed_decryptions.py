@@ -13,6 +13,7 @@ from stembus.audit.errors import AuditError, CannotRead, RecordInvalid
 from stembus.audit.formats.entries import check_signatures, parse_entry
 from stembus.audit.formats.entry_bodies import ElectionKey, PartialDecryption
 from stembus.audit.formats.manifest import question_shapes
+from stembus.audit.rules import count_status
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.report import Report
 from stembus.audit.verify.tally import check_partial
@@ -33,10 +34,18 @@ def check_decryptions(report: Report, entries: Sequence[bytes]) -> str:
         report.unchecked("decryption", str(error))
         return "decryptions could not be looked at"
     needed = log.manifest.trustees.threshold
+    if trustees and _must_not_count(log):
+        report.breach("V30", "decryption", f"{len(trustees)} trustees have decrypted what must not be decrypted")
     if log.phase is Phase.ABANDONED and len(trustees) >= needed:
         report.breach("V30", "decryption", f"ended without a result, though {len(trustees)} trustees have decrypted")
     report.done.add("V30")
     return f"{len(trustees)} trustees have decrypted, in the log or as handed in, where {needed} are needed"
+
+
+def _must_not_count(log: VerifiedLog) -> bool:
+    """Too few voted for anything to be decrypted at all."""
+    paper = log.tally.paper
+    return count_status(log.manifest, log.counted, paper.ballots if paper else 0) != "counted"
 
 
 def are_proven(log: VerifiedLog, entries: Sequence[bytes]) -> list[bool]:

@@ -9,6 +9,8 @@ what a report says of each verdict, to `voter_evidence`.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -50,23 +52,29 @@ class Sought:
 @dataclass(frozen=True, slots=True)
 class Fate:
     """`index` is the entry of the ballot (of the later cast, if superseded) and `batch` its batch; without a ballot
-    `index` is the header of the promised batch, if that stands. `renamed`: the promise gives it another number."""
+    `index` is the header of the promised batch, if that stands. `renamed`: the promise gives it another number.
+    `later` is the entry of a valid later cast of its token, wherever it stands, and `twin` that of the same body signed
+    for another turn, which takes this one's place."""
 
     verdict: Verdict
     index: int | None = None
     batch: int | None = None
     renamed: bool = False
+    later: int | None = None
+    twin: int | None = None
 
 
 @dataclass
-class _Seen:
-    """What one walk through the log has found."""
+class _Question:
+    """What is sought, and what of it the walk has found: entry and batch."""
 
-    context: BallotContext | None = None
+    sought: Sought
+    own: CastBallot | None
     header: int | None = None
-    closed: bool = False
-    cancelled: bool = False
+    found: tuple[int, int] | None = None
+    renamed: bool = False
     later: tuple[int, int] | None = None
+    twin: int | None = None
 
 
 def ballot_context(log: VerifiedLog) -> BallotContext | None:
@@ -78,46 +86,84 @@ def ballot_context(log: VerifiedLog) -> BallotContext | None:
 def fate_of(log: VerifiedLog, sought: Sought, ballot: CastBallot | None = None) -> Fate:
     """Looks through all batches. Only with the `ballot` itself can it tell that its token cast again later: a promise
     names no token. Raises CannotRead."""
-    seen = _Seen()
+    return fates_of(log, [(sought, ballot)])[0]
+
+
+def fates_of(log: VerifiedLog, wanted: Sequence[tuple[Sought, CastBallot | None]]) -> list[Fate]:
+    """Of several, in one walk through the log. Raises CannotRead."""
+    questions = [_Question(*each) for each in wanted]
+    closed = cancelled = False
+    context: BallotContext | None = None
     for index, raw, entry in log.entries():
         body = entry.body
         if isinstance(body, ElectionKey):
-            seen.context = context_of(log.manifest_raw, raw)
+            context = context_of(log.manifest_raw, raw)
         elif isinstance(body, Batch):
-            if body.number == sought.batch:
-                seen.header = index
-            found = _in_batch(log, seen, index, body, sought, ballot)
-            if found is not None:
-                return found
-        seen.closed |= entry.type == "close"
-        seen.cancelled |= entry.type == "cancel"
-    if sought.batch and seen.header is None and not seen.closed:
-        return Fate(Verdict.VOID if seen.cancelled else Verdict.NOT_DUE)
-    if seen.later is not None:
-        return Fate(Verdict.SUPERSEDED, *seen.later)
-    if seen.closed:
-        return Fate(Verdict.BROKEN, seen.header)
-    return Fate(Verdict.VOID if seen.cancelled else Verdict.MISSING, seen.header)
+            for question in questions:
+                if body.number == question.sought.batch:
+                    question.header = index
+            if context is not None:
+                _look_through(log, context, index, body, questions)
+        closed |= entry.type == "close"
+        cancelled |= entry.type == "cancel"
+    return [_fate(question, closed, cancelled) for question in questions]
 
 
-def _in_batch(
-    log: VerifiedLog, seen: _Seen, header: int, batch: Batch, sought: Sought, own: CastBallot | None
-) -> Fate | None:
+def _look_through(
+    log: VerifiedLog, context: BallotContext, header: int, batch: Batch, questions: Sequence[_Question]
+) -> None:
+    by_hash, by_token = defaultdict[bytes, list[_Question]](list), defaultdict[bytes, list[_Question]](list)
+    for question in questions:
+        by_hash[bytes.fromhex(question.sought.cast_hash)].append(question)
+        if question.own is not None:
+            by_token[question.own.token_key].append(question)
+    token = slice(context.token_at, context.token_at + 32)
     for index in range(header + 1, header + 1 + batch.size):
         raw = log.tree.entry(index)
-        if hashlib.sha256(raw).hexdigest() == sought.cast_hash:
-            if seen.context is None or peek(seen.context, raw).hex() != sought.ballot_id:
-                return Fate(Verdict.BROKEN, index, batch.number, renamed=True)
-            return Fate(Verdict.KEPT if batch.number <= sought.batch else Verdict.LATE, index, batch.number)
-        if seen.later is None and own is not None and seen.context is not None and _replaces(seen.context, raw, own):
-            seen.later = (index, batch.number)
-    return None
+        for question in by_hash.get(hashlib.sha256(raw).digest(), ()):
+            question.found = question.found or (index, batch.number)
+            question.renamed = peek(context, raw).hex() != question.sought.ballot_id
+        for question in by_token.get(raw[token], ()):
+            _compare(context, (index, batch.number), raw, question)
+
+
+def _compare(context: BallotContext, place: tuple[int, int], raw: bytes, question: _Question) -> None:
+    own = question.own
+    if own is None or raw == own.raw:
+        return
+    if question.later is None and _replaces(context, raw, own):
+        question.later = place
+    if question.twin is None and raw[: len(own.body) + 1] == own.raw[: len(own.body) + 1] and _is_valid(context, raw):
+        question.twin = place[0]
+
+
+def _fate(question: _Question, closed: bool, cancelled: bool) -> Fate:
+    later = None if question.later is None else question.later[0]
+    if question.found is not None:
+        index, number = question.found
+        if question.renamed:
+            return Fate(Verdict.BROKEN, index, number, renamed=True)
+        verdict = Verdict.KEPT if number <= question.sought.batch else Verdict.LATE
+        return Fate(verdict, index, number, later=later)
+    if question.sought.batch and question.header is None and not closed:
+        return Fate(Verdict.VOID if cancelled else Verdict.NOT_DUE, later=later, twin=question.twin)
+    if question.later is not None:
+        return Fate(Verdict.SUPERSEDED, *question.later, later=later, twin=question.twin)
+    if closed:
+        return Fate(Verdict.BROKEN, question.header, twin=question.twin)
+    return Fate(Verdict.VOID if cancelled else Verdict.MISSING, question.header, twin=question.twin)
+
+
+def _is_valid(context: BallotContext, raw: bytes) -> bool:
+    try:
+        check_ballot(context, raw)
+    except BallotRefused:
+        return False
+    return True
 
 
 def _replaces(context: BallotContext, raw: bytes, own: CastBallot) -> bool:
     """Whether an entry is a valid later cast of this ballot's token. What is not valid counts for nothing."""
-    if own.token_key not in raw:
-        return False
     try:
         ballot = check_ballot(context, raw)
     except BallotRefused:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
+from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, Row, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from stembus.audit.clock import Clock
@@ -198,9 +199,14 @@ class BallotBox:
             return state.batch
         if ballot.seq > last.seq:
             # The same body, signed for another turn. In the log it would be excluded (V20).
-            raise CastOutOfTurn(_ID_TAKEN)
-        current = bytes(last.cast_ballot) if last.cast_ballot else self._logged(bytes(last.ballot_id), last.batch)
-        raise CastOutOfTurn(f"cast number {ballot.seq + 1} is not above {last.seq + 1}", current, last.seq + 1)
+            same = with_id(db, ballot.ballot_id)
+            raise CastOutOfTurn(_ID_TAKEN, None if same is None else self._stored(same))
+        raise CastOutOfTurn(
+            f"cast number {ballot.seq + 1} is not above {last.seq + 1}", self._stored(last), last.seq + 1
+        )
+
+    def _stored(self, row: Row[Any]) -> bytes | None:
+        return bytes(row.cast_ballot) if row.cast_ballot else self._logged(bytes(row.ballot_id), row.batch)
 
     def _withdraw(self, db: Connection, ballot: CastBallot, old: int, state: Position) -> bool:
         """Takes a ballot out of the batch it was promised for, if that was published without it: it is handed in

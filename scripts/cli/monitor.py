@@ -15,9 +15,10 @@ import click
 
 from stembus.audit.log.places import ADDRESSES
 from stembus.audit.monitor.app import MonitorApp
-from stembus.audit.monitor.hand_in import HandIn
+from stembus.audit.monitor.hand_in import FILE_BYTES, HandIn
+from stembus.audit.monitor.handed import BALLOTS, BROUGHT, DECRYPTIONS, OWN, PROMISES
 from stembus.audit.monitor.vantage import Vantage
-from stembus.audit.monitor.watch import BALLOTS, DECRYPTIONS, PROMISES, Relayed, Round
+from stembus.audit.monitor.watch import Relayed, Round
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.escape import shown
 from stembus.scripts.published import referendum_id
@@ -25,6 +26,7 @@ from stembus.scripts.shell import say
 from stembus.scripts.watching import Watching
 
 _MARGIN_SECONDS = 300
+_CONNECTIONS, _SLOW_SECONDS = 500, 10
 _TO_MEND = (Relayed.INVALID, Relayed.UNREADABLE)
 
 
@@ -75,7 +77,7 @@ def monitor(
         raise click.UsageError("--hand-in needs the page: --listen PORT, without --once")
     for name in (PROMISES, BALLOTS, DECRYPTIONS):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    watching = Watching(address, identity, folder, vantages, workers, pages)
+    watching = Watching(address, identity, folder, vantages, workers, pages, hand_in)
     if listen is not None and not once:
         _show(folder, watching, listen, 3 * every + _MARGIN_SECONDS, hand_in)
     told = ""
@@ -98,7 +100,19 @@ def _show(folder: Path, watching: Watching, port: int, fresh: int, hand_in: bool
     taking = HandIn(folder, lambda: watching.parties) if hand_in else None
     app = MonitorApp(folder, lambda: watching.last, time.time, fresh, taking)
     try:
-        server = waitress.create_server(app, host="127.0.0.1", port=port, threads=2, ident="")
+        server = waitress.create_server(
+            app,
+            host="127.0.0.1",
+            port=port,
+            threads=4,
+            connection_limit=_CONNECTIONS,
+            channel_timeout=_SLOW_SECONDS,
+            cleanup_interval=_SLOW_SECONDS,
+            max_request_header_size=8192,
+            max_request_body_size=FILE_BYTES + 1,
+            inbuf_overflow=2 * FILE_BYTES,  # a request stays in memory
+            ident="",
+        )
     except OSError as error:
         raise NotReady(f"cannot listen at port {port}: {error.strerror}; choose another") from None
     threading.Thread(target=server.run, daemon=True).start()
@@ -111,11 +125,13 @@ def _words(seen: Round) -> str:
     lines += [f"  LOOK: {alarm}" for alarm in seen.alarms()]
     lines += [f"  not known now: {doubt}" for doubt in seen.doubts()]
     lines += [f"  {sight.vantage.address}: {sight.word.value}" for sight in seen.sights]
-    lines += [f"  promise {handed.name}: {handed.text}" for handed in seen.handed]
     lines += [f"  decryptions: {seen.decrypted}"] if seen.decrypted else []
     # Counted, as a line that names a ballot at the moment of its cast would tell when somebody voted.
+    lines += [f"  promises: {text}: {count}" for text, count in Counter(one.text for one in seen.handed).items()]
+    lines += [f"  ballots: {text}: {count}" for text, count in Counter(one.state.value for one in seen.brought).items()]
     lines += [
-        f"  ballots: {words}: {count}" for words, count in Counter(one.state.value for one in seen.brought).items()
+        f"  ballot {one.name}: {one.reason}"
+        for one in seen.brought
+        if one.state in _TO_MEND and not one.name.startswith((OWN, BROUGHT))
     ]
-    lines += [f"  ballot {one.name}: {one.reason}" for one in seen.brought if one.state in _TO_MEND]
     return "\n".join(shown(line) for line in lines)

@@ -1,7 +1,8 @@
 """How the work grows with the number of voters: verifying, opening a log, casting. `make growth ARGS="10000 100000"`.
 
-Makes each log once, in .growth, and goes on where it was cut off: a million ballots take an hour on two processors.
-Every figure is taken in a process of its own that does nothing else, and is told as a multiple of the first size's.
+Makes each log once, in .growth, and goes on where it was cut off. A million ballots take about an hour on two
+processors, and two gigabytes. Every figure is the median of several runs, each in a process of its own that does
+nothing else, and is told as a multiple of the first column's; a tenth more or less is noise.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from stembus.scripts.develop.load_material import Material, copy_referendum, mak
 from stembus.scripts.rehearsal.referendum import Rehearsal
 
 CASTS = 200
+_LEAST = 100
 _ROWS_AT_ONCE = 10_000
 
 
@@ -116,8 +118,8 @@ def _show(label: str, values: Sequence[str]) -> None:
 
 def _table(label: str, costs: Sequence[Cost], unit: float, name: str) -> None:
     _show(f"{label}: processor time, {name}", [f"{cost.seconds * unit:.2f}" for cost in costs])
-    _show("  as a multiple", [f"{cost.seconds / costs[0].seconds:.1f}" for cost in costs])
-    _show("  memory gained, MiB", [f"{cost.memory:.0f}" for cost in costs])
+    _show("  times the first column", [f"{cost.seconds / costs[0].seconds:.1f}" for cost in costs])
+    _show("  memory on top of the program, MiB", [f"{cost.memory:.0f}" for cost in costs])
 
 
 def _median(costs: Sequence[Cost]) -> Cost:
@@ -136,14 +138,16 @@ def run(sizes: Sequence[int], folder: Path, repeat: int) -> None:
     found = material(folder / "casts", CASTS + 1) or make_material(folder / "casts", CASTS + 1)
     _show("voters, each with one ballot", [f"{size:,}" for size in sizes])
     published = [_bytes(log) for log in logs]
-    _show("published, MB", [f"{size / 1e6:.0f}" for size in published])
-    _show("  as a multiple", [f"{size / published[0]:.1f}" for size in published])
+    _show("  times the first column", [f"{size / sizes[0]:.1f}" for size in sizes])
+    _show("published, MB", [f"{size / 1e6:.1f}" for size in published])
+    _show("  times the first column", [f"{size / published[0]:.1f}" for size in published])
     kinds: list[tuple[str, float, str, Callable[[int], Cost]]] = [
         ("stembus verify, one process", 1, "s", lambda k: alone(verify_cost, logs[k])),
-        ("opening the log", 1, "s", lambda k: alone(open_cost, logs[k])),
+        ("a service's start: reading the log", 1, "s", lambda k: alone(open_cost, logs[k])),
         ("a cast with so many stored", 1000, "ms", lambda k: alone(cast_cost, found, sizes[k])),
     ]
     for label, unit, name, measure in kinds:
+        print(f"measuring: {label} ...", file=sys.stderr, flush=True)
         # In turn, so that a machine that slows down does so for all.
         rounds = [[measure(k) for k in range(len(sizes))] for _ in range(repeat)]
         _table(label, [_median([costs[k] for costs in rounds]) for k in range(len(sizes))], unit, name)
@@ -151,10 +155,12 @@ def run(sizes: Sequence[int], folder: Path, repeat: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make growth", description="How the work grows; see the top of the file.")
-    parser.add_argument("sizes", nargs="*", type=int, default=[10_000, 100_000])
-    parser.add_argument("--folder", type=Path, default=Path(".growth"))
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("sizes", nargs="*", type=int, default=[10_000, 100_000], help="numbers of voters, 100 or more")
+    parser.add_argument("--folder", type=Path, default=Path(".growth"), help="where the logs are kept")
+    parser.add_argument("--repeat", type=int, default=3, help="how often each figure is taken")
     arguments = parser.parse_args()
+    if min(arguments.sizes) < _LEAST or arguments.repeat < 1:
+        parser.error(f"sizes are {_LEAST} or more, and each figure is taken once or more")
     try:
         run(arguments.sizes, arguments.folder, arguments.repeat)
     except GrowthFailed as error:

@@ -58,6 +58,11 @@ def test_the_registrar_alone_lets_go_of_slow_clients(city: City, tmp_path: Path)
 
 
 def test_one_address_may_hold_64_requests_open(city: City) -> None:
-    for held, answer in ((60, 404), (66, 429)):
-        with hanging(city, city.tls["registrar"], True, held // 3, (HALF_BODIES[1],) * 3):
-            assert city.get("registrar", "/x")[0] == answer
+    with hanging(city, city.tls["registrar"], True, 20, (HALF_BODIES[1],) * 3):
+        assert city.get("registrar", "/x")[0] == 404
+    for _ in range(4):  # on a busy machine the first of them may be let go before the last one is there
+        with hanging(city, city.tls["registrar"], True, 22, (HALF_BODIES[1],) * 3):
+            answer = city.get("registrar", "/x")[0]
+        if answer == 429:
+            break
+    assert answer == 429

@@ -17,7 +17,8 @@ import pytest
 from stembus.audit.formats.cast_ballot import peek
 from stembus.audit.formats.entry_bodies import Cancel
 from stembus.audit.formats.receipt import Promise, encode_promise, make_promise
-from stembus.audit.monitor.watch import BALLOTS, PROMISES, Handed, Relayed, Round, watch
+from stembus.audit.monitor.handed import BALLOTS, PROMISES, Handed, read_pile
+from stembus.audit.monitor.watch import Relayed, Round, watch
 from stembus.audit.verify.report import Report
 from stembus.ballot.errors import (
     BallotRejected,
@@ -74,7 +75,8 @@ def put(folder: Path, raw: bytes, name: str = "jan") -> str:
 
 def look(rehearsal: Rehearsal, folder: Path, after: str = "") -> Round:
     log = rehearsal.verified()
-    return replace(watch(Report(log=log), [], folder), brought=tuple(relay(log, folder, after)))
+    pile = read_pile(log, folder)
+    return replace(watch(Report(log=log), [], folder), brought=tuple(relay(log, folder, pile, after)))
 
 
 def raising(error: Exception) -> Answer:

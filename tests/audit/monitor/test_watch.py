@@ -12,9 +12,10 @@ from stembus.audit.formats.receipt import encode_promise
 from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.monitor.app import MonitorApp
+from stembus.audit.monitor.handed import PROMISES
 from stembus.audit.monitor.split_log import SPLIT_BYTES, check_split, parse_split
 from stembus.audit.monitor.vantage import Vantage, Word
-from stembus.audit.monitor.watch import EVIDENCE, PROMISES, Round, watch
+from stembus.audit.monitor.watch import EVIDENCE, Round, watch
 from stembus.audit.verify import verify
 from stembus.audit.verify.report import Report
 from stembus.scripts.rehearsal.referendum import Rehearsal
@@ -117,6 +118,7 @@ def test_the_page_is_calm_until_there_is_something_to_look_at(forked: Forked, tm
     assert "Nothing was seen yet" in shown(app, "/")
     seen.append(replace(look(forked.shown, folder), ended=moment))
     page = shown(app, "/")
+    assert 'class="calm"' in page
     assert "All that was seen is in order" in page
     assert "stembus_monitor_alarms 0\n" in shown(app, "/metrics")
     for unknown in (
@@ -125,16 +127,16 @@ def test_the_page_is_calm_until_there_is_something_to_look_at(forked: Forked, tm
         look(forked.shown, folder, Vantage("http://127.0.0.1:9")),
     ):
         seen.append(unknown)
-        assert "It is not known now how this stands" in shown(app, "/")
+        assert 'class="doubt"' in shown(app, "/")
     seen.append(replace(seen[0], ahead=("https://mirror.example.org",)))
     assert "entries may be held back" in shown(app, "/")
     with served(Folder(forked.hidden.office.public)) as url:
         seen.append(replace(look(forked.shown, folder, Vantage(url)), ended=moment))
     page = shown(app, "/")
-    assert "Look at this" in page
+    assert 'class="alarm"' in page
     assert "two histories" in page
     (name,) = (path.name for path in (folder / EVIDENCE).iterdir())
-    assert f"/evidence/{name}" in page
+    assert f'"evidence/{name}"' in page
     assert '"smaller"' in shown(app, f"/evidence/{name}")
     metrics = shown(app, "/metrics")
     assert "stembus_monitor_splits 1\n" in metrics

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +22,20 @@ from flask import Response, request
 
 from stembus.audit.errors import CannotRead
 from stembus.audit.log.note import parse_checkpoint
+from stembus.audit.monitor.app import MonitorApp
+from stembus.audit.monitor.hand_in import HandIn, Taken
+from stembus.audit.monitor.vantage import Vantage
+from stembus.ballot.errors import BallotRejected
+from stembus.ballot.voter.encrypt import prepare, sign_ballot
+from stembus.ballot.voter.remote import RemoteBox
 from stembus.scripts import served_pages
 from stembus.scripts.cli.client import log_client
 from stembus.scripts.cli.main import main
 from stembus.scripts.rehearsal.referendum import Rehearsal
+from stembus.scripts.watching import Watching
 from stembus.webvote.theme import plain_theme
 from tests.audit.monitor.conftest import Folder, grow
-from tests.audit.witness.builders import KEY, served
+from tests.audit.witness.builders import KEY, ask, served
 from tests.browser.conftest import free_port, start_site
 from tests.conftest import Finished
 
@@ -228,7 +238,7 @@ def test_a_monitor_notices_that_voters_are_served_another_page(tmp_path: Path) -
         log_client(office, "1", plain_theme("056 00 00 00", invite_to_test=0))
         assert "LOOK" not in seen()
         site.server.app.app.after_request_funcs[None].append(alter)
-        assert "LOOK: voters are served another nl/vote than the log names" in seen()
+        assert "LOOK: voters are served other files than the log names, 1 of " in seen()
         [kept] = (watch / "evidence").iterdir()
         assert kept.name.startswith("served-")
         assert kept.read_bytes().endswith(b"<script src=/other.js></script>")
@@ -260,3 +270,80 @@ def test_a_site_that_does_not_answer_is_asked_for_one_page_and_no_more(
     assert found is not None
     assert found[1] == found[2]
     assert "LOOK" not in told
+
+
+def test_a_refusal_and_the_form_stay_when_the_logs_address_goes_away(
+    both: tuple[Rehearsal, Rehearsal], opened: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Log and box may be in one hand: taking the log away must not take the accusation away."""
+    rehearsal, _ = both
+    context, voting_pass = rehearsal.office.context(), rehearsal.token(*opened.letters[5])
+    ballot = sign_ballot(context, voting_pass, prepare(context, voting_pass, [[1]]), 0)
+
+    def refuse(self: RemoteBox, raw: bytes, earlier: bytes = b"") -> None:
+        raise BallotRejected("V19", "no")
+
+    monkeypatch.setattr(RemoteBox, "cast", refuse)
+    place, keep = Folder(rehearsal.office.public), tmp_path / "watch"
+    with served(place) as url:
+        watching = Watching(url, rehearsal.office.referendum, keep, [], 1, taking=True)
+        watching.look()
+        hand_in = HandIn(keep, lambda: watching.parties)
+        assert hand_in.take(ballot) is Taken.KEPT
+        assert any("refuses ballot 1" in alarm for alarm in watching.look().alarms())
+        place.up = False
+        for again in (watching, Watching(url, rehearsal.office.referendum, keep, [], 1, taking=True)):
+            assert any("refuses ballot 1" in alarm for alarm in again.look().alarms())
+            taking = HandIn(keep, lambda again=again: again.parties)  # type: ignore[misc]
+            assert taking.take(ballot) is Taken.KEPT
+            app = MonitorApp(keep, lambda again=again: again.last, time.time, 1000, taking)  # type: ignore[misc]
+            page = ask(app, "GET", "/").body.decode()  # type: ignore[arg-type]
+            assert "<form" in page
+            assert 'class="alarm"' in page
+
+
+def test_an_alarm_about_the_host_that_is_over_is_still_told(both: tuple[Rehearsal, Rehearsal], tmp_path: Path) -> None:
+    shown, hidden = both
+    grow(hidden, 1, word="another")
+    grow(shown, 1)
+    keep = tmp_path / "watch"
+    with served(Folder(shown.office.public)) as url, served(Folder(hidden.office.public)) as other:
+        seen = Watching(url, shown.office.referendum, keep, [Vantage(other)], 1).look()
+        assert (len(list(seen.of_the_host())), seen.earlier) == (1, ())
+        calm = Watching(url, shown.office.referendum, keep, [], 1).look()
+    [(text, moment)] = calm.earlier
+    assert "ANOTHER HISTORY" in text
+    assert moment == seen.ended
+    app = MonitorApp(keep, lambda: calm, time.time, 1000)
+    page = ask(app, "GET", "/").body.decode()  # type: ignore[arg-type]
+    assert "Seen earlier, and not at the last look" in page
+
+
+def test_the_server_takes_no_body_that_no_file_can_have(site_of_monitor: str) -> None:
+    host, port = site_of_monitor.removeprefix("http://").rstrip("/").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(b"POST /hand-in HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
+        assert b" 413 " in connection.recv(1000)
+
+
+@pytest.fixture
+def site_of_monitor(both: tuple[Rehearsal, Rehearsal], tmp_path: Path) -> Iterator[str]:
+    """A monitor's page, as the command serves it."""
+    port = free_port()
+    with served(Folder(both[0].office.public)) as url:
+        command = [str(Path(sys.executable).with_name("stembus")), "monitor", url, "--referendum"]
+        command += [
+            both[0].office.referendum.hex(),
+            "--keep",
+            str(tmp_path / "kept"),
+            "--listen",
+            str(port),
+            "--hand-in",
+        ]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            for _ in range(100):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                    break
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{port}/"
+            process.terminate()
