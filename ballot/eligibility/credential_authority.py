@@ -75,12 +75,25 @@ def spare_keys(folder: Path) -> dict[str, bytes]:
     return {row[0]: bytes.fromhex(row[1]) for row in read_csv(folder / "spare-keys.csv", SPARE_KEY_COLUMNS)}
 
 
-def destroy_codes(folder: Path) -> list[str]:
-    """Deletes the codes once the letters are printed; returns what was destroyed."""
+def count_codes(folder: Path) -> int | None:
+    """Of letters and spare ones; None once they are destroyed, or before they are made."""
+    if not (folder / "codes.csv").exists() or not (folder / "spares.csv").exists():
+        return None
+    files = (("codes.csv", CODED_COLUMNS), ("spares.csv", SPARE_COLUMNS))
+    return sum(1 for name, columns in files for _ in read_csv(folder / name, columns))
+
+
+def destroy_codes(folder: Path, letters: Path) -> list[str]:
+    """Deletes the codes, and the PDF files of letters, once these are printed; returns what was destroyed. What was
+    deleted can lie on a disk for longer, or in a backup: only an encrypted disk, whose key goes as well, ends that."""
     gone = []
     for name in ("codes.csv", "spares.csv"):
         remove_leftovers(folder / name)
         if (folder / name).exists():
             (folder / name).unlink()
             gone.append(name)
+    for path in sorted(letters.glob("*.pdf")):
+        remove_leftovers(path)
+        path.unlink()
+        gone.append(path.name)
     return gone

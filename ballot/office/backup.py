@@ -35,7 +35,7 @@ from stembus.ballot.office.office import Office
 FORMAT = "stembus-backup-v1"
 CONTENTS = "backup.json"
 _LEFT_OUT = {"authority/codes.csv", "authority/spares.csv", "officer-1/paper.seed"}
-_ELSEWHERE = ("public", "log", "voters")  # copied apart, or not at all
+_ELSEWHERE = ("public", "log", "voters", "letters")  # copied apart, or not at all
 
 
 class BackupFailed(BallotError):

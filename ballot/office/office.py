@@ -91,7 +91,7 @@ class Office(KeyRing):
         if self.clock.now() >= self.manifest.opens_at or not self.public.exists():
             return True
         try:
-            order = LogReading(self.public, self._log_lock, self.manifest, self.manifest_raw).order
+            order = self.reading().order
         except (AuditError, BallotError, OSError):
             return True
         return order.phase not in (Phase.EMPTY, Phase.CEREMONY, Phase.KEYED, Phase.ROLLED)
@@ -135,6 +135,10 @@ class Office(KeyRing):
         start_log(self.public, self.manifest_raw, self.signing_key("log"), self._log_lock)
         self.log().cosign()
         return self.log()
+
+    def reading(self) -> LogReading:
+        """The log as it stands, for what needs no key. Raises AuditError or LogDamaged."""
+        return LogReading(self.public, self._log_lock, self.manifest, self.manifest_raw)
 
     def log(self) -> LogWriter:
         """The log of this folder, opened. Raises NotReady before it was made, LogDamaged where it is gone."""

@@ -12,6 +12,7 @@ from stembus.scripts.cli.doctor import doctor
 from stembus.scripts.cli.exchange import publish, submit
 from stembus.scripts.cli.judge import judge
 from stembus.scripts.cli.letter import letter
+from stembus.scripts.cli.letters import letters
 from stembus.scripts.cli.log import log
 from stembus.scripts.cli.monitor import monitor
 from stembus.scripts.cli.office import (
@@ -55,7 +56,7 @@ for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, track, rebuild, seal, paper,
     paper_root_command, incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client,
     abandon, sample, drawn, minutes, purge, desk, services, box, registrar, log, doctor, backup, restore, pabulib,
-    theme, witness, letter, monitor, judge,
+    theme, witness, letter, letters, monitor, judge,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -158,15 +158,31 @@ def credentials_replace(directory: Path, number: str, spare: str) -> None:
 
 @credentials.command("destroy")
 @DIRECTORY
-@click.confirmation_option(prompt="Are all letters and spares printed?")
-def credentials_destroy(directory: Path) -> None:
-    """Delete the codes, once letters and sealed spares are printed.
+@click.option("--printed", type=click.IntRange(0), help="How many letters and spares the print house has confirmed.")
+def credentials_destroy(directory: Path, printed: int | None) -> None:
+    """Delete the codes and the letters' files, once the print house has confirmed the print.
 
     \b
-    Example:  stembus credentials destroy kortrijk --yes
+    The number that it confirms, letters and sealed spares together, must be that of the codes:
+    after this, none can be printed again.
+    Example:  stembus credentials destroy kortrijk --printed 63240
     """
     open_office(directory)
-    from stembus.ballot.eligibility.credential_authority import destroy_codes
+    from stembus.ballot.eligibility.credential_authority import count_codes, destroy_codes
 
-    gone = destroy_codes(directory / "authority")
-    say(f"deleted: {', '.join(gone)}" if gone else "already done: there are no codes left")
+    authority, letters = directory / "authority", directory / "letters"
+    made = count_codes(authority)
+    if made is not None:
+        if printed is None:
+            printed = click.prompt("How many letters and spares has the print house confirmed?", type=int, err=True)
+        if printed != made:
+            raise NotReady(
+                f"{printed} were printed and there are {made} codes; nothing was deleted: find out which are missing, "
+                f"or were printed twice ({letters / 'print-list.csv'} says how many are in each file)"
+            )
+    gone = destroy_codes(authority, letters)
+    if not gone:
+        say("already done: there are no codes left")
+        return
+    say(f"deleted: {', '.join(gone[:4])}" + (f" and {len(gone) - 4} more" if len(gone) > 4 else ""))
+    say("copies of them, at the print house, in a mail or on a stick, are for you to delete; have it confirmed")

@@ -40,6 +40,7 @@ from stembus.crypto.blind_rsa import verify as verify_blind
 from stembus.crypto.discrete_log import two_small_logs
 from stembus.crypto.group import generator_times
 from stembus.crypto.signing import verify_schnorr
+from stembus.scripts.develop.bench_letters import bench_letters
 from stembus.scripts.develop.bench_statement import bench_budget, bench_statement
 from stembus.scripts.rehearsal.demo import run_demo
 from stembus.scripts.rehearsal.referendum import Rehearsal
@@ -280,6 +281,7 @@ def main() -> None:
         bench_audit(material)
         bench_ballots(material)
         bench_services(root / "services")
+        bench_letters(Rehearsal(material.root).office, show)
         bench_browser(root / "browser")
         if not arguments.no_memory:
             peaks = []

@@ -122,7 +122,7 @@ class Rehearsing:
         self.draft = terminal.folder / "kortrijk" / "referendum.toml"
         self.outputs: list[str] = []
         self.clock = SimulatedClock(0)
-        terminal.typed |= {"credentials destroy": "y\n"}
+        terminal.typed |= {"credentials destroy": f"{ELIGIBLE + 1}\n"}  # and one spare letter
         terminal.replace |= {"--ballots 120 --counts 70,45": "--ballots 1 --counts 1,0"}
 
     def before(self, heading: str) -> None:

@@ -96,8 +96,8 @@ def test_two_letters_with_one_code_are_refused(tmp_path: Path, authority: Path) 
 
 
 def test_destroyed_codes_are_gone_and_are_not_made_anew(tmp_path: Path, authority: Path) -> None:
-    assert destroy_codes(authority) == ["codes.csv", "spares.csv"]
-    assert destroy_codes(authority) == []
+    assert destroy_codes(authority, tmp_path / "letters") == ["codes.csv", "spares.csv"]
+    assert destroy_codes(authority, tmp_path / "letters") == []
     public = {name: (authority / name).read_bytes() for name in ("enrolment.csv", "spare-keys.csv")}
     with contextlib.suppress(RollInvalid):
         make_credentials(tmp_path / "importer" / "letters.csv", authority, REFERENDUM)

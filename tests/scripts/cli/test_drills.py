@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from stembus.audit.formats.receipt import Promise
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
+from stembus.ballot.eligibility.credential_authority import count_codes
 from stembus.ballot.errors import BallotError
 from stembus.scripts.cli.main import main
 from stembus.scripts.rehearsal.referendum import PASSPHRASE, Rehearsal
@@ -116,7 +117,7 @@ def midway(opened: Finished, tmp_path_factory: pytest.TempPathFactory) -> Drill:
     drill = Drill(home, opened.letters, [], Rehearsal(opened.root).office.manifest.opens_at)
     (drill.live / "settings.toml").write_text(drill.settings)
     (drill.live / "settings.toml").chmod(0o600)
-    drill.run("credentials", "destroy", drill.live, "--yes")
+    drill.run("credentials", "destroy", drill.live, "--printed", str(count_codes(drill.live / "authority")))
     drill.vote(range(3))
     assert "batch 1 stands in the log" in drill.seal()
     drill.vote(range(3, 4))

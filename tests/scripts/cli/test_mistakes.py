@@ -106,7 +106,7 @@ def test_codes_that_are_destroyed_are_not_said_to_be_there(run: Run, tmp_path: P
     folder = tmp_path / "kortrijk"
     _set_up(run, folder)
     assert "the codes are in" in run("credentials", "make", folder).output
-    run("credentials", "destroy", folder, "--yes")
+    run("credentials", "destroy", folder, "--printed", "13")
     said = run("credentials", "make", folder).output
     assert "the codes are in" not in said
     assert "already done: the letters were made, and their codes are destroyed" in said

@@ -1,0 +1,97 @@
+"""The commands about letters: a proof, all of them, one again; and codes that go only when all are printed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stembus.scripts.cli.main import main
+from stembus.webvote.theme import EXAMPLE
+from tests.ballot.eligibility.test_letter_print import texts
+from tests.conftest import Finished
+
+
+@pytest.fixture
+def office(opened: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    rehearsal = opened.rehearsal(tmp_path / "office")
+    monkeypatch.setenv("STEMBUS_CLOCK", rehearsal.office.manifest.opens)
+    return tmp_path / "office"
+
+
+def run(*words: object, status: int = 0, typed: str = "") -> Result:
+    result = CliRunner().invoke(main, [str(word) for word in words], input=typed)
+    assert result.exit_code == status, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def made(office: Path) -> int:
+    return len((office / "authority" / "codes.csv").read_text().splitlines()) - 1
+
+
+def test_a_proof_comes_before_all_letters_and_stays(office: Path) -> None:
+    """No passphrase is asked: nothing is signed, and nothing is written into the log."""
+    proof = run("letters", "proof", office, "--theme", EXAMPLE)
+    assert "marked as proofs" in proof.stdout
+    told = run("letters", "make", office, "--theme", EXAMPLE, "--workers", 1)
+    assert f"{made(office)} letters and" in told.stdout
+    assert {"proof.pdf", "letters-0001.pdf", "spares-0001.pdf", "print-list.csv"} == {
+        path.name for path in (office / "letters").iterdir()
+    }
+    assert (office / "letters").stat().st_mode & 0o777 == 0o700
+
+
+def test_workers_make_the_same_letters(office: Path) -> None:
+    run("letters", "make", office, "--theme", EXAMPLE, "--workers", 2)
+    path = office / "letters" / "letters-0001.pdf"
+    many = texts(path.read_bytes())
+    run("letters", "make", office, "--theme", EXAMPLE, "--workers", 1)
+    assert texts(path.read_bytes()) == many
+
+
+def test_one_letter_can_be_made_again(office: Path) -> None:
+    number = (office / "authority" / "codes.csv").read_text().splitlines()[3].split(",")[0]
+    assert number in run("letters", "one", office, number, "--theme", EXAMPLE).stdout
+    assert number in texts((office / "letters" / f"one-{number}.pdf").read_bytes())[0]
+    assert "no letter 1" in run("letters", "one", office, "1", "--theme", EXAMPLE, status=1).stderr
+    run("letters", "one", office, "spare-00001", "--theme", EXAMPLE)
+
+
+def test_a_city_changes_the_texts_in_its_own_template(office: Path, tmp_path: Path) -> None:
+    template = tmp_path / "letter.typ"
+    run("letters", "template", template)
+    assert "exists already" in run("letters", "template", template, status=1).stderr
+    template.write_text(template.read_text().replace("Zo stem je", "Stemmen doe je zo"))
+    run("letters", "proof", office, "--theme", EXAMPLE, "--template", template)
+    assert "Stemmen doe je zo" in "".join(texts((office / "letters" / "proof.pdf").read_bytes()))
+
+
+def test_a_theme_that_says_no_help_line_makes_no_letters(office: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "theme"
+    bare.mkdir()
+    (bare / "theme.toml").write_text('name = "Stad"\n')
+    assert "whom to call" in run("letters", "make", office, "--theme", bare, status=1).stderr
+    assert "there is no file" in run("letters", "make", office, "--theme", tmp_path / "none", status=1).stderr
+    assert not (office / "letters").exists()
+
+
+def test_codes_go_only_when_as_many_letters_are_confirmed_and_their_files_with_them(office: Path) -> None:
+    run("letters", "make", office, "--theme", EXAMPLE, "--workers", 1)
+    spares = len((office / "authority" / "spares.csv").read_text().splitlines()) - 1
+    number = made(office) + spares
+    for wrong in (number - 1, number + 1, 0):
+        told = run("credentials", "destroy", office, "--printed", wrong, status=1).stderr
+        assert f"{wrong} were printed and there are {number} codes; nothing was deleted" in told
+    assert run("credentials", "destroy", office, typed=f"{number}\n").exit_code == 0
+    assert not (office / "authority" / "codes.csv").exists()
+    assert list((office / "letters").glob("*.pdf")) == []
+    assert "already done" in run("credentials", "destroy", office).stderr
+    assert "no letter can be made again" in run("letters", "make", office, "--theme", EXAMPLE, status=1).stderr
+
+
+def test_before_the_credentials_there_are_no_letters(office: Path) -> None:
+    shutil.rmtree(office / "authority")
+    assert "none were made yet" in run("letters", "make", office, "--theme", EXAMPLE, status=1).stderr
