@@ -133,6 +133,7 @@ class Rehearsing:
             begins = {
                 "Before the letters": opens - 7 * 86_400,
                 "The key ceremony": opens - 7 * 86_400,
+                "The letters": opens - 6 * 86_400,
                 "Before the opening: go or no go": opens - 86_400,
                 "Voting": opens,
                 "Backups": opens,
