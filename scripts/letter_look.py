@@ -11,10 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from babel.dates import format_datetime
-
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.eligibility.letter_print import TEMPLATE, LettersInvalid, Look
+from stembus.scripts.local_time import written
 from stembus.webvote.theme import Text, Theme
 
 WRITTEN = ("nl", "fr", "en")  # the languages in which the template speaks
@@ -36,8 +35,8 @@ def letter_look(manifest: Manifest, referendum: bytes, theme: Theme, template: P
         "titles": {language: manifest.title[language] for language in languages},
         "sender": _said(theme.said.name, languages[0]),
         "logo": f"/{logo.name}" if logo is not None else None,
-        "opens": {language: _moment(manifest.opens, language) for language in languages},
-        "closes": {language: _moment(manifest.closes, language) for language in languages},
+        "opens": {language: written(datetime.fromisoformat(manifest.opens), language) for language in languages},
+        "closes": {language: written(datetime.fromisoformat(manifest.closes), language) for language in languages},
         "questions": [
             {"text": dict(question.text), "options": [dict(option.text) for option in question.options]}
             for question in manifest.questions
@@ -70,8 +69,3 @@ def _said(text: Text, language: str) -> str:
 def _contact(theme: Theme, language: str) -> dict[str, str] | None:
     found = theme.contact(language)
     return {"telephone": found[1].telephone, "hours": found[1].hours} if found is not None else None
-
-
-def _moment(text: str, language: str) -> str:
-    """As the pages write it, in the place's own time."""
-    return str(format_datetime(datetime.fromisoformat(text), "EEEE d MMMM y, HH:mm", locale=language))

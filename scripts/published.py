@@ -105,6 +105,13 @@ def verified(
         yield _verified(source, referendum, number, scheduler)
 
 
+@contextmanager
+def verified_report(place: str, referendum: bytes) -> Iterator[tuple[Report, Place]]:
+    """The same, and the place from which more can be read meanwhile. Raises CannotRead."""
+    with opened(place) as source:
+        yield _verified(source, referendum), source
+
+
 def _verified(
     source: Place, referendum: bytes | None, number: int | None = None, scheduler: str | None = None
 ) -> Report:

@@ -23,7 +23,7 @@ from stembus.scripts.question_text import amount, order_of_payment
 _WIDTH = 13
 
 
-def _version() -> str:
+def version_here() -> str:
     try:
         return version("stembus")
     except PackageNotFoundError:  # a checkout that was not installed
@@ -46,7 +46,7 @@ def report_data(report: Report) -> dict[str, Any]:
     figures["root"] = report.figures.root.hex()
     outcome = report.outcome
     return {
-        "stembus": _version(),
+        "stembus": version_here(),
         "outcome": outcome.word,
         "meaning": outcome.sentence,
         "exit_status": outcome.status,

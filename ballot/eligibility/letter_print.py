@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -162,7 +163,9 @@ def render(look: Look, letters: Sequence[Letter]) -> bytes:
                 raise
         return _compiled(look, values | {"measure": True})  # which letter it is; to measure all takes twice as long
     except typst.TypstError as error:
-        raise LettersInvalid(f"the letters could not be made: {error}; nothing was kept of this file") from None
+        at = re.search(r"main\.typ:(\d+)", str(getattr(error, "diagnostic", "")))
+        where = f" (line {at[1]} of the template)" if at else ""
+        raise LettersInvalid(f"the letters could not be made: {error}{where}; nothing was kept of this file") from None
 
 
 def _compiled(look: Look, values: dict[str, Any]) -> bytes:

@@ -14,6 +14,7 @@ from stembus.scripts.cli.judge import judge
 from stembus.scripts.cli.letter import letter
 from stembus.scripts.cli.letters import letters
 from stembus.scripts.cli.log import log
+from stembus.scripts.cli.minutes import minutes
 from stembus.scripts.cli.monitor import monitor
 from stembus.scripts.cli.office import (
     abandon,
@@ -26,7 +27,7 @@ from stembus.scripts.cli.office import (
 )
 from stembus.scripts.cli.pabulib import pabulib
 from stembus.scripts.cli.paper import paper, paper_root_command
-from stembus.scripts.cli.records import drawn, minutes, purge, sample
+from stembus.scripts.cli.records import drawn, purge, sample
 from stembus.scripts.cli.roll import credentials, roll
 from stembus.scripts.cli.serve import serve
 from stembus.scripts.cli.services import box, registrar, services

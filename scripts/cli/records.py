@@ -6,15 +6,12 @@ stand there.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import click
 
 from stembus.audit import bounds
-from stembus.audit.entry_rules import DOCUMENTS
-from stembus.audit.formats.entry_bodies import Minutes, Purge, Sample
-from stembus.audit.formats.file_name import is_document_name
+from stembus.audit.formats.entry_bodies import Purge, Sample
 from stembus.audit.formats.text import text_problem
 from stembus.audit.log.source import FolderPlace, Place
 from stembus.audit.verify.sample import Drawn, drawn_sample, most_who_did_not_vote
@@ -102,42 +99,6 @@ def _print_drawn(log: VerifiedLog, place: Place) -> Drawn:
     say(f"drawn with the dice {found.dice}: {number} of the {found.people} people who asked for a token")
     say(f"the definition asks for {wanted}")
     return found
-
-
-@click.command()
-@DIRECTORY
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-def minutes(directory: Path, file: Path) -> None:
-    """Publish FILE, such as the signed minutes of the count, with its hash in the log.
-
-    \b
-    Example:  stembus minutes kortrijk minutes.pdf
-    """
-    office = open_office(directory)
-    # A name ending in .new is that of a write which was cut off, and would be tidied away.
-    if not is_document_name(file.name) or file.name.endswith(".new"):
-        raise NotReady(f"{file.name!r} cannot be published under this name; use letters, digits, dots and dashes")
-    data = file.read_bytes()
-    if len(data) > DOCUMENT_BYTES:
-        raise NotReady(f"{file.name} is longer than {DOCUMENT_BYTES // 1024**2} MiB, more than a bundle may hold")
-    log = office.log()
-    body = Minutes(name=file.name, sha256=hashlib.sha256(data).hexdigest())
-    published = office.public / DOCUMENTS / file.name
-    logged = [entry.body for _, entry in log.entries() if isinstance(entry.body, Minutes)]
-    if body in logged:
-        if not published.exists():
-            log.publish(f"{DOCUMENTS}{file.name}", data)
-        say(f"already done: {file.name} stands in the log")
-        settle(log)
-        return
-    if any(earlier.name.lower() == file.name.lower() for earlier in logged):
-        raise NotReady(f"another {file.name} stands in the log already; give this file a name of its own")
-    log.check(lambda _: body)
-    log.publish(f"{DOCUMENTS}{file.name}", data)
-    log.append([office.officers_sign(body, 1)])
-    settle(log)
-    say(f"{file.name} is published, and its hash stands in the log")
-    next_step(f"stembus publish {directory}")
 
 
 @click.command()

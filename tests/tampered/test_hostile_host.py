@@ -684,7 +684,7 @@ def document(finished: Finished, folder: Path, run: Run) -> Finished:
     """The finished referendum with published minutes."""
     shutil.copytree(finished.root, folder)
     (folder.parent / "minutes.pdf").write_bytes(b"the minutes of the count")
-    run("minutes", folder, folder.parent / "minutes.pdf", status=0)
+    run("minutes", "log", folder, folder.parent / "minutes.pdf", status=0)
     return Finished(folder, finished.referendum, finished.letters)
 
 

@@ -16,7 +16,8 @@ from stembus.audit.formats.entry_bodies import Client, Minutes, Purge
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.scripts.cli.client import BUILD, INSTALLED, client, load_build, log_client
-from stembus.scripts.cli.records import minutes, purge
+from stembus.scripts.cli.minutes import minutes
+from stembus.scripts.cli.records import purge
 from stembus.scripts.cli.theme import theme
 from stembus.scripts.shell import CalmGroup
 from stembus.webvote.theme import plain_theme
@@ -230,8 +231,8 @@ def test_minutes_and_purge_stand_in_a_bundle_that_still_verifies(run: Run, finis
     finished.rehearsal(root)
     document = tmp_path / "minutes.pdf"
     document.write_bytes(b"%PDF the count")
-    assert "is published" in run("minutes", root, document).output
-    assert "already done" in run("minutes", root, document).output
+    assert "is published" in run("minutes", "log", root, document).output
+    assert "already done" in run("minutes", "log", root, document).output
     destroyed = ("purge", root, "--destroyed", "trustee keys", "--destroyed", "the register")
     run(*destroyed)
     assert "already done" in run(*destroyed).output
@@ -248,12 +249,12 @@ def test_minutes_that_would_break_the_bundle_are_refused(run: Run, finished: Fin
     for name in (".hidden", "two words.pdf", "late.new", "-x"):
         path = tmp_path / name
         path.write_bytes(b"x")
-        assert "cannot be published" in run("minutes", root, "--", path, status=1).output
+        assert "cannot be published" in run("minutes", "log", root, "--", path, status=1).output
     document = tmp_path / "minutes.pdf"
     document.write_bytes(b"first")
-    run("minutes", root, document)
+    run("minutes", "log", root, document)
     document.write_bytes(b"second")
-    assert "a name of its own" in run("minutes", root, document, status=1).output
+    assert "a name of its own" in run("minutes", "log", root, document, status=1).output
     assert verify(FolderPlace(root / "public"), finished.referendum).exit_status == 0
 
 
@@ -262,11 +263,18 @@ def test_records_before_the_end_publish_nothing(run: Run, opened: Finished, tmp_
     opened.rehearsal(root)
     document = tmp_path / "minutes.pdf"
     document.write_bytes(b"early")
-    run("minutes", root, document, status=1)
+    run("minutes", "log", root, document, status=1)
     run("purge", root, "--destroyed", "keys", status=1)
     assert not (root / "public" / "documents").exists()
 
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:
-    for name in (["client", "compare"], ["client", "log"], ["client", "served"], ["minutes"], ["purge"]):
+    for name in (
+        ["client", "compare"],
+        ["client", "log"],
+        ["client", "served"],
+        ["minutes", "log"],
+        ["minutes", "write"],
+        ["purge"],
+    ):
         assert "Example:" in run(*name, "--help").output
