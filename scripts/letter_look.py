@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from stembus.audit.formats.manifest import Manifest
+from stembus.audit.formats.manifest import Manifest, Option, Question
 from stembus.ballot.eligibility.letter_print import TEMPLATE, LettersInvalid, Look
 from stembus.scripts.local_time import written
+from stembus.scripts.question_text import amount
 from stembus.webvote.theme import Text, Theme
 
 WRITTEN = ("nl", "fr", "en")  # the languages in which the template speaks
@@ -22,8 +23,11 @@ WRITTEN = ("nl", "fr", "en")  # the languages in which the template speaks
 def letter_look(manifest: Manifest, referendum: bytes, theme: Theme, template: Path | None) -> Look:
     """Raises LettersInvalid where nobody could vote or be helped with what the letter would say."""
     languages = tuple(language for language in manifest.languages if language in WRITTEN)
-    if not languages:
-        raise LettersInvalid(f"letters are written in {', '.join(WRITTEN)}, and this referendum is in none of these")
+    if manifest.languages[0] not in languages:
+        raise LettersInvalid(
+            f"letters are written in {', '.join(WRITTEN)}, and the text that counts is in {manifest.languages[0]}; "
+            "make them from codes.csv with another program"
+        )
     if not theme.said.name or not theme.said.contact:
         raise LettersInvalid(
             "a letter says who sends it and whom to call: give the city's theme with name and contact (--theme FOLDER; "
@@ -34,11 +38,17 @@ def letter_look(manifest: Manifest, referendum: bytes, theme: Theme, template: P
         "title": manifest.title[languages[0]],
         "titles": {language: manifest.title[language] for language in languages},
         "sender": _said(theme.said.name, languages[0]),
+        "address": theme.said.address,
+        "rehearsal": not manifest.binding,
         "logo": f"/{logo.name}" if logo is not None else None,
         "opens": {language: written(datetime.fromisoformat(manifest.opens), language) for language in languages},
         "closes": {language: written(datetime.fromisoformat(manifest.closes), language) for language in languages},
         "questions": [
-            {"text": dict(question.text), "options": [dict(option.text) for option in question.options]}
+            {
+                "text": dict(question.text),
+                "most": question.max_choices,
+                "options": [_option(question, option, languages) for option in question.options],
+            }
             for question in manifest.questions
         ],
         "counts": languages[0],
@@ -57,8 +67,28 @@ def letter_look(manifest: Manifest, referendum: bytes, theme: Theme, template: P
         "referendum": " ".join(re.findall("....", referendum.hex())),
     }
     source = (template or TEMPLATE).read_bytes()
+    try:
+        text = source.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise LettersInvalid(f"{template} is not in UTF-8: save it with that encoding") from None
+    if re.search(r"@(preview|local)/", text):
+        raise LettersInvalid(f"{template} takes a package from elsewhere; letters are made from what lies here alone")
     files = {logo.name: logo.data} if logo is not None else {}
-    return Look(values, source, files, f"{manifest.client.url.rstrip('/')}/", languages, referendum)
+    return Look(
+        values,
+        text.encode("utf-8"),
+        files,
+        f"{manifest.client.url.rstrip('/')}/",
+        languages,
+        referendum,
+        manifest.opens_at,
+    )
+
+
+def _option(question: Question, option: Option, languages: tuple[str, ...]) -> dict[str, str]:
+    """With what it costs."""
+    cost = {one: "" if option.cost is None else f" ({amount(question, option.cost, one)})" for one in languages}
+    return {language: f"{option.text[language]}{cost[language]}" for language in languages}
 
 
 def _said(text: Text, language: str) -> str:

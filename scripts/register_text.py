@@ -13,9 +13,15 @@ from collections.abc import Iterable, Iterator
 
 from stembus.audit.formats.manifest import Eligibility
 from stembus.ballot.eligibility.register import Reason, Refusal, RollReading
-from stembus.ballot.eligibility.register_columns import SETTINGS
+from stembus.ballot.eligibility.register_columns import FIELDS, SETTINGS, Settings
 
 _LINES_SHOWN = 6
+_LANGUAGES_SHOWN, _CODE_LENGTH = 8, 12
+_INSTEAD = dict.fromkeys(FIELDS, "") | {
+    "first_name": "; letters have the last name alone",
+    "birth_date": "; it is taken from the national number, where that states it whole",
+    "language": "; all letters are in one language",
+}
 _WHAT_TO_DO = {
     Reason.LOST_ZEROS: f"export the file anew with that column as text; or write restore_zeros = true in {SETTINGS}: "
     "then zeros are put back where check digits and birth date confirm them",
@@ -24,23 +30,38 @@ _WHAT_TO_DO = {
 }
 
 
-def reading_text(reading: RollReading, rule: Eligibility) -> Iterator[str]:
+def reading_text(reading: RollReading, rule: Eligibility, settings: Settings, settings_there: bool) -> Iterator[str]:
     file = reading.file
     people = len(reading.accepted) + len(reading.refused)
     yield f"read: {people} lines, in {file.encoding}, with {file.separator} between the cells"
-    for name, columns in reading.columns.names().items():
-        yield f"  {name} = {_shown(columns)}"
+    yield f"settings: {SETTINGS}" if settings_there else f"settings: none, there is no {SETTINGS} beside the draft"
+    for name in FIELDS:
+        columns = reading.columns.names().get(name)
+        yield f"  {name} = {_shown(columns)}" if columns else f"  {name}: no column of the register{_INSTEAD[name]}"
+    for column, count in reading.unused.items():
+        yield f"  not used: {_shown([column])}, which holds something in {_lines(count)}"
+    if reading.unused:
+        yield f"  if one of these says who may not vote, name it in {SETTINGS} under [[exclude]]"
+    for number, exclusion in enumerate(settings.exclude):
+        yield f"  excluded by {_shown([exclusion.column])}: {_lines(reading.excluded[number])}"
     yield f"{len(reading.accepted)} people may vote"
     ineligible = [refusal for refusal in reading.refused if not refusal.reason.is_fault]
     if ineligible:
         yield f"{len(ineligible)} may not"
         yield from _by_reason(ineligible, rule)
     if reading.faults:
-        yield f"{len(reading.faults)} lines are faulty, whoever they are about"
+        yield f"{_lines(len(reading.faults))} with faults, whoever they are about: nobody in them gets a letter"
         yield from _by_reason(reading.faults, rule)
-    for code, count in reading.languages.most_common():
-        told = f"have language {code!r}, which is none here or unknown," if code else "have no language"
-        yield f"{count} people {told} and get their letter in another one"
+    codes = reading.languages.most_common()
+    for code, count in codes[:_LANGUAGES_SHOWN]:
+        told = f"language {code[:_CODE_LENGTH]!r}, which is none of the referendum's" if code else "no language"
+        yield f"{count} with {told}: the letter is in {reading.fallback}"
+    if more := sum(count for _, count in codes[_LANGUAGES_SHOWN:]):
+        yield f"{more} with still other languages: see that the column of languages is the right one"
+
+
+def _lines(number: int) -> str:
+    return "1 line" if number == 1 else f"{number} lines"
 
 
 def compared(reading: RollReading, rule: Eligibility) -> str:
@@ -68,6 +89,9 @@ def _by_reason(refusals: list[Refusal], rule: Eligibility) -> Iterator[str]:
             continue
         yield f"  {len(lines)}: {_words(reason, rule)}"
         yield f"     line{'s' if len(lines) > 1 else ''} {line_ranges(lines)}"
+        earlier = [refusal.earlier for refusal in refusals if refusal.reason is reason and refusal.earlier]
+        if earlier:
+            yield f"     the earlier line{'s' if len(earlier) > 1 else ''}, which count: {line_ranges(earlier)}"
         if reason in _WHAT_TO_DO:
             yield f"     {_WHAT_TO_DO[reason]}"
 
@@ -98,7 +122,7 @@ def faults_csv(reading: RollReading) -> bytes:
     In UTF-8 with the mark by which spreadsheets know it. Of cells, none begins as a formula."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=reading.file.delimiter, lineterminator="\r\n")
-    writer.writerow(["line", "what", "the line as it stands", reading.file.header_line])
+    writer.writerow(["line", "what", "the line as it stands", _harmless(reading.file.header_line)])
     for refusal in reading.faults:
         what = refusal.reason.value + (f" ({refusal.earlier})" if refusal.earlier else "")
         writer.writerow([refusal.line, what, _harmless(refusal.text)])

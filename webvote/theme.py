@@ -106,6 +106,7 @@ class Accessibility(_Part, frozen=True, kw_only=True):
 
 class _File(_Part, frozen=True, kw_only=True):
     name: Text = ""
+    address: str = ""  #: where letters go back to, on one line
     logo: FileName | None = None
     #: in each language, a film in sign language that says how to vote: a file beside theme.toml
     film: dict[str, FileName] = {}

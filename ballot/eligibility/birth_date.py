@@ -50,6 +50,11 @@ class BirthDate:
         month = self.month or 12
         return date(self.year, month, self.day or monthrange(self.year, month)[1])
 
+    def joined_with(self, other: BirthDate) -> BirthDate:
+        """What either knows; they agree."""
+        month = self.month or other.month
+        return BirthDate(self.year, month, (self.day or other.day) if month else 0)
+
     def agrees_with(self, other: BirthDate) -> bool:
         """As far as both know."""
         pairs = ((self.year, other.year), (self.month, other.month), (self.day, other.day))
@@ -62,7 +67,8 @@ def parse_birth_date(text: str) -> BirthDate | None:
     for pattern, order in _FORMS:
         if match := pattern.fullmatch(text):
             parts = [*(int(match[group]) for group in order), 0, 0]
-            return _date(parts[0], parts[1], parts[2])
+            if (found := _date(parts[0], parts[1], parts[2])) is not None:
+                return found  # 19011975 is no day of 1901, but one of 1975
     return None
 
 

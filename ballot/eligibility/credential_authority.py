@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from stembus.audit.durable import remove_leftovers
+from stembus.audit.durable import STAGED, remove_leftovers
 from stembus.audit.formats.entry_bodies import Roll
 from stembus.audit.formats.lists import CREDENTIALS, SPARES, encode_keys, list_root
 from stembus.ballot.eligibility.letter_code import credential_key, format_code, new_code, parse_code
@@ -75,12 +75,12 @@ def spare_keys(folder: Path) -> dict[str, bytes]:
     return {row[0]: bytes.fromhex(row[1]) for row in read_csv(folder / "spare-keys.csv", SPARE_KEY_COLUMNS)}
 
 
-def count_codes(folder: Path) -> int | None:
-    """Of letters and spare ones; None once they are destroyed, or before they are made."""
+def count_codes(folder: Path) -> tuple[int, int] | None:
+    """Of letters and of spare ones; None once they are destroyed, or before they are made."""
     if not (folder / "codes.csv").exists() or not (folder / "spares.csv").exists():
         return None
-    files = (("codes.csv", CODED_COLUMNS), ("spares.csv", SPARE_COLUMNS))
-    return sum(1 for name, columns in files for _ in read_csv(folder / name, columns))
+    rows = (read_csv(folder / "codes.csv", CODED_COLUMNS), read_csv(folder / "spares.csv", SPARE_COLUMNS))
+    return len(list(rows[0])), len(list(rows[1]))
 
 
 def destroy_codes(folder: Path, letters: Path) -> list[str]:
@@ -92,8 +92,9 @@ def destroy_codes(folder: Path, letters: Path) -> list[str]:
         if (folder / name).exists():
             (folder / name).unlink()
             gone.append(name)
-    for path in sorted(letters.glob("*.pdf")):
-        remove_leftovers(path)
+    for path in sorted(letters.rglob("*.pdf")):
         path.unlink()
         gone.append(path.name)
+    for left in letters.rglob(f".*{STAGED}"):
+        left.unlink()
     return gone

@@ -10,23 +10,34 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from stembus.audit.durable import remove_leftovers, write_durably
-from stembus.ballot.eligibility.credential_authority import CODED_COLUMNS, SPARE_COLUMNS
+from stembus.audit.durable import write_durably
+from stembus.ballot.eligibility.credential_authority import (
+    CODED_COLUMNS,
+    ENROLMENT_COLUMNS,
+    SPARE_COLUMNS,
+    spare_keys,
+)
 from stembus.ballot.eligibility.letter_code import credential_key, parse_code
 from stembus.ballot.eligibility.own_csv import read_csv, write_csv
 from stembus.ballot.errors import RollInvalid
 
 TEMPLATE = Path(__file__).with_name("letter.typ")
 PRINT_LIST = "print-list.csv"
-PRINT_COLUMNS = ["file", "letters", "first", "last", "sha256"]
+PRINT_COLUMNS = ["file", "kind", "language", "letters", "pages", "first", "last", "sha256"]
+FOR_PRINT = "print"  # the folder of what is handed over, and of nothing else
+_MAKING = ".making"
 PER_FILE = 500
 PROOFS = 10
+_NO_GLYPH = "could not be displayed"
 _PAGES = "two pages for each letter"  # what the template says when that is not so
 # Of a line of an address that is as short, the window has the width, whatever its letters; and of so many the height.
 _SHORT_LINE, _FEW_LINES = 20, 4
@@ -41,7 +52,8 @@ class LettersInvalid(RollInvalid):
 @dataclass(frozen=True, slots=True)
 class Look:
     """What all letters have in common: for the template, the values of `data.json` without `letters`; `template` is
-    Typst source, and `files` what it reads, by name. `site` is where the voting page is, without a language."""
+    Typst source, and `files` what it reads, by name. `site` is where the voting page is, without a language; `moment`
+    the date that the files state, Unix seconds."""
 
     values: dict[str, Any]
     template: bytes
@@ -49,6 +61,7 @@ class Look:
     site: str
     languages: tuple[str, ...]
     referendum: bytes
+    moment: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +86,37 @@ class Printed:
 
 def read_letters(authority: Path, look: Look, credentials: Iterable[bytes], spares: Iterable[bytes]) -> list[Letter]:
     """All of them, the spare ones last. `credentials` and `spares` are the lists that the log commits to. Raises
-    LettersInvalid where a code's key is not there, or a key has no code; RollInvalid without codes."""
+    LettersInvalid where a code is not the one of its letter, or these are not those of the lists; RollInvalid without
+    codes."""
     rows = list(read_csv(authority / "codes.csv", CODED_COLUMNS))
     spare_rows = list(read_csv(authority / "spares.csv", SPARE_COLUMNS))
-    for codes, keys, what in (
-        ([row[7] for row in rows], set(credentials), "letters"),
-        ([row[1] for row in spare_rows], set(spares), "spare letters"),
-    ):
-        made = {credential_key(parse_code(code), look.referendum).public for code in codes}
-        if made != keys or len(made) != len(codes):
-            raise LettersInvalid(
-                f"the {len(codes)} codes of {what} are not those of the {len(keys)} keys in the published list; no "
-                "letter was made"
-            )
+    enrolled = dict(read_csv(authority / "enrolment.csv", ENROLMENT_COLUMNS))
+    _demand_own_codes([(row[0], row[7]) for row in rows], enrolled, set(credentials), look.referendum, "letters")
+    sealed = {label: key.hex() for label, key in spare_keys(authority).items()}
+    _demand_own_codes([(row[0], row[1]) for row in spare_rows], sealed, set(spares), look.referendum, "spare letters")
     people = [
         Letter(row[0], f"{row[2]} {row[1]}".strip(), _address(row), _language(row[6], look), row[7]) for row in rows
     ]
-    return people + [Letter(row[0], "", (), look.languages[0], row[1], spare=True) for row in spare_rows]
+    spoken = _of_spares([letter.language for letter in people], len(spare_rows), look)
+    pairs = zip(spare_rows, spoken, strict=True)
+    return people + [Letter(row[0], "", (), language, row[1], spare=True) for row, language in pairs]
+
+
+def _demand_own_codes(
+    codes: Sequence[tuple[str, str]], own: Mapping[str, str], listed: set[bytes], referendum: bytes, what: str
+) -> None:
+    """`own` has the key of each number, `listed` the keys of the log. Raises LettersInvalid."""
+    keys = {number: credential_key(parse_code(code), referendum).public for number, code in codes}
+    if len(keys) != len(codes) or set(keys.values()) != listed or len(set(keys.values())) != len(codes):
+        raise LettersInvalid(
+            f"the {len(codes)} codes of {what} are not those of the {len(listed)} keys in the published list; no "
+            "letter was made"
+        )
+    if strange := [number for number, key in keys.items() if own.get(number) != key.hex()]:
+        raise LettersInvalid(
+            f"{len(strange)} codes of {what} stand with another number than their keys were enrolled for, {strange[0]} "
+            "among them: the file of codes was changed or sorted; bring it back; no letter was made"
+        )
 
 
 def _address(row: Sequence[str]) -> tuple[str, ...]:
@@ -100,28 +127,50 @@ def _language(text: str, look: Look) -> str:
     return text if text in look.languages else look.languages[0]
 
 
+def _of_spares(people: Sequence[str], number: int, look: Look) -> list[str]:
+    """The languages of so many spare letters: as people speak them, and one in each that anybody speaks, if there are
+    so many."""
+    counts = Counter(people)
+    spoken = [language for language in look.languages if counts[language]] or [look.languages[0]]
+    shares = {language: max(1, counts[language] * number // max(1, len(people))) for language in spoken[1:]}
+    languages = [language for language, share in shares.items() for _ in range(share)][: max(0, number - 1)]
+    return [spoken[0]] * (number - len(languages)) + languages
+
+
 def print_letters(
     letters: Sequence[Letter], look: Look, folder: Path, executor: Executor | None, progress: Progress | None = None
 ) -> Printed:
-    """Writes the PDF files and the list for the print house into `folder`. Spare ones get files of their own. Done
-    again, it writes the same again. Raises LettersInvalid."""
-    for left in (*folder.glob("letters-*.pdf"), *folder.glob("spares-*.pdf")):
-        left.unlink()  # of an earlier run that made more files
-    remove_leftovers(folder / PRINT_LIST)
-    people = [letter for letter in letters if not letter.spare]
-    spares = [letter for letter in letters if letter.spare]
-    parts = [(f"letters-{k:04d}.pdf", part) for k, part in enumerate(_cut(people), 1)]
-    parts += [(f"spares-{k:04d}.pdf", part) for k, part in enumerate(_cut(spares), 1)]
+    """Writes the PDF files and the list for the print house into `folder`, in place of what an earlier run left there;
+    until all are made, that stays. Spare ones get files of their own, by language. Raises LettersInvalid."""
+    making = folder.with_name(_MAKING)
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(mode=0o700, parents=True)
+    parts = list(_parts(letters))
     listed, done = [], 0
     for (name, part), data in zip(parts, _rendered([part for _, part in parts], look, executor), strict=True):
-        write_durably(folder / name, data, private=True)
+        write_durably(making / name, data, private=True)
+        kind = "spare, sealed, no address" if part[0].spare else "letter"
+        languages = "+".join(sorted({letter.language for letter in part}))
         digest = hashlib.sha256(data).hexdigest()
-        listed.append([name, str(len(part)), part[0].number, part[-1].number, digest])
+        pages = str(2 * len(part))
+        listed.append([name, kind, languages, str(len(part)), pages, part[0].number, part[-1].number, digest])
         done += len(part)
         if progress:
             progress(done, len(letters))
-    write_csv(folder / PRINT_LIST, listed, PRINT_COLUMNS)
-    return Printed(len(people), len(spares), len(parts))
+    write_csv(making / PRINT_LIST, listed, PRINT_COLUMNS)
+    shutil.rmtree(folder, ignore_errors=True)
+    making.rename(folder)
+    spares = sum(letter.spare for letter in letters)
+    return Printed(len(letters) - spares, spares, len(parts))
+
+
+def _parts(letters: Sequence[Letter]) -> Iterator[tuple[str, Sequence[Letter]]]:
+    """Files of people's letters, then of spare ones in each language."""
+    people = [letter for letter in letters if not letter.spare]
+    yield from ((f"letters-{k:04d}.pdf", part) for k, part in enumerate(_cut(people), 1))
+    for language in sorted({letter.language for letter in letters if letter.spare}):
+        spares = [letter for letter in letters if letter.spare and letter.language == language]
+        yield from ((f"spares-{language}-{k:04d}.pdf", part) for k, part in enumerate(_cut(spares), 1))
 
 
 def _cut(letters: Sequence[Letter]) -> list[Sequence[Letter]]:
@@ -151,28 +200,39 @@ def proofs(letters: Sequence[Letter]) -> list[Letter]:
 
 
 def render(look: Look, letters: Sequence[Letter]) -> bytes:
-    """One PDF file, two pages for each letter. Raises LettersInvalid with what Typst says."""
-    import typst
-
+    """One PDF file, two pages for each letter; of the same letters always the same. Raises LettersInvalid with what
+    Typst says, and which letter it is where it is about one."""
     values = look.values | {"letters": [_values(letter, look) for letter in letters], "measure": False}
     try:
-        try:
-            return _compiled(look, values)
-        except typst.TypstError as error:
-            if _PAGES not in str(error):
-                raise
-        return _compiled(look, values | {"measure": True})  # which letter it is; to measure all takes twice as long
-    except typst.TypstError as error:
-        at = re.search(r"main\.typ:(\d+)", str(getattr(error, "diagnostic", "")))
-        where = f" (line {at[1]} of the template)" if at else ""
-        raise LettersInvalid(f"the letters could not be made: {error}{where}; nothing was kept of this file") from None
+        return _compiled(look, values)
+    except LettersInvalid as error:
+        if _PAGES in str(error):
+            return _compiled(look, values | {"measure": True})  # to measure all takes twice as long
+        if _NO_GLYPH in str(error) and len(letters) > 1:
+            for letter in letters:
+                render(look, [letter])
+        if _NO_GLYPH in str(error):
+            raise LettersInvalid(
+                f"letter {letters[0].number} has a character in its name or address that no font here can show; "
+                "install a font that can, or write it in other letters in the register; nothing was made"
+            ) from None
+        raise
 
 
 def _compiled(look: Look, values: dict[str, Any]) -> bytes:
+    """From what is given here alone: the template reads no other file. Raises LettersInvalid."""
     import typst
 
     files = {"main.typ": look.template, "data.json": json.dumps(values).encode("ascii"), **look.files}
-    made: bytes = typst.compile(files, format="pdf", pdf_standards=["ua-1"])  # type: ignore[call-overload]
+    try:
+        with TemporaryDirectory() as nowhere:
+            made: bytes = typst.compile(  # type: ignore[call-overload]
+                files, root=nowhere, format="pdf", pdf_standards=["ua-1"], timestamp=look.moment
+            )
+    except (typst.TypstError, RuntimeError) as error:
+        at = re.search(r"main\.typ:(\d+)", str(getattr(error, "diagnostic", "")))
+        where = f" (line {at[1]} of the template)" if at else ""
+        raise LettersInvalid(f"the letters could not be made: {error}{where}; nothing was kept") from None
     return made
 
 

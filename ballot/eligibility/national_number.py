@@ -51,7 +51,7 @@ def parse_national_number(text: str) -> NationalNumber | Damage:
 
 def with_zeros(text: str) -> NationalNumber | None:
     """Of a cell whose leading zeros are lost, what it was."""
-    return _valid(re.sub(r"[ ./-]", "", text.strip()).zfill(_DIGITS))
+    return _valid(re.sub(r"[ ./-]", "", text.strip().removeprefix("'")).zfill(_DIGITS))
 
 
 def _valid(digits: str) -> NationalNumber | None:

@@ -33,7 +33,12 @@ def read_csv(path: Path, columns: list[str]) -> Iterator[list[str]]:
             rows = csv.reader(file, strict=True)
             if next(rows, None) != columns:
                 raise RollInvalid(f"{path} does not have the columns {','.join(columns)}")
-            yield from rows
+            for row in rows:
+                if len(row) != len(columns):
+                    raise RollInvalid(
+                        f"{path} is damaged: line {rows.line_num} has {len(row)} cells, not {len(columns)}"
+                    )
+                yield row
     except FileNotFoundError:
         raise RollInvalid(f"there is no file {path}; the step before this one writes it") from None
     except (UnicodeDecodeError, csv.Error) as error:

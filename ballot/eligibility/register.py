@@ -20,11 +20,17 @@ from pathlib import Path
 from stembus.audit.formats.manifest import Eligibility
 from stembus.ballot.eligibility.birth_date import BirthDate, age_on, parse_birth_date
 from stembus.ballot.eligibility.national_number import Damage, NationalNumber, parse_national_number, with_zeros
-from stembus.ballot.eligibility.register_columns import FIELDS, Columns, Settings, find_columns, plain
+from stembus.ballot.eligibility.register_columns import FIELDS, SETTINGS, Columns, Settings, code, find_columns, plain
 from stembus.ballot.eligibility.register_file import Line, RegisterFile, read_file
+from stembus.ballot.errors import RollInvalid
 
 COLUMNS = list(FIELDS)  # of a register that needs no guessing
 _NEVER_SEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+_NOTHING = ("-", "--", ".", "/")
+_BARE_BOX = re.compile(r"[0-9]+[A-Za-z]?|[A-Za-z]|[0-9]+[/.-][0-9A-Za-z]+")
+# UTF-8 that was read as Windows-1252, and letters of DOS that were.
+_TWICE_READ = re.compile(rb"[\xc3\xc5][\x80-\xbf]|\xc2[\xa0-\xbf]|\xe2\x80[\x90-\xbf]")
+_OF_DOS = re.compile(r"[A-Za-z][‚„…†‡ˆ‰Š‹Œ?]|[‚„†‡ˆ‰?][a-z]")
 _AS_TEXT = re.compile(r'="([^"]*)"')  # how spreadsheets write a number that is to stay text
 
 
@@ -35,8 +41,9 @@ class Reason(Enum):
     QUOTES = "quotation marks that do not match, or in a name"
     CELLS = "another number of cells than the first line has columns"
     INVISIBLE = "a character that cannot be seen or printed"
-    GARBLED = "letters that were garbled when somebody changed the file's encoding (é became Ã©)"
-    FORMULA = "a cell that a spreadsheet would run: it begins with =, + or @"
+    GARBLED = "letters that were garbled when somebody changed the file's encoding (é became Ã© or ‚ or ?)"
+    PLACEHOLDER = "a cell says NULL, #N/A or the like"
+    FORMULA = "a cell that a spreadsheet would run: it begins with =, +, - or @"
     NUMBER = "the national number is not valid"
     LOST_ZEROS = "the national number has fewer than eleven digits: a spreadsheet took away the leading zeros"
     ROUNDED = "the national number was rounded by a spreadsheet (8.5E+10)"
@@ -44,6 +51,8 @@ class Reason(Enum):
     DISAGREE = "national number and birth date do not agree"
     AGE = "whether old enough depends on a birth month or day that is unknown"
     EMPTY = "name or address is empty"
+    POSTCODE = "the postcode is not four digits"
+    LIKE = "name, birth date and address of an earlier line, under another number"
     TWICE = "the same person as an earlier line"
     # Whoever may not vote.
     YOUNG = "too young"
@@ -90,6 +99,12 @@ class RollReading:
     accepted: list[Person]
     refused: list[Refusal]
     languages: Counter[str]
+    #: in how many lines each column that is not used holds something, by its name
+    unused: Counter[str]
+    #: how many lines each rule of exclusion hit, by its place in the settings
+    excluded: Counter[int]
+    #: in which language letters come whose reader has none of the referendum's
+    fallback: str
 
     @property
     def faults(self) -> list[Refusal]:
@@ -112,7 +127,16 @@ def read_register(path: Path, rule: Eligibility, languages: list[str], settings:
             accepted.append(reading.person(line))
         except _Refused as refusal:
             refused.append(Refusal(line.number, refusal.reason, line.text, refusal.earlier))
-    return RollReading(file, reading.columns, accepted, refused, reading.other_languages)
+    return RollReading(
+        file,
+        reading.columns,
+        accepted,
+        refused,
+        reading.other_languages,
+        reading.unused,
+        reading.excluded,
+        reading.fallback,
+    )
 
 
 class _Reading:
@@ -122,7 +146,14 @@ class _Reading:
         self._rule = rule
         self._age_date = date.fromisoformat(rule.age_date)
         self._languages = languages
-        self._fallback = settings.fallback_language if settings.fallback_language in languages else languages[0]
+        self.unused: Counter[str] = Counter()
+        self.excluded: Counter[int] = Counter()
+        self.fallback = settings.fallback_language or languages[0]
+        if self.fallback not in languages:
+            raise RollInvalid(
+                f"{SETTINGS}: fallback_language is {self.fallback}, and it is one of {', '.join(languages)}"
+            )
+        self._like: dict[tuple[str, ...], int] = {}
         self._restore = settings.restore_zeros
         self._seen: dict[str, int] = {}
 
@@ -133,9 +164,10 @@ class _Reading:
         if len(line.cells) != len(self.columns.header):
             raise _Refused(Reason.CELLS)
         cells = [_clean(cell) for cell in line.cells]
+        self.unused.update(self.columns.header[place] for place in self.columns.unused if cells[place])
         self._demand_not_excluded(cells)
         fields = {name: " ".join(filter(None, self._of(name, cells))) for name in FIELDS}
-        for problem in self._problems(cells):
+        for problem in self._problems(cells, line.cells):
             raise _Refused(problem)
         number = self._number(fields)
         born = _birth_date(fields["birth_date"], number)
@@ -143,25 +175,37 @@ class _Reading:
             raise _Refused(Reason.TWICE, earlier)
         self._demand_eligible(fields, born)
         self._seen[number.digits] = line.number
+        like = (fields["last_name"], fields["first_name"], born.iso, fields["street"], fields["postcode"])
+        if (earlier := self._like.setdefault(tuple(map(str.casefold, like)), line.number)) != line.number:
+            raise _Refused(Reason.LIKE, earlier)
         language = self._language(fields["language"])
         names = (fields["last_name"], fields["first_name"])
         return Person(number.digits, born.iso, (*names, fields["street"], fields["postcode"], fields["city"], language))
 
     def _of(self, name: str, cells: list[str]) -> Iterator[str]:
-        return (cells[place] for place in self.columns.places[name])
+        for place in self.columns.places[name]:
+            is_bare_box = self.columns.is_box(place) and _BARE_BOX.fullmatch(cells[place])
+            yield f"{self._box_word(cells)} {cells[place]}" if is_bare_box else cells[place]
 
-    def _problems(self, cells: list[str]) -> Iterator[Reason]:
-        """Of the characters of cells that are used."""
+    def _box_word(self, cells: list[str]) -> str:
+        spoken = [self.columns.languages.get(plain(cells[place])) for place in self.columns.places["language"]]
+        return "bte" if "fr" in spoken else "bus"
+
+    def _problems(self, cells: list[str], raw: list[str]) -> Iterator[Reason]:
+        """Of the characters of cells that are used; `raw` is as they stand in the file."""
         for name in FIELDS:
-            for cell in self._of(name, cells):
+            for place in self.columns.places[name]:
+                cell = cells[place]
                 if '"' in cell:
                     yield Reason.QUOTES
                 if any(unicodedata.category(character) in _NEVER_SEEN for character in cell):
                     yield Reason.INVISIBLE
-                if _is_garbled(cell):
+                if _is_garbled(raw[place]):
                     yield Reason.GARBLED
-                if cell[:1] in ("=", "+", "@"):
+                if unicodedata.normalize("NFKC", cell[:1]) in ("=", "+", "-", "@"):
                     yield Reason.FORMULA
+                if cell.startswith("#") or cell.upper() == "NULL":
+                    yield Reason.PLACEHOLDER
 
     def _number(self, fields: dict[str, str]) -> NationalNumber:
         text = fields["national_number"]
@@ -177,12 +221,15 @@ class _Reading:
 
     def _demand_not_excluded(self, cells: list[str]) -> None:
         """Raises _Refused. Who may not vote need not be mended, so this is asked first."""
-        for place, values in self.columns.excluding:
-            if cells[place] and (not values or plain(cells[place]) in values):
+        for number, (place, values) in enumerate(self.columns.excluding):
+            if cells[place] and (not values or code(cells[place]) in values):
+                self.excluded[number] += 1
                 raise _Refused(Reason.EXCLUDED)
 
     def _demand_eligible(self, fields: dict[str, str], born: BirthDate) -> None:
         """Raises _Refused."""
+        if fields["postcode"] and not re.fullmatch("[0-9]{4}", fields["postcode"]):
+            raise _Refused(Reason.POSTCODE)
         if fields["postcode"] not in self._rule.postcodes and fields["postcode"]:
             raise _Refused(Reason.OUTSIDE)
         if age_on(self._age_date, born.earliest()) < self._rule.minimum_age:
@@ -197,34 +244,32 @@ class _Reading:
         if language in self._languages:
             return language
         self.other_languages[text] += 1
-        return self._fallback
+        return self.fallback
 
 
 def _clean(cell: str) -> str:
-    """Every kind of space is one; a lone dash is how some registers write nothing."""
+    """Every kind of space is one; a lone dash or point is how some registers write nothing."""
     if match := _AS_TEXT.fullmatch(cell.strip()):
         cell = match[1]
     text = unicodedata.normalize("NFC", "".join(" " if character.isspace() else character for character in cell))
     text = re.sub(" +", " ", text).strip()
-    return "" if text == "-" else text
+    return "" if text in _NOTHING else text
 
 
 def _is_garbled(cell: str) -> bool:
-    if cell.isascii():
-        return False
-    if "\ufffd" in cell:
+    if _OF_DOS.search(cell) or "\ufffd" in cell:
         return True
-    try:
-        return cell.encode("cp1252").decode("utf-8") != cell
-    except UnicodeError:
-        return False
+    return not cell.isascii() and _TWICE_READ.search(cell.encode("cp1252", "ignore")) is not None
 
 
 def _birth_date(text: str, number: NationalNumber) -> BirthDate:
     """Raises _Refused."""
     born = parse_birth_date(text) if text else number.born
-    if born is None:
+    # A number without a month says nothing for sure: the days of its year may have run out.
+    if born is None or (not text and not born.is_complete):
         raise _Refused(Reason.BIRTH_DATE)
-    if number.born is not None and not born.agrees_with(number.born):
+    if number.born is None:
+        return born
+    if not born.agrees_with(number.born):
         raise _Refused(Reason.DISAGREE)
-    return born
+    return born.joined_with(number.born)

@@ -51,8 +51,15 @@ class RegisterFile:
     def rows(self) -> Iterator[Line]:
         """Of all lines but empty ones."""
         for number, text in enumerate(self.lines, self.first):
-            if text.strip():
-                yield Line(number, text, _cells(text, self.delimiter))
+            if text.strip(f' \t{self.delimiter}"'):
+                yield Line(number, text, self._row(text))
+
+    def _row(self, text: str) -> list[str] | None:
+        """Without empty cells beyond the columns, which spreadsheets leave behind."""
+        cells = _cells(text, self.delimiter)
+        while cells and len(cells) > len(self.header) and not cells[-1].strip():
+            cells.pop()
+        return cells
 
 
 def read_file(path: Path) -> RegisterFile:
@@ -70,14 +77,17 @@ def read_file(path: Path) -> RegisterFile:
     lines = _LINE_END.split(text)
     stated = re.fullmatch(r"sep=(.)", lines[0])  # Excel's own way of saying so
     skipped = 1 if stated else 0
+    while skipped < len(lines) - 1 and not lines[skipped].strip(" \t,;|"):
+        skipped += 1
     header_line = lines[skipped] if len(lines) > skipped else ""
     delimiter = stated[1] if stated else max(SEPARATORS, key=header_line.count)
     header = _cells(header_line, delimiter)
     if not header_line.strip() or header is None:
         raise RollInvalid(f"{path}: the first line must name the columns")
-    return RegisterFile(
-        [cell.strip() for cell in header], header_line, encoding, delimiter, lines[skipped + 1 :], skipped + 2
-    )
+    names = [cell.strip() for cell in header]
+    while names and not names[-1]:
+        names.pop()
+    return RegisterFile(names, header_line, encoding, delimiter, lines[skipped + 1 :], skipped + 2)
 
 
 def _decode(path: Path, data: bytes) -> tuple[str, str]:

@@ -50,7 +50,10 @@ def import_roll(
     digest = _digest(reading.accepted)
     marker = folder / "imported-from"
     if marker.exists() and marker.read_text() != digest:
-        raise RollInvalid(f"{folder} holds the import of another register, or of this one read in another way")
+        raise RollInvalid(
+            f"{folder} holds the import of another register, or of this one read in another way; it counts, and "
+            "nothing was changed. If no letter was made from it yet, move that folder away, and import again"
+        )
     if (folder / "factors.csv").exists():
         (folder / "numbers").unlink(missing_ok=True)
         (folder / "factors.csv.partial").unlink(missing_ok=True)

@@ -249,7 +249,7 @@ class _Examination:
 
     def _codes(self) -> list[Finding]:
         left = [name for name in _CODES if (self.office.folder("authority") / name).exists()]
-        left += ["letters"] if any(self.office.folder("letters").glob("*.pdf")) else []
+        left += ["letters"] if any(self.office.folder("letters").rglob("*.pdf")) else []
         return [health.codes(left, self._phase, self.office.manifest.binding)]
 
 

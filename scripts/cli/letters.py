@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import click
 
 from stembus.ballot.office.office import NotReady
+from stembus.scripts.escape import shown
 from stembus.scripts.published import workers
 from stembus.scripts.shell import DIRECTORY, fail, next_step, progress, say, serve_office
 
 if TYPE_CHECKING:
     from stembus.ballot.eligibility.letter_print import Letter, Look
+    from stembus.ballot.office.services import ServedOffice
 
 FOLDER = "letters"
 _THEME = click.option(
@@ -72,7 +74,8 @@ def letters_proof(directory: Path, theme: Path, template: Path | None) -> None:
     chosen = proofs(found)
     _write(path, render(look, chosen))
     click.echo(f"{path}: {len(chosen)} letters, marked as proofs, of {len(found)}")
-    next_step(f"print it, let somebody who did not write it read it, then: stembus letters make {directory}")
+    own = f" --template {template}" if template else ""
+    next_step(f"print it and let somebody else read it; then: stembus letters make {directory} --theme {theme}{own}")
 
 
 @letters.command("make")
@@ -88,14 +91,17 @@ def letters_make(directory: Path, theme: Path, template: Path | None, number: in
     encrypted, and run stembus credentials destroy once the print house has confirmed the print.
     Example:  stembus letters make kortrijk --theme kortrijk-theme
     """
-    from stembus.ballot.eligibility.letter_print import PRINT_LIST, print_letters
+    from stembus.ballot.eligibility.letter_print import FOR_PRINT, PRINT_LIST, print_letters
 
     found, look = _letters(directory, theme, template)
-    folder = _folder(directory)
+    folder = _folder(directory) / FOR_PRINT
     with workers(number) as executor, progress("letters") as bar:
         printed = print_letters(found, look, folder, executor, bar)
     click.echo(f"{printed.letters} letters and {printed.spares} spare ones, in {printed.files} files")
-    say(f"each code is that of one key in the log's list; {folder / PRINT_LIST} has the number and hash of each file")
+    say(
+        f"each code is that of one key in the log's list; hand over {folder}, and nothing else: {PRINT_LIST} there says"
+    )
+    say("what each file is, how many letters and pages it has, printed on both sides of one sheet each, and its hash")
     next_step(f"once all are printed: stembus credentials destroy {directory}")
 
 
@@ -120,7 +126,8 @@ def letters_one(directory: Path, number: str, theme: Path, template: Path | None
         raise NotReady(f"there is no letter {number}")
     path = _folder(directory) / f"one-{number}.pdf"
     _write(path, render(look, chosen))
-    click.echo(f"{path}: the letter {number}")
+    click.echo(f"{path}: the letter {number}; print it here, and delete the file")
+    say("never for a letter that may be in a stranger's hands: that one is replaced by a spare one")
 
 
 def _letters(directory: Path, theme: Path, template: Path | None) -> tuple[list[Letter], Look]:
@@ -134,6 +141,9 @@ def _letters(directory: Path, theme: Path, template: Path | None) -> tuple[list[
         ) from None
     from stembus.webvote.theme import load_theme
 
+    _demand_own_words(office, theme)
+    if office.reading().order.replaced:
+        say("WARN letters were replaced already: a letter of somebody who has a spare one is void, if it is made again")
     look = letter_look(office.manifest, office.referendum, load_theme(theme), template)
     authority = office.folder("authority")
     if not (authority / "codes.csv").exists():
@@ -144,6 +154,23 @@ def _letters(directory: Path, theme: Path, template: Path | None) -> tuple[list[
     from stembus.ballot.office.logged_roll import logged_roll
 
     return read_letters(authority, look, *logged_roll(office)), look
+
+
+def _demand_own_words(office: ServedOffice, theme: Path) -> None:
+    """Raises NotReady where a binding referendum's letter would send people to an example, and ThemeInvalid."""
+    from stembus.scripts.cli.theme import left_of_example
+    from stembus.webvote.theme import load_theme
+
+    load_theme(theme)
+    left = left_of_example(theme)
+    if "example." in (url := office.manifest.client.url):
+        left.insert(0, f"the address where people vote, {url}; it stands in the definition for good")
+    for name in left:
+        say(shown(f"WARN still the example's: {name}"))
+    if left and office.manifest.binding:
+        raise NotReady(
+            f"{len(left)} texts of a binding referendum's letters are still the example's; no letter was made"
+        )
 
 
 def _folder(directory: Path) -> Path:

@@ -50,7 +50,7 @@ def roll_import(directory: Path, register: Path, dry_run: bool, faults: Path | N
         office = serve_office(directory)
         rule, languages = office.manifest.eligibility, office.manifest.languages
     reading = read_register(register, rule, languages, settings)
-    for line in reading_text(reading, rule):
+    for line in reading_text(reading, rule, settings, (directory / SETTINGS).exists()):
         click.echo(shown(line))
     if faults is not None:
         if faults.exists():
@@ -59,11 +59,14 @@ def roll_import(directory: Path, register: Path, dry_run: bool, faults: Path | N
         say(f"{faults} holds the faulty lines, and personal data: destroy it when they are mended")
     if dry_run:
         click.echo(compared(reading, rule))
-        next_step(f"stembus check {directory}")
+        if len(reading.accepted) == rule.official_count and not (directory / "manifest.json").exists():
+            next_step(f"stembus check {directory}")
         return
     with progress("second factors") as bar:
         factor, folder = office.manifest.second_factor, office.make_folder("importer")
+        already = (folder / "factors.csv").exists()
         import_roll(reading, rule, factor, office.pepper(), folder, bar)
+    say("already done: these people are imported" if already else f"{len(reading.accepted)} people are imported")
     next_step(f"stembus credentials make {directory}")
 
 
@@ -114,21 +117,21 @@ def credentials_make(directory: Path) -> None:
         raise NotReady("the key ceremony is not complete; no letter may be made before the election key")
     office.demand_registrars()  # before a code is made that no registrar could be given
     authority = office.make_folder("authority")
+    already = (authority / "enrolment.csv").exists()
     with progress("codes") as bar:
         made = make_credentials(office.folder("importer") / "letters.csv", authority, office.referendum, bar)
     if phase == "keyed":
         office.log().append([office.officers_sign(publish_lists(authority, office.log().publish))])
     office.enrol_all()
+    if already:
+        say("already done: codes were made, and none was changed")
     click.echo(f"{made.credentials} letters, {made.spares} spares")
-    if (authority / "codes.csv").exists():
-        say(f"the codes are in {authority / 'codes.csv'} and spares.csv")
-        say(f"once all letters are printed: {program()} credentials destroy {directory}")
-    else:
-        say("already done: the letters were made, and their codes are destroyed")
+    codes = (authority / "codes.csv").exists()
+    say(f"the codes are in {authority / 'codes.csv'} and spares.csv" if codes else "the codes are destroyed")
     elsewhere = [k for k in range(2, len(office.manifest.registrars) + 1) if k not in office.registrars_here()]
     for number in elsewhere:
         say(f"registrar {number} now takes its letters from the log: stembus registrar enrol ITS-DIR --log LOG")
-    next_step(f"stembus open {directory}")
+    next_step(f"stembus letters proof {directory} --theme THEME" if codes else f"stembus open {directory}")
 
 
 @credentials.command("replace")
@@ -159,7 +162,8 @@ def credentials_replace(directory: Path, number: str, spare: str) -> None:
 @credentials.command("destroy")
 @DIRECTORY
 @click.option("--printed", type=click.IntRange(0), help="How many letters and spares the print house has confirmed.")
-def credentials_destroy(directory: Path, printed: int | None) -> None:
+@click.option("--made-elsewhere", is_flag=True, help="The letters were made from codes.csv by another program.")
+def credentials_destroy(directory: Path, printed: int | None, made_elsewhere: bool) -> None:
     """Delete the codes and the letters' files, once the print house has confirmed the print.
 
     \b
@@ -171,14 +175,22 @@ def credentials_destroy(directory: Path, printed: int | None) -> None:
     from stembus.ballot.eligibility.credential_authority import count_codes, destroy_codes
 
     authority, letters = directory / "authority", directory / "letters"
-    made = count_codes(authority)
-    if made is not None:
+    print_list = letters / "print" / "print-list.csv"
+    codes = count_codes(authority)
+    if codes is not None:
+        made = sum(codes)
+        if not print_list.exists() and not made_elsewhere:
+            raise NotReady(
+                "no letters were made from these codes, and without codes none ever can be; nothing was deleted. "
+                f"First: {program()} letters make {directory} --theme THEME (or, if another program made them: "
+                "--made-elsewhere)"
+            )
         if printed is None:
             printed = click.prompt("How many letters and spares has the print house confirmed?", type=int, err=True)
         if printed != made:
             raise NotReady(
-                f"{printed} were printed and there are {made} codes; nothing was deleted: find out which are missing, "
-                f"or were printed twice ({letters / 'print-list.csv'} says how many are in each file)"
+                f"nothing was deleted: {codes[0]} letters and {codes[1]} spares are {made} together, and {printed} is "
+                f"another number; {print_list} says how many are in each file"
             )
     gone = destroy_codes(authority, letters)
     if not gone:
@@ -186,3 +198,4 @@ def credentials_destroy(directory: Path, printed: int | None) -> None:
         return
     say(f"deleted: {', '.join(gone[:4])}" + (f" and {len(gone) - 4} more" if len(gone) > 4 else ""))
     say("copies of them, at the print house, in a mail or on a stick, are for you to delete; have it confirmed")
+    next_step(f"stembus client log {directory} --release 1 --theme THEME")

@@ -57,13 +57,23 @@ def check(folder: Path) -> None:
     say(f"{folder} can be used")
     for lack in _lacking(found):
         say(shown(f"  not said: {lack}"))
-    own, example = (tomllib.loads((place / FILE).read_text(encoding="utf-8-sig")) for place in (folder, EXAMPLE))
-    for name, text in _texts(own):
-        if (name, text) in _texts(example) and not name.startswith(_MAY_STAY):
-            say(shown(f"  still the example's: {name}, {text}"))
+    own = tomllib.loads((folder / FILE).read_text(encoding="utf-8-sig"))
+    for left in left_of_example(folder):
+        say(shown(f"  still the example's: {left}"))
     for name in _untranslated(own):
         say(shown(f"  not in every language of the pages: {name}"))
     next_step(f"stembus serve --fresh run --theme {folder}")
+
+
+def left_of_example(folder: Path) -> list[str]:
+    """What the folder still has of the example: field and text. The theme was loaded."""
+    own, example = (tomllib.loads((place / FILE).read_text(encoding="utf-8-sig")) for place in (folder, EXAMPLE))
+    known = _texts(example)
+    left = [f"{name}, {text}" for name, text in _texts(own) if (name, text) in known and not name.startswith(_MAY_STAY)]
+    logo, pattern = load_theme(folder).logo, load_theme(EXAMPLE).logo
+    if logo is not None and pattern is not None and logo.data == pattern.data:
+        left.append(f"the logo, {logo.name}")
+    return left
 
 
 def _texts(part: object, name: str = "") -> list[tuple[str, str]]:

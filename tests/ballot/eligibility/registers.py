@@ -35,7 +35,7 @@ def row(born: str = "1980-12-31", serial: int = 1, **changes: str) -> list[str]:
     values = {
         "national_number": national_number(date.fromisoformat(born), serial),
         "last_name": "Peeters",
-        "first_name": "Emma",
+        "first_name": "Emma" if serial == 1 else f"Emma {serial}",
         "birth_date": born,
         "street": "Leiestraat 1",
         "postcode": "8500",

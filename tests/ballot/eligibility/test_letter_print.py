@@ -118,6 +118,20 @@ def test_codes_that_are_not_those_of_the_log_are_not_printed(rehearsal: Rehearsa
         read_letters(authority, look, credentials, spares)
 
 
+def test_codes_on_other_peoples_letters_are_not_printed(rehearsal: Rehearsal, look: Look) -> None:
+    """As a spreadsheet leaves them that sorted one column."""
+    authority = rehearsal.office.folder("authority")
+    path = authority / "codes.csv"
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    rows[1][-1], rows[2][-1] = rows[2][-1], rows[1][-1]
+    path.write_text("\n".join(map(",".join, rows)) + "\n")
+    with pytest.raises(LettersInvalid, match="changed or sorted"):
+        read_letters(authority, look, *logged_roll(rehearsal.office))
+    path.write_text(path.read_text() + "\n")
+    with pytest.raises(RollInvalid, match="cells"):
+        read_letters(authority, look, *logged_roll(rehearsal.office))
+
+
 def test_published_lists_that_are_not_the_logs_are_refused(rehearsal: Rehearsal) -> None:
     path = rehearsal.office.public / "credentials"
     whole = path.read_text()
@@ -171,6 +185,49 @@ def test_a_letter_that_does_not_fit_is_named_and_adds_no_page(letters: list[Lett
         render(replace(look, template=long), letters[:2])
 
 
+def test_a_word_that_is_wider_than_the_window_is_named(letters: list[Letter], look: Look) -> None:
+    wide = replace(letters[0], address=("W" * 40, *letters[0].address[1:]))
+    with pytest.raises(LettersInvalid, match=f"letter {wide.number} does not fit in the window"):
+        render(look, [letters[1], wide])
+
+
+def test_a_name_that_no_font_can_show_is_named_by_its_letter_alone(letters: list[Letter], look: Look) -> None:
+    unseen = replace(letters[1], name="\ua995", address=("\ua995", *letters[1].address[1:]))
+    with pytest.raises(LettersInvalid, match=f"letter {unseen.number} has a character") as refusal:
+        render(look, [letters[0], unseen])
+    assert "\ua995" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("counts", "reader", "sentence"),
+    [("nl", "fr", "Le texte néerlandais au verso"), ("fr", "nl", "De Franse tekst op de achterkant"),
+     ("fr", "fr", "Ce texte est celui qui fait foi"), ("nl", "nl", "Deze tekst is de tekst die telt")],
+)  # fmt: skip
+def test_the_text_that_counts_is_the_one_that_the_definition_lists_first(
+    letters: list[Letter], look: Look, counts: str, reader: str, sentence: str
+) -> None:
+    other = replace(look, values={**look.values, "counts": counts})
+    front, back = texts(render(other, [replace(letters[0], language=reader)]))
+    assert sentence in front
+    assert (look.values["questions"][0]["text"][counts] in back) == (counts != reader)
+
+
+def test_a_rehearsals_letter_says_so_and_a_binding_ones_does_not(letters: list[Letter], look: Look) -> None:
+    assert "OEFENING" in texts(render(look, letters[:1]))[0]
+    binding = replace(look, values={**look.values, "rehearsal": False})
+    front, _ = texts(render(binding, letters[:1]))
+    assert "OEFENING" not in front
+    assert look.values["sender"] in front
+    assert look.values["address"] in front
+
+
+def test_spare_letters_are_in_the_languages_that_people_speak(rehearsal: Rehearsal, look: Look) -> None:
+    spoken = letter_print._of_spares(["nl"] * 90 + ["fr"] * 9 + ["en"], 10, look)
+    assert (spoken.count("nl"), spoken.count("fr"), spoken.count("en")) == (8, 1, 1)
+    assert letter_print._of_spares(["nl", "fr"], 1, look) == ["nl"]
+    assert letter_print._of_spares(["fr"], 2, look) == ["fr", "fr"]
+
+
 def test_a_template_that_is_no_template_is_told_in_a_sentence(letters: list[Letter], look: Look) -> None:
     with pytest.raises(LettersInvalid, match="could not be made"):
         render(replace(look, template=b"#let = ("), letters[:1])
@@ -180,7 +237,7 @@ def test_all_letters_are_in_files_of_their_owner_with_a_list_for_the_print_house
     letters: list[Letter], look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(letter_print, "PER_FILE", 25)
-    folder = tmp_path / "letters"
+    folder = tmp_path / "print"
     folder.mkdir(mode=0o700)
     (folder / "letters-9999.pdf").write_bytes(b"of an earlier run")
     printed = print_letters(letters, look, folder, None)

@@ -11,6 +11,7 @@ from stembus.audit.formats.manifest import Eligibility
 from stembus.ballot.eligibility.register import Reason, read_register
 from stembus.ballot.eligibility.register_columns import Exclusion, Settings
 from stembus.ballot.eligibility.second_factor_form import normalise_factor
+from stembus.ballot.errors import RollInvalid
 from stembus.scripts.rehearsal.made_up_register import write_register
 from tests.ballot.eligibility.registers import LANGUAGES, REFERENCE, read_rows, row, rule, write_rows
 
@@ -133,7 +134,8 @@ def test_a_birth_date_that_is_not_certain_is_a_fault(tmp_path: Path, written: st
         (checked("680000017"), "1968", "1968-00-00", "00001968"),
         (checked("680000017"), "12/05/1968", "1968-05-12", "12/5/1968"),
         (checked("720500021"), "00/05/1972", "1972-05-00", "0/5/1972"),
-        (checked("720500021"), "", "1972-05-00", "1972-05-00"),
+        (checked("720500021"), "1972-05-03", "1972-05-03", "3/5/1972"),
+        (checked("720512021"), "1972", "1972-05-12", "12/5/1972"),
         (checked("000001021"), "1971-03-04", "1971-03-04", "4/3/1971"),
     ],
 )
@@ -143,6 +145,44 @@ def test_people_whose_birth_day_or_month_is_unknown_can_vote_and_type_what_is_kn
     reading = read_rows(tmp_path / "r.csv", [row(national_number=number, birth_date=written)])
     assert [person.birth_date for person in reading.accepted] == [kept]
     assert normalise_factor("birth-date", typed) == kept
+
+
+def test_a_number_without_a_month_states_no_birth_date(tmp_path: Path) -> None:
+    """The days of its year may have run out: then the card shows a whole date."""
+    reading = read_rows(tmp_path / "r.csv", [row(national_number=checked("720500021"), birth_date="")])
+    assert [refusal.reason for refusal in reading.refused] == [Reason.BIRTH_DATE]
+
+
+def test_one_person_under_two_numbers_is_a_fault_and_twins_are_none(tmp_path: Path) -> None:
+    twin = row(serial=2, first_name="Jan")
+    rows = [row(), row(serial=3, first_name="EMMA"), twin, row(serial=4, first_name="Emma", street="Elders 1")]
+    reading = read_rows(tmp_path / "r.csv", rows)
+    assert [(refusal.line, refusal.reason, refusal.earlier) for refusal in reading.refused] == [(3, Reason.LIKE, 2)]
+
+
+@pytest.mark.parametrize("postcode", ["B-8500", "8500 Kortrijk", "8500.0", "85OO", "850"])
+def test_a_postcode_that_is_none_is_a_fault_and_not_elsewhere(tmp_path: Path, postcode: str) -> None:
+    assert [r.reason for r in read_rows(tmp_path / "r.csv", [row(postcode=postcode)]).refused] == [Reason.POSTCODE]
+
+
+@pytest.mark.parametrize("written", ["19011975", "20051990", "18121980"])
+def test_a_day_that_looks_like_a_century_is_read(tmp_path: Path, written: str) -> None:
+    born = f"{written[4:]}-{written[2:4]}-{written[:2]}"
+    assert [p.birth_date for p in read_rows(tmp_path / "r.csv", [row(born, birth_date=written)]).accepted] == [born]
+
+
+@pytest.mark.parametrize(
+    ("box", "language", "printed"),
+    [("3", "nl", "bus 3"), ("0201", "nl", "bus 0201"), ("3", "fr", "bte 3"), ("bus 3", "nl", "bus 3"),
+     ("A", "nl", "bus A"), ("", "nl", ""), (".", "nl", ""), ("2e verdieping", "nl", "2e verdieping")],
+)  # fmt: skip
+def test_a_box_is_written_with_its_word(tmp_path: Path, box: str, language: str, printed: str) -> None:
+    path, first = tmp_path / "r.csv", row(language=language)
+    header = [*_columns()[:5], "Huisnummer", "Bus", *_columns()[5:]]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, [*first[:4], "Leiestraat", "12", box, *first[5:]]])
+    (person,) = read_register(path, rule(), LANGUAGES).accepted
+    assert person.letter[2] == f"Leiestraat 12 {printed}".strip()
 
 
 def test_who_may_be_too_young_for_all_that_is_known_is_a_fault_and_no_refusal(tmp_path: Path) -> None:
@@ -202,9 +242,22 @@ def test_names_of_people_are_not_taken_for_damage(tmp_path: Path, name: str) -> 
     assert len(read_rows(tmp_path / "r.csv", [row(last_name=name)]).accepted) == 1
 
 
-@pytest.mark.parametrize("name", ["PÃ©rez", "DÂ´Hondt", "Dâ€™Hondt", "P\ufffdrez"])
+@pytest.mark.parametrize(
+    "name",
+    ["PÃ©rez", "DÂ´Hondt", "Dâ€™Hondt", "P\ufffdrez", "NoÃ\u00a0", "AndrÃ© Zoë", "Andr‚", "No‰l", "Fran‡ois", "Andr?"],
+)
 def test_garbled_names_are(tmp_path: Path, name: str) -> None:
     assert [r.reason for r in read_rows(tmp_path / "r.csv", [row(last_name=name)]).refused] == [Reason.GARBLED]
+
+
+@pytest.mark.parametrize("name", ["#N/B", "#VERW!", "NULL", "null"])
+def test_a_cell_that_says_that_it_holds_nothing_is_a_fault(tmp_path: Path, name: str) -> None:
+    assert [r.reason for r in read_rows(tmp_path / "r.csv", [row(last_name=name)]).refused] == [Reason.PLACEHOLDER]
+
+
+@pytest.mark.parametrize("name", ["-2+3+cmd", "＝1+1", "@x", "+1"])
+def test_a_cell_that_a_spreadsheet_would_run_is_a_fault(tmp_path: Path, name: str) -> None:
+    assert [r.reason for r in read_rows(tmp_path / "r.csv", [row(last_name=name)]).refused] == [Reason.FORMULA]
 
 
 # Languages and exclusions
@@ -230,6 +283,14 @@ def test_a_column_can_exclude_whoever_moved_or_died_whatever_else_is_wrong_with_
     reading = read_register(path, rule(), LANGUAGES, Settings(exclude=rules))
     assert [refusal.reason for refusal in reading.refused] == [Reason.EXCLUDED] * 3
     assert (len(reading.accepted), reading.faults) == (2, [])
+    assert dict(reading.excluded) == {0: 2, 1: 1}
+    unused = read_register(path, rule(), LANGUAGES, Settings(exclude=rules[:1])).unused
+    assert dict(unused) == {"Overleden op": 1}
+
+
+def test_a_fallback_that_is_no_language_of_the_referendum_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RollInvalid, match="fallback_language is de, and it is one of nl, en, fr"):
+        read_rows(tmp_path / "r.csv", [row()], Settings(fallback_language="de"))
 
 
 def _columns() -> list[str]:

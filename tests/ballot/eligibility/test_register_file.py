@@ -59,6 +59,46 @@ def test_a_line_is_ended_by_nothing_else_than_a_line_end(tmp_path: Path) -> None
     assert len(list(read_file(path).rows())) == 2
 
 
+def test_empty_cells_that_a_spreadsheet_left_are_no_columns_and_no_people(tmp_path: Path) -> None:
+    path = tmp_path / "register.csv"
+    lines = table(";").splitlines()
+    path.write_text("\n" + "\n".join([f"{lines[0]};;", *(f"{line};;;" for line in lines[1:]), ";;;;;;;;;", ""]))
+    assert names(path) == ["Pérez", "Noël"]
+    assert read_register(path, rule(), LANGUAGES).refused == []
+
+
+def test_a_register_without_a_first_line_of_names_is_refused_and_shows_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "register.csv"
+    path.write_text("\n".join(table(";").splitlines()[1:]))
+    with pytest.raises(RollInvalid, match="names no column") as refusal:
+        read_register(path, rule(), LANGUAGES)
+    assert "rez" not in str(refusal.value)
+
+
+def test_a_column_that_numbers_the_lines_is_no_house_number(tmp_path: Path) -> None:
+    path, first = tmp_path / "register.csv", row(street="Kerkstraat")
+    for header, cells, street in (
+        (["Nr", *HEADER[:5], "Huisnummer", *HEADER[5:]], ["7", *first[:5], "45", *first[5:]], "Kerkstraat 45"),
+        (["N°", *HEADER[:5], "Nr", *HEADER[5:]], ["7", *first[:5], "45", *first[5:]], "Kerkstraat 45"),
+        (["N°", *HEADER], ["7", *first], "Kerkstraat"),
+    ):
+        path.write_text(";".join(header) + "\n" + ";".join(cells) + "\n")
+        assert read_register(path, rule(), LANGUAGES).accepted[0].letter[2] == street
+    both = [*HEADER[:5], "Huisnr", "Huisnummer", *HEADER[5:]]
+    path.write_text(";".join(both) + "\n" + ";".join([*first[:5], "1", "2", *first[5:]]) + "\n")
+    with pytest.raises(RollInvalid, match="could both stand behind the street"):
+        read_register(path, rule(), LANGUAGES)
+
+
+def test_what_stands_in_brackets_behind_a_name_is_no_part_of_it(tmp_path: Path) -> None:
+    path, first = tmp_path / "register.csv", row()
+    header = [HEADER[0], "Naam", "Voornaam(en)", "Geboortedatum (dd/mm/jjjj)", *HEADER[4:]]
+    path.write_text(";".join(header) + "\n" + ";".join(first) + "\n")
+    reading = read_register(path, rule(), LANGUAGES)
+    assert reading.accepted[0].letter[1] == "Emma"
+    assert reading.columns.names()["birth_date"] == ["Geboortedatum (dd/mm/jjjj)"]
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -100,7 +140,7 @@ def dutch(tmp_path: Path, header: list[str] = DUTCH) -> Path:
 
 def test_columns_are_guessed_from_their_names_and_a_street_has_its_number(tmp_path: Path) -> None:
     reading = read_register(dutch(tmp_path), rule(), LANGUAGES)
-    assert reading.accepted[0].letter == ("Peeters", "Emma", "Leiestraat 1 12 b", "8500", "Kortrijk", "nl")
+    assert reading.accepted[0].letter == ("Peeters", "Emma", "Leiestraat 1 12 bus b", "8500", "Kortrijk", "nl")
     assert reading.columns.names()["street"] == ["Straat", "Huisnr.", "Bus"]
 
 
@@ -118,7 +158,7 @@ def test_french_names_of_columns_are_known(tmp_path: Path) -> None:
         "Langue",
     ]
     reading = read_register(dutch(tmp_path, header), rule(), LANGUAGES)
-    assert reading.accepted[0].letter[2] == "Leiestraat 1 12 b"
+    assert reading.accepted[0].letter[2] == "Leiestraat 1 12 bus b"
 
 
 def test_columns_that_are_optional_may_be_missing(tmp_path: Path) -> None:
@@ -134,10 +174,10 @@ def test_two_candidates_are_an_error_that_names_both_and_the_file_decides(tmp_pa
     header = list(DUTCH)
     header[5] = "Adres"
     path = dutch(tmp_path, header)
-    with pytest.raises(RollInvalid, match="'Straat', 'Adres' could both be the street"):
+    with pytest.raises(RollInvalid, match="'Straat', 'Adres' could all be the street"):
         read_register(path, rule(), LANGUAGES)
     settings = Settings(columns={"street": ["Straat", "Adres", "Bus"]})
-    assert read_register(path, rule(), LANGUAGES, settings).accepted[0].letter[2] == "Leiestraat 1 12 b"
+    assert read_register(path, rule(), LANGUAGES, settings).accepted[0].letter[2] == "Leiestraat 1 12 bus b"
     with pytest.raises(RollInvalid, match="names a column 'Weg'"):
         read_register(path, rule(), LANGUAGES, Settings(columns={"street": "Weg"}))
 
@@ -152,6 +192,17 @@ def test_the_settings_are_read_from_toml_and_nothing_unknown_passes(tmp_path: Pa
     )
     found = read_settings(path)
     assert (found.restore_zeros, found.columns["street"]) == (True, ["Straat", "Nr"])
+    for text, words in (
+        ('restore_zeros = "true"', "restore_zeros must be true or false"),
+        ('[exclude]\ncolumn = "x"', "double brackets"),
+        ('[[exclude]]\ncolumn = "x"\nvalues = "y"', r"values must be a list"),
+        ('[[exclude]]\ncolumn = "x"\nrestore_zeros = true', "it stands above the first line in brackets"),
+        ('[[exclude]]\ncolumn = "x"\nvalues = [""]', "an empty value excludes nobody"),
+        ("restore_zeros = True", "in small letters"),
+    ):
+        path.write_text(text)
+        with pytest.raises(RollInvalid, match=words):
+            read_settings(path)
     for wrong in (
         "restore_zero = true", '[columns]\nstreets = "x"', "restore_zeros = 1", "x", '[[exclude]]\nvalues = ["x"]',
         'fallback_language = "Dutch"', "[columns]\nstreet = 1",

@@ -135,7 +135,7 @@ def test_an_official_runs_a_referendum_from_draft_to_result(run: Run, tmp_path: 
     assert "this replaces your earlier vote" in again.output
     assert "cast number" not in run("status", folder, at=OPENS).output
     run("roll", "strike", folder, letters[10][0], at=OPENS)
-    assert "codes.csv" in run("credentials", "destroy", folder, "--printed", "13", at=OPENS).output
+    assert "codes.csv" in run("credentials", "destroy", folder, "--printed", "13", "--made-elsewhere", at=OPENS).output
     assert not (folder / "authority" / "codes.csv").exists()
     run("credentials", "replace", folder, letters[11][0], "spare-00001", at=OPENS)
     assert "already" in run("credentials", "replace", folder, letters[11][0], "spare-00001", at=OPENS).output

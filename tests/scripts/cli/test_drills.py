@@ -117,7 +117,14 @@ def midway(opened: Finished, tmp_path_factory: pytest.TempPathFactory) -> Drill:
     drill = Drill(home, opened.letters, [], Rehearsal(opened.root).office.manifest.opens_at)
     (drill.live / "settings.toml").write_text(drill.settings)
     (drill.live / "settings.toml").chmod(0o600)
-    drill.run("credentials", "destroy", drill.live, "--printed", str(count_codes(drill.live / "authority")))
+    drill.run(
+        "credentials",
+        "destroy",
+        drill.live,
+        "--printed",
+        str(sum(count_codes(drill.live / "authority") or ())),
+        "--made-elsewhere",
+    )
     drill.vote(range(3))
     assert "batch 1 stands in the log" in drill.seal()
     drill.vote(range(3, 4))

@@ -38,18 +38,18 @@ def test_a_proof_comes_before_all_letters_and_stays(office: Path) -> None:
     assert "marked as proofs" in proof.stdout
     told = run("letters", "make", office, "--theme", EXAMPLE, "--workers", 1)
     assert f"{made(office)} letters and" in told.stdout
-    assert {"proof.pdf", "letters-0001.pdf", "spares-0001.pdf", "print-list.csv"} == {
-        path.name for path in (office / "letters").iterdir()
-    }
+    assert {path.name for path in (office / "letters").iterdir()} == {"proof.pdf", "print"}
+    handed_over = {path.name for path in (office / "letters" / "print").iterdir()}
+    assert handed_over == {"letters-0001.pdf", "spares-nl-0001.pdf", "print-list.csv"}
     assert (office / "letters").stat().st_mode & 0o777 == 0o700
 
 
 def test_workers_make_the_same_letters(office: Path) -> None:
     run("letters", "make", office, "--theme", EXAMPLE, "--workers", 2)
-    path = office / "letters" / "letters-0001.pdf"
-    many = texts(path.read_bytes())
+    path = office / "letters" / "print" / "letters-0001.pdf"
+    many = path.read_bytes()
     run("letters", "make", office, "--theme", EXAMPLE, "--workers", 1)
-    assert texts(path.read_bytes()) == many
+    assert path.read_bytes() == many, "else the print house would have other hashes than the list"
 
 
 def test_one_letter_can_be_made_again(office: Path) -> None:
@@ -84,12 +84,40 @@ def test_codes_go_only_when_as_many_letters_are_confirmed_and_their_files_with_t
     number = made(office) + spares
     for wrong in (number - 1, number + 1, 0):
         told = run("credentials", "destroy", office, "--printed", wrong, status=1).stderr
-        assert f"{wrong} were printed and there are {number} codes; nothing was deleted" in told
+        assert (
+            f"{made(office)} letters and {spares} spares are {number} together, and {wrong} is another number" in told
+        )
     assert run("credentials", "destroy", office, typed=f"{number}\n").exit_code == 0
     assert not (office / "authority" / "codes.csv").exists()
-    assert list((office / "letters").glob("*.pdf")) == []
+    assert list((office / "letters").rglob("*.pdf")) == []
     assert "already done" in run("credentials", "destroy", office).stderr
     assert "no letter can be made again" in run("letters", "make", office, "--theme", EXAMPLE, status=1).stderr
+
+
+def test_codes_of_which_no_letter_was_made_are_not_deleted(office: Path) -> None:
+    number = made(office) + len((office / "authority" / "spares.csv").read_text().splitlines()) - 1
+    told = run("credentials", "destroy", office, "--printed", number, status=1).stderr
+    assert "without codes none ever can be; nothing was deleted" in told
+    assert (office / "authority" / "codes.csv").exists()
+    run("credentials", "destroy", office, "--printed", number, "--made-elsewhere")
+    assert not (office / "authority" / "codes.csv").exists()
+
+
+def test_letters_that_could_not_be_made_leave_the_earlier_ones(office: Path, tmp_path: Path) -> None:
+    run("letters", "make", office, "--theme", EXAMPLE, "--workers", 1)
+    folder = office / "letters" / "print"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    template = tmp_path / "letter.typ"
+    for wrong in (b"#let = (", b"\xff\xfe", b'#import "@preview/x:1.0.0"', b'#read("authority/codes.csv")'):
+        template.write_bytes(wrong)
+        run("letters", "make", office, "--theme", EXAMPLE, "--template", template, "--workers", 1, status=1)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_what_is_still_an_example_is_said(office: Path) -> None:
+    told = run("letters", "proof", office, "--theme", EXAMPLE).stderr
+    assert "still the example's: the address where people vote" in told
+    assert "still the example's: the logo, logo.svg" in told
 
 
 def test_before_the_credentials_there_are_no_letters(office: Path) -> None:

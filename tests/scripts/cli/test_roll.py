@@ -35,7 +35,7 @@ def roll(draft: Path, *more: str, status: int = 0) -> Result:
 def people() -> list[list[str]]:
     """300 who may vote, of whom 30 lost the zero of their number; and 40 children."""
     good = [row(f"19{40 + k % 50}-0{1 + k % 9}-1{k % 10}", k + 1) for k in range(270)]
-    young = [row(f"200{k % 3}-01-0{1 + k % 9}", k + 1) for k in range(30)]
+    young = [row(f"200{k % 3}-01-0{1 + k % 9}", k + 300) for k in range(30)]
     for person in young:
         person[0] = person[0].lstrip("0")
     return [*good, *young, *(row("2008-02-03", k + 1) for k in range(40))]
@@ -82,8 +82,8 @@ def test_a_language_that_is_none_is_said_and_costs_nobody_a_vote(draft: Path, tm
     rows = [row(), row(serial=2, language="de"), row(serial=3, language="")]
     told = roll(draft, str(write_rows(tmp_path / "r.csv", rows))).stdout
     assert "3 people may vote" in told
-    assert "1 people have language 'de', which is none here or unknown" in told
-    assert "1 people have no language" in told
+    assert "1 with language 'de', which is none of the referendum's: the letter is in nl" in told
+    assert "1 with no language: the letter is in nl" in told
 
 
 @pytest.mark.parametrize(
