@@ -122,6 +122,11 @@ def log_client(office: Office, release: str, theme: Theme) -> tuple[Client, bool
     logged = [entry.body for _, entry in log.entries() if isinstance(entry.body, Client)]
     if logged and logged[-1].files == body.files:
         return logged[-1], False
+    # After the opening a release has one page more; none that it had may have changed.
+    named = {file.path: file.sha256 for earlier in logged if earlier.release == release for file in earlier.files}
+    if others := sorted(path for path, digest in named.items() if hashes.get(path) != digest):
+        told = ", ".join(others[:3]) + (" and more" if len(others) > 3 else "")
+        raise NotReady(f"the log names release {release} with another {told}; give these files a release of their own")
     signature = sign_entry(office.referendum, body, "client", office.signing_key("client"))
     log.append([encode_entry(body, [signature])])
     return body, True

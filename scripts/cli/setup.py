@@ -13,9 +13,11 @@ from stembus.audit.durable import write_durably
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.errors import WitnessesMissing
 from stembus.ballot.office.definition import DRAFT
+from stembus.ballot.office.draft_doubts import draft_doubts
 from stembus.ballot.office.key_ring import ROLES
 from stembus.ballot.office.office import NotReady, Office, check_draft, clock_of
 from stembus.ballot.office.witness_addresses import witness_addresses
+from stembus.scripts.escape import shown
 from stembus.scripts.parties import new_secret, public_part
 from stembus.scripts.question_text import allowed, decided, question_lines
 from stembus.scripts.shell import DIRECTORY, ZONE, new_passphrase, next_step, open_office, say
@@ -96,6 +98,7 @@ def check(directory: Path) -> None:
         if member.name not in addresses and not office.key_path(f"witness-{number}").exists():
             say(f"note: nobody here knows where witness {member.name} answers; run: stembus log witnesses DIR POLICY")
     _look_at_time(manifest)
+    _say_doubts(office, manifest)
     if office.manifest_file.exists():
         say("note: this referendum is frozen; changes of the draft have no effect any more")
         return
@@ -111,6 +114,11 @@ def _look_at_time(manifest: Manifest) -> None:
         )
     if now >= manifest.opens_at:
         say(f"note: the voting opens at {manifest.opens}, which is past: the roll and all letters must be ready before")
+
+
+def _say_doubts(office: Office, manifest: Manifest) -> None:
+    for doubt in draft_doubts(manifest, office, ZONE):
+        say(shown(f"look again: {doubt}"))
 
 
 @click.group()
@@ -136,12 +144,14 @@ def key_make(directory: Path, party: str) -> None:
 
 def make_key(directory: Path, party: str) -> None:
     """Makes a key pair and prints its fingerprint for people to compare."""
-    directory.mkdir(parents=True, exist_ok=True)
-    office = open_office(directory)
     role, dash, number = party.partition("-")
     numbered = role not in ("box", "log", "client")
     if role not in ROLES or numbered != bool(dash) or (numbered and not number.isdigit()):
         raise NotReady(f"{party!r} is no party; write trustee-1, officer-1, registrar-1, witness-1, box, log or client")
+    if not directory.exists():
+        directory.mkdir(parents=True)
+        say(f"{directory} is a new folder, made for this key")
+    office = open_office(directory)
     if role == "witness" and office.witness_policy.exists():
         raise NotReady(f"the witnesses of {directory} run elsewhere, as {office.witness_policy} says; remove it first")
     if office.key_path(party).exists():
@@ -155,6 +165,23 @@ def make_key(directory: Path, party: str) -> None:
     say(f"secret: {path}   public: {directory / 'keys' / (party + '.json')}")
 
 
+def _read_back(manifest: Manifest) -> None:
+    """What is about to be frozen, as people would ask about it."""
+    language = manifest.languages[0]
+    say(shown(f"binding: {manifest.title[language]}, from {manifest.opens} to {manifest.closes}"))
+    for number, question in enumerate(manifest.questions, 1):
+        for line in (f"question {number}: {question.text[language]}", f"  {decided(question, language)}"):
+            say(shown(line))
+    who = manifest.eligibility
+    say(f"{who.official_count} people may vote, in postcodes {', '.join(who.postcodes)}")
+    trustees, witnesses = manifest.trustees, manifest.witnesses
+    named = [(party.name, party.key) for party in (*trustees.members, *manifest.officers)]
+    named += [(party.name, party.key) for party in manifest.registrars]
+    for name, public in named:
+        say(shown(f"  {name}: {fingerprint(public)}"))
+    say(f"{trustees.threshold} of {len(trustees.members)} trustees decrypt, {witnesses.quorum} witnesses must agree")
+
+
 def fingerprint(key_hex: str) -> str:
     """Twenty hex digits in groups, to read over the telephone."""
     digest = hashlib.sha256(bytes.fromhex(key_hex)).hexdigest()[:20]
@@ -163,16 +190,23 @@ def fingerprint(key_hex: str) -> str:
 
 @click.command()
 @DIRECTORY
-def define(directory: Path) -> None:
+@click.option("--yes", is_flag=True, help="Freeze a binding referendum without being asked.")
+def define(directory: Path, yes: bool) -> None:
     """Freeze the draft: the manifest, its id, and the first entry of the log.
 
     \b
+    Nothing of it can be changed afterwards. A binding one is read back, and you are asked.
     Example:  stembus define kortrijk
     """
     office = open_office(directory)
     done = office.manifest_file.exists()
     if not done:
-        _look_at_time(check_draft(office))
+        draft = check_draft(office)
+        _look_at_time(draft)
+        _say_doubts(office, draft)
+        if draft.binding and not yes:
+            _read_back(draft)
+            click.confirm("Nothing of this can be changed afterwards. Freeze it?", abort=True, err=True)
     manifest, _ = office.define()
     log = office.start_log()
     click.echo(office.referendum.hex())

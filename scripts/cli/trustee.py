@@ -18,7 +18,7 @@ from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 from stembus.tally.key_file import parse_trustee_key
 from stembus.tally.trustee import Trustee
 
-NUMBER = click.option("--number", default=1, show_default=True, type=click.IntRange(min=1), help="Which trustee.")
+NUMBER = click.option("--number", type=click.IntRange(min=1), help="Which trustee; not needed where one key lies.")
 PLACE = click.option("--place", help="The published log, if it is not DIR/public: folder, zip or address.")
 REFERENDUM = click.option("--referendum", help="The referendum id, if DIR does not hold it.")
 OUT = click.option("--out", type=click.Path(path_type=Path), help="Write the signed entry here instead of the log.")
@@ -37,19 +37,38 @@ def trustee() -> None:
 @trustee.command()
 @DIRECTORY
 @NUMBER
-def identity(directory: Path, number: int) -> None:
+def identity(directory: Path, number: int | None) -> None:
     """Make a trustee's key, before the referendum is defined; publish its fingerprint by your own channel.
 
     \b
     Example:  stembus trustee identity kortrijk --number 2
     """
+    if number is None:
+        raise NotReady("which trustee are you? The officials know; then add: --number 1, or 2, ...")
     make_key(directory, f"trustee-{number}")
-    next_step(f"give DIR/keys/trustee-{number}.json to the officials")
+    next_step(f"give {directory / 'keys' / f'trustee-{number}.json'} to the officials")
+
+
+def _who(office: Office, number: int | None) -> int:
+    """Whose key is meant: nobody is trustee 1 by default. Raises NotReady."""
+    folders = (path.name.removeprefix("trustee-") for path in office.root.glob("trustee-*"))
+    here = sorted(int(name) for name in folders if name.isdigit() and office.key_path(f"trustee-{name}").exists())
+    if number is None and len(here) == 1:
+        return here[0]
+    told = f"the key{'s' * (len(here) > 1)} of trustee {', '.join(map(str, here))}" if here else "no trustee's key"
+    if number is None:
+        raise NotReady(f"{told} lies in {office.root}: say which trustee you are, with --number")
+    if here and number not in here:
+        raise NotReady(f"trustee {number} has no key in {office.root}; {told} lies there")
+    return number
 
 
 @contextmanager
-def _open(directory: Path, number: int, place: str | None, referendum: str | None) -> Iterator[tuple[Office, Trustee]]:
+def _open(
+    directory: Path, asked: int | None, place: str | None, referendum: str | None
+) -> Iterator[tuple[Office, Trustee]]:
     office = open_office(directory)
+    number = _who(office, asked)
     party = f"trustee-{number}"
     identity = referendum_id(referendum) if referendum else office.referendum
     secrets = parse_trustee_key(office.secret(party))
@@ -96,12 +115,14 @@ def _step(name: str, help_text: str, following: str, act: Callable[[Trustee], by
     @PLACE
     @REFERENDUM
     @OUT
-    def command(directory: Path, number: int, place: str | None, referendum: str | None, out: Path | None) -> None:
+    def command(
+        directory: Path, number: int | None, place: str | None, referendum: str | None, out: Path | None
+    ) -> None:
         if name == "drill" and _made_good(directory):
             return
         with _open(directory, number, place, referendum) as (office, person):
-            made = act(person)
-        logged = _deliver(office, made if isinstance(made, list) else [made], out, f"trustee-{number}-{name}")
+            made, label = act(person), f"trustee-{person.number}-{name}"
+        logged = _deliver(office, made if isinstance(made, list) else [made], out, label)
         if logged and name == "drill":
             elect(office)
         next_step((logged and what_follows(directory, office, office.log().order)) or following)
@@ -128,7 +149,7 @@ _step("decrypt", "Release this trustee's part of the decryption.", "stembus tall
 @NUMBER
 @PLACE
 @REFERENDUM
-def rehearse(directory: Path, number: int, place: str | None, referendum: str | None) -> None:
+def rehearse(directory: Path, number: int | None, place: str | None, referendum: str | None) -> None:
     """Open the key file and check its share against the log; decrypts nothing.
 
     \b
@@ -136,4 +157,4 @@ def rehearse(directory: Path, number: int, place: str | None, referendum: str | 
     """
     with _open(directory, number, place, referendum) as (_, person):
         person.rehearse()
-    click.echo(f"trustee {number}: the share fits the election key")
+        click.echo(f"trustee {person.number}: the share fits the election key")

@@ -153,7 +153,9 @@ class Rehearsing:
             assert f"{ELIGIBLE} people may vote" in output
             self._edit(official_count=ELIGIBLE)
         if line.startswith("stembus define"):
-            self.terminal.replace["ID"] = output.split()[0]
+            found = re.search(r"^[0-9a-f]{64}$", output, re.M)
+            assert found
+            self.terminal.replace["ID"] = found[0]
         if line.startswith("stembus credentials make"):
             self._read_letters()
 

@@ -20,7 +20,7 @@ from stembus.scripts.cli.minutes import minutes
 from stembus.scripts.cli.records import purge
 from stembus.scripts.cli.theme import theme
 from stembus.scripts.shell import CalmGroup
-from stembus.webvote.theme import plain_theme
+from stembus.webvote.theme import EXAMPLE, plain_theme
 from tests.browser.conftest import start_site
 from tests.conftest import Finished
 from tests.log_view import read_log
@@ -266,6 +266,15 @@ def test_records_before_the_end_publish_nothing(run: Run, opened: Finished, tmp_
     run("minutes", "log", root, document, status=1)
     run("purge", root, "--destroyed", "keys", status=1)
     assert not (root / "public" / "documents").exists()
+
+
+def test_one_release_has_one_set_of_files(run: Run, opened: Finished, tmp_path: Path) -> None:
+    root = tmp_path / "office"
+    opened.rehearsal(root)
+    run("client", "log", root, "--release", "1")
+    told = run("client", "log", root, "--release", "1", "--theme", EXAMPLE, status=1).output
+    assert "the log names release 1 with another" in told
+    run("client", "log", root, "--release", "2", "--theme", EXAMPLE)
 
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:

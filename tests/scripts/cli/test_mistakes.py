@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -201,3 +202,23 @@ def test_a_database_that_fails_under_a_command_is_named(
     said = run("seal", tmp_path, status=1).output
     assert "stembus: error: the database failed: attempt to write a readonly database\nstembus: hint: see that" in said
     assert "UPDATE" not in said
+
+
+def test_nobody_is_trustee_1_by_default(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kortrijk"
+    _set_up(run, folder)
+    assert "say which trustee you are, with --number" in run("trustee", "rehearse", folder, status=1).output
+    assert "trustee 7 has no key in" in run("trustee", "rehearse", folder, "--number", "7", status=1).output
+    alone = tmp_path / "alone"
+    assert "which trustee are you?" in run("trustee", "identity", alone, status=1).output
+    assert not alone.exists()
+    shutil.copytree(folder / "trustee-2", alone / "trustee-2")
+    referendum = (folder / "referendum.id").read_text().strip()
+    told = run("trustee", "rehearse", alone, "--place", folder / "public", "--referendum", referendum).output
+    assert "trustee 2: the share fits" in told
+
+
+def test_a_party_that_is_none_makes_no_folder(run: Run, tmp_path: Path) -> None:
+    assert "is no party" in run("key", "make", tmp_path / "officer-1", "kortrijk", status=1).output
+    assert not (tmp_path / "officer-1").exists()
+    assert "is a new folder" in run("key", "make", tmp_path / "korrijk", "officer-1").output
