@@ -52,6 +52,7 @@ def reading_text(reading: RollReading, rule: Eligibility, settings: Settings, se
     if reading.faults:
         yield f"{_lines(len(reading.faults))} with faults, whoever they are about: nobody in them gets a letter"
         yield from _by_reason(reading.faults, rule)
+    yield f"{len(reading.accepted)} eligible, {len(ineligible)} not, {_lines(len(reading.faults))} with faults"
     codes = reading.languages.most_common()
     for code, count in codes[:_LANGUAGES_SHOWN]:
         told = f"language {code[:_CODE_LENGTH]!r}, which is none of the referendum's" if code else "no language"

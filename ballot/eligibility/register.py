@@ -28,9 +28,10 @@ COLUMNS = list(FIELDS)  # of a register that needs no guessing
 _NEVER_SEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 _NOTHING = ("-", "--", ".", "/")
 _BARE_BOX = re.compile(r"[0-9]+[A-Za-z]?|[A-Za-z]|[0-9]+[/.-][0-9A-Za-z]+")
-# UTF-8 that was read as Windows-1252, and letters of DOS that were.
+# UTF-8 that was read as Windows-1252, and letters of DOS that were. Š and Œ are letters of names, too: not between
+# small ones.
 _TWICE_READ = re.compile(rb"[\xc3\xc5][\x80-\xbf]|\xc2[\xa0-\xbf]|\xe2\x80[\x90-\xbf]")
-_OF_DOS = re.compile(r"[A-Za-z][‚„…†‡ˆ‰Š‹Œ?]|[‚„†‡ˆ‰?][a-z]")
+_OF_DOS = re.compile(r"[A-Za-z][‚„…†‡ˆ‰‹?]|[‚„†‡ˆ‰?][a-z]|[a-z][ŠŒ][a-z]")
 _AS_TEXT = re.compile(r'="([^"]*)"')  # how spreadsheets write a number that is to stay text
 
 
@@ -184,7 +185,7 @@ class _Reading:
 
     def _of(self, name: str, cells: list[str]) -> Iterator[str]:
         for place in self.columns.places[name]:
-            is_bare_box = self.columns.is_box(place) and _BARE_BOX.fullmatch(cells[place])
+            is_bare_box = place in self.columns.boxes and _BARE_BOX.fullmatch(cells[place])
             yield f"{self._box_word(cells)} {cells[place]}" if is_bare_box else cells[place]
 
     def _box_word(self, cells: list[str]) -> str:

@@ -10,7 +10,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -75,16 +75,10 @@ class Columns:
     header: list[str]
     places: Mapping[str, tuple[int, ...]]
     excluding: Sequence[tuple[int, frozenset[str]]]
-    languages: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def unused(self) -> list[int]:
-        used = {place for places in self.places.values() for place in places} | {place for place, _ in self.excluding}
-        return [place for place in range(len(self.header)) if place not in used]
-
-    def is_box(self, place: int) -> bool:
-        """Whether a column holds boxes of a house, which are written with a word before them."""
-        return plain_name(self.header[place]) in _BOX[0] + _BOX[1]
+    languages: Mapping[str, str]
+    unused: Sequence[int]
+    #: those that hold boxes of a house, which are written with a word before them
+    boxes: frozenset[int]
 
     def names(self) -> dict[str, list[str]]:
         return {name: [self.header[place] for place in places] for name, places in self.places.items() if places}
@@ -141,8 +135,8 @@ def plain_name(text: str) -> str:
 
 def find_columns(header: list[str], settings: Settings) -> Columns:
     """Raises RollInvalid, with the columns that are there, unless the first line may be a person."""
-    known = {word for words in _NAMES.values() for word in words} | {plain(name) for name in _stated(settings)}
-    if not any(plain_name(name) in known for name in header):
+    known, stated = {word for words in _NAMES.values() for word in words}, _stated(settings)
+    if not any(name in stated or plain_name(name) in known for name in header):
         raise RollInvalid(
             "the first line of the register names no column that is known here: it must say which column is what, and "
             f"what is not recognised stands in a file {SETTINGS} beside the draft"
@@ -157,7 +151,10 @@ def find_columns(header: list[str], settings: Settings) -> Columns:
             f'which in a file {SETTINGS} beside the draft, as: [columns] and below it {missing[0]} = "NAME"'
         )
     excluding = [(_named(rule.column, header), frozenset(map(code, rule.values))) for rule in settings.exclude]
-    return Columns(header, places, excluding, _languages(settings))
+    used = {place for of_one in places.values() for place in of_one} | {place for place, _ in excluding}
+    unused = [place for place in range(len(header)) if place not in used]
+    boxes = frozenset(place for place, name in enumerate(header) if plain_name(name) in _BOX[0] + _BOX[1])
+    return Columns(header, places, excluding, _languages(settings), unused, boxes)
 
 
 def code(text: str) -> str:

@@ -182,6 +182,13 @@ def test_two_candidates_are_an_error_that_names_both_and_the_file_decides(tmp_pa
         read_register(path, rule(), LANGUAGES, Settings(columns={"street": "Weg"}))
 
 
+def test_names_that_say_nothing_are_columns_once_the_file_says_which(tmp_path: Path) -> None:
+    path, header = tmp_path / "register.csv", [f"Veld{k} (tekst)" for k in range(1, 9)]
+    path.write_text(";".join(header) + "\n" + ";".join(row()) + "\n")
+    settings = Settings(columns=dict(zip(HEADER, header, strict=True)))
+    assert read_register(path, rule(), LANGUAGES, settings).accepted[0].letter[0] == "Peeters"
+
+
 def test_the_settings_are_read_from_toml_and_nothing_unknown_passes(tmp_path: Path) -> None:
     path = tmp_path / SETTINGS
     assert read_settings(path) == Settings()
