@@ -142,13 +142,30 @@ def print_letters(
 ) -> Printed:
     """Writes the PDF files and the list for the print house into `folder`, in place of what an earlier run left there;
     until all are made, that stays. Spare ones get files of their own, by language. Raises LettersInvalid."""
+    parts = list(_parts(letters))
     making = folder.with_name(_MAKING)
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(mode=0o700, parents=True)
-    parts = list(_parts(letters))
+    try:
+        _print(parts, look, making, executor, progress)
+        shutil.rmtree(folder, ignore_errors=True)
+        making.rename(folder)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)  # of a run that failed, no code stays
+    spares = sum(letter.spare for letter in letters)
+    return Printed(len(letters) - spares, spares, len(parts))
+
+
+def _print(
+    parts: Sequence[tuple[str, Sequence[Letter]]],
+    look: Look,
+    folder: Path,
+    executor: Executor | None,
+    progress: Progress | None,
+) -> None:
     listed, done = [], 0
     for (name, part), data in zip(parts, _rendered([part for _, part in parts], look, executor), strict=True):
-        write_durably(making / name, data, private=True)
+        write_durably(folder / name, data, private=True)
         kind = "spare, sealed, no address" if part[0].spare else "letter"
         languages = "+".join(sorted({letter.language for letter in part}))
         digest = hashlib.sha256(data).hexdigest()
@@ -156,12 +173,8 @@ def print_letters(
         listed.append([name, kind, languages, str(len(part)), pages, part[0].number, part[-1].number, digest])
         done += len(part)
         if progress:
-            progress(done, len(letters))
-    write_csv(making / PRINT_LIST, listed, PRINT_COLUMNS)
-    shutil.rmtree(folder, ignore_errors=True)
-    making.rename(folder)
-    spares = sum(letter.spare for letter in letters)
-    return Printed(len(letters) - spares, spares, len(parts))
+            progress(done, sum(len(one) for _, one in parts))
+    write_csv(folder / PRINT_LIST, listed, PRINT_COLUMNS)
 
 
 def _parts(letters: Sequence[Letter]) -> Iterator[tuple[str, Sequence[Letter]]]:

@@ -58,21 +58,20 @@ def check(folder: Path) -> None:
     for lack in _lacking(found):
         say(shown(f"  not said: {lack}"))
     own = tomllib.loads((folder / FILE).read_text(encoding="utf-8-sig"))
-    for left in left_of_example(folder):
+    for left in left_of_example(folder, found):
         say(shown(f"  still the example's: {left}"))
     for name in _untranslated(own):
         say(shown(f"  not in every language of the pages: {name}"))
     next_step(f"stembus serve --fresh run --theme {folder}")
 
 
-def left_of_example(folder: Path) -> list[str]:
-    """What the folder still has of the example: field and text. The theme was loaded."""
+def left_of_example(folder: Path, found: Theme) -> list[str]:
+    """What the theme that was found in the folder still has of the example: field and text."""
     own, example = (tomllib.loads((place / FILE).read_text(encoding="utf-8-sig")) for place in (folder, EXAMPLE))
     known = _texts(example)
     left = [f"{name}, {text}" for name, text in _texts(own) if (name, text) in known and not name.startswith(_MAY_STAY)]
-    logo, pattern = load_theme(folder).logo, load_theme(EXAMPLE).logo
-    if logo is not None and pattern is not None and logo.data == pattern.data:
-        left.append(f"the logo, {logo.name}")
+    if found.logo is not None and found.logo == load_theme(EXAMPLE).logo:
+        left.append(f"the logo, {found.logo.name}")
     return left
 
 

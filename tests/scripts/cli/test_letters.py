@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from stembus.ballot.office.office import NotReady
+from stembus.scripts.cli.letters import demand_own_words
 from stembus.scripts.cli.main import main
-from stembus.webvote.theme import EXAMPLE
+from stembus.scripts.rehearsal.referendum import Rehearsal
+from stembus.webvote.theme import EXAMPLE, load_theme
 from tests.ballot.eligibility.test_letter_print import texts
 from tests.conftest import Finished
+
+if TYPE_CHECKING:
+    from stembus.ballot.office.services import ServedOffice
 
 
 @pytest.fixture
@@ -112,6 +121,7 @@ def test_letters_that_could_not_be_made_leave_the_earlier_ones(office: Path, tmp
         template.write_bytes(wrong)
         run("letters", "make", office, "--theme", EXAMPLE, "--template", template, "--workers", 1, status=1)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == ["print"], "no code lies in what was not finished"
 
 
 def test_what_is_still_an_example_is_said(office: Path) -> None:
@@ -123,3 +133,27 @@ def test_what_is_still_an_example_is_said(office: Path) -> None:
 def test_before_the_credentials_there_are_no_letters(office: Path) -> None:
     shutil.rmtree(office / "authority")
     assert "none were made yet" in run("letters", "make", office, "--theme", EXAMPLE, status=1).stderr
+
+
+def test_a_binding_letter_leads_nobody_to_an_example_and_a_library_may_be_called_library(
+    office: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = Rehearsal(office).office.manifest
+    own = msgspec.structs.replace(manifest.client, url="https://stem.kortrijk.be")
+    city = cast("ServedOffice", SimpleNamespace(manifest=msgspec.structs.replace(manifest, binding=True, client=own)))
+    with pytest.raises(NotReady, match="no letter was made"):
+        demand_own_words(city, EXAMPLE, load_theme(EXAMPLE))
+    assert "the logo, logo.svg" in capsys.readouterr().err
+    folder = tmp_path / "theme"
+    shutil.copytree(EXAMPLE, folder)
+    text = (folder / "theme.toml").read_text()
+    for old, new in (("Stad Voorbeeld", "Kortrijk"), ("Ville d'Exemple", "Courtrai"), ("City of Example", "Courtrai"),
+                     ("8000 Voorbeeld", "8500 Kortrijk"), ("056 00 00", "056 27 70")):  # fmt: skip
+        text = text.replace(old, new)
+    (folder / "theme.toml").write_text(text.replace('logo = "logo.svg"', "# none"))
+    assert "Bibliotheek" in text
+    demand_own_words(city, folder, load_theme(folder))
+    assert capsys.readouterr().err == ""
+    example = cast("ServedOffice", SimpleNamespace(manifest=msgspec.structs.replace(manifest, binding=True)))
+    with pytest.raises(NotReady, match="no letter was made"):
+        demand_own_words(example, folder, load_theme(folder))
