@@ -19,14 +19,14 @@ from stembus.audit.monitor.hand_in import FILE_BYTES, HandIn
 from stembus.audit.monitor.handed import BALLOTS, BROUGHT, DECRYPTIONS, OWN, PROMISES
 from stembus.audit.monitor.vantage import Vantage
 from stembus.audit.monitor.watch import Relayed, Round
-from stembus.ballot.office.office import NotReady
 from stembus.scripts.escape import shown
 from stembus.scripts.published import referendum_id
 from stembus.scripts.shell import say
+from stembus.scripts.small_server import Limits, demand_server, listen
 from stembus.scripts.watching import Watching
 
 _MARGIN_SECONDS = 300
-_CONNECTIONS, _SLOW_SECONDS = 500, 10
+_LIMITS = Limits(FILE_BYTES, threads=4, connections=500, slow_seconds=10)
 _TO_MEND = (Relayed.INVALID, Relayed.UNREADABLE)
 
 
@@ -93,28 +93,10 @@ def monitor(
 
 
 def _show(folder: Path, watching: Watching, port: int, fresh: int, hand_in: bool) -> None:
-    try:
-        import waitress
-    except ModuleNotFoundError:
-        raise NotReady("the page needs waitress; install it with: pip install 'stembus[witness]'") from None
+    demand_server()
     taking = HandIn(folder, lambda: watching.parties) if hand_in else None
     app = MonitorApp(folder, lambda: watching.last, time.time, fresh, taking)
-    try:
-        server = waitress.create_server(
-            app,
-            host="127.0.0.1",
-            port=port,
-            threads=4,
-            connection_limit=_CONNECTIONS,
-            channel_timeout=_SLOW_SECONDS,
-            cleanup_interval=_SLOW_SECONDS,
-            max_request_header_size=8192,
-            max_request_body_size=FILE_BYTES + 1,
-            inbuf_overflow=2 * FILE_BYTES,  # a request stays in memory
-            ident="",
-        )
-    except OSError as error:
-        raise NotReady(f"cannot listen at port {port}: {error.strerror}; choose another") from None
+    server = listen(app, "127.0.0.1", port, "another", _LIMITS)
     threading.Thread(target=server.run, daemon=True).start()
     say(f"the page is at http://127.0.0.1:{port}/")
 

@@ -32,12 +32,11 @@ from stembus.crypto.signing import MLDSA44Key, SigningKey
 from stembus.scripts.cli.setup import fingerprint
 from stembus.scripts.escape import shown
 from stembus.scripts.shell import new_passphrase, next_step, passphrase, say
+from stembus.scripts.small_server import Limits, demand_server, listen
 
 FOLDER = click.argument("folder", metavar="W", type=click.Path(file_okay=False, path_type=Path))
 _PARTY = "witness"
-_THREADS = 8
-_CONNECTIONS = 200
-_SLOW_SECONDS = 30  # after which a connection without a word is closed
+_LIMITS = Limits(REQUEST_BYTES, threads=8, connections=200, slow_seconds=30)
 
 
 @click.group()
@@ -184,33 +183,13 @@ def serve(folder: Path, host: str, port: int) -> None:
     The passphrase comes from STEMBUS_PASSPHRASE_WITNESS, or is typed. No request is recorded.
     Example:  stembus witness serve university --port 8760
     """
-    try:
-        import waitress
-    except ModuleNotFoundError:
-        raise NotReady("serving needs the witness's parts; install them with: pip install 'stembus[witness]'") from None
+    demand_server()
     made = open_witness(folder)
     found = list(made.logs.all())
     for log in found:
         if isinstance(log, RecordInvalid):
             say(f"note: {log}")
-    try:
-        server = waitress.create_server(
-            WitnessApp(made),
-            host=host,
-            port=port,
-            threads=_THREADS,
-            connection_limit=_CONNECTIONS,
-            channel_timeout=_SLOW_SECONDS,
-            max_request_header_size=8192,
-            max_request_body_size=REQUEST_BYTES + 1,
-            inbuf_overflow=2 * REQUEST_BYTES,  # a request stays in memory
-            ident="",
-        )
-    except (ValueError, OSError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise NotReady(
-            f"cannot listen at {host}, port {port}: {said}; if another program does, choose --port"
-        ) from None
+    server = listen(WitnessApp(made), host, port, "--port", _LIMITS)
     say(
         f"witness {made.name} answers at http://{host}:{port}/; logs that it follows: {len(found)}; stop it with Ctrl-C"
     )
