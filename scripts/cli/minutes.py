@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from stembus.audit.durable import write_durably
 from stembus.audit.entry_rules import DOCUMENTS
 from stembus.audit.formats.entry_bodies import Minutes
 from stembus.audit.formats.file_name import is_document_name
@@ -77,9 +78,8 @@ def minutes_write(
             None if denied is None else Answers(denied, silent),
         )
     pdf, page = render_minutes(values, TEMPLATE.read_bytes())
-    folder.mkdir(parents=True)
-    (folder / "minutes.pdf").write_bytes(pdf)
-    (folder / "minutes.html").write_bytes(page)
+    for name, data in (("minutes.pdf", pdf), ("minutes.html", page)):
+        write_durably(folder / name, data)
     click.echo(f"{folder / 'minutes.pdf'} and minutes.html: {report.outcome.word}, {values['participants']} took part")
     next_step("print it, fill in what is empty, sign it, scan it, and run: stembus minutes log DIR FILE")
 

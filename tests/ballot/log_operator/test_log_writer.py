@@ -385,12 +385,16 @@ def test_a_crash_while_a_log_is_started_is_made_good(
 # Witnesses
 
 
-def test_a_restored_backup_is_refused(lite: Poll, log: LogWriter, tmp_path: Path) -> None:
-    backup = tmp_path / "backup"
+def append_and_roll_back(lite: Poll, log: LogWriter, backup: Path) -> None:
+    """The published folder is what it was before an entry that the witnesses have seen."""
     shutil.copytree(log.folder, backup)
     log.append([incident(lite.office, 1)])
     shutil.rmtree(log.folder)
     shutil.copytree(backup, log.folder)
+
+
+def test_a_restored_backup_is_refused(lite: Poll, log: LogWriter, tmp_path: Path) -> None:
+    append_and_roll_back(lite, log, tmp_path / "backup")
     before = content(log.folder)
     for restored in (log, writer(lite)):
         with pytest.raises(LogBehindWitness, match="restore"):
@@ -440,11 +444,7 @@ def test_a_check_beforehand_takes_in_what_another_writer_appends_meanwhile(lite:
 
 
 def test_a_check_beforehand_refuses_a_restored_backup(lite: Poll, log: LogWriter, tmp_path: Path) -> None:
-    backup = tmp_path / "backup"
-    shutil.copytree(log.folder, backup)
-    log.append([incident(lite.office, 1)])
-    shutil.rmtree(log.folder)
-    shutil.copytree(backup, log.folder)
+    append_and_roll_back(lite, log, tmp_path / "backup")
     text = dict.fromkeys(lite.office.manifest.languages, "text")
     with pytest.raises(LogBehindWitness, match="restore"):
         writer(lite).check(lambda order: Incident(number=order.incidents + 1, text=text))
@@ -599,11 +599,7 @@ def test_one_witness_under_two_names_does_not_answer_twice(lite: Poll, log: LogW
 
 
 def test_a_log_rolled_back_while_its_witness_is_away_does_not_go_on(lite: Poll, log: LogWriter, tmp_path: Path) -> None:
-    backup = tmp_path / "backup"
-    shutil.copytree(log.folder, backup)
-    log.append([incident(lite.office, 1)])
-    shutil.rmtree(log.folder)
-    shutil.copytree(backup, log.folder)
+    append_and_roll_back(lite, log, tmp_path / "backup")
     restored = writer(lite)
     restored.witnesses = [absent(witness, Unreachable) for witness in restored.witnesses]
     with pytest.raises(WitnessesSilent):
