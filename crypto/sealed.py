@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import unicodedata
 
 import nacl.exceptions
 import nacl.pwhash
@@ -19,8 +20,9 @@ from nacl.public import PrivateKey, PublicKey, SealedBox
 from stembus.crypto.errors import EncodingInvalid, PassphraseWrong
 
 _MAGIC = "stembus-secret-v1"
-_OPS = nacl.pwhash.argon2id.OPSLIMIT_INTERACTIVE
-_MEMORY = nacl.pwhash.argon2id.MEMLIMIT_INTERACTIVE
+# Three passes over 256 MiB: the file may lie on a stick for months.
+_OPS = nacl.pwhash.argon2id.OPSLIMIT_MODERATE
+_MEMORY = nacl.pwhash.argon2id.MEMLIMIT_MODERATE
 _MAXIMUM_MEMORY = nacl.pwhash.argon2id.MEMLIMIT_SENSITIVE
 
 
@@ -90,6 +92,6 @@ def open_with_passphrase(sealed: bytes, passphrase: str) -> bytes:
 
 
 def _key(passphrase: str, salt: bytes, passes: int, memory: int) -> bytes:
-    return nacl.pwhash.argon2id.kdf(
-        nacl.secret.SecretBox.KEY_SIZE, passphrase.encode(), salt, opslimit=passes, memlimit=memory
-    )
+    # Composed, since keyboards differ in how they write an accent.
+    words = unicodedata.normalize("NFC", passphrase).encode()
+    return nacl.pwhash.argon2id.kdf(nacl.secret.SecretBox.KEY_SIZE, words, salt, opslimit=passes, memlimit=memory)

@@ -1,7 +1,7 @@
 """A trustee's steps of the key ceremony: commit, reveal, share, confirm or complain, drill.
 
-Pedersen's key generation without a dealer. What a later step needs is saved before a step's entry leaves. Decides
-when a step may be taken and what it states; leaves the transport of signed entries to its caller.
+Pedersen's key generation without a dealer. Every secret follows from the key file, so a step keeps nothing and can be
+taken again. Decides when a step may be taken and what it states; leaves the transport of signed entries to its caller.
 """
 
 from __future__ import annotations
@@ -11,25 +11,22 @@ from collections.abc import Container
 from stembus.audit.bounds import ATTEMPTS
 from stembus.audit.formats.ceremony import (
     Attempt,
-    commitment_hash,
     drill_context,
     drill_randomness,
     latest_attempt,
     possession_context,
 )
 from stembus.audit.formats.entries import encode_entry
-from stembus.audit.formats.entry_bodies import Commit, Complaint, Confirm, Drill, Reveal, Roll, Share
+from stembus.audit.formats.entry_bodies import Complaint, Confirm, Drill, Reveal, Roll, Share
 from stembus.audit.state_machine import Phase
 from stembus.audit.verify.ceremony import drill_problem, reveal_problems
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.crypto.elgamal import encrypt
-from stembus.crypto.errors import CryptoError
-from stembus.crypto.group import ORDER, Point, scalar_from_bytes, scalar_to_bytes
+from stembus.crypto.group import Point, scalar_to_bytes
 from stembus.crypto.proofs import prove_equal_logs, prove_key
-from stembus.crypto.sealed import open_sealed, seal_to
-from stembus.crypto.threshold import check_share, commit_polynomial, evaluate, partial_decrypt
+from stembus.crypto.sealed import seal_to
+from stembus.crypto.threshold import commit_polynomial, evaluate, partial_decrypt
 from stembus.tally.errors import DealerFaulty, StepDone, StepOutOfTurn
-from stembus.tally.key_file import AttemptSecrets
 from stembus.tally.member import Member, demand, still_to_come
 
 
@@ -52,12 +49,6 @@ class CeremonySteps(Member):
         waiting = still_to_come(self._count, done)
         demand(not waiting, f"before this step, {waiting} must {step}")
 
-    def _own(self, attempt: Attempt) -> AttemptSecrets:
-        own = self._secrets.attempt(attempt.number)
-        if own is None:
-            raise StepOutOfTurn("this secret file has no part in the current attempt; commit first")
-        return own
-
     def commit(self, new_attempt: bool = False) -> bytes:
         """Step 1. `new_attempt` gives up the current attempt, visibly."""
         attempt = self._attempt()
@@ -68,18 +59,7 @@ class CeremonySteps(Member):
             raise StepOutOfTurn(
                 f"the ceremony had {ATTEMPTS} attempts, and a log takes no more: define the referendum anew"
             )
-        own = self._secrets.attempt(number)
-        if own is None:
-            own = AttemptSecrets.generate(number, self._threshold)
-            self._store(attempts=(*self._secrets.attempts, own))
-        return self._entry(
-            Commit(
-                attempt=number,
-                trustee=self.number,
-                commitment=commitment_hash(self._referendum, number, self.number, _commitments(own)).hex(),
-                receiving_key=own.receiving_key,
-            )
-        )
+        return self._entry(self._commitment(number))
 
     def reveal(self) -> bytes:
         """Step 2, once all have committed."""
@@ -88,7 +68,7 @@ class CeremonySteps(Member):
         if self.number in attempt.reveals:
             raise StepDone("this trustee has revealed; next: share, once all have revealed")
         own = self._own(attempt)
-        points = _commitments(own)
+        points = [point.to_bytes() for point in commit_polynomial(own.polynomial)]
         context = possession_context(self._referendum, attempt.number, self.number, points)
         proof = prove_key(own.polynomial[0], context)
         return self._entry(
@@ -118,27 +98,8 @@ class CeremonySteps(Member):
             raise StepDone("this trustee has sent its shares; next: confirm, once all have sent theirs")
         return entries
 
-    def _received(self, attempt: Attempt) -> int:
-        """The sum of all shares for this trustee. Raises DealerFaulty."""
-        own = self._own(attempt)
-        total = evaluate(own.polynomial, self.number)
-        missing = [k for k in range(1, self._count + 1) if k != self.number and (k, self.number) not in attempt.shares]
-        demand(not missing, f"the shares of the trustees {missing} are still to come")
-        commitments = attempt.commitments()
-        for dealer in range(1, self._count + 1):
-            if dealer == self.number:
-                continue
-            try:
-                sealed = bytes.fromhex(attempt.shares[dealer, self.number].sealed)
-                share = scalar_from_bytes(open_sealed(bytes.fromhex(own.receiving_secret), sealed))
-                check_share(commitments[dealer - 1], self.number, share)
-            except CryptoError:
-                raise DealerFaulty(dealer) from None
-            total += share
-        return total % ORDER
-
     def confirm(self) -> bytes:
-        """Step 4: checks all shares, keeps the sum, and signs the joint key and the whole transcript.
+        """Step 4: checks all shares, and signs the joint key and the whole transcript.
         Raises DealerFaulty when a complaint is due."""
         attempt = self._live_attempt()
         missing = self._count * (self._count - 1) - len(attempt.shares)
@@ -148,9 +109,8 @@ class CeremonySteps(Member):
         for number, reveal in attempt.reveals.items():
             problems = reveal_problems(self._referendum, self._threshold, attempt.commits[number], reveal)
             demand(not problems, f"trustee {number} {'; '.join(problems)}: begin a new attempt: stembus trustee again")
-        share = self._received(attempt)
+        self._received(attempt)
         expected = attempt.election_key(self._referendum, self._count)
-        self._store(share=scalar_to_bytes(share).hex())
         return self._entry(
             Confirm(
                 attempt=attempt.number,
@@ -162,7 +122,7 @@ class CeremonySteps(Member):
 
     def drill(self) -> bytes:
         """Step 5, once all have confirmed, and again between the roll and the opening: decrypts what everybody can
-        compute, with the share as it lies in the file, so that the log shows that it is there and fits."""
+        compute, with the share that the key file opens, so that the log shows that it does."""
         attempt = latest_attempt(entry.body for _, _, entry in self._log.entries())
         again = self._log.phase is Phase.ROLLED
         if not again:
@@ -172,18 +132,18 @@ class CeremonySteps(Member):
         if self.number in logged:
             raise StepDone(_drilled(still_to_come(self._count, logged), again))
         key = attempt.election_key(self._referendum, self._count)
-        self._demand_share(key)
+        share = self._share(attempt, key)
         root = self._log.tree.root_at(self._fixed_at(Roll if again else Confirm))
         randomness = drill_randomness(self._referendum, attempt.number, root)
         ciphertext = encrypt(Point.from_bytes(bytes.fromhex(key.joint_key)), 1, randomness)
         context = drill_context(self._referendum, attempt.number, root, self.number)
-        proof = prove_equal_logs(self._share(), ciphertext.nonce_point, context)
+        proof = prove_equal_logs(share, ciphertext.nonce_point, context)
         return self._entry(
             Drill(
                 attempt=attempt.number,
                 trustee=self.number,
                 root=root.hex(),
-                point=partial_decrypt(self._share(), ciphertext).to_bytes().hex(),
+                point=partial_decrypt(share, ciphertext).to_bytes().hex(),
                 challenge=scalar_to_bytes(proof.challenge).hex(),
                 response=scalar_to_bytes(proof.response).hex(),
             )
@@ -209,7 +169,7 @@ class CeremonySteps(Member):
                 attempt=attempt.number,
                 accuser=self.number,
                 accused=fault.dealer,
-                receiving_secret=self._own(attempt).receiving_secret,
+                receiving_secret=self._own(attempt).receiving_secret.hex(),
             )
             return self._entry(body)
         raise StepOutOfTurn("all shares are in order; there is nothing to complain about")
@@ -219,10 +179,6 @@ def _drilled(waiting: str, again: bool) -> str:
     if again:
         return "this trustee has drilled once more, and before the election key too"
     return f"this trustee has drilled; still to drill: {waiting}" if waiting else "all have drilled"
-
-
-def _commitments(own: AttemptSecrets) -> list[bytes]:
-    return [point.to_bytes() for point in commit_polynomial(own.polynomial)]
 
 
 def make_election_key(log: VerifiedLog) -> bytes:

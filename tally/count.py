@@ -107,11 +107,10 @@ class CountSteps(Member):
         demand(missing <= 0, f"{missing} more trustees must announce the same tree")
         if self.number in self._log.tally.partials:
             raise StepDone("this trustee's partial decryption stands in the log")
-        self.rehearse()
         return self._entry(self._decryptions(sums, tree.root))
 
     def _decryptions(self, sums: Sequence[Ciphertext], root: str) -> PartialDecryption:
-        share = self._share()
+        share = self._count_share()
         remaining = iter(sums)
         decryptions: list[list[Decryption]] = []
         for question, shape in enumerate(question_shapes(self._log.manifest)):

@@ -1,43 +1,37 @@
-"""What a trustee keeps secret between the ceremony and the count.
+"""What a trustee keeps secret: one seed, from which everything secret in the ceremony is derived.
 
-Decides the content of a trustee's secret file: a frozen, versioned record, parsed once. Leaves its passphrase and
-its file to whoever opens it.
+So a key file is the same from the day on which it is made until its trustee announces the count: every copy of it is as
+good as the newest. Decides the content of the file, a frozen, versioned record, parsed once, and how the secrets of an
+attempt follow from it. Leaves its passphrase and its file to whoever opens it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
 
-from stembus.audit.formats.canonical import Count, Hash, Index, Key, Scalar
-from stembus.crypto.group import scalar_from_bytes, scalar_to_bytes
-from stembus.crypto.sealed import new_box_key
+from stembus.audit.formats.canonical import Count, Hash, Key
+from stembus.crypto.derive import hkdf, scalar_stream
+from stembus.crypto.sealed import box_public
 from stembus.crypto.signing import SigningKey
-from stembus.crypto.threshold import random_polynomial
 from stembus.tally.errors import KeyFileInvalid
 
+_COEFFICIENTS = b"stembus/v1 ceremony coefficient"
+_RECEIVING = b"stembus/v1 ceremony receiving key"
 
-class AttemptSecrets(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A trustee's part in one attempt of the ceremony: the polynomial, constant term first, and the receiving key."""
 
-    number: Index
-    coefficients: tuple[Scalar, ...]
-    receiving_secret: Key
-    receiving_key: Key
+@dataclass(frozen=True)
+class AttemptSecrets:
+    """A trustee's part in one attempt of the ceremony: the polynomial, constant term first, and the X25519 pair."""
 
-    @classmethod
-    def generate(cls, number: int, threshold: int) -> AttemptSecrets:
-        secret, public = new_box_key()
-        coefficients = tuple(scalar_to_bytes(c).hex() for c in random_polynomial(threshold))
-        return cls(number=number, coefficients=coefficients, receiving_secret=secret.hex(), receiving_key=public.hex())
-
-    def __repr__(self) -> str:
-        return f"<a trustee's part in attempt {self.number}>"
+    polynomial: tuple[int, ...] = field(repr=False)
+    receiving_secret: bytes = field(repr=False)
 
     @property
-    def polynomial(self) -> list[int]:
-        return [scalar_from_bytes(bytes.fromhex(text)) for text in self.coefficients]
+    def receiving_key(self) -> bytes:
+        return box_public(self.receiving_secret)
 
 
 class AnnouncedTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -49,15 +43,13 @@ class AnnouncedTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class TrusteeKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`seed` is the identity key (Ed25519). `referendum` binds the file at its first use. `share` is this trustee's
-    part of the election key, once the ceremony is confirmed."""
+    """`seed` is the identity key (Ed25519), and what the ceremony's secrets come from. `referendum` and `announced` are
+    written when the trustee announces the count."""
 
     version: Literal[1]
     role: Literal["trustee"]
     seed: Key
     referendum: Hash | None = None
-    attempts: tuple[AttemptSecrets, ...] = ()
-    share: Scalar | None = None
     announced: AnnouncedTree | None = None
 
     @classmethod
@@ -68,8 +60,14 @@ class TrusteeKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def __repr__(self) -> str:
         return "<the key of a trustee>"
 
-    def attempt(self, number: int) -> AttemptSecrets | None:
-        return next((attempt for attempt in self.attempts if attempt.number == number), None)
+    def attempt(self, referendum: bytes, number: int, threshold: int) -> AttemptSecrets:
+        """`threshold` coefficients and a receiving key of this attempt alone (docs/protocol.md, 13)."""
+        seed, which = bytes.fromhex(self.seed), number.to_bytes(4, "big")
+        next_scalar = scalar_stream(seed, referendum, _COEFFICIENTS + which)
+        return AttemptSecrets(
+            polynomial=tuple(next_scalar() for _ in range(threshold)),
+            receiving_secret=hkdf(seed, referendum, _RECEIVING + which, 32),
+        )
 
     def to_bytes(self) -> bytes:
         return msgspec.json.encode(self)

@@ -12,13 +12,17 @@ import msgspec
 
 from stembus.audit.clock import Clock, RealClock
 from stembus.audit.formats.canonical import Record
+from stembus.audit.formats.ceremony import Attempt, commitment_hash, latest_attempt
 from stembus.audit.formats.entries import encode_entry, sign_entry
-from stembus.audit.formats.entry_bodies import ElectionKey
+from stembus.audit.formats.entry_bodies import Commit, ElectionKey
 from stembus.audit.verify.verified_log import VerifiedLog
-from stembus.crypto.group import generator_times, scalar_from_bytes
+from stembus.crypto.errors import CryptoError
+from stembus.crypto.group import ORDER, generator_times, scalar_from_bytes
+from stembus.crypto.sealed import open_sealed
 from stembus.crypto.signing import SigningKey
-from stembus.tally.errors import LogNotTrusted, StepOutOfTurn
-from stembus.tally.key_file import TrusteeKey
+from stembus.crypto.threshold import check_share, commit_polynomial, evaluate
+from stembus.tally.errors import DealerFaulty, LogNotTrusted, StepOutOfTurn
+from stembus.tally.key_file import AttemptSecrets, TrusteeKey
 
 Save = Callable[[TrusteeKey], None]
 
@@ -43,23 +47,68 @@ class Member:
         self._count = len(members)
 
     def rehearse(self) -> None:
-        """Opens the key file and checks this trustee's share against the log; decrypts nothing."""
-        self._demand_share(self._election_key())
+        """Opens this trustee's share and checks it against the log; decrypts nothing."""
+        self._count_share()
 
-    def _demand_share(self, key: ElectionKey) -> None:
-        if generator_times(self._share()).to_bytes().hex() != key.verification_keys[self.number - 1]:
-            raise StepOutOfTurn("the share in this file does not belong to the election key of the log")
+    def _count_share(self) -> int:
+        """The share of the election key that stands in the log. Raises StepOutOfTurn."""
+        bodies = [entry.body for _, _, entry in self._log.entries()]
+        key = next((body for body in bodies if isinstance(body, ElectionKey)), None)
+        if key is None:
+            raise StepOutOfTurn("the key ceremony is not complete")
+        return self._share(latest_attempt(bodies), key)
 
-    def _share(self) -> int:
-        if self._secrets.share is None:
-            raise StepOutOfTurn("this secret file holds no share; was the ceremony confirmed with another copy?")
-        return scalar_from_bytes(bytes.fromhex(self._secrets.share))
+    def _share(self, attempt: Attempt, key: ElectionKey) -> int:
+        """What the other trustees' shares in the log and this one's own add up to. Raises StepOutOfTurn."""
+        share = self._received(attempt)
+        if generator_times(share).to_bytes().hex() != key.verification_keys[self.number - 1]:
+            raise StepOutOfTurn("this trustee's share does not belong to the election key: begin a new attempt")
+        return share
 
-    def _election_key(self) -> ElectionKey:
-        for _, _, entry in self._log.entries():
-            if isinstance(entry.body, ElectionKey):
-                return entry.body
-        raise StepOutOfTurn("the key ceremony is not complete")
+    def _received(self, attempt: Attempt) -> int:
+        """The sum of all shares for this trustee. Raises DealerFaulty, or StepOutOfTurn."""
+        own = self._own(attempt)
+        total = evaluate(own.polynomial, self.number)
+        missing = [k for k in range(1, self._count + 1) if k != self.number and (k, self.number) not in attempt.shares]
+        demand(not missing, f"the shares of the trustees {missing} are still to come")
+        commitments = attempt.commitments()
+        for dealer in range(1, self._count + 1):
+            if dealer == self.number:
+                continue
+            try:
+                sealed = bytes.fromhex(attempt.shares[dealer, self.number].sealed)
+                share = scalar_from_bytes(open_sealed(own.receiving_secret, sealed))
+                check_share(commitments[dealer - 1], self.number, share)
+            except CryptoError:
+                raise DealerFaulty(dealer) from None
+            total += share
+        return total % ORDER
+
+    def _own(self, attempt: Attempt) -> AttemptSecrets:
+        """This trustee's secrets of an attempt that it has committed to. Raises StepOutOfTurn."""
+        logged = attempt.commits.get(self.number)
+        demand(logged is not None, "this trustee has no part in the current attempt; commit first")
+        made = self._commitment(attempt.number)
+        demand(
+            logged == made,
+            "what this trustee committed to in this attempt was not made from this key file by this version of "
+            "Stembus: begin a new attempt: stembus trustee again",
+        )
+        return self._attempt_secrets(attempt.number)
+
+    def _attempt_secrets(self, number: int) -> AttemptSecrets:
+        return self._secrets.attempt(self._referendum, number, self._threshold)
+
+    def _commitment(self, number: int) -> Commit:
+        """The only commitment that this key file makes in this attempt."""
+        own = self._attempt_secrets(number)
+        points = [point.to_bytes() for point in commit_polynomial(own.polynomial)]
+        return Commit(
+            attempt=number,
+            trustee=self.number,
+            commitment=commitment_hash(self._referendum, number, self.number, points).hex(),
+            receiving_key=own.receiving_key.hex(),
+        )
 
     def _entry(self, body: Record) -> bytes:
         return encode_entry(body, [sign_entry(self._referendum, body, f"trustee/{self.number}", self._key)])

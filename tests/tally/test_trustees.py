@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import combinations
 from pathlib import Path
@@ -135,18 +136,24 @@ def secrets(rehearsal: Rehearsal, trustee: int) -> TrusteeKey:
 
 
 def attempt_secrets(rehearsal: Rehearsal, trustee: int, attempt: int = 1) -> AttemptSecrets:
-    own = secrets(rehearsal, trustee).attempt(attempt)
-    assert own is not None
-    return own
+    threshold = rehearsal.office.manifest.trustees.threshold
+    return secrets(rehearsal, trustee).attempt(rehearsal.office.referendum, attempt, threshold)
 
 
-def save(rehearsal: Rehearsal, trustee: int, **changes: object) -> None:
-    """Alters what a trustee keeps secret."""
-    altered = msgspec.structs.replace(secrets(rehearsal, trustee), **changes)
-    rehearsal.office.save_secret(f"trustee-{trustee}", altered.to_bytes())
+def deal(monkeypatch: pytest.MonkeyPatch, rehearsal: Rehearsal, trustee: int, polynomial: Sequence[int]) -> None:
+    """From now on this trustee's program uses coefficients that its key file does not make."""
+    honest, chosen = TrusteeKey.attempt, secrets(rehearsal, trustee).seed
+
+    def attempt(key: TrusteeKey, *arguments: object) -> AttemptSecrets:
+        own = honest(key, *arguments)  # type: ignore[arg-type]
+        return replace(own, polynomial=tuple(polynomial)) if key.seed == chosen else own
+
+    monkeypatch.setattr(TrusteeKey, "attempt", attempt)
 
 
-def faulty_share(rehearsal: Rehearsal, dealer: int, receiver: int, sealed: Callable[[list[int], bytes], bytes]) -> None:
+def faulty_share(
+    rehearsal: Rehearsal, dealer: int, receiver: int, sealed: Callable[[Sequence[int], bytes], bytes]
+) -> None:
     """The dealer sends all its shares, that for `receiver` as `sealed(coefficients, receiving_key)` makes it."""
     entries = rehearsal.trustee(dealer).share()
     attempt = latest_attempt(e.body for _, _, e in read_log(FolderPlace(rehearsal.office.public)).entries())
@@ -161,21 +168,21 @@ def faulty_share(rehearsal: Rehearsal, dealer: int, receiver: int, sealed: Calla
         append(rehearsal, raw)
 
 
-def wrong_value(coefficients: list[int], key: bytes) -> bytes:
+def wrong_value(coefficients: Sequence[int], key: bytes) -> bytes:
     return seal_to(key, scalar_to_bytes(12345))
 
 
-def unreadable(coefficients: list[int], key: bytes) -> bytes:
+def unreadable(coefficients: Sequence[int], key: bytes) -> bytes:
     return b"\x07" * 80
 
 
-def above_the_order(coefficients: list[int], key: bytes) -> bytes:
+def above_the_order(coefficients: Sequence[int], key: bytes) -> bytes:
     return seal_to(key, b"\xff" * 32)
 
 
 @pytest.mark.parametrize("sealed", [wrong_value, unreadable, above_the_order])
 def test_a_dealer_of_a_faulty_share_is_named_and_the_second_attempt_works(
-    fresh: Rehearsal, sealed: Callable[[list[int], bytes], bytes]
+    fresh: Rehearsal, sealed: Callable[[Sequence[int], bytes], bytes]
 ) -> None:
     all_do(fresh, Trustee.commit)
     all_do(fresh, Trustee.reveal)
@@ -199,19 +206,20 @@ def test_a_dealer_of_a_faulty_share_is_named_and_the_second_attempt_works(
         fresh.trustee(number).rehearse()
 
 
-def test_a_share_that_only_looks_right_modulo_the_order_does_not_frame_its_receiver(fresh: Rehearsal) -> None:
+def test_a_share_that_only_looks_right_modulo_the_order_does_not_frame_its_receiver(
+    fresh: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The dealer picks a polynomial whose value is small, and seals value + order, which fits 32 bytes."""
     all_do(fresh, Trustee.commit, 2, 3)
     first = fresh.trustee(1).commit()
     slope = 987654321
-    chosen = (scalar_to_bytes((5 - 3 * slope) % ORDER).hex(), scalar_to_bytes(slope).hex())
-    save(fresh, 1, attempts=(msgspec.structs.replace(attempt_secrets(fresh, 1), coefficients=chosen),))
+    deal(monkeypatch, fresh, 1, ((5 - 3 * slope) % ORDER, slope))
     commit = fresh.trustee(1).commit()
     assert commit != first
     append(fresh, commit)
     all_do(fresh, Trustee.reveal)
 
-    def congruent(coefficients: list[int], key: bytes) -> bytes:
+    def congruent(coefficients: Sequence[int], key: bytes) -> bytes:
         assert evaluate(coefficients, 3) == 5
         return seal_to(key, (5 + ORDER).to_bytes(32, "big"))
 
@@ -232,7 +240,7 @@ def test_a_false_complaint_names_its_accuser(fresh: Rehearsal) -> None:
     with pytest.raises(StepOutOfTurn, match="nothing to complain"):
         fresh.trustee(2).complain()
     own = attempt_secrets(fresh, 2)
-    false = Complaint(attempt=1, accuser=2, accused=3, receiving_secret=own.receiving_secret)
+    false = Complaint(attempt=1, accuser=2, accused=3, receiving_secret=own.receiving_secret.hex())
     append(fresh, signed(fresh, 2, false))
     assert [fault.message for fault in checked(fresh).faults] == ["attempt 1 is void: trustee 2 is at fault"]
     fresh.ceremony()
@@ -306,7 +314,7 @@ def test_a_complaint_out_of_turn_is_refused_with_a_reason(fresh: Rehearsal) -> N
 
 
 def test_a_step_lost_on_its_way_is_taken_again_with_the_same_secrets(fresh: Rehearsal) -> None:
-    """A crash between secret file and log costs nothing: what is made again fits what was made before."""
+    """A crash before the log costs nothing: what is made again fits what was made before."""
     all_do(fresh, Trustee.commit, 1, 2)
     assert fresh.trustee(3).commit() == fresh.trustee(3).commit()
     all_do(fresh, Trustee.commit, 3)
@@ -340,7 +348,9 @@ def test_a_trustee_may_give_up_an_attempt_visibly(fresh: Rehearsal) -> None:
 
 
 @pytest.mark.usefixtures("careless_log")
-def test_honest_trustees_do_not_confirm_what_was_not_committed_to(fresh: Rehearsal) -> None:
+def test_honest_trustees_do_not_confirm_what_was_not_committed_to(
+    fresh: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One trustee reveals after it saw the others. Were this confirmed, the log could never be used."""
     all_do(fresh, Trustee.commit)
     all_do(fresh, Trustee.reveal, 1, 2)
@@ -355,10 +365,17 @@ def test_honest_trustees_do_not_confirm_what_was_not_committed_to(fresh: Rehears
     )
     append(fresh, signed(fresh, 3, swapped))
     own = attempt_secrets(fresh, 3)
-    save(fresh, 3, attempts=(msgspec.structs.replace(own, coefficients=own.coefficients[::-1]),))
+    for raw in fresh.trustee(1).share(), fresh.trustee(2).share():
+        append(fresh, raw)
+    attempt = latest_attempt(e.body for _, _, e in read_log(FolderPlace(fresh.office.public)).entries())
+    for receiver in (1, 2):
+        sealed = seal_to(
+            bytes.fromhex(attempt.commits[receiver].receiving_key),
+            scalar_to_bytes(evaluate(own.polynomial[::-1], receiver)),
+        )
+        append(fresh, signed(fresh, 3, Share(attempt=1, sender=3, receiver=receiver, sealed=sealed.hex())))
 
     def go_on() -> None:
-        all_do(fresh, Trustee.share)
         all_do(fresh, Trustee.confirm, 1, 2)
 
     with pytest.raises(TallyError):
@@ -366,11 +383,10 @@ def test_honest_trustees_do_not_confirm_what_was_not_committed_to(fresh: Rehears
 
 
 def test_a_key_of_another_referendum_or_party_is_refused(fresh: Rehearsal, opened: Finished, tmp_path: Path) -> None:
-    fresh.trustee(1).commit()
     other = opened.rehearsal(tmp_path / "other")
     arguments = (lambda _: None, other.verified())
     with pytest.raises(LogNotTrusted, match="another referendum"):
-        Trustee(secrets(fresh, 1), *arguments)
+        Trustee(msgspec.structs.replace(secrets(fresh, 1), referendum=fresh.office.referendum.hex()), *arguments)
     with pytest.raises(LogNotTrusted, match="no trustee"):
         Trustee(secrets(fresh, 2), *arguments)
 
@@ -486,7 +502,8 @@ def test_a_trustee_never_announces_a_second_tree(closed: Rehearsal) -> None:
     assert tree is not None
     for change in ({"root": "00" * 32}, {"size": tree.size - 1}, {"sums": "00" * 32}):
         other = msgspec.structs.replace(tree, **change)
-        save(closed, 1, announced=other)
+        altered = msgspec.structs.replace(secrets(closed, 1), announced=other)
+        closed.office.save_secret("trustee-1", altered.to_bytes())
         with pytest.raises(OtherTreeAnnounced):
             closed.trustee(1).intent()
         assert secrets(closed, 1).announced == other
@@ -506,12 +523,15 @@ def test_an_announcement_lost_before_the_log_grew_can_still_be_published(closed:
     assert checked(closed).exit_status == 0
 
 
-def test_a_trustee_with_the_share_of_another_ceremony_decrypts_nothing(closed: Rehearsal) -> None:
+def test_a_trustee_whose_program_makes_other_secrets_decrypts_nothing(
+    closed: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed.intents()
-    for share in ("00" * 31 + "07", None):
-        save(closed, 1, share=share)
-        with pytest.raises(StepOutOfTurn):
-            closed.trustee(1).decrypt()
+    for name in ("_COEFFICIENTS", "_RECEIVING"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"stembus.tally.key_file.{name}", b"another version")
+            with pytest.raises(StepOutOfTurn):
+                closed.trustee(1).decrypt()
 
 
 def test_an_intent_for_other_sums_or_another_tree_is_passed_over(closed: Rehearsal) -> None:

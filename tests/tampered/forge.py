@@ -22,7 +22,7 @@ from stembus.audit.formats.lists import Issued, acknowledgement_digest, encode_k
 from stembus.audit.formats.tally_record import decryption_context, sums_digest
 from stembus.audit.log.merkle import Frontier, hash_root, leaf_hash
 from stembus.audit.log.note import Checkpoint, NoteSignature, cosign, sign_checkpoint, verifier_key
-from stembus.audit.log.source import MemoryPlace
+from stembus.audit.log.source import FolderPlace, MemoryPlace
 from stembus.audit.log.tiles import bundle_widths, encode_bundle, level_tiles, tile_path
 from stembus.audit.verify import Report, verify
 from stembus.audit.verify.ballots import context_of
@@ -40,12 +40,13 @@ from stembus.ballot.voter.encrypt import prepare, sign_ballot
 from stembus.crypto.blind_signer import BlindSigner
 from stembus.crypto.discrete_log import small_log, two_small_logs
 from stembus.crypto.elgamal import Ciphertext
-from stembus.crypto.group import scalar_from_bytes, scalar_to_bytes
+from stembus.crypto.group import scalar_to_bytes
 from stembus.crypto.proofs import prove_equal_logs
 from stembus.crypto.signing import SchnorrKey, SigningKey
 from stembus.crypto.threshold import combine_partials, partial_decrypt
 from stembus.crypto.transcript import Transcript
 from stembus.tally.key_file import parse_trustee_key
+from stembus.tally.trustee import Trustee
 from tests.tampered.counted import Body, result_body
 
 DAY = 86_400
@@ -63,22 +64,18 @@ class Keys:
     spares: list[SchnorrKey]
 
 
-def _share(office: ServedOffice, trustee: int) -> int:
-    share = parse_trustee_key(office.secret(f"trustee-{trustee}")).share
-    assert share is not None
-    return scalar_from_bytes(bytes.fromhex(share))
-
-
 def open_keys(root: Path) -> Keys:
     office = ServedOffice(root, lambda _: "rehearsal")
     names = ["trustee-1", "trustee-2", "trustee-3", "officer-1", "officer-2", "witness-1", "witness-2"]
     names += ["registrar-1", "box", "log", "client"]
     codes = [row[7] for row in read_csv(root / "authority" / "codes.csv", CODED_COLUMNS)]
     spares = [row[1] for row in read_csv(root / "authority" / "spares.csv", SPARE_COLUMNS)]
+    log = verify(FolderPlace(office.public), office.referendum).demand_log()
+    trustees = [parse_trustee_key(office.secret(f"trustee-{number}")) for number in (1, 2, 3)]
     return Keys(
         {name: office.signing_key(name) for name in names},
         office.blind_signer(1),
-        [_share(office, number) for number in (1, 2, 3)],
+        [Trustee(key, lambda _: None, log)._count_share() for key in trustees],
         [credential_key(parse_code(code), office.referendum) for code in codes],
         [credential_key(parse_code(code), office.referendum) for code in spares],
     )

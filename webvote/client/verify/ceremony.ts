@@ -88,6 +88,12 @@ export class CeremonyCheck {
     this.roll = root;
   }
 
+  /** The log's roots after the last confirmation of this attempt, and after the roll; null until then. */
+  rootsOf(attempt: number): { readonly agreedRoot: Uint8Array | null; readonly rollRoot: Uint8Array | null } {
+    const agreed = this.attempts.get(attempt)?.agreed ?? new Uint8Array();
+    return { agreedRoot: agreed.length > 0 ? agreed : null, rollRoot: this.roll };
+  }
+
   /** `root` gives that of the log which ends with this entry. */
   take(where: string, entry: Entry, root: () => Uint8Array): void {
     switch (entry.type) {

@@ -11,6 +11,7 @@ import type { BallotChecker } from "./ballots.ts";
 import { CheckpointCheck, isLogSigned, type Times } from "./checkpoints.ts";
 import { checkFiles } from "./files.ts";
 import { CannotRead, type Place } from "./place.ts";
+import type { VerifiedLog } from "./verified-log.ts";
 import { Report } from "./report.ts";
 import { LogStream, Unreadable, readHead } from "./stream.ts";
 import { addPairs } from "./sums.ts";
@@ -34,8 +35,10 @@ export async function verify(
   report.anchored = referendum !== null;
   try {
     const stream = new LogStream(place, report, await readHead(place, report));
-    await conclude(await walkThrough(place, stream, referendum, report, work, progress), stream);
+    const walk = await walkThrough(place, stream, referendum, report, work, progress);
+    const [roots, times] = await conclude(walk, stream);
     report.whole = report.established;
+    if (report.whole && report.anchored && times !== null) report.log = verifiedLog(walk, roots, times);
   } catch (error) {
     if (error instanceof CannotRead) report.unchecked("place", error.message);
     else if (!(error instanceof Unreadable)) report.unchecked("verifier", unfinished("the verification", error));
@@ -102,7 +105,7 @@ function readManifest(raw: Uint8Array, report: Report): Manifest {
   }
 }
 
-async function conclude(walk: Walk, stream: LogStream): Promise<void> {
+async function conclude(walk: Walk, stream: LogStream): Promise<readonly [SignedRoots, Times | null]> {
   const { report, order, place, ballots } = walk;
   const { size } = stream.head;
   if (order.awaiting > 0) {
@@ -121,6 +124,15 @@ async function conclude(walk: Walk, stream: LogStream): Promise<void> {
   const { manifest, documents } = walk;
   const published = { manifest, phase: order.phase, closed: walk.closed !== null, documents };
   await chapter(report, "files", () => checkFiles(place, log, published, report));
+  return [roots, times];
+}
+
+function verifiedLog(walk: Walk, roots: SignedRoots, times: Times): VerifiedLog {
+  const { manifest, referendum, order, messages, tally } = walk;
+  const { sums, ...state } = tally.state(roots, times.get(tally.decided) ?? null);
+  const { phase, attempt } = order;
+  const { counted } = walk.report.figures;
+  return { manifest, referendum, phase, messages, ...walk.ceremony.rootsOf(attempt), sums, counted, tally: state };
 }
 
 /** Null when it could not be carried out, which the report then says; no other chapter is hidden by it. */

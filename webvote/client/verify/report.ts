@@ -5,6 +5,7 @@
 
 import type { Manifest } from "../core/manifest.ts";
 import type { Body } from "./entries.ts";
+import type { VerifiedLog } from "./verified-log.ts";
 
 export type Verdict = "breach" | "could not be checked" | "result stands" | "passed over";
 
@@ -101,6 +102,8 @@ export class Report {
   abandoned = false;
   /** All was read to its end, and nothing took the ground from under it. */
   whole = false;
+  /** Then, and if somebody said which referendum it must be: what was read. */
+  log: VerifiedLog | null = null;
 
   private add(check: string, verdict: Verdict, where: string, message: string): void {
     const kind = `${check} ${verdict}`;

@@ -17,6 +17,7 @@ import { countStatus, hasShape, makeResult, totalOf, type Paper, type Result } f
 import { bySum, numberOf, placesOf, sumsOf } from "./shape.ts";
 import { sumsDigest } from "./sums.ts";
 import type { SignedRoots } from "./tree.ts";
+import type { TallyState } from "./verified-log.ts";
 
 type Intent = Body<"tally-intent">;
 type Partial = Body<"partial-decryption">;
@@ -42,6 +43,8 @@ export class TallyCheck {
   /** Where the log says that the referendum ends without a result. */
   abandoned: number | null = null;
   private sound: Logged<Intent>[] = [];
+  private proven: ReadonlySet<number> = new Set();
+  private sums: readonly Pair[] = [];
 
   constructor(
     private readonly manifest: Manifest,
@@ -52,8 +55,10 @@ export class TallyCheck {
   /** `cosigned` are the sizes whose checkpoint a quorum has seen. */
   conclude(counted: Counted, roots: SignedRoots, cosigned: ReadonlySet<number>): void {
     const { sums, tokens } = counted;
+    this.sums = sums;
     this.sound = this.soundIntents(sums, roots, cosigned);
     const valid = this.validPartials(counted);
+    this.proven = new Set(valid.keys());
     const status = countStatus(this.manifest, tokens, this.paper?.ballots ?? 0);
     const [first] = this.partials;
     if (status !== "counted" && first !== undefined)
@@ -77,6 +82,19 @@ export class TallyCheck {
       this.report.breach("V28", where, "the result does not have the shape of the questions");
     else if (!same(makeResult(this.manifest, tokens, this.paper, claimed, result.trustees)))
       this.report.breach("V28", where, "status, participants, totals or outcome do not follow from the counts");
+  }
+
+  /** What trustees go on from, once `conclude` has run; `decidedAt` is when a quorum had seen the tree that is counted. */
+  state(roots: SignedRoots, decidedAt: number | null): TallyState & { readonly sums: readonly Pair[] } {
+    return {
+      decided: this.decided,
+      root: roots.get(this.decided) ?? "",
+      decidedAt,
+      paperBallots: this.paper?.ballots ?? 0,
+      intents: this.sound.map(([, body]) => body),
+      partials: this.proven,
+      sums: this.sums,
+    };
   }
 
   /** Those that name the tree that is counted, and its sums. */

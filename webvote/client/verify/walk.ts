@@ -11,7 +11,7 @@ import { pointFrom } from "../core/group.ts";
 import type { Manifest, Texts } from "../core/manifest.ts";
 import { BallotChecker } from "./ballots.ts";
 import { CeremonyCheck } from "./ceremony.ts";
-import { parseEntry, signaturesProblem, type Body, type Entry } from "./entries.ts";
+import { parseEntry, signaturesProblem, type Body, type Entry, type Kind } from "./entries.ts";
 import { DOCUMENTS } from "./files.ts";
 import { isClientPath, isDocumentName, isRelease, textProblem, textsProblem } from "./names.ts";
 import { Order, OrderInvalid } from "./order.ts";
@@ -26,6 +26,10 @@ import type { Tree } from "./tree.ts";
 import type { Work } from "./work.ts";
 
 const DOCUMENT_BYTES = 64 * 1024 * 1024;
+const MESSAGES: ReadonlySet<string> = new Set<Kind>([
+  ...(["commit", "reveal", "share", "confirm", "complaint", "drill"] as const),
+  ...(["election-key", "roll", "tally-intent"] as const),
+]);
 
 export class Walk {
   readonly order: Order;
@@ -45,6 +49,8 @@ export class Walk {
   electionKey: { readonly raw: Uint8Array; readonly body: Body<"election-key"> } | null = null;
   ballots: BallotChecker | null = null;
   paper: PaperReading | null = null;
+  /** Entries of trustees, the roll and the election key, that stand where they may. */
+  readonly messages: Entry[] = [];
   private lastIncident: Texts | null = null;
 
   constructor(
@@ -123,6 +129,7 @@ export class Walk {
       return report.breach("V9", where, error.message);
     }
     if (entry.type === "batch" || entry.type === "paper-ballots") this.starts.push(index + 1);
+    if (MESSAGES.has(entry.type)) this.messages.push(entry);
     await this.handle(index, where, raw, entry);
   }
 

@@ -1,0 +1,93 @@
+// The trustees' steps at a terminal, for tests against the Python reference: one JSON request a line, one answer a line.
+//
+// Decides only how a request names its operation. Leaves everything else to `trustee`. It is no part of what is served.
+
+import "../page/mldsa.ts";
+import { fromHex, fromUtf8, hex, utf8, type Bytes } from "../core/bytes.ts";
+import { commit, complain, confirm, drill, reveal, share } from "../trustee/ceremony.ts";
+import { announcing, decrypt, intent } from "../trustee/count.ts";
+import { TrusteeRefused } from "../trustee/errors.ts";
+import { attemptSecrets, keyBytes, newTrusteeKey, parseTrusteeKey, publicKeyOf } from "../trustee/key-file.ts";
+import { Member } from "../trustee/member.ts";
+import { openSealed, openWithPassphrase, sealTo, sealWithPassphrase } from "../trustee/sealed.ts";
+import { standingOf } from "../trustee/standing.ts";
+import { verify } from "../verify/engine.ts";
+import type { VerifiedLog } from "../verify/verified-log.ts";
+import { ZipPlace } from "../verify/zip.ts";
+
+declare const process: {
+  readonly stdin: AsyncIterable<unknown> & { setEncoding(name: string): void };
+  readonly stdout: { write(text: string): void };
+};
+interface FileSystem {
+  readFile(path: string): Promise<Uint8Array>;
+}
+const files = (await import(["node:fs", "promises"].join("/"))) as FileSystem;
+
+type Fields = Readonly<Record<string, unknown>>;
+const text = (request: Fields, name: string): string => String(request[name]);
+
+async function verified(request: Fields): Promise<VerifiedLog> {
+  const data = new Uint8Array(await files.readFile(text(request, "zip")));
+  const place = await ZipPlace.open({ size: data.length, slice: async (start, end) => data.slice(start, end) });
+  const report = await verify(place, fromHex(text(request, "referendum")));
+  if (report.log === null) throw new TrusteeRefused("not-verified", JSON.stringify(report.faults));
+  return report.log;
+}
+
+const STEPS: Readonly<Record<string, (member: Member) => Bytes[]>> = {
+  commit,
+  again: (member) => commit(member, true),
+  reveal,
+  share,
+  confirm,
+  complain,
+  drill,
+  intent,
+  decrypt,
+};
+
+const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
+  newKey: () => fromUtf8(keyBytes(newTrusteeKey())),
+  publicKey: (request) => publicKeyOf(parseTrusteeKey(utf8(text(request, "key")))),
+  attempt(request) {
+    const key = parseTrusteeKey(utf8(text(request, "key")));
+    const secrets = attemptSecrets(key, fromHex(text(request, "referendum")), Number(request.attempt), 3);
+    return [secrets.polynomial.map(String), hex(secrets.receivingSecret), hex(secrets.receivingKey)];
+  },
+  sealTo: (request) => hex(sealTo(fromHex(text(request, "key")), fromHex(text(request, "message")))),
+  openSealed: (request) => hex(openSealed(fromHex(text(request, "secret")), fromHex(text(request, "box")))),
+  seal: async (request) => fromUtf8(await sealWithPassphrase(utf8(text(request, "content")), text(request, "word"))),
+  open: async (request) => fromUtf8(await openWithPassphrase(utf8(text(request, "sealed")), text(request, "word"))),
+  async standing(request) {
+    return standingOf(
+      new Member(await verified(request), parseTrusteeKey(utf8(text(request, "key")))),
+      Number(request.now),
+    );
+  },
+  async step(request) {
+    const log = await verified(request);
+    let key = parseTrusteeKey(utf8(text(request, "key")));
+    if (text(request, "step") === "intent") key = announcing(new Member(log, key));
+    const entries = STEPS[text(request, "step")]?.(new Member(log, key)) ?? [];
+    return { entries: entries.map(hex), key: fromUtf8(keyBytes(key)) };
+  },
+};
+
+async function answer(line: string): Promise<Fields> {
+  try {
+    const request = JSON.parse(line) as Fields;
+    return { result: await operations[text(request, "do")]?.(request) };
+  } catch (error) {
+    if (error instanceof TrusteeRefused) return { error: error.code, message: error.message, trustee: error.trustee };
+    return { error: "unexpected", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+process.stdin.setEncoding("utf8");
+let rest = "";
+for await (const chunk of process.stdin) {
+  const lines = (rest + String(chunk)).split("\n");
+  rest = lines.pop() ?? "";
+  for (const line of lines) process.stdout.write(`${JSON.stringify(await answer(line))}\n`);
+}

@@ -1,0 +1,76 @@
+// A trustee's steps of the count: announce the tree that is counted, then decrypt its sums (docs/protocol.md, 14.3, 14.4).
+//
+// Decrypts nothing that is handed to it: only the sums that were computed from the log, only after t trustees announced the
+// same tree, and only ever those of the tree that it announced first. Leaves to `standing` when it is time.
+
+import { fromHex, hex, type Bytes } from "../core/bytes.ts";
+import { encodeCanonical } from "../core/canonical.ts";
+import { pointBytes, scalarBytes, timesSecret } from "../core/group.ts";
+import { shapeOf } from "../core/manifest-rules.ts";
+import { Transcript } from "../core/transcript.ts";
+import { sumsOf } from "../verify/shape.ts";
+import { sumsDigest } from "../verify/sums.ts";
+import { TrusteeRefused } from "./errors.ts";
+import type { AnnouncedTree, TrusteeKey } from "./key-file.ts";
+import { proveEqualLogs, type Member } from "./member.ts";
+
+/** The tree that is counted, the same for everybody. Throws `other-tree` unless it is the one that this trustee announced
+ * first, if any: as its file says, or else the log, whose intents it signed. */
+export function treeOf({ key, log, number }: Member): AnnouncedTree {
+  const { decided, root } = log.tally;
+  const tree = { size: decided, root, sums: sumsDigest(log.referendum, log.sums) };
+  const first = log.messages.find((entry) => entry.type === "tally-intent" && entry.body.trustee === number);
+  const logged =
+    first?.type === "tally-intent" ? { size: first.body.size, root: first.body.root, sums: first.body.sums } : null;
+  const announced = key.announced ?? logged;
+  if (announced !== null && encodeCanonical(announced) !== encodeCanonical(tree))
+    throw new TrusteeRefused("other-tree", "this trustee has announced another tree before");
+  return tree;
+}
+
+/** The key file as it must be kept before the announcement leaves. */
+export function announcing(member: Member): TrusteeKey {
+  return { ...member.key, referendum: hex(member.log.referendum), announced: treeOf(member) };
+}
+
+/** Opens the share, and announces the tree and the sums. `member.key` is what `announcing` made, and is kept. */
+export function intent(member: Member): Bytes[] {
+  const tree = treeOf(member);
+  if (member.key.announced === null) throw new TrusteeRefused("out-of-turn", "the key file must be kept first");
+  countShare(member);
+  return [member.entry("tally-intent", { root: tree.root, size: tree.size, sums: tree.sums, trustee: member.number })];
+}
+
+function countShare(member: Member): bigint {
+  return member.shareOf(member.attempt.electionKey?.verification_keys[member.number - 1]);
+}
+
+/** Once t trustees' sound intents stand in the log, this one's among them. */
+export function decrypt(member: Member): Bytes[] {
+  const { log, number } = member;
+  const announced = new Set(log.tally.intents.map(({ trustee }) => trustee));
+  if (!announced.has(number) || announced.size < member.threshold)
+    throw new TrusteeRefused("out-of-turn", "enough trustees, this one among them, announce first");
+  const tree = treeOf(member);
+  const secret = countShare(member);
+  const remaining = log.sums.values();
+  const decryptions = log.manifest.questions.map((question, q) =>
+    Array.from({ length: sumsOf(shapeOf(question)) }, (_, k) => {
+      const [base] = remaining.next().value ?? [];
+      if (base === undefined) throw new TrusteeRefused("out-of-turn", "there is nothing to decrypt");
+      const context = Transcript.of("decryption")
+        .add("referendum", log.referendum)
+        .add("root", fromHex(tree.root))
+        .addInt("trustee", number)
+        .addInt("question", q)
+        .addInt("sum", k);
+      const { challenge, response } = proveEqualLogs(secret, base, context);
+      return {
+        challenge: hex(scalarBytes(challenge)),
+        point: hex(pointBytes(timesSecret(base, secret))),
+        response: hex(scalarBytes(response)),
+      };
+    }),
+  );
+  return [member.entry("partial-decryption", { decryptions, root: tree.root, trustee: number })];
+}
