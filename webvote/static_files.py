@@ -14,7 +14,7 @@ from stembus.ballot.office.office import NotReady
 
 WEBVOTE = Path(__file__).parent
 STATIC = WEBVOTE / "static"
-SCRIPTS = ("check", "kiosk", "letter", "mldsa", "start", "track", "verify", "vote")
+SCRIPTS = ("check", "kiosk", "letter", "mldsa", "start", "track", "trustee", "verify", "vote")
 INTERFACE_LANGUAGES = {"nl": "Nederlands", "en": "English", "fr": "Français"}
 TRANSLATED = ("fr", "nl")  # English is the language of the sources
 CLIENT_FILES = (

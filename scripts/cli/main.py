@@ -6,6 +6,7 @@ import click
 
 from stembus.scripts.cli.audit import show, verify_command
 from stembus.scripts.cli.backup import backup, restore
+from stembus.scripts.cli.board import board
 from stembus.scripts.cli.client import client
 from stembus.scripts.cli.desk import desk
 from stembus.scripts.cli.doctor import doctor
@@ -57,7 +58,7 @@ for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, track, rebuild, seal, paper,
     paper_root_command, incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client,
     abandon, sample, drawn, minutes, purge, desk, services, box, registrar, log, doctor, backup, restore, pabulib,
-    theme, witness, letter, letters, monitor, judge,
+    theme, witness, letter, letters, monitor, judge, board,
 ):  # fmt: skip
     main.add_command(command)
 

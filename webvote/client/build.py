@@ -18,7 +18,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-PAGES = ("check", "kiosk", "letter", "mldsa", "track", "verify", "vote")
+PAGES = ("check", "kiosk", "letter", "mldsa", "track", "trustee", "verify", "vote")
 SOURCES, STATIC = "webvote/client", "webvote/static/client"
 CATALOGUES = "webvote/translations/*/LC_MESSAGES/messages.po"
 MINIFIED = ("--minify", "--charset=utf8", "--legal-comments=none")

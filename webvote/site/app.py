@@ -31,6 +31,7 @@ from stembus.webvote.health import Check, add_health
 from stembus.webvote.languages import choose_language
 from stembus.webvote.logs import report
 from stembus.webvote.metrics import LogFigures, add_metrics
+from stembus.webvote.one_file_page import one_file_parts
 from stembus.webvote.security import harden
 from stembus.webvote.site.calendar_file import deadline_file
 from stembus.webvote.site.integrity_manifest import integrity_manifest
@@ -38,7 +39,6 @@ from stembus.webvote.site.log_summary import SummaryReader
 from stembus.webvote.site.offline_page import offline_parts
 from stembus.webvote.site.result import WIDTH, charts
 from stembus.webvote.site.sender import add_sender
-from stembus.webvote.site.verify_page import verify_parts
 from stembus.webvote.site.zip_download import stream_bundle
 from stembus.webvote.static_files import demand_client
 from stembus.webvote.theme import NO_THEME, Theme
@@ -184,7 +184,7 @@ class _Pages:
 
 
 def _verifier(log_url: str) -> Response:
-    parts = verify_parts()
+    parts = one_file_parts("verify")
     policy = f"{parts['policy']}; frame-ancestors 'none'"
     page = render_template("verify.html", log_url=log_url, **parts)
     return Response(page, mimetype="text/html", headers={"Content-Security-Policy": policy})

@@ -14,7 +14,7 @@ from stembus.audit.log.note import parse_checkpoint
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tile_reader import TileReader
 from stembus.audit.log.tiles import HEAD, bundle_widths, checkpoint_path, encode_bundle, tile_path
-from stembus.webvote.site.verify_page import source_hash
+from stembus.webvote.one_file_page import source_hash
 from stembus.webvote.static_files import STATIC
 
 

@@ -10,31 +10,17 @@ import type { Manifest } from "../core/manifest.ts";
 import { AddressPlace } from "../verify/address.ts";
 import { verify } from "../verify/engine.ts";
 import { CannotRead, type Place } from "../verify/place.ts";
-import { Pool, type Answer } from "../verify/pool.ts";
+import type { Pool } from "../verify/pool.ts";
 import { reportData, reportLines } from "../verify/report-text.ts";
 import { Report } from "../verify/report.ts";
-import { carryOut, type Task } from "../verify/work.ts";
 import { ZipPlace } from "../verify/zip.ts";
 import { byId, button, fieldError, message, onClick, onSubmit, saveFile, showError, showStatus } from "./dom.ts";
+import { serveAsWorker, startPool } from "./own-worker.ts";
 
-const MOST_WORKERS = 8;
 const LOOKS: Readonly<Record<string, string>> = { "outcome-0": "good", "outcome-1": "error" };
 
-if (typeof document === "undefined") work();
+if (typeof document === "undefined") serveAsWorker();
 else openPage();
-
-function work(): void {
-  const port = globalThis as unknown as {
-    onmessage: ((event: MessageEvent<Task>) => void) | null;
-    postMessage(answer: Answer): void;
-  };
-  port.onmessage = ({ data }) => {
-    carryOut(data).then(
-      (result) => port.postMessage({ result }),
-      (error: unknown) => port.postMessage({ failed: String(error) }),
-    );
-  };
-}
 
 function openPage(): void {
   const [file, address, identity] = ["zip", "address", "identity"].map((id) => byId<HTMLInputElement>(id)) as [
@@ -55,7 +41,7 @@ function openPage(): void {
     const submit = button("start");
     if (submit.getAttribute("aria-disabled") === "true") return;
     submit.setAttribute("aria-disabled", "true");
-    const pool = new Pool(startWorker(), Math.max(1, Math.min(MOST_WORKERS, navigator.hardwareConcurrency || 2)));
+    const pool = startPool();
     try {
       const began = Date.now();
       const once = (): Promise<Report> => judge(() => open(chosen, address.value.trim()), asked, pool);
@@ -116,25 +102,6 @@ async function judge(place: () => Promise<Place>, asked: Uint8Array | null, pool
     failed.unchecked("place", known ? error.message : String(error));
     return failed;
   }
-}
-
-interface TrustedTypes {
-  createPolicy(
-    name: string,
-    rules: { createScriptURL(text: string): string },
-  ): { createScriptURL(text: string): unknown };
-}
-let policy: ReturnType<TrustedTypes["createPolicy"]> | null = null;
-
-/** This very script, once more: the page's own text, so nothing else ever runs as a worker. */
-function startWorker(): () => Worker {
-  const source = byId("verifier").textContent ?? "";
-  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
-  policy ??= trustedTypes?.createPolicy("stembus-worker", { createScriptURL: (text) => text }) ?? null;
-  const address = (policy?.createScriptURL(url) ?? url) as string;
-  // Not as a module: a page that is kept as a file may start no such worker.
-  return () => new Worker(address);
 }
 
 /** A file that is dropped anywhere on the page is the one to check. */

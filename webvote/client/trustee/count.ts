@@ -14,11 +14,16 @@ import { TrusteeRefused } from "./errors.ts";
 import type { AnnouncedTree, TrusteeKey } from "./key-file.ts";
 import { proveEqualLogs, type Member } from "./member.ts";
 
-/** The tree that is counted, the same for everybody. Throws `other-tree` unless it is the one that this trustee announced
- * first, if any: as its file says, or else the log, whose intents it signed. */
-export function treeOf({ key, log, number }: Member): AnnouncedTree {
-  const { decided, root } = log.tally;
-  const tree = { size: decided, root, sums: sumsDigest(log.referendum, log.sums) };
+/** The tree that is counted, the same for everybody. */
+export function countedTree({ log }: Member): AnnouncedTree {
+  return { size: log.tally.decided, root: log.tally.root, sums: sumsDigest(log.referendum, log.sums) };
+}
+
+/** The same. Throws `other-tree` unless it is the one that this trustee announced first, if any: as its file says, or else
+ * the log, whose intents it signed. */
+export function treeOf(member: Member): AnnouncedTree {
+  const { key, log, number } = member;
+  const tree = countedTree(member);
   const first = log.messages.find((entry) => entry.type === "tally-intent" && entry.body.trustee === number);
   const logged =
     first?.type === "tally-intent" ? { size: first.body.size, root: first.body.root, sums: first.body.sums } : null;

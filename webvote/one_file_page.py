@@ -1,8 +1,7 @@
-"""The page that checks a whole referendum: one file, served and saved alike, which belongs to no referendum.
+"""Pages that are one file, served and saved alike: the one that checks a whole referendum, and the trustees'.
 
-Decides what goes into the file and what it may do: run its one script, also as workers, and read published files
-anywhere. It holds nothing of anybody, so it may talk to every address that somebody types. What it checks is in
-`client/verify`.
+Decides what goes into the file and what it may do: run its one script, also as workers, and talk to whatever address
+somebody types, as it belongs to no site. What it does is in `client/verify` and `client/trustee`.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ import hashlib
 from stembus.webvote.static_files import STATIC
 
 
-def verify_parts() -> dict[str, str]:
-    """What the template fills in, beside the address of a log."""
-    script = (STATIC / "client" / "verify.js").read_text(encoding="utf-8")
+def one_file_parts(name: str) -> dict[str, str]:
+    """What the template fills in, beside an address; `name` is the client's script."""
+    script = (STATIC / "client" / f"{name}.js").read_text(encoding="utf-8")
     style = (STATIC / "style.css").read_text(encoding="utf-8")
     assert "</script" not in script
     assert "</style" not in style

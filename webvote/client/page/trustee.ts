@@ -1,0 +1,274 @@
+// The trustees' page: opens a key file, checks the whole log, and takes the one step that is due.
+//
+// Decides what is asked, shown and kept. A key is in memory only while the page is open. Leaves every judgment of the log to
+// `verify`, and every step to `trustee`. One file, which is its own worker as well.
+
+import "./mldsa.ts";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { fromHex, hex, utf8, type Bytes } from "../core/bytes.ts";
+import { commit, complain, confirm, drill, reveal, share } from "../trustee/ceremony.ts";
+import { announcing, decrypt, intent } from "../trustee/count.ts";
+import { TrusteeRefused } from "../trustee/errors.ts";
+import { keyBytes, newTrusteeKey, parseTrusteeKey, publicKeyOf, type TrusteeKey } from "../trustee/key-file.ts";
+import { Member } from "../trustee/member.ts";
+import { openWithPassphrase, sealWithPassphrase } from "../trustee/sealed.ts";
+import { standingOf, type Step } from "../trustee/standing.ts";
+import { AddressPlace } from "../verify/address.ts";
+import { verify } from "../verify/engine.ts";
+import { byId, button, fieldError, message, onClick, onSubmit, saveFile, showError, showStatus } from "./dom.ts";
+import { serveAsWorker, startPool } from "./own-worker.ts";
+import { fingerprint, showMember } from "./trustee-view.ts";
+
+const STEPS: Readonly<Record<Step, (member: Member) => Bytes[]>> = {
+  commit,
+  reveal,
+  share,
+  confirm,
+  drill,
+  intent,
+  decrypt,
+};
+const [SHORTEST, FEWEST] = [16, 6];
+const AGAIN_MS = 5000;
+const TIMEOUT_MS = 90_000; // witnesses are asked meanwhile
+
+/** What is open: nothing of it is stored. `sealed` is the key file as it was chosen. */
+interface Seat {
+  readonly key: TrusteeKey;
+  readonly passphrase: string;
+  readonly sealed: Bytes;
+  readonly board: string;
+  readonly referendum: Bytes;
+}
+
+if (typeof document === "undefined") serveAsWorker();
+else openPage();
+
+function field(id: string): HTMLInputElement {
+  return byId<HTMLInputElement>(id);
+}
+
+/** Runs one thing at a time, and tells what was refused. */
+let busy = false;
+async function alone(work: () => Promise<void>): Promise<void> {
+  if (busy) return;
+  busy = true;
+  showError("");
+  try {
+    await work();
+  } catch (error) {
+    const code = error instanceof TrusteeRefused ? error.code : "broken";
+    const told = message(code, { trustee: error instanceof TrusteeRefused ? error.trustee : 0 });
+    showError(code === "not-verified" ? `${told} ${(error as Error).message}` : told);
+  } finally {
+    busy = false;
+    showStatus("");
+  }
+}
+
+async function bytesOf(input: HTMLInputElement): Promise<Bytes | null> {
+  const chosen = input.files?.[0];
+  return chosen === undefined ? null : new Uint8Array(await chosen.arrayBuffer());
+}
+
+function openPage(): void {
+  const { board = "", referendum = "" } = byId("main").dataset;
+  const given = /^#([0-9a-f]{64})$/.exec(location.hash)?.[1];
+  field("identity").value = given ?? (location.protocol === "file:" ? referendum : "");
+  if (field("board").value === "") field("board").value = board;
+  onSubmit("form-open", () => alone(open));
+  onSubmit("form-make", () => alone(make));
+}
+
+const working = (key: string) => (part: number) => showStatus(`${message(key)} ${Math.round(100 * part)} %`);
+
+async function make(): Promise<void> {
+  const [number, first, second] = [field("number"), field("new-passphrase"), field("again-passphrase")];
+  const isNumber = /^([1-9]|[12][0-9]|3[0-2])$/.test(number.value.trim());
+  fieldError(number, byId("number-error"), isNumber ? "" : message("number-wrong"));
+  if (!isNumber) return number.focus();
+  const weak = first.value.length < SHORTEST || new Set(first.value).size < FEWEST;
+  const wrong = first.value === second.value ? "" : message("not-same");
+  fieldError(first, byId("new-error"), weak ? message("too-weak") : wrong);
+  if (weak || wrong !== "") return first.focus();
+  const [key, name] = [newTrusteeKey(), `trustee-${number.value.trim()}`];
+  const sealed = await sealWithPassphrase(keyBytes(key), first.value, working("sealing"));
+  // What was written is opened before anybody relies on it.
+  parseTrusteeKey(await openWithPassphrase(sealed, first.value, working("opening")));
+  const known = { role: "trustee", name, key: publicKeyOf(key) };
+  byId("made").hidden = false;
+  byId("made-fingerprint").textContent = fingerprint(known.key);
+  button("save-key").onclick = () => saveFile(`${name}.key`, sealed, "application/json");
+  button("save-public").onclick = () =>
+    saveFile(`${name}.json`, `${JSON.stringify(known, null, 1)}\n`, "application/json");
+  for (const input of [first, second]) input.value = "";
+  button("save-key").focus();
+}
+
+async function open(): Promise<void> {
+  const [identity, passphrase, address] = [field("identity"), field("passphrase"), field("board")];
+  const id = identity.value.replace(/\s/g, "").toLowerCase();
+  fieldError(identity, byId("identity-error"), /^[0-9a-f]{64}$/.test(id) ? "" : message("identity-wrong"));
+  const sealed = await bytesOf(field("key"));
+  fieldError(field("key"), byId("key-error"), sealed === null ? message("no-file") : "");
+  if (sealed === null) return field("key").focus();
+  if (!/^[0-9a-f]{64}$/.test(id)) return identity.focus();
+  if (!/^https?:\/\//i.test(address.value.trim())) return showError(message("no-address"));
+  fieldError(passphrase, byId("passphrase-error"), "");
+  let content: Uint8Array;
+  try {
+    content = await openWithPassphrase(sealed, passphrase.value, working("opening"));
+  } catch (error) {
+    if (!(error instanceof TrusteeRefused)) throw error;
+    fieldError(passphrase, byId("passphrase-error"), message(error.code));
+    return passphrase.focus();
+  }
+  const board = address.value.trim().replace(/\/?$/, "/");
+  const seat = { key: parseTrusteeKey(content), passphrase: passphrase.value, sealed, board, referendum: fromHex(id) };
+  await new Desk(seat).look();
+  passphrase.value = "";
+}
+
+class Desk {
+  private member: Member | null = null;
+  private seenHead = "";
+  /** A faulty share was found, and the next click says so to all. */
+  private complaining = false;
+
+  constructor(private seat: Seat) {
+    onClick("look", () => alone(() => this.look()));
+    onClick("act", () => alone(() => this.act()));
+    onClick("again", () => alone(() => this.send((member) => commit(member, true))));
+    onClick("print", () => window.print());
+    onClick("save-copy", () => this.saveKey());
+    setInterval(() => void this.watch(), AGAIN_MS);
+  }
+
+  private saveKey(): void {
+    saveFile(`trustee-${this.member?.number ?? ""}.key`, this.seat.sealed, "application/json");
+  }
+
+  /** Checks the whole log, and shows where it stands. */
+  async look(): Promise<void> {
+    this.seenHead = await this.head();
+    const pool = startPool();
+    try {
+      showStatus(message("reading"));
+      const began = Date.now();
+      const place = new AddressPlace(`${this.seat.board}log/`);
+      const report = await verify(place, this.seat.referendum, pool, (done, total) => {
+        const left = done === 0 ? 0 : ((Date.now() - began) / 1000) * (total / done - 1);
+        showStatus(message("progress", { done, total, left: Math.ceil(left) }));
+      });
+      if (report.log === null) {
+        const told = report.faults.slice(0, 3).map((fault) => `${fault.check} ${fault.where}: ${fault.message}`);
+        if (report.has("breach")) throw new TrusteeRefused("not-verified", told.join("; "));
+        return showError(`${message("cannot-read")} ${told.join("; ")}`);
+      }
+      this.member = new Member(report.log, this.seat.key);
+      this.complaining = false;
+      showMember(this.member, report.figures.entries);
+    } finally {
+      pool.end();
+    }
+  }
+
+  private async head(): Promise<string> {
+    try {
+      const answer = await fetch(`${this.seat.board}log/checkpoint`, { cache: "no-store", credentials: "omit" });
+      return answer.ok ? await answer.text() : "";
+    } catch {
+      return "";
+    }
+  }
+
+  /** While others work: looks again when the log has grown. */
+  private async watch(): Promise<void> {
+    if (busy || this.member === null || document.hidden || !byId("by-hand").hidden) return;
+    const head = await this.head();
+    if (head !== "" && head !== this.seenHead && !busy) await alone(() => this.look());
+  }
+
+  private async act(): Promise<void> {
+    const { member } = this;
+    if (member === null) return;
+    if (this.complaining) return this.send(complain);
+    const { step } = standingOf(member, Date.now() / 1000);
+    if (step === null) return this.look();
+    if (step === "drill" && !(await this.hasCopy())) return;
+    if (step === "intent") await this.keepAnnouncement(member);
+    try {
+      await this.send(STEPS[step]);
+    } catch (error) {
+      if (!(error instanceof TrusteeRefused) || error.code !== "dealer-faulty") throw error;
+      button("act").textContent = message("act-complain", { trustee: error.trustee });
+      this.complaining = true;
+      throw error;
+    }
+  }
+
+  /** The second copy is the same file, or opens with the same passphrase and holds the same key. */
+  private async hasCopy(): Promise<boolean> {
+    const copy = await bytesOf(field("copy"));
+    const told = copy === null ? message("no-file") : await this.copyProblem(copy);
+    fieldError(field("copy"), byId("copy-error"), told);
+    if (told !== "") field("copy").focus();
+    return told === "";
+  }
+
+  private async copyProblem(copy: Bytes): Promise<string> {
+    if (hex(sha256(copy)) === hex(sha256(this.seat.sealed))) return "";
+    try {
+      const content = await openWithPassphrase(copy, this.seat.passphrase, working("opening"));
+      return parseTrusteeKey(content).seed === this.seat.key.seed ? "" : message("copy-differs");
+    } catch {
+      return message("copy-differs");
+    }
+  }
+
+  /** The key file that remembers the announced tree is handed out before the announcement leaves. */
+  private async keepAnnouncement(member: Member): Promise<void> {
+    const key = announcing(member);
+    const sealed = await sealWithPassphrase(keyBytes(key), this.seat.passphrase, working("sealing"));
+    this.seat = { ...this.seat, key, sealed };
+    this.member = new Member(member.log, key);
+    this.saveKey();
+  }
+
+  private async send(step: (member: Member) => Bytes[]): Promise<void> {
+    if (this.member === null) return;
+    const entries = step(this.member);
+    showStatus(message("sending"));
+    const body = entries.map((entry) => new TextDecoder().decode(entry)).join("\n");
+    const problem = await this.post(body);
+    if (problem !== null) return this.byHand(body, problem);
+    byId("by-hand").hidden = true;
+    await this.look();
+  }
+
+  /** What kept the message from the log; null if it stands there. */
+  private async post(body: string): Promise<string | null> {
+    try {
+      const answer = await fetch(`${this.seat.board}entries`, {
+        method: "POST",
+        body: utf8(body),
+        cache: "no-store",
+        credentials: "omit",
+        referrerPolicy: "no-referrer",
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      const told = (await answer.json()) as { readonly message?: string };
+      return answer.ok ? null : String(told.message ?? answer.status);
+    } catch (error) {
+      return String(error);
+    }
+  }
+
+  private byHand(body: string, problem: string): void {
+    byId("by-hand").hidden = false;
+    byId("why").textContent = problem;
+    const name = `trustee-${this.member?.number ?? 0}-message.jsonl`;
+    button("save-message").onclick = () => saveFile(name, `${body}\n`, "application/json");
+    button("save-message").focus();
+  }
+}
