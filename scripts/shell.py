@@ -53,6 +53,7 @@ HINTS: list[tuple[type[Exception], str]] = [
     (StepOutOfTurn, "stembus status DIR shows what the log waits for"),
 ]
 SERVER_PARTS = "in a copy of the sources: pip install '.[server]'"
+_SHORTEST, _FEWEST = 16, 6  # characters of a new passphrase, and different ones
 ZONE = "Europe/Brussels"  # of the pages, and of a new draft
 DIRECTORY = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 
@@ -66,7 +67,11 @@ def passphrase(party: str, new: bool = False) -> str:
         raise NotReady(
             f"nobody is here to type the passphrase of {party}; set {_variable(party)} or STEMBUS_PASSPHRASE"
         )
-    return str(click.prompt(f"Passphrase of {party}", hide_input=True, confirmation_prompt=new, err=True))
+    while True:
+        typed = str(click.prompt(f"Passphrase of {party}", hide_input=True, confirmation_prompt=new, err=True))
+        if not new or (len(typed) >= _SHORTEST and len(set(typed)) >= _FEWEST):
+            return typed
+        say(f"too easy to guess: take at least {_SHORTEST} characters, such as five words that do not belong together")
 
 
 def _variable(party: str) -> str:

@@ -35,7 +35,7 @@ class CeremonySteps(Member):
 
     def _attempt(self) -> Attempt:
         """The latest attempt in the log. Raises StepDone once there is an election key."""
-        attempt = latest_attempt(entry.body for _, _, entry in self._log.entries())
+        attempt = latest_attempt(entry.body for _, _, entry in self.log.entries())
         if attempt.complete:
             raise StepDone("the ceremony is complete; the election key stands in the log")
         return attempt
@@ -123,8 +123,8 @@ class CeremonySteps(Member):
     def drill(self) -> bytes:
         """Step 5, once all have confirmed, and again between the roll and the opening: decrypts what everybody can
         compute, with the share that the key file opens, so that the log shows that it does."""
-        attempt = latest_attempt(entry.body for _, _, entry in self._log.entries())
-        again = self._log.phase is Phase.ROLLED
+        attempt = latest_attempt(entry.body for _, _, entry in self.log.entries())
+        again = self.log.phase is Phase.ROLLED
         if not again:
             attempt = self._live_attempt()
             self._demand_all(attempt.confirms, "confirm")
@@ -133,7 +133,7 @@ class CeremonySteps(Member):
             raise StepDone(_drilled(still_to_come(self._count, logged), again))
         key = attempt.election_key(self._referendum, self._count)
         share = self._share(attempt, key)
-        root = self._log.tree.root_at(self._fixed_at(Roll if again else Confirm))
+        root = self.log.tree.root_at(self._fixed_at(Roll if again else Confirm))
         randomness = drill_randomness(self._referendum, attempt.number, root)
         ciphertext = encrypt(Point.from_bytes(bytes.fromhex(key.joint_key)), 1, randomness)
         context = drill_context(self._referendum, attempt.number, root, self.number)
@@ -151,12 +151,12 @@ class CeremonySteps(Member):
 
     def _fixed_at(self, kind: type[Roll] | type[Confirm]) -> int:
         """The log's size after the last entry of this type."""
-        return max(index for index, _, entry in self._log.entries() if isinstance(entry.body, kind)) + 1
+        return max(index for index, _, entry in self.log.entries() if isinstance(entry.body, kind)) + 1
 
     def _drilled(self, again: bool) -> set[int]:
         """Who has drilled since the last confirmation, or since the roll."""
         start = self._fixed_at(Roll if again else Confirm)
-        drills = [entry.body for index, _, entry in self._log.entries() if index >= start]
+        drills = [entry.body for index, _, entry in self.log.entries() if index >= start]
         return {body.trustee for body in drills if isinstance(body, Drill)}
 
     def complain(self) -> bytes:

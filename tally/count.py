@@ -35,7 +35,7 @@ class CountSteps(Member):
     """Each step returns the signed entry to be logged."""
 
     def _closed_sums(self) -> Sequence[Ciphertext]:
-        log, manifest = self._log, self._log.manifest
+        log, manifest = self.log, self.log.manifest
         if log.phase is Phase.CANCELLED:
             raise ReferendumCancelled("the referendum was cancelled; nothing is decrypted")
         if log.phase is Phase.ABANDONED:
@@ -55,7 +55,7 @@ class CountSteps(Member):
 
     def _logged(self) -> list[TallyIntent]:
         """All intents of this trustee in the log, sound ones and others."""
-        bodies = [entry.body for _, _, entry in self._log.entries() if isinstance(entry.body, TallyIntent)]
+        bodies = [entry.body for _, _, entry in self.log.entries() if isinstance(entry.body, TallyIntent)]
         return [body for body in bodies if body.trustee == self.number]
 
     def _first_announced(self) -> AnnouncedTree | None:
@@ -68,8 +68,8 @@ class CountSteps(Member):
     def _tree(self, sums: Sequence[Ciphertext]) -> AnnouncedTree:
         """The tree that is counted, the same for everybody: right after the close, or the paper votes. Raises
         OtherTreeAnnounced unless it is the one that this trustee announced first, if any."""
-        size, digest = self._log.tally.decided, sums_digest(self._referendum, sums).hex()
-        tree = AnnouncedTree(size=size, root=self._log.tree.root_at(size).hex(), sums=digest)
+        size, digest = self.log.tally.decided, sums_digest(self._referendum, sums).hex()
+        tree = AnnouncedTree(size=size, root=self.log.tree.root_at(size).hex(), sums=digest)
         if self._first_announced() not in (None, tree):
             raise OtherTreeAnnounced(
                 "this trustee has announced another tree, or other sums, before, and never announces or decrypts a "
@@ -79,7 +79,7 @@ class CountSteps(Member):
 
     def _demand_complaints_heard(self) -> None:
         """An intent ends the time in which a complaint can lead to a cancellation, whoever runs the log."""
-        seconds, since = self._log.manifest.complaint_seconds, self._log.tally.decided_at
+        seconds, since = self.log.manifest.complaint_seconds, self.log.tally.decided_at
         if seconds and (since is None or self._clock.now() < since + seconds):
             raise StepOutOfTurn(
                 f"people have {seconds / 3600:g} hours to complain after the close; announce after that"
@@ -91,7 +91,7 @@ class CountSteps(Member):
         tree = self._tree(self._closed_sums())
         self.rehearse()
         self._store(announced=tree)
-        if any(intent.trustee == self.number for intent in self._log.tally.intents):
+        if any(intent.trustee == self.number for intent in self.log.tally.intents):
             raise StepDone("this trustee has announced its intent; next: decrypt")
         return self._entry(TallyIntent(trustee=self.number, size=tree.size, root=tree.root, sums=tree.sums))
 
@@ -100,12 +100,12 @@ class CountSteps(Member):
         self._demand_complaints_heard()
         sums = self._closed_sums()
         tree = self._tree(sums)
-        announced = {intent.trustee for intent in self._log.tally.intents}
+        announced = {intent.trustee for intent in self.log.tally.intents}
         if self.number not in announced:
             raise StepOutOfTurn("announce first: run the intent step and publish it")
         missing = self._threshold - len(announced)
         demand(missing <= 0, f"{missing} more trustees must announce the same tree")
-        if self.number in self._log.tally.partials:
+        if self.number in self.log.tally.partials:
             raise StepDone("this trustee's partial decryption stands in the log")
         return self._entry(self._decryptions(sums, tree.root))
 
@@ -113,7 +113,7 @@ class CountSteps(Member):
         share = self._count_share()
         remaining = iter(sums)
         decryptions: list[list[Decryption]] = []
-        for question, shape in enumerate(question_shapes(self._log.manifest)):
+        for question, shape in enumerate(question_shapes(self.log.manifest)):
             parts = []
             for number in range(shape.sums):
                 ciphertext = next(remaining)

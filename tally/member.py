@@ -35,15 +35,15 @@ class Member:
         self._secrets = secrets
         self._save = save
         self._key = SigningKey(bytes.fromhex(secrets.seed))
-        self._log = log
+        self.log = log
         self._referendum = log.referendum
         if secrets.referendum not in (None, log.referendum.hex()):
             raise LogNotTrusted("this key serves another referendum; make a new one for each")
-        members = [member.key for member in self._log.manifest.trustees.members]
+        members = [member.key for member in self.log.manifest.trustees.members]
         if self._key.public.hex() not in members:
             raise LogNotTrusted("this key belongs to no trustee of the manifest")
         self.number = members.index(self._key.public.hex()) + 1
-        self._threshold = self._log.manifest.trustees.threshold
+        self._threshold = self.log.manifest.trustees.threshold
         self._count = len(members)
 
     def rehearse(self) -> None:
@@ -52,7 +52,7 @@ class Member:
 
     def _count_share(self) -> int:
         """The share of the election key that stands in the log. Raises StepOutOfTurn."""
-        bodies = [entry.body for _, _, entry in self._log.entries()]
+        bodies = [entry.body for _, _, entry in self.log.entries()]
         key = next((body for body in bodies if isinstance(body, ElectionKey)), None)
         if key is None:
             raise StepOutOfTurn("the key ceremony is not complete")

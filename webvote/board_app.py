@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flask import Flask, Response, abort, jsonify, redirect, render_template, request, url_for
+from flask_babel import Babel
 from werkzeug.security import safe_join
 from werkzeug.wrappers import Response as Answer
 
@@ -84,6 +85,17 @@ def create_board_app(
         return jsonify({"seen": seen})
 
     return app
+
+
+def page_file(language: str) -> str:
+    """The page of no referendum, as a file: for keys that are made before one is defined."""
+    app = Flask("stembus-board", root_path=str(Path(__file__).parent), static_folder=None)
+    app.config.update(BABEL_TRANSLATION_DIRECTORIES="translations")
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    Babel(app, locale_selector=lambda: language)
+    with app.test_request_context():
+        known = {"board": "", "referendum_id": "", "saved": True, "language": language, "manifest": None}
+        return render_template("trustee.html", **known, **one_file_parts("trustee"))
 
 
 def _page(url: str, referendum: bytes, saved: bool) -> Response:

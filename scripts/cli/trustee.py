@@ -1,147 +1,74 @@
-"""Commands of trustees. They need only the base install, a secret file and the published log."""
+"""What a trustee needs beside the steps: where things stand, the one step that is due, the link, a second copy.
+
+Decides words. Which step is due is decided in `tally.standing`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import shutil
 from pathlib import Path
 
 import click
 
-from stembus.audit.durable import write_durably
+from stembus.audit.clock import RealClock
+from stembus.audit.formats.ceremony import latest_attempt
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.formats.tally_record import sums_digest
+from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.office.office import NotReady, Office, clock_of
-from stembus.scripts.cli.log_steps import elect, settle
-from stembus.scripts.cli.setup import make_key
-from stembus.scripts.cli.status import what_follows
-from stembus.scripts.published import referendum_id, verified_log
-from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
+from stembus.ballot.office.secret_file import read_secret_file
+from stembus.scripts.cli.setup import fingerprint
+from stembus.scripts.cli.trustee_steps import NUMBER, PLACE, REFERENDUM, STEPS, deliver, open_trustee, who
+from stembus.scripts.escape import shown
+from stembus.scripts.published import verified_log
+from stembus.scripts.report_text import at_home
+from stembus.scripts.shell import DIRECTORY, next_step, open_office, passphrase, say
+from stembus.scripts.trustee_seat import parse_link, read_seat, seat_here, write_seat
 from stembus.tally.key_file import parse_trustee_key
+from stembus.tally.standing import Standing, standing_of
 from stembus.tally.trustee import Trustee
 
-NUMBER = click.option("--number", type=click.IntRange(min=1), help="Which trustee; not needed where one key lies.")
-PLACE = click.option("--place", help="The published log, if it is not DIR/public: folder, zip or address.")
-REFERENDUM = click.option("--referendum", help="The referendum id, if DIR does not hold it.")
-OUT = click.option("--out", type=click.Path(path_type=Path), help="Write the signed entry here instead of the log.")
+STAGES = {
+    "commit": "key ceremony, step 1 of 5: commit to a part of the key",
+    "reveal": "key ceremony, step 2 of 5: reveal what was committed to",
+    "share": "key ceremony, step 3 of 5: send each other trustee its sealed share",
+    "confirm": "key ceremony, step 4 of 5: check all shares, and confirm the key",
+    "drill": "key ceremony, step 5 of 5: show that your share opens",
+    "election-key": "the key is made; the office puts it into the log",
+    "roll": "the key is made; nothing to do until the count",
+    "opening": "the letters are made; nothing that you must do until the count",
+    "voting": "people are voting; nothing to do until the count",
+    "paper": "voting is over; the office has still to say how people voted on paper",
+    "complaints": "voting is over; complaints are heard until {until}, and the count begins after that",
+    "intent": "the count, step 1 of 2: announce the sums that you will decrypt",
+    "decrypt": "the count, step 2 of 2: release your part of the decryption",
+    "result": "enough trustees have decrypted; the office states the result",
+    "done": "the result stands in the log; nothing more to do, thank you",
+    "not-counted": "too few people took part; by the rules nothing is decrypted",
+    "cancelled": "the referendum was cancelled; nothing is decrypted",
+    "abandoned": "the referendum ended without a result; nothing is decrypted",
+}
 
 
-@click.group()
-def trustee() -> None:
-    """The key ceremony and the decryption, step by step.
+@click.group(invoke_without_command=True)
+@click.pass_context
+def trustee(context: click.Context) -> None:
+    """Where a trustee stands, the key ceremony and the decryption.
 
     \b
-    Ceremony:  identity, commit, reveal, share, confirm, drill
-    Tally:     rehearse, intent, decrypt
+    Alone, it says where the ceremony or the count stands, whom it waits for, and what is yours to do.
+    Every time:  now, next
+    Once:        identity, copy, join
+    Ceremony:    commit, reveal, share, confirm, drill; complain or again if something is wrong
+    Tally:       rehearse, intent, decrypt
     """
-
-
-@trustee.command()
-@DIRECTORY
-@NUMBER
-def identity(directory: Path, number: int | None) -> None:
-    """Make a trustee's key, before the referendum is defined; publish its fingerprint by your own channel.
-
-    \b
-    Example:  stembus trustee identity kortrijk --number 2
-    """
-    if number is None:
-        raise NotReady("which trustee are you? The officials know; then add: --number 1, or 2, ...")
-    make_key(directory, f"trustee-{number}")
-    next_step(f"give {directory / 'keys' / f'trustee-{number}.json'} to the officials")
-
-
-def _who(office: Office, number: int | None) -> int:
-    """Whose key is meant: nobody is trustee 1 by default. Raises NotReady."""
-    folders = (path.name.removeprefix("trustee-") for path in office.root.glob("trustee-*"))
-    here = sorted(int(name) for name in folders if name.isdigit() and office.key_path(f"trustee-{name}").exists())
-    if number is None and len(here) == 1:
-        return here[0]
-    told = f"the key{'s' * (len(here) > 1)} of trustee {', '.join(map(str, here))}" if here else "no trustee's key"
-    if number is None:
-        raise NotReady(f"{told} lies in {office.root}: say which trustee you are, with --number")
-    if here and number not in here:
-        raise NotReady(f"trustee {number} has no key in {office.root}; {told} lies there")
-    return number
-
-
-@contextmanager
-def _open(
-    directory: Path, asked: int | None, place: str | None, referendum: str | None
-) -> Iterator[tuple[Office, Trustee]]:
-    office = open_office(directory)
-    number = _who(office, asked)
-    party = f"trustee-{number}"
-    identity = referendum_id(referendum) if referendum else office.referendum
-    secrets = parse_trustee_key(office.secret(party))
-    say("checking the published log ...")
-    with verified_log(place or str(office.public), identity) as log:
-        clock = clock_of(log.manifest) if log.manifest.complaint_seconds else None
-        person = Trustee(secrets, lambda key: office.save_secret(party, key.to_bytes()), log, clock)
-        if person.number != number:
-            raise NotReady(f"{office.key_path(party)} is the key of trustee {person.number}, not of trustee {number}")
-        yield office, person
-
-
-def _deliver(office: Office, entries: list[bytes], out: Path | None, label: str) -> bool:
-    """Into the log when its key lies in the folder, otherwise into files to send; True when logged."""
-    if out is None and office.key_path("log").exists():
-        office.log().append(entries)
-        say(f"logged: {label}")
-        settle(office.log())
-        return True
-    for number, entry in enumerate(entries, 1):
-        path = out or office.root / "outbox" / f"{label}.json"
-        if len(entries) > 1:
-            path = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        write_durably(path, entry)
-        click.echo(str(path))
-    next_step("send the file to the officials, who run: stembus submit DIR FILE")
-    return False
-
-
-def _made_good(directory: Path) -> bool:
-    """Logs the election key where the last drill stands in the log, and its command did not get so far."""
-    office = open_office(directory)
-    if not office.key_path("log").exists() or not office.log().order.drilled_by_all:
-        return False
-    if elected := elect(office):
-        next_step(what_follows(directory, office, office.log().order) or "")
-    return elected
-
-
-def _step(name: str, help_text: str, following: str, act: Callable[[Trustee], bytes | list[bytes]]) -> None:
-    @trustee.command(name, help=f"{help_text}\n\n\b\nExample:  stembus trustee {name} kortrijk --number 1")
-    @DIRECTORY
-    @NUMBER
-    @PLACE
-    @REFERENDUM
-    @OUT
-    def command(
-        directory: Path, number: int | None, place: str | None, referendum: str | None, out: Path | None
-    ) -> None:
-        if name == "drill" and _made_good(directory):
-            return
-        with _open(directory, number, place, referendum) as (office, person):
-            made, label = act(person), f"trustee-{person.number}-{name}"
-        logged = _deliver(office, made if isinstance(made, list) else [made], out, label)
-        if logged and name == "drill":
-            elect(office)
-        next_step((logged and what_follows(directory, office, office.log().order)) or following)
-
-
-def again(person: Trustee) -> bytes:
-    """A new attempt of the ceremony."""
-    return person.commit(new_attempt=True)
-
-
-_step("commit", "Step 1: commit to a share of the key, without showing it.", "reveal, once all have", Trustee.commit)
-_step("again", "Give up this attempt, visibly, and commit to a new one.", "reveal, once all have", again)
-_step("reveal", "Step 2: reveal the commitments.", "share, once all have revealed", Trustee.reveal)
-_step("share", "Step 3: send every other trustee its sealed share.", "confirm, once all have shared", Trustee.share)
-_step("confirm", "Step 4: check all shares and confirm the key.", "drill, once all have confirmed", Trustee.confirm)
-_step("drill", "Step 5: show in the log that the share opens.", "officials run: stembus roll import", Trustee.drill)
-_step("complain", "Instead of step 4: show that a share is faulty.", "all commit to a new attempt", Trustee.complain)
-_step("intent", "After the close: announce the tree and sums to decrypt.", "decrypt, once enough have", Trustee.intent)
-_step("decrypt", "Release this trustee's part of the decryption.", "stembus tally DIR", Trustee.decrypt)
+    if context.invoked_subcommand is not None:
+        return
+    if (folder := seat_here(Path.cwd())) is None:
+        click.echo(context.get_help())
+        say("\nno trustee's folder is here; with the link from the office: stembus trustee join LINK FOLDER")
+        return
+    context.invoke(now, directory=folder)
 
 
 @trustee.command()
@@ -149,12 +76,184 @@ _step("decrypt", "Release this trustee's part of the decryption.", "stembus tall
 @NUMBER
 @PLACE
 @REFERENDUM
-def rehearse(directory: Path, number: int | None, place: str | None, referendum: str | None) -> None:
-    """Open the key file and check its share against the log; decrypts nothing.
+def now(directory: Path, number: int | None = None, place: str | None = None, referendum: str | None = None) -> None:
+    """Say where the referendum stands, whom it waits for, and what is yours to do. Asks no passphrase.
 
     \b
-    Example:  stembus trustee rehearse kortrijk --number 1
+    Example:  stembus trustee now my-key
     """
-    with _open(directory, number, place, referendum) as (_, person):
-        person.rehearse()
-        click.echo(f"trustee {person.number}: the share fits the election key")
+    office = open_office(directory)
+    number, seat = who(office, number), read_seat(directory)
+    identity = bytes.fromhex(referendum) if referendum else seat.referendum if seat else office.referendum
+    with verified_log(place or (seat.place if seat else str(office.public)), identity) as log:
+        _tell(office, log, number)
+
+
+def _tell(office: Office, log: VerifiedLog, number: int) -> None:
+    manifest, members = log.manifest, log.manifest.trustees.members
+    if number > len(members):
+        raise NotReady(f"there are {len(members)} trustees, and no trustee {number}; is this the right folder?")
+    clock = clock_of(manifest) if manifest.complaint_seconds else RealClock()
+    standing = standing_of(log, number, clock.now())
+    click.echo(shown(f"referendum  {manifest.title[manifest.languages[0]]} ({log.referendum.hex()[:16]}...)"))
+    click.echo(f"you are     trustee {number} of {len(members)}; {manifest.trustees.threshold} of you decrypt")
+    click.echo(f"log         {log.head.size} entries, all checked here")
+    click.echo(f"now         {_stage(manifest, standing)}")
+    if standing.waits:
+        click.echo(f"waits for   {', '.join(f'trustee {k}' for k in standing.waits)}")
+    for line in _fingerprints(log):
+        click.echo(line)
+    if standing.step is None:
+        say("nothing is yours to do now")
+    elif standing.optional:
+        next_step(f"if you like: stembus trustee next {office.root}; nothing waits for it")
+    else:
+        next_step(f"it is your turn: stembus trustee next {office.root}")
+
+
+def _stage(manifest: Manifest, standing: Standing) -> str:
+    until = "" if standing.until is None else at_home(standing.until, manifest)
+    return STAGES[standing.stage].format(until=until)
+
+
+def _fingerprints(log: VerifiedLog) -> list[str]:
+    """What trustees read aloud to each other: the same digits as the page in the browser shows."""
+    attempt, count = latest_attempt(entry.body for _, _, entry in log.entries()), len(log.manifest.trustees.members)
+    told = []
+    if not attempt.void and len(attempt.reveals) == count and len(attempt.shares) == count * (count - 1):
+        print_of = fingerprint(attempt.transcript(log.referendum).hex())
+        told.append(f"compare     {print_of}  the key and how it was made (attempt {attempt.number})")
+    if log.tally.decided and log.sums:
+        size = log.tally.decided
+        told.append(f"compare     {fingerprint(log.tree.root_at(size).hex())}  the log that is counted, {size} entries")
+        told.append(
+            f"compare     {fingerprint(sums_digest(log.referendum, log.sums).hex())}  the sums that are counted"
+        )
+    return told
+
+
+@trustee.command("next")
+@DIRECTORY
+@NUMBER
+@PLACE
+@REFERENDUM
+@click.option(
+    "--copy",
+    "copy_file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="At the drill: the second copy of the key file, which is opened too.",
+)
+def next_command(
+    directory: Path, number: int | None, place: str | None, referendum: str | None, copy_file: Path | None
+) -> None:
+    """Take the one step that is yours now, if there is one.
+
+    \b
+    Example:  stembus trustee next my-key
+    """
+    with open_trustee(directory, number, place, referendum) as (office, person):
+        clock = clock_of(person.log.manifest) if person.log.manifest.complaint_seconds else RealClock()
+        standing = standing_of(person.log, person.number, clock.now())
+        if standing.step is None:
+            _tell(office, person.log, person.number)
+            return
+        say(f"you sign: {STAGES[standing.stage if not standing.optional else standing.step]}")
+        if standing.step == "drill":
+            _demand_copy(office, person.number, copy_file)
+        made = getattr(person, standing.step)()
+        label = f"trustee-{person.number}-{standing.step}"
+    deliver(office, made if isinstance(made, list) else [made], None, label)
+
+
+def _demand_copy(office: Office, number: int, copy_file: Path | None) -> None:
+    """The ceremony is not over for who has one stick. Raises NotReady."""
+    if copy_file is None:
+        raise NotReady(
+            "the drill shows that both copies of your key file open, while a new key can still be made; make one with: "
+            f"stembus trustee copy {office.root} OTHER-STICK; then: stembus trustee next {office.root} --copy FILE"
+        )
+    _open_copy(office, number, copy_file)
+
+
+def _open_copy(office: Office, number: int, path: Path) -> None:
+    party = f"trustee-{number}"
+    copied = parse_trustee_key(read_secret_file(path, passphrase(party)))
+    if copied.seed != parse_trustee_key(office.secret(party)).seed:
+        raise NotReady(f"{path} opens, and is another key file than {office.key_path(party)}; copy that one")
+    say(f"the copy opens, too: {path}")
+
+
+@trustee.command()
+@DIRECTORY
+@click.argument("target", type=click.Path(path_type=Path))
+@NUMBER
+def copy(directory: Path, target: Path, number: int | None) -> None:
+    """Make a second copy of the key file at TARGET, another stick, and open it there.
+
+    \b
+    Example:  stembus trustee copy my-key /media/other-stick
+    """
+    office = open_office(directory)
+    number = who(office, number)
+    source = office.key_path(f"trustee-{number}")
+    if not source.exists():
+        raise NotReady(f"there is no key file {source}")
+    path = target / f"trustee-{number}.key" if target.is_dir() else target
+    if path.exists() and path.read_bytes() != source.read_bytes():
+        raise NotReady(f"{path} exists and is another file; it is not overwritten")
+    shutil.copyfile(source, path)
+    _open_copy(office, number, path)
+    next_step("keep it at another place than the first; the passphrase at a third")
+
+
+@trustee.command()
+@click.argument("link")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@NUMBER
+def join(link: str, folder: Path, number: int | None) -> None:
+    """Join the referendum of LINK, which the office sent, with the key in FOLDER.
+
+    \b
+    Example:  stembus trustee join https://city.example/board/nl/#3f0c... my-key
+    """
+    seat = parse_link(link)
+    if not folder.is_dir():
+        raise NotReady(
+            f"there is no folder {folder}; your key is made before the referendum is defined, with: "
+            f"stembus trustee identity {folder} --number N"
+        )
+    office = open_office(folder)
+    number = who(office, number)
+    with verified_log(seat.place, seat.referendum) as log:
+        Trustee(parse_trustee_key(office.secret(f"trustee-{number}")), lambda _: None, log)
+        write_seat(folder, seat)
+        _tell(office, log, number)
+    say(f"compare this number with the one you have on paper: {seat.referendum.hex()}")
+
+
+@trustee.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--language", type=click.Choice(["nl", "en", "fr"]), default="nl", show_default=True)
+def page(file: Path, language: str) -> None:
+    """Write the trustees' page for browsers to FILE, of no referendum: keys can be made with it before one is defined.
+
+    \b
+    Example:  stembus trustee page trustees.html
+    """
+    try:
+        from stembus.webvote.board_app import page_file
+    except ModuleNotFoundError as error:
+        raise NotReady(
+            f"making the page needs the server parts ({error.name}); the office sends it to trustees"
+        ) from None
+    from stembus.webvote.static_files import demand_client
+
+    demand_client()
+    if file.exists():
+        raise NotReady(f"{file} exists already; choose another name")
+    file.write_text(page_file(language), encoding="utf-8")
+    click.echo(str(file))
+
+
+for _command in STEPS:
+    trustee.add_command(_command)
