@@ -29,6 +29,7 @@ from stembus.ballot.errors import (
     WitnessesMissing,
 )
 from stembus.ballot.office.office import NotReady, Office
+from stembus.ballot.office.officers import OfficerMissing
 from stembus.ballot.office.settings import load_settings
 from stembus.crypto.errors import CryptoError
 from stembus.scripts.escape import shown
@@ -42,6 +43,11 @@ HINTS: list[tuple[type[Exception], str]] = [
     (OrderInvalid, "stembus status DIR shows where the referendum stands"),
     (LogBehindWitness, "nothing was changed"),
     (WitnessesMissing, "see that the witnesses run, and run the same command again"),
+    (
+        OfficerMissing,
+        "they run: stembus officer sign DIR FILE --place LOG --referendum ID; take what comes back with: stembus "
+        "officer take DIR FILE",
+    ),
     (SecretFileError, "check the path and the passphrase (STEMBUS_PASSPHRASE, or type it when asked)"),
     (KeyFileInvalid, "bring back the trustee's own key file, from a backup"),
     (BallotRejected, "the refused ballot is kept beside the voting pass as evidence; the same command makes a new one"),

@@ -15,7 +15,6 @@ from stembus.audit.durable import write_durably
 from stembus.audit.errors import AuditError, ManifestInvalid, PlaceError
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.cast_ballot import BallotContext
-from stembus.audit.formats.entries import encode_entry, sign_entry
 from stembus.audit.formats.entry_bodies import ElectionKey, Incident
 from stembus.audit.formats.manifest import Manifest, Texts, parse_time, referendum_id
 from stembus.audit.formats.manifest_rules import encode_manifest, parse_manifest
@@ -33,6 +32,7 @@ from stembus.ballot.log_operator.remote_witness import RemoteWitness
 from stembus.ballot.office.definition import make_manifest, read_draft, read_keys
 from stembus.ballot.office.key_ring import KeyRing, Passphrase
 from stembus.ballot.office.layout import Layout
+from stembus.ballot.office.officers import sign_together
 from stembus.ballot.office.witness_addresses import witness_addresses
 
 _TRIES = 3
@@ -185,12 +185,8 @@ class Office(KeyRing):
         return True
 
     def officers_sign(self, body: Record, count: int = 2) -> bytes:
-        """An entry signed by the first `count` officers."""
-        parties = [f"officer-{number}" for number in range(1, count + 1)]
-        signatures = [
-            sign_entry(self.referendum, body, party.replace("-", "/"), self.signing_key(party)) for party in parties
-        ]
-        return encode_entry(body, signatures)
+        """An entry signed by `count` officers. Raises OfficerMissing where another one has to sign first, elsewhere."""
+        return sign_together(self, self.manifest, self.referendum, body, count)
 
 
 def clock_of(manifest: Manifest) -> Clock:

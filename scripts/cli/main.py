@@ -26,6 +26,7 @@ from stembus.scripts.cli.office import (
     seal,
     tally,
 )
+from stembus.scripts.cli.officer import officer
 from stembus.scripts.cli.pabulib import pabulib
 from stembus.scripts.cli.paper import paper, paper_root_command
 from stembus.scripts.cli.records import drawn, purge, sample
@@ -58,7 +59,7 @@ for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, track, rebuild, seal, paper,
     paper_root_command, incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client,
     abandon, sample, drawn, minutes, purge, desk, services, box, registrar, log, doctor, backup, restore, pabulib,
-    theme, witness, letter, letters, monitor, judge, board,
+    theme, witness, letter, letters, monitor, judge, board, officer,
 ):  # fmt: skip
     main.add_command(command)
 

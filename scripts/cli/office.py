@@ -14,6 +14,7 @@ from stembus.ballot.errors import TooEarly
 from stembus.ballot.office.closing import StillHealing, close_voting, stop_registrars
 from stembus.ballot.office.office import NotReady
 from stembus.scripts.cli.log_steps import settle
+from stembus.scripts.cli.read_back import YES, read_back
 from stembus.scripts.published import verified_log
 from stembus.scripts.report_text import at_home
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say, serve_office
@@ -22,14 +23,14 @@ from stembus.tally.combine import demand_uncountable, make_result_body
 if TYPE_CHECKING:
     from stembus.ballot.office.services import ServedOffice
 
-YES = click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
 TEXT = click.option("--text", multiple=True, required=True, metavar="LANG=TEXT", help="Once for each language.")
 
 
 @click.command("open")
 @DIRECTORY
 @click.option("--without-pages", is_flag=True, help="Nobody votes in a browser: open although no client is logged.")
-def open_command(directory: Path, without_pages: bool) -> None:
+@YES
+def open_command(directory: Path, without_pages: bool, yes: bool) -> None:
     """Open the voting, at or after the manifest's time.
 
     \b
@@ -55,7 +56,9 @@ def open_command(directory: Path, without_pages: bool) -> None:
     from stembus.ballot.office.co_registrars import demand_registrars  # needs the server parts
 
     demand_registrars(office)
-    log.append([office.officers_sign(Open(election_key=digest))])
+    body = Open(election_key=digest)
+    read_back(office.manifest, body, yes)
+    log.append([office.officers_sign(body)])
     if settle(log):
         say(f"voting is open until {office.manifest.closes}")
         next_step(f"stembus vote {directory}; and every minute: stembus seal {directory}")
@@ -247,7 +250,8 @@ def abandon(directory: Path, text: tuple[str, ...], yes: bool) -> None:
 
 @click.command()
 @DIRECTORY
-def tally(directory: Path) -> None:
+@YES
+def tally(directory: Path, yes: bool) -> None:
     """Combine the trustees' decryptions into the result, and log it.
 
     \b
@@ -258,6 +262,7 @@ def tally(directory: Path) -> None:
     say("checking the published log ...")
     with verified_log(str(office.public), office.referendum) as published:
         body = make_result_body(published)
+    read_back(office.manifest, body, yes)
     log = office.log()
     log.append([office.officers_sign(body)])
     settle(log)

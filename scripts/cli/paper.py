@@ -2,127 +2,46 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from stembus.audit.entry_rules import paper_ballots_problem, paper_counts_problem, paper_problem, struck_voters
-from stembus.audit.formats.cast_ballot import BallotContext
+from stembus.audit.entry_rules import paper_ballots_problem, paper_problem, struck_voters
 from stembus.audit.formats.entry_bodies import PaperBallots, PaperResult
-from stembus.audit.formats.manifest import Manifest
 from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify.setup import load_setup
 from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.own_secret import create_own_secret
-from stembus.ballot.office.paper import SEED_BYTES, LayoutUnknown, encrypt_choices, paper_entries, paper_header
-from stembus.ballot.voter.encrypt import Choice, ChoiceInvalid, choice_problem
+from stembus.ballot.office.paper import SEED_BYTES, paper_header
 from stembus.scripts.cli.log_steps import settle
+from stembus.scripts.cli.read_back import YES, read_back
 from stembus.scripts.published import opened, referendum_id
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, program, say
-from stembus.scripts.typed_choice import typed_answer
+from stembus.scripts.typed_counts import BALLOTS, COUNTS, EACH, Counted, counted_of, parse_counts, parse_root
 
-_COUNTS = re.compile(r"[0-9]{1,9}(?:,[0-9]{1,9})*", re.ASCII)
-BALLOTS = click.option("--ballots", type=click.IntRange(0), required=True, help="Paper ballots, blank ones included.")
-COUNTS = click.option(
-    "--counts",
-    multiple=True,
-    metavar="N,N,...",
-    help="Once for each question, in order of options; blanks are left out.",
-)
-EACH = click.option(
-    "--each",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A file with a line for each ballot, like 1,4 or blank; for a few ballots of a budget. No counts are needed "
-    "beside it; if they are given, they must be those of the file.",
+AGAIN = click.option(
+    "--again",
+    metavar="BALLOTS:N,N,...",
+    help="What a second officer found who counted apart, with / between questions. Asked for where both keys lie here.",
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """What was typed: the counts, and what stands on each ballot where that was said."""
-
-    body: PaperResult
-    choices: Sequence[Choice] | None = None
-
-    def entries(self, context: BallotContext, seed: bytes) -> list[bytes]:
-        """The same from counts and from a file, wherever the counts alone tell enough. Raises LayoutUnknown."""
-        try:
-            return paper_entries(context, self.body.ballots, self.body.counts, seed)
-        except LayoutUnknown:
-            if self.choices is None:
-                raise
-            return encrypt_choices(context, self.choices, seed)
-
-
-def _read_each(path: Path, manifest: Manifest, ballots: int) -> list[list[list[int]]]:
-    """A line for each ballot, in any order: for each question its options, from 1, with commas, or blank; spaces
-    between the questions. Raises NotReady."""
-    choices: list[list[list[int]]] = []
-    text = re.sub(r"[ \t]*,[ \t]*", ",", path.read_text(encoding="utf-8", errors="replace"))
-    lines = [line.split() for line in text.splitlines() if line.strip()]
-    for number, parts in enumerate(lines, 1):
-        try:
-            choice = [typed_answer(part) for part in parts]
-        except ChoiceInvalid as error:
-            raise NotReady(f"{path}, line {number}: {error}") from None
-        if len(choice) != len(manifest.questions):
-            asked = len(manifest.questions)
-            raise NotReady(f"{path}, line {number}: {len(choice)} answers to {asked} questions")
-        for place, (chosen, question) in enumerate(zip(choice, manifest.questions, strict=True), 1):
-            if problem := choice_problem(question.shape, chosen):
-                spoilt = "who voted so on paper cast a spoilt ballot, which is not counted"
-                raise NotReady(f"{path}, line {number}: question {place} {problem}; {spoilt}")
-        choices.append([sorted(chosen) for chosen in choice])
-    if len(choices) != ballots:
-        raise NotReady(f"{path} has {len(choices)} ballots, and --ballots says {ballots}")
-    return sorted(choices)
-
-
-def _counted(manifest: Manifest, ballots: int, counts: tuple[str, ...], each: Path | None) -> Counted:
-    """Raises NotReady."""
-    if each is None:
-        return Counted(_stated(manifest, ballots, counts))
-    choices = _read_each(each, manifest, ballots)
-    found = [
-        [sum(option in choice[number] for choice in choices) for option in range(len(question.options))]
-        for number, question in enumerate(manifest.questions)
-    ]
-    body = PaperResult(ballots=ballots, counts=found)
-    if counts and _stated(manifest, ballots, counts) != body:
-        told = " ".join(f"--counts {','.join(map(str, row))}" for row in found)
-        raise NotReady(
-            f"the ballots in {each} do not have these counts, but {told}; count again, or leave --counts away"
-        )
-    return Counted(body, choices)
-
-
-def _stated(manifest: Manifest, ballots: int, counts: tuple[str, ...]) -> PaperResult:
-    """What was typed; nothing need be typed for no ballots. Raises NotReady where so many ballots cannot have these
-    counts."""
-    if not counts and not ballots:
-        counts = tuple(",".join("0" for _ in question.options) for question in manifest.questions)
-    if len(counts) != len(manifest.questions):
-        raise click.UsageError(f"give --counts {len(manifest.questions)} times, once for each question")
-    if not all(_COUNTS.fullmatch(text) for text in counts):
-        raise click.UsageError("write counts as numbers with commas, like 70,45")
-    parsed = [[int(part) for part in text.split(",")] for text in counts]
-    for number, (row, question) in enumerate(zip(parsed, manifest.questions, strict=True), 1):
-        if len(row) != len(question.options):
-            raise NotReady(f"question {number} has {len(question.options)} options, and {len(row)} counts were given")
-    body = PaperResult(ballots=ballots, counts=parsed)
-    if problem := paper_counts_problem(manifest, body):
-        raise NotReady(problem)
-    return body
-
-
-def _root(text: str) -> str:
-    root = text.strip().lower()
-    if not re.fullmatch(r"[0-9a-f]{64}", root):
-        raise click.UsageError("--root is 64 hexadecimal digits, without the word before them")
-    return root
+def _counted_twice(office: Office, body: PaperResult, again: str | None) -> None:
+    """Where two officers sign on one machine, the second one types what they found. An officer with a laptop of their
+    own does so there. Raises NotReady."""
+    if body.ballots == 0 or not all(office.key_path(f"officer-{number}").exists() for number in (1, 2)):
+        return
+    if again is None and not office.manifest.binding:
+        say("note: in a binding referendum a second officer, who counts apart, types the counts too (--again)")
+        return
+    if again is None:
+        again = str(click.prompt("The second officer: ballots and counts, like 120:70,45", err=True))
+    ballots, colon, rows = again.replace(" ", "").partition(":")
+    if not colon or not ballots.isdigit():
+        raise NotReady("write what the second officer counted like 120:70,45, with / between questions")
+    if parse_counts(office.manifest, int(ballots), tuple(rows.split("/"))) != body:
+        raise NotReady("the two officers have not counted the same: count again together; nothing was logged")
+    say("two officers have counted the same")
 
 
 @click.command()
@@ -131,7 +50,12 @@ def _root(text: str) -> str:
 @COUNTS
 @EACH
 @click.option("--root", metavar="HEX", help="For a few ballots: what the second officer rebuilt.")
-def paper(directory: Path, ballots: int, counts: tuple[str, ...], each: Path | None, root: str | None) -> None:
+@AGAIN
+@YES
+def paper(
+    directory: Path, ballots: int, counts: tuple[str, ...], each: Path | None, root: str | None, again: str | None,
+    yes: bool,
+) -> None:  # fmt: skip
     """Log how those voted who were struck for paper; if nobody came, with --ballots 0.
 
     \b
@@ -141,9 +65,9 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...], each: Path | N
     Example:  stembus paper kortrijk --ballots 120 --counts 70,45
     """
     office = open_office(directory)
-    counted = _counted(office.manifest, ballots, counts, each)
+    counted = counted_of(office.manifest, ballots, counts, each)
     body = counted.body
-    typed = None if root is None else _root(root)
+    typed = None if root is None else parse_root(root)
     order = office.log().order
     if order.paper_stated:
         _compare(office, counted, typed)
@@ -167,6 +91,8 @@ def paper(directory: Path, ballots: int, counts: tuple[str, ...], each: Path | N
         )
     if problem := paper_problem(office.manifest, body, struck):
         raise NotReady(problem)
+    _counted_twice(office, body, again)
+    read_back(office.manifest, body, yes)
     office.log().append([office.officers_sign(body)])
     office.paper_seed.unlink(missing_ok=True)
     settle(office.log())
@@ -275,10 +201,10 @@ def paper_root_command(
     \b
     Example:  stembus paper-root public --referendum ID --ballots 7 --counts 3,4 --seed paper.seed
     """
-    typed = None if root is None else _root(root)
+    typed = None if root is None else parse_root(root)
     with opened(place) as source:
         setup = load_setup(source, referendum_id(referendum))
-    counted = _counted(setup.manifest, ballots, counts, each)
+    counted = counted_of(setup.manifest, ballots, counts, each)
     if problem := paper_ballots_problem(setup.manifest, ballots, ballots):
         raise NotReady(problem)
     secret = _seed(seed, "take a new copy of the first officer's")
