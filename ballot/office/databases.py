@@ -128,6 +128,18 @@ class Databases:
                 f"see in the official's guide how {party} is recovered; nothing was changed"
             ) from None
 
+    def drop(self, party: str) -> None:
+        """Removes this folder's tables from PostgreSQL for good. Raises as `open` does, but for DatabaseLost."""
+        try:
+            engine = self.open(party)
+        except DatabaseLost:
+            return
+        state, _ = _STARTS[party.partition("-")[0]]
+        try:
+            state.metadata.drop_all(engine)
+        finally:
+            engine.dispose()
+
     def mark(self, party: str) -> Path:
         """The file that says that the database was made."""
         return self.layout.folder(party) / "database"

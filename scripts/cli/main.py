@@ -29,8 +29,9 @@ from stembus.scripts.cli.office import (
 from stembus.scripts.cli.officer import officer
 from stembus.scripts.cli.pabulib import pabulib
 from stembus.scripts.cli.paper import paper, paper_root_command
-from stembus.scripts.cli.records import drawn, purge, sample
+from stembus.scripts.cli.purge import purge
 from stembus.scripts.cli.roll import credentials, roll
+from stembus.scripts.cli.sample import drawn, sample
 from stembus.scripts.cli.serve import serve
 from stembus.scripts.cli.services import box, registrar, services
 from stembus.scripts.cli.setup import check, define, key, new

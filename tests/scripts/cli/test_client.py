@@ -17,7 +17,7 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.verify import verify
 from stembus.scripts.cli.client import BUILD, INSTALLED, client, load_build, log_client
 from stembus.scripts.cli.minutes import minutes
-from stembus.scripts.cli.records import purge
+from stembus.scripts.cli.purge import purge
 from stembus.scripts.cli.theme import theme
 from stembus.scripts.shell import CalmGroup
 from stembus.webvote.theme import EXAMPLE, plain_theme

@@ -1,8 +1,4 @@
-"""Commands of officials after the close: who is asked whether they voted, the minutes, what was destroyed.
-
-Decides what such a record may be called and hold before anything is published; the log decides when it may
-stand there.
-"""
+"""Commands about the sample: who is asked whether they voted, and what the answers bound."""
 
 from __future__ import annotations
 
@@ -11,8 +7,7 @@ from pathlib import Path
 import click
 
 from stembus.audit import bounds
-from stembus.audit.formats.entry_bodies import Purge, Sample
-from stembus.audit.formats.text import text_problem
+from stembus.audit.formats.entry_bodies import Sample
 from stembus.audit.log.source import FolderPlace, Place
 from stembus.audit.verify.sample import Drawn, drawn_sample, most_who_did_not_vote
 from stembus.audit.verify.verified_log import VerifiedLog
@@ -21,8 +16,6 @@ from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.cli.status import what_follows
 from stembus.scripts.published import referendum_id, verified_copy, verified_log
 from stembus.scripts.shell import DIRECTORY, fail, next_step, open_office, say
-
-DOCUMENT_BYTES = 64 * 1024 * 1024
 
 
 @click.command()
@@ -99,30 +92,3 @@ def _print_drawn(log: VerifiedLog, place: Place) -> Drawn:
     say(f"drawn with the dice {found.dice}: {number} of the {found.people} people who asked for a token")
     say(f"the definition asks for {wanted}")
     return found
-
-
-@click.command()
-@DIRECTORY
-@click.option("--destroyed", multiple=True, required=True, metavar="TEXT", help="What was destroyed; may be repeated.")
-def purge(directory: Path, destroyed: tuple[str, ...]) -> None:
-    """Log, signed by two officers, that secrets were destroyed. This command destroys nothing itself.
-
-    \b
-    Example:  stembus purge kortrijk --destroyed "trustee keys" --destroyed "the register's database"
-    """
-    for text in destroyed:
-        if problem := text_problem(text, bounds.TEXT_CHARACTERS):
-            raise click.UsageError(f"say what was destroyed: {text!r} {problem}")
-    if len(destroyed) > bounds.DESTROYED:
-        raise click.UsageError(f"one record names at most {bounds.DESTROYED} things")
-    office = open_office(directory)
-    log = office.log()
-    body = Purge(destroyed=list(destroyed))
-    if any(entry.body == body for _, entry in log.entries()):
-        say("already done: this record stands in the log")
-        settle(log)
-        return
-    log.append([office.officers_sign(body)])
-    settle(log)
-    say(f"the log states that {len(destroyed)} things were destroyed")
-    next_step(f"stembus publish {directory}")
