@@ -20,7 +20,7 @@ VENV := .venv
 CLIENT := webvote/static/client
 CATALOGUES := $(wildcard webvote/translations/*/LC_MESSAGES/messages.po)
 CLIENT_SOURCES := webvote/client/build.py webvote/client/package-lock.json webvote/client/tsconfig.json \
-  webvote/client/start.js $(wildcard webvote/client/core/*.ts webvote/client/page/*.ts webvote/client/verify/*.ts) $(CATALOGUES)
+  webvote/client/start.js $(wildcard webvote/client/*/*.ts) $(CATALOGUES)
 PACKAGES := crypto audit ballot tally webvote scripts
 WALLS := .walls
 TSC := webvote/client/node_modules/typescript/bin/tsc
