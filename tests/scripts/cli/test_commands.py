@@ -15,7 +15,7 @@ from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.eligibility.credential_authority import CODED_COLUMNS
 from stembus.ballot.eligibility.own_csv import read_csv
 from stembus.scripts.cli import office as office_commands
-from stembus.scripts.cli import trustee as trustee_commands
+from stembus.scripts.cli import trustee_steps as trustee_commands
 from stembus.scripts.cli.main import main
 from stembus.scripts.rehearsal.made_up_register import write_register
 from stembus.scripts.rehearsal.referendum import demo_draft
