@@ -31,7 +31,10 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "last_name": ("lastname", "naam", "familienaam", "achternaam", "nom", "nomdefamille", "surname", "name"),
     "first_name": ("firstname", "voornaam", "voornamen", "eerstevoornaam", "prenom", "prenoms", "firstnames"),
     "birth_date": ("birthdate", "geboortedatum", "gebdatum", "datedenaissance", "datenaissance", "dateofbirth"),
-    "street": ("street", "straat", "straatnaam", "adres", "rue", "adresse", "address", "nomderue"),
+    "street": (
+        "street", "straat", "straatnaam", "straatennummer", "straatenhuisnummer", "adres", "rue", "rueetnumero",
+        "adresse", "address", "nomderue",
+    ),
     "postcode": ("postcode", "postnummer", "codepostal", "zip", "zipcode", "postalcode"),
     "city": ("city", "gemeente", "gemeentenaam", "woonplaats", "stad", "plaats", "commune", "localite", "ville"),
     "language": ("language", "taal", "taalcode", "langue", "codelangue"),

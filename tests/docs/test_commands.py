@@ -45,6 +45,7 @@ NOT_RUN = {
     "make sbom": "it installs, and nothing else needs it",
     "make client": "make test begins with it",
     "make wheel": "CI's .ci/run does it",
+    "stembus board kortrijk": "serves until it is stopped; tests/scripts/cli/test_trustee_home.py works at one",
     "stembus witness serve university": "serves until it is stopped; tests/scripts/cli/test_witness.py kills one",
     "pip install .": "CI's .ci/base-install does it",
     "stembus client compare --fresh": "fetches packages; tests/scripts/cli/test_client.py runs it without --fresh",
@@ -123,7 +124,7 @@ class Rehearsing:
         self.outputs: list[str] = []
         self.clock = SimulatedClock(0)
         terminal.typed |= {"credentials destroy": f"{ELIGIBLE + 1}\n"}  # and one spare letter
-        terminal.replace |= {"--ballots 120 --counts 70,45": "--ballots 1 --counts 1,0"}
+        terminal.replace |= {"--ballots 120 --counts 70,45 --again 120:70,45": "--ballots 1 --counts 1,0 --again 1:1,0"}
 
     def before(self, heading: str) -> None:
         """A quarter of an hour passes before each command; sections begin when their title says."""

@@ -4,12 +4,13 @@
 
 import "../page/mldsa.ts";
 import { fromHex, fromUtf8, hex, utf8, type Bytes } from "../core/bytes.ts";
+import { openSealed, sealTo } from "../core/sealed-box.ts";
 import { commit, complain, confirm, drill, reveal, share } from "../trustee/ceremony.ts";
 import { announcing, decrypt, intent } from "../trustee/count.ts";
 import { TrusteeRefused } from "../trustee/errors.ts";
 import { attemptSecrets, keyBytes, newTrusteeKey, parseTrusteeKey, publicKeyOf } from "../trustee/key-file.ts";
 import { Member } from "../trustee/member.ts";
-import { openSealed, openWithPassphrase, sealTo, sealWithPassphrase } from "../trustee/sealed.ts";
+import { openWithPassphrase, sealWithPassphrase } from "../trustee/sealed.ts";
 import { standingOf } from "../trustee/standing.ts";
 import { verify } from "../verify/engine.ts";
 import type { VerifiedLog } from "../verify/verified-log.ts";

@@ -5,12 +5,12 @@
 
 import { concat, fromHex, hex, type Bytes } from "../core/bytes.ts";
 import { G, parseScalar, pointBytes, scalarBytes, timesSecret } from "../core/group.ts";
+import { sealTo } from "../core/sealed-box.ts";
 import { Transcript } from "../core/transcript.ts";
 import type { Body } from "../verify/entries.ts";
 import { knowsKey } from "../verify/proofs.ts";
 import { TrusteeRefused } from "./errors.ts";
 import { evaluate, publicPoint, proveEqualLogs, proveKey, type Member } from "./member.ts";
-import { sealTo } from "./sealed.ts";
 
 /** Step 1; `again` gives up the current attempt, visibly. */
 export function commit(member: Member, again = false): Bytes[] {

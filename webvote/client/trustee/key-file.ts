@@ -10,8 +10,8 @@ import { scalarStream } from "../core/ballot.ts";
 import { concat, fromHex, fromUtf8, hex, u32, utf8, type Bytes } from "../core/bytes.ts";
 import { hash, nullOr, oneOf, record, count, type Read } from "../core/canonical.ts";
 import { randomBytes } from "../core/group.ts";
+import { boxPublic } from "../core/sealed-box.ts";
 import { TrusteeRefused } from "./errors.ts";
-import { boxPublic } from "./sealed.ts";
 
 const announced = record({ size: count, root: hash, sums: hash });
 const content = record({

@@ -1,12 +1,9 @@
-// Sealed boxes for one trustee, and secrets under a passphrase: the same bytes as libsodium makes.
+// Secrets under a passphrase: the same bytes as libsodium makes.
 //
-// Decides both formats (docs/protocol.md, 13, item 3; the file's JSON as the trustees' command writes it). Leaves what is
-// inside to `key-file` and `ceremony`.
+// Decides the file's JSON, as the trustees' command writes it. Leaves what is inside to `key-file`.
 
-import { secretbox, hsalsa } from "@noble/ciphers/salsa.js";
-import { x25519 } from "@noble/curves/ed25519.js";
+import { secretbox } from "@noble/ciphers/salsa.js";
 import { argon2idAsync } from "@noble/hashes/argon2.js";
-import { blake2b } from "@noble/hashes/blake2.js";
 import { base64, concat, fromBase64, fromUtf8, utf8, type Bytes } from "../core/bytes.ts";
 import { integer, matching, oneOf, record } from "../core/canonical.ts";
 import { randomBytes } from "../core/group.ts";
@@ -17,40 +14,6 @@ const FORMAT = "stembus-secret-v1";
 // libsodium's "moderate" cost: about four seconds in a browser.
 const [PASSES, MEMORY_BYTES] = [3, 256 * 1024 * 1024];
 const MOST_MEMORY = 1024 * 1024 * 1024;
-
-export function boxPublic(secret: Uint8Array): Bytes {
-  return new Uint8Array(x25519.getPublicKey(secret));
-}
-
-/** The key of a box between a secret and a public key (`crypto_box_beforenm`). */
-function sharedKey(secret: Uint8Array, publicKey: Uint8Array): Uint8Array {
-  const words = (data: Uint8Array): Uint32Array => {
-    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    return Uint32Array.from({ length: data.length / 4 }, (_, k) => view.getUint32(4 * k, true));
-  };
-  const out = new Uint32Array(8);
-  hsalsa(words(utf8("expand 32-byte k")), words(x25519.getSharedSecret(secret, publicKey)), new Uint32Array(4), out);
-  const key = new Uint8Array(KEY_BYTES);
-  for (const [k, word] of out.entries()) new DataView(key.buffer).setUint32(4 * k, word, true);
-  return key;
-}
-
-const nonceOf = (ephemeral: Uint8Array, publicKey: Uint8Array): Uint8Array =>
-  blake2b(concat(ephemeral, publicKey), { dkLen: NONCE_BYTES });
-
-/** `crypto_box_seal`: message length + 48 bytes. */
-export function sealTo(publicKey: Uint8Array, message: Uint8Array): Bytes {
-  const secret = randomBytes(KEY_BYTES);
-  const ephemeral = boxPublic(secret);
-  const box = secretbox(sharedKey(secret, publicKey), nonceOf(ephemeral, publicKey)).seal(message);
-  return concat(ephemeral, box);
-}
-
-/** Throws when the box is not for this key or was altered. */
-export function openSealed(secret: Uint8Array, box: Uint8Array): Uint8Array {
-  const [ephemeral, rest] = [box.slice(0, KEY_BYTES), box.slice(KEY_BYTES)];
-  return secretbox(sharedKey(secret, ephemeral), nonceOf(ephemeral, boxPublic(secret))).open(rest);
-}
 
 /** How far the work on a passphrase is, from 0 to 1. */
 export type Progress = (part: number) => void;

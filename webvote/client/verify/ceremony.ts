@@ -1,12 +1,13 @@
 // Chapter 2, the key ceremony (V11, V12): who committed to what, and whether the joint key follows.
 //
-// A fault in the attempt that made the election key is a breach; in any other attempt it is named and passed over. Whose
-// fault a complaint is, only the command line's verifier says: nothing follows from it here, as the attempt is void.
+// A fault in the attempt that made the election key is a breach; in any other attempt it is named and passed over. So is
+// whose fault a complaint is, since its attempt is void.
 
 import { concat, fromHex, hex, utf8 } from "../core/bytes.ts";
 import { encodeCanonical } from "../core/canonical.ts";
-import { G, IDENTITY, parseScalar, pointBytes, pointFrom, sum, times, type Point } from "../core/group.ts";
+import { G, IDENTITY, parseScalar, pointBytes, pointFrom, sum, times, timesSecret, type Point } from "../core/group.ts";
 import type { Manifest } from "../core/manifest.ts";
+import { boxPublic, openSealed } from "../core/sealed-box.ts";
 import { Transcript } from "../core/transcript.ts";
 import type { Body, Entry } from "./entries.ts";
 import { knowsKey, sameLogs } from "./proofs.ts";
@@ -116,11 +117,26 @@ export class CeremonyCheck {
       case "drill":
         return this.drill(where, entry.body);
       case "complaint":
-        return this.report.passedOver("V11", where, `attempt ${entry.body.attempt} is void: a trustee complained`);
+        return this.complaint(where, entry.body);
       case "election-key":
         return this.conclude(where, entry.body);
       default:
     }
+  }
+
+  /** The accuser shows its receiving key, so everybody can open the share. */
+  private complaint(where: string, { attempt, accuser, accused, receiving_secret }: Body<"complaint">): void {
+    const { commits, reveals, shares } = this.of(attempt);
+    const secret = fromHex(receiving_secret);
+    const tell = (trustee: number, how: string): void =>
+      this.report.passedOver("V11", where, `attempt ${attempt} is void: trustee ${trustee} ${how}`);
+    if (hex(boxPublic(secret)) !== commits.get(accuser)?.receiving_key)
+      return tell(accuser, "shows a key that is not its receiving key");
+    const sealed = shares.find(({ sender, receiver }) => sender === accused && receiver === accuser)?.sealed ?? "";
+    tell(
+      opensToShare(secret, sealed, reveals.get(accused)?.coefficients ?? [], accuser) ? accuser : accused,
+      "is at fault",
+    );
   }
 
   private of(attempt: number): Attempt {
@@ -204,6 +220,20 @@ export class CeremonyCheck {
     for (const { attempt, where, message } of this.faults)
       if (attempt === this.used) this.report.breach("V11", where, message);
       else this.report.passedOver("V11", where, `attempt ${attempt}, not used: ${message}`);
+  }
+}
+
+/** Whether the box opens to a value on the revealed polynomial, at this trustee. */
+function opensToShare(secret: Uint8Array, sealed: string, points: readonly string[], index: number): boolean {
+  try {
+    const share = parseScalar(openSealed(secret, fromHex(sealed)));
+    const image = points.reduceRight(
+      (total, point) => times(total, BigInt(index)).add(pointFrom(fromHex(point))),
+      IDENTITY,
+    );
+    return timesSecret(G, share).equals(image);
+  } catch {
+    return false;
   }
 }
 
