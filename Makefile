@@ -29,7 +29,7 @@ INSTALL := @$(PYTHON) scripts/develop/install.py $(VENV)
 UV := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
   --constraint requirements/client.in
 
-.PHONY: help walls demo run client wheel test check format screens bench load growth faults apart differential lock mutants chroot-test clean
+.PHONY: help walls demo rehearsal run client wheel test check format screens bench load growth faults apart differential lock mutants chroot-test clean
 
 # What stands at the top of this file.
 help:
@@ -113,6 +113,9 @@ lock: $(VENV)/client
 	  --output-file requirements/test.lock
 	$(UV) requirements/client.in --output-file requirements/client.lock
 	$(VENV)/bin/python webvote/client/build.py lock
+
+rehearsal: $(VENV)/test $(CLIENT)
+	@$(VENV)/bin/python -m stembus.scripts.develop.rehearse $(ARGS)
 
 apart: $(VENV)/test $(CLIENT)
 	@$(VENV)/bin/python -m stembus.scripts.develop.apart $(ARGS)

@@ -136,6 +136,12 @@ class HelpDesk:
         self._logged(officer, "strike", voter, lambda: self._strike(voter))
         return self.letters.standing(voter)
 
+    def note_find(self, name: str, voter: str) -> None:
+        """That this officer looks up whose letter has this number, before it is shown. Raises AccountInvalid."""
+        if name not in self.enlisted():
+            raise AccountInvalid(f"{name} is no officer of this help desk")
+        self._write(name, "find", voter, "done")
+
     def actions(self, last: int = 200) -> list[Action]:
         """The newest first."""
         newest = select(desk_actions).order_by(desk_actions.c.number.desc()).limit(last)

@@ -96,6 +96,27 @@ def roll_unlock(directory: Path, number: str) -> None:
     say(f"voter {number} has ten new tries")
 
 
+@roll.command("find")
+@DIRECTORY
+@click.argument("words", nargs=-1, required=True)
+@click.option("--officer", required=True, metavar="NAME", help="Who looks: an officer of the help desk. Written down.")
+def roll_find(directory: Path, words: tuple[str, ...], officer: str) -> None:
+    """Say the voter number of somebody who lost the letter, by WORDS of name and address.
+
+    \b
+    Ask for a proof of identity first. Each number that is shown stands in stembus desk log, with the officer's name.
+    Example:  stembus roll find kortrijk peeters emma doorniksestraat --officer an.peeters
+    """
+    office = serve_office(directory)
+    from stembus.ballot.eligibility.find_voter import find_voters
+
+    found, desk = find_voters(office.folder("importer") / "letters.csv", " ".join(words)), office.desk()
+    for one in found:
+        desk.note_find(officer, one.number)
+        click.echo(shown(f"{one.number}  {one.name}, {one.address}"))
+    next_step(f"for a lost letter: stembus credentials replace {directory} NUMBER SPARE")
+
+
 @click.group()
 def credentials() -> None:
     """The letters' codes."""

@@ -41,6 +41,9 @@ interface Seat {
   readonly referendum: Bytes;
 }
 
+/** What the button on the page does: a step, or a complaint once a faulty share was found. */
+type Offer = Step | "complaint" | null;
+
 if (typeof document === "undefined") serveAsWorker();
 else openPage();
 
@@ -48,20 +51,30 @@ function field(id: string): HTMLInputElement {
   return byId<HTMLInputElement>(id);
 }
 
-/** Runs one thing at a time, and tells what was refused. */
-let busy = false;
-async function alone(work: () => Promise<void>): Promise<void> {
-  if (busy) return;
-  busy = true;
+let running: Promise<void> | null = null;
+/** Whether what runs was asked for by nobody: the page looks again by itself. */
+let unasked = false;
+
+/** Runs one thing at a time, and tells what was refused. A second click meanwhile does nothing; a click while the page
+ * looks again by itself waits for that. */
+async function alone(work: () => Promise<void>, byItself = false): Promise<void> {
+  while (running !== null && unasked && !byItself) await running;
+  if (running !== null) return;
+  unasked = byItself;
+  running = carryOut(work);
+  await running;
+}
+
+async function carryOut(work: () => Promise<void>): Promise<void> {
   showError("");
   try {
     await work();
   } catch (error) {
     const code = error instanceof TrusteeRefused ? error.code : "broken";
-    const told = message(code, { trustee: error instanceof TrusteeRefused ? error.trustee : 0 });
-    showError(code === "not-verified" ? `${told} ${(error as Error).message}` : told);
+    const words = message(code, { trustee: error instanceof TrusteeRefused ? error.trustee : 0 });
+    showError(code === "not-verified" ? `${words} ${(error as Error).message}` : words);
   } finally {
-    busy = false;
+    running = null;
     showStatus("");
   }
 }
@@ -132,12 +145,14 @@ async function open(): Promise<void> {
 class Desk {
   private member: Member | null = null;
   private seenHead = "";
-  /** A faulty share was found, and the next click says so to all. */
-  private complaining = false;
+  private offered: Offer = null;
 
   constructor(private seat: Seat) {
     onClick("look", () => alone(() => this.look()));
-    onClick("act", () => alone(() => this.act()));
+    onClick("act", () => {
+      const { offered } = this;
+      return alone(() => this.act(offered));
+    });
     onClick("again", () => alone(() => this.send((member) => commit(member, true))));
     onClick("print", () => window.print());
     onClick("save-copy", () => this.saveKey());
@@ -166,7 +181,7 @@ class Desk {
         return showError(`${message("cannot-read")} ${told.join("; ")}`);
       }
       this.member = new Member(report.log, this.seat.key);
-      this.complaining = false;
+      this.offered = standingOf(this.member, Date.now() / 1000).step;
       showMember(this.member, report.figures.entries);
     } finally {
       pool.end();
@@ -184,17 +199,18 @@ class Desk {
 
   /** While others work: looks again when the log has grown. */
   private async watch(): Promise<void> {
-    if (busy || this.member === null || document.hidden || !byId("by-hand").hidden) return;
+    if (running !== null || this.member === null || document.hidden || !byId("by-hand").hidden) return;
     const head = await this.head();
-    if (head !== "" && head !== this.seenHead && !busy) await alone(() => this.look());
+    if (head !== "" && head !== this.seenHead) await alone(() => this.look(), true);
   }
 
-  private async act(): Promise<void> {
+  /** `offered` is what the button said when it was pressed: nobody signs what they have not read. */
+  private async act(offered: Offer): Promise<void> {
     const { member } = this;
-    if (member === null) return;
-    if (this.complaining) return this.send(complain);
+    if (member === null || offered !== this.offered) return;
+    if (offered === "complaint") return this.send(complain);
     const { step } = standingOf(member, Date.now() / 1000);
-    if (step === null) return this.look();
+    if (step === null || step !== offered) return this.look();
     if (step === "drill" && !(await this.hasCopy())) return;
     if (step === "intent") await this.keepAnnouncement(member);
     try {
@@ -202,7 +218,7 @@ class Desk {
     } catch (error) {
       if (!(error instanceof TrusteeRefused) || error.code !== "dealer-faulty") throw error;
       button("act").textContent = message("act-complain", { trustee: error.trustee });
-      this.complaining = true;
+      this.offered = "complaint";
       throw error;
     }
   }
