@@ -78,8 +78,16 @@ def print_result(report: Report) -> None:
         click.echo(f"{label:{_WIDTH}}{shown(text)}".rstrip())
 
 
+def report_lines(report: Report) -> Iterator[tuple[str, str]]:
+    """Label and text of each line; what comes from outside is not escaped yet."""
+    yield from _subject(report)
+    yield from _faults(report)
+    yield from _log(report)
+    yield from _result(report)
+
+
 def print_report(report: Report, evidence: str) -> None:
-    for label, text in [*_subject(report), *_faults(report), *_log(report), *_result(report)]:
+    for label, text in report_lines(report):
         click.echo(f"{label:{_WIDTH}}{shown(text)}".rstrip())
     if evidence:
         click.echo(f"{'evidence':{_WIDTH}}{shown(evidence)}")

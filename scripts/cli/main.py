@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from stembus.scripts.cli.archive import archive
 from stembus.scripts.cli.audit import show, verify_command
 from stembus.scripts.cli.backup import backup, restore
 from stembus.scripts.cli.board import board
@@ -36,6 +37,7 @@ from stembus.scripts.cli.serve import serve
 from stembus.scripts.cli.services import box, registrar, services
 from stembus.scripts.cli.setup import check, define, key, new
 from stembus.scripts.cli.status import status
+from stembus.scripts.cli.texts import texts
 from stembus.scripts.cli.theme import theme
 from stembus.scripts.cli.track import track
 from stembus.scripts.cli.trustee import trustee
@@ -60,7 +62,7 @@ for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, track, rebuild, seal, paper,
     paper_root_command, incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client,
     abandon, sample, drawn, minutes, purge, desk, services, box, registrar, log, doctor, backup, restore, pabulib,
-    theme, witness, letter, letters, monitor, judge, board, officer,
+    theme, witness, letter, letters, monitor, judge, board, officer, archive, texts,
 ):  # fmt: skip
     main.add_command(command)
 
