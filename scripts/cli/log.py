@@ -26,7 +26,7 @@ from stembus.ballot.log_operator.remote_witness import RemoteWitness
 from stembus.ballot.office.definition import read_draft, read_keys
 from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.witness_addresses import demand_witnesses, parse_witnesses, policy_of, witness_addresses
-from stembus.scripts.cli.setup import fingerprint
+from stembus.scripts.cli.keys import fingerprint
 from stembus.scripts.published import verified_copy
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 

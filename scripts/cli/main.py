@@ -12,7 +12,9 @@ from stembus.scripts.cli.client import client
 from stembus.scripts.cli.desk import desk
 from stembus.scripts.cli.doctor import doctor
 from stembus.scripts.cli.exchange import publish, submit
+from stembus.scripts.cli.guide import guide
 from stembus.scripts.cli.judge import judge
+from stembus.scripts.cli.keys import key
 from stembus.scripts.cli.letter import letter
 from stembus.scripts.cli.letters import letters
 from stembus.scripts.cli.log import log
@@ -35,7 +37,7 @@ from stembus.scripts.cli.roll import credentials, roll
 from stembus.scripts.cli.sample import drawn, sample
 from stembus.scripts.cli.serve import serve
 from stembus.scripts.cli.services import box, registrar, services
-from stembus.scripts.cli.setup import check, define, key, new
+from stembus.scripts.cli.setup import check, define, new
 from stembus.scripts.cli.status import status
 from stembus.scripts.cli.texts import texts
 from stembus.scripts.cli.theme import theme
@@ -62,7 +64,7 @@ for command in (
     new, check, key, define, roll, credentials, trustee, open_command, status, vote, track, rebuild, seal, paper,
     paper_root_command, incident, close, cancel, tally, publish, submit, verify_command, show, demo, serve, client,
     abandon, sample, drawn, minutes, purge, desk, services, box, registrar, log, doctor, backup, restore, pabulib,
-    theme, witness, letter, letters, monitor, judge, board, officer, archive, texts,
+    theme, witness, letter, letters, monitor, judge, board, officer, archive, texts, guide,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,13 +13,12 @@ from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.errors import WitnessesMissing
 from stembus.ballot.office.definition import DRAFT
 from stembus.ballot.office.draft_doubts import draft_doubts
-from stembus.ballot.office.key_ring import ROLES
 from stembus.ballot.office.office import NotReady, Office, check_draft, clock_of
 from stembus.ballot.office.witness_addresses import witness_addresses
+from stembus.scripts.cli.keys import fingerprint
 from stembus.scripts.escape import shown
-from stembus.scripts.parties import new_secret, public_part
 from stembus.scripts.question_text import allowed, decided, question_lines
-from stembus.scripts.shell import DIRECTORY, ZONE, new_passphrase, next_step, open_office, say
+from stembus.scripts.shell import DIRECTORY, ZONE, next_step, open_office, say
 
 
 @click.command()
@@ -121,50 +119,6 @@ def _say_doubts(office: Office, manifest: Manifest) -> None:
         say(shown(f"look again: {doubt}"))
 
 
-@click.group()
-def key() -> None:
-    """Make the keys of the parties."""
-
-
-@key.command("make")
-@DIRECTORY
-@click.argument("party")
-def key_make(directory: Path, party: str) -> None:
-    """Make the key of PARTY: trustee-1, officer-2, registrar-1, witness-1, box, log or client.
-
-    \b
-    Example:  stembus key make kortrijk officer-1
-    """
-    make_key(directory, party)
-    if open_office(directory).draft.exists():
-        next_step(f"when all parties have a key: stembus check {directory}")
-    else:
-        next_step(f"give {directory / 'keys' / f'{party}.json'} to the office, for its folder keys; keep all else")
-
-
-def make_key(directory: Path, party: str) -> None:
-    """Makes a key pair and prints its fingerprint for people to compare."""
-    role, dash, number = party.partition("-")
-    numbered = role not in ("box", "log", "client")
-    if role not in ROLES or numbered != bool(dash) or (numbered and not number.isdigit()):
-        raise NotReady(f"{party!r} is no party; write trustee-1, officer-1, registrar-1, witness-1, box, log or client")
-    if not directory.exists():
-        directory.mkdir(parents=True)
-        say(f"{directory} is a new folder, made for this key")
-    office = open_office(directory)
-    if role == "witness" and office.witness_policy.exists():
-        raise NotReady(f"the witnesses of {directory} run elsewhere, as {office.witness_policy} says; remove it first")
-    if office.key_path(party).exists():
-        content = office.secret(party)
-        say(f"already done: {office.key_path(party)} exists")
-    else:
-        office, content = Office(directory, new_passphrase), new_secret(role)
-    public = public_part(role, party, content)
-    path = office.make_key(party, content, public)
-    click.echo(f"{party} {fingerprint(public['key'])}")
-    say(f"secret: {path}   public: {directory / 'keys' / (party + '.json')}")
-
-
 def _read_back(manifest: Manifest) -> None:
     """What is about to be frozen, as people would ask about it."""
     language = manifest.languages[0]
@@ -180,12 +134,6 @@ def _read_back(manifest: Manifest) -> None:
     for name, public in named:
         say(shown(f"  {name}: {fingerprint(public)}"))
     say(f"{trustees.threshold} of {len(trustees.members)} trustees decrypt, {witnesses.quorum} witnesses must agree")
-
-
-def fingerprint(key_hex: str) -> str:
-    """Twenty hex digits in groups, to read over the telephone."""
-    digest = hashlib.sha256(bytes.fromhex(key_hex)).hexdigest()[:20]
-    return "-".join(digest[i : i + 4] for i in range(0, 20, 4))
 
 
 @click.command()

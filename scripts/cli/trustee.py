@@ -17,7 +17,7 @@ from stembus.audit.formats.tally_record import sums_digest
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.office.office import NotReady, Office, clock_of
 from stembus.ballot.office.secret_file import read_secret_file
-from stembus.scripts.cli.setup import fingerprint
+from stembus.scripts.cli.keys import fingerprint
 from stembus.scripts.cli.trustee_steps import NUMBER, PLACE, REFERENDUM, STEPS, deliver, open_trustee, who
 from stembus.scripts.escape import shown
 from stembus.scripts.published import verified_log

@@ -14,8 +14,8 @@ import click
 from stembus.audit.durable import write_durably
 from stembus.ballot.http_client import ServiceUnreachable
 from stembus.ballot.office.office import NotReady, Office, clock_of
+from stembus.scripts.cli.keys import make_key
 from stembus.scripts.cli.log_steps import elect, settle
-from stembus.scripts.cli.setup import make_key
 from stembus.scripts.cli.status import what_follows
 from stembus.scripts.published import referendum_id, verified_log
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say

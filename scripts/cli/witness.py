@@ -29,7 +29,7 @@ from stembus.ballot.office.office import NotReady
 from stembus.ballot.office.party_key import PartyKey, demand_role, parse_party_key
 from stembus.ballot.office.secret_file import create_secret_file, read_secret_file
 from stembus.crypto.signing import MLDSA44Key, SigningKey
-from stembus.scripts.cli.setup import fingerprint
+from stembus.scripts.cli.keys import fingerprint
 from stembus.scripts.escape import shown
 from stembus.scripts.shell import new_passphrase, next_step, passphrase, say
 from stembus.scripts.small_server import Limits, demand_server, listen

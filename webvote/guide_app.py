@@ -1,0 +1,190 @@
+"""The officials' page: each step of a referendum, who must act, what is missing, and buttons that run the commands.
+
+On the official's own machine alone. Decides that nobody acts without the link that the command printed, that a step
+which cannot be undone is asked twice, and what a page shows. Which steps there are, and by which command each is taken,
+is decided in `scripts/guide`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, abort, g, redirect, render_template, request, session, url_for
+from flask_babel import Babel, format_datetime, format_decimal
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as Answer
+
+from stembus.audit.errors import AuditError
+from stembus.audit.formats.manifest import Manifest
+from stembus.ballot.errors import BallotError
+from stembus.webvote.logs import report
+from stembus.webvote.security import harden, same_origin
+from stembus.webvote.static_files import INTERFACE_LANGUAGES
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'self'"
+)
+UPLOAD_BYTES = 256 * 1024 * 1024  # a register of a large city
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What the page asks for. `steps` looks; `draft` is the manifest that the draft would make, `text` the draft itself
+    and `save` writes it; `run` starts the action of a step with what was typed, and returns the job's number; `job`
+    finds one. They raise BallotError or AuditError with a sentence."""
+
+    name: str
+    steps: Callable[[], list[Any]]
+    draft: Callable[[], Manifest]
+    text: Callable[[], str]
+    save: Callable[[str], None]
+    run: Callable[[str, str, dict[str, str], dict[str, bytes]], int]
+    job: Callable[[int], Any]
+
+
+def create_guide_app(guide: Guide, key: str, host: str) -> Flask:
+    """`key` is what the link holds, `host` the only name under which this page answers."""
+    app = Flask("stembus-guide", root_path=str(Path(__file__).parent), static_folder="static")
+    app.config.update(
+        SECRET_KEY=secrets.token_bytes(32),
+        SESSION_COOKIE_NAME="stembus_guide",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        BABEL_TRANSLATION_DIRECTORIES="translations",
+        MAX_FORM_MEMORY_SIZE=1024 * 1024,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    harden(app, POLICY, UPLOAD_BYTES)
+    app.after_request(_framed_by_itself)
+    same_origin(app)
+    Babel(app, locale_selector=lambda: g.get("language", "nl"))
+
+    @app.before_request
+    def only_here() -> None:
+        # Another site's name that leads to this machine is not answered.
+        if request.host != host:
+            abort(403, "this page answers at its own address alone")
+        if request.endpoint not in ("sign_in", "static") and not session.get("in"):
+            abort(403, "open the link that the command printed")
+
+    @app.url_value_preprocessor
+    def choose(endpoint: str | None, values: dict[str, Any] | None) -> None:  # noqa: ARG001
+        language = (values or {}).pop("language", "nl")
+        if language not in INTERFACE_LANGUAGES:
+            abort(404)
+        g.language = language
+
+    @app.url_defaults
+    def keep(endpoint: str, values: dict[str, Any]) -> None:
+        if app.url_map.is_endpoint_expecting(endpoint, "language"):
+            values.setdefault("language", g.get("language", "nl"))
+
+    app.context_processor(lambda: {"language": g.language, "languages": INTERFACE_LANGUAGES, "office": guide.name})
+    _Pages(guide, key).add_to(app)
+    for kind in (BallotError, AuditError, OSError):
+        app.register_error_handler(kind, _refused)
+    app.register_error_handler(HTTPException, _standard)
+    app.register_error_handler(Exception, _broken)
+    return app
+
+
+def _framed_by_itself(response: Response) -> Response:
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+class _Pages:
+    def __init__(self, guide: Guide, key: str) -> None:
+        self._guide, self._key = guide, key
+
+    def add_to(self, app: Flask) -> None:
+        app.add_url_rule("/", "sign_in", self.sign_in)
+        app.add_url_rule("/<language>/", "start", self.start)
+        app.add_url_rule("/<language>/run", "run", self.run, methods=["POST"])
+        app.add_url_rule("/<language>/job/<int:number>", "job", self.job)
+        app.add_url_rule("/<language>/job/<int:number>/stop", "stop", self.stop, methods=["POST"])
+        app.add_url_rule("/<language>/draft", "draft", self.draft, methods=["GET", "POST"])
+        app.add_url_rule("/<language>/preview/<texts>", "preview", self.preview)
+
+    def sign_in(self) -> Answer:
+        """The key in the link is worth one browser; it does not stay in its address."""
+        if not session.get("in"):
+            if not hmac.compare_digest(request.args.get("key", ""), self._key):
+                abort(403, "open the link that the command printed")
+            session["in"] = True
+        return redirect(url_for("start", language="nl"))
+
+    def start(self) -> str:
+        return render_template("guide.html", steps=self._guide.steps())
+
+    def run(self) -> Answer | str:
+        step, action = request.form.get("step", ""), request.form.get("action", "")
+        typed = {k: v.strip() for k, v in request.form.items() if k not in ("step", "action", "sure")}
+        offered = next((a for s in self._guide.steps() if s.name == step for a in s.actions if a.name == action), None)
+        if offered is None:
+            abort(409)
+        if offered.final and request.form.get("sure") != "yes":
+            return render_template("guide.html", steps=self._guide.steps(), unsure=(step, action), typed=typed)
+        files = {name: file.read() for name, file in request.files.items() if file.filename}
+        return redirect(url_for("job", number=self._guide.run(step, action, typed, files)), 303)
+
+    def job(self, number: int) -> str | tuple[str, int, dict[str, str]]:
+        found = self._guide.job(number)
+        if found is None:
+            abort(404)
+        page = render_template("guide_job.html", job=found)
+        return page if found.status is not None else (page, 200, {"Refresh": "2"})
+
+    def stop(self, number: int) -> Answer:
+        found = self._guide.job(number)
+        if found is None:
+            abort(404)
+        found.stop()
+        return redirect(url_for("job", number=number), 303)
+
+    def draft(self) -> Answer | str:
+        if request.method == "POST":
+            self._guide.save(request.form.get("text", "").replace("\r\n", "\n"))
+        text, manifest, problem = self._guide.text(), None, ""
+        try:
+            manifest = self._guide.draft()
+        except (BallotError, AuditError) as error:
+            problem = str(error)
+        return render_template("guide_draft.html", text=text, manifest=manifest, problem=problem)
+
+    def preview(self, texts: str) -> str:
+        """The ballot paper as voters will see it."""
+        manifest = self._guide.draft()
+        if texts not in manifest.languages:
+            abort(404)
+        return render_template(
+            "guide_preview.html", manifest=manifest, texts=texts, amount=format_decimal, moment=_moment
+        )
+
+
+def _moment(text: str) -> str:
+    from datetime import datetime
+
+    return str(format_datetime(datetime.fromisoformat(text), "EEEE d MMMM y, HH:mm"))
+
+
+def _refused(error: Exception) -> tuple[str, int]:
+    return render_template("guide_error.html", problem=str(error)), 400
+
+
+def _standard(error: HTTPException) -> tuple[str, int]:
+    g.setdefault("language", "nl")
+    return render_template("guide_error.html", problem=error.description or ""), error.code or 500
+
+
+def _broken(error: Exception) -> tuple[str, int]:
+    report("request-failed", error)
+    return render_template(
+        "guide_error.html", problem="That did not work. Nothing is lost: look at the steps again."
+    ), 500
