@@ -5,7 +5,7 @@ Decides the lines, never whether it is right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.entry_bodies import (
@@ -33,17 +33,18 @@ def entry_words(manifest: Manifest, body: Record) -> Iterator[str]:
 
 
 def _words(manifest: Manifest, body: Record) -> Iterator[str]:
-    language = manifest.languages[0]
     match body:
         case Roll():
             yield f"the roll: {body.count} people may vote, and {body.spares} spare letters are kept"
+            yield f"the lists have the roots {body.credentials_root} and {body.spares_root}"
             yield f"the population service counted {manifest.eligibility.official_count}"
         case Open():
             yield f"voting opens now, until {manifest.closes}; nothing of the definition can be changed any more"
         case Replace():
             yield f"letter {body.struck[:12]}... is struck, and the spare {body.replacement[:12]}... takes its place"
         case Incident():
-            yield f"incident {body.number}: {body.text[language]}"
+            yield f"incident {body.number}, in these words:"
+            yield from _texts(body.text)
         case Close():
             yield f"voting is closed: {body.ballots} ballots in {body.batches} batches"
             for number, issued in enumerate(body.issuance, 1):
@@ -56,9 +57,11 @@ def _words(manifest: Manifest, body: Record) -> Iterator[str]:
         case Result():
             yield from _result(manifest, body)
         case Cancel():
-            yield f"the referendum is cancelled, for good: {body.text[language]}"
+            yield "the referendum is cancelled, for good, in these words:"
+            yield from _texts(body.text)
         case Abandon():
-            yield f"the referendum ends without a result, for good: {body.text[language]}"
+            yield "the referendum ends without a result, for good, in these words:"
+            yield from _texts(body.text)
         case Sample():
             yield f"the dice showed {body.dice}: they choose who is asked whether they voted"
         case Minutes():
@@ -67,6 +70,11 @@ def _words(manifest: Manifest, body: Record) -> Iterator[str]:
             yield from (f"destroyed: {text}" for text in body.destroyed)
         case _:
             yield "an entry that officers do not sign"
+
+
+def _texts(text: Mapping[str, str]) -> Iterator[str]:
+    """Every language is signed, so every one is read."""
+    yield from (f"  {language}: {words}" for language, words in text.items())
 
 
 def _counts(manifest: Manifest, counts: Sequence[Sequence[int]]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from stembus.audit.formats.ceremony import (
     drill_randomness,
     latest_attempt,
     possession_context,
+    receiving_key,
 )
 from stembus.audit.formats.entries import encode_entry
 from stembus.audit.formats.entry_bodies import Complaint, Confirm, Drill, Reveal, Roll, Share
@@ -91,7 +92,10 @@ class CeremonySteps(Member):
             if receiver == self.number or (self.number, receiver) in attempt.shares:
                 continue
             share = scalar_to_bytes(evaluate(coefficients, receiver))
-            sealed = seal_to(bytes.fromhex(attempt.commits[receiver].receiving_key), share)
+            key = receiving_key(attempt.commits[receiver], self.number)
+            if key is None:
+                raise StepOutOfTurn(f"trustee {receiver} has no receiving key for this one: begin a new attempt")
+            sealed = seal_to(bytes.fromhex(key), share)
             body = Share(attempt=attempt.number, sender=self.number, receiver=receiver, sealed=sealed.hex())
             entries.append(self._entry(body))
         if not entries:
@@ -160,7 +164,7 @@ class CeremonySteps(Member):
         return {body.trustee for body in drills if isinstance(body, Drill)}
 
     def complain(self) -> bytes:
-        """Instead of step 4: shows this attempt's receiving key, so everyone can judge. Voids the attempt."""
+        """Instead of step 4: shows the receiving key for the faulty dealer, for all to judge. Voids the attempt."""
         attempt = self._attempt()
         try:
             self._received(attempt)
@@ -169,7 +173,7 @@ class CeremonySteps(Member):
                 attempt=attempt.number,
                 accuser=self.number,
                 accused=fault.dealer,
-                receiving_secret=self._own(attempt).receiving_secret.hex(),
+                receiving_secret=self._own(attempt).receiving_secrets[fault.dealer - 1].hex(),
             )
             return self._entry(body)
         raise StepOutOfTurn("all shares are in order; there is nothing to complain about")

@@ -24,14 +24,15 @@ _RECEIVING = b"stembus/v1 ceremony receiving key"
 
 @dataclass(frozen=True)
 class AttemptSecrets:
-    """A trustee's part in one attempt of the ceremony: the polynomial, constant term first, and the X25519 pair."""
+    """A trustee's part in one attempt of the ceremony: the polynomial, constant term first, and an X25519 secret for
+    what each dealer sends, in the order of trustees."""
 
     polynomial: tuple[int, ...] = field(repr=False)
-    receiving_secret: bytes = field(repr=False)
+    receiving_secrets: tuple[bytes, ...] = field(repr=False)
 
     @property
-    def receiving_key(self) -> bytes:
-        return box_public(self.receiving_secret)
+    def receiving_keys(self) -> list[bytes]:
+        return [box_public(secret) for secret in self.receiving_secrets]
 
 
 class AnnouncedTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -60,13 +61,16 @@ class TrusteeKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def __repr__(self) -> str:
         return "<the key of a trustee>"
 
-    def attempt(self, referendum: bytes, number: int, threshold: int) -> AttemptSecrets:
-        """`threshold` coefficients and a receiving key of this attempt alone (docs/protocol.md, 13)."""
+    def attempt(self, referendum: bytes, number: int, threshold: int, trustees: int) -> AttemptSecrets:
+        """`threshold` coefficients and a receiving key for each dealer, of this attempt (docs/protocol.md, 13)."""
         seed, which = bytes.fromhex(self.seed), number.to_bytes(4, "big")
         next_scalar = scalar_stream(seed, referendum, _COEFFICIENTS + which)
         return AttemptSecrets(
             polynomial=tuple(next_scalar() for _ in range(threshold)),
-            receiving_secret=hkdf(seed, referendum, _RECEIVING + which, 32),
+            receiving_secrets=tuple(
+                hkdf(seed, referendum, _RECEIVING + which + dealer.to_bytes(4, "big"), 32)
+                for dealer in range(1, trustees + 1)
+            ),
         )
 
     def to_bytes(self) -> bytes:

@@ -77,7 +77,7 @@ class Member:
                 continue
             try:
                 sealed = bytes.fromhex(attempt.shares[dealer, self.number].sealed)
-                share = scalar_from_bytes(open_sealed(own.receiving_secret, sealed))
+                share = scalar_from_bytes(open_sealed(own.receiving_secrets[dealer - 1], sealed))
                 check_share(commitments[dealer - 1], self.number, share)
             except CryptoError:
                 raise DealerFaulty(dealer) from None
@@ -97,7 +97,7 @@ class Member:
         return self._attempt_secrets(attempt.number)
 
     def _attempt_secrets(self, number: int) -> AttemptSecrets:
-        return self._secrets.attempt(self._referendum, number, self._threshold)
+        return self._secrets.attempt(self._referendum, number, self._threshold, self._count)
 
     def _commitment(self, number: int) -> Commit:
         """The only commitment that this key file makes in this attempt."""
@@ -107,7 +107,7 @@ class Member:
             attempt=number,
             trustee=self.number,
             commitment=commitment_hash(self._referendum, number, self.number, points).hex(),
-            receiving_key=own.receiving_key.hex(),
+            receiving_keys=[key.hex() for key in own.receiving_keys],
         )
 
     def _entry(self, body: Record) -> bytes:

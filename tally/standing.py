@@ -82,7 +82,7 @@ def _after_close(log: VerifiedLog, number: int, now: int) -> Standing:
         return Standing("not-counted")
     announced = {intent.trustee for intent in tally.intents}
     until = (now if tally.decided_at is None else tally.decided_at) + manifest.complaint_seconds
-    if manifest.complaint_seconds and not announced and now < until:
+    if manifest.complaint_seconds and now < until:
         return Standing("complaints", until=until)
     own: Step | None = None if number in announced else "intent"
     everyone = range(1, len(manifest.trustees.members) + 1)

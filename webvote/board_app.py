@@ -69,9 +69,13 @@ def create_board_app(
     @app.get("/log/<path:name>")
     def log(name: str) -> Response:
         path = safe_join(str(public.resolve()), name)
-        if path is None or not Path(path).is_file():
+        try:
+            data = None if path is None else Path(path).read_bytes()
+        except OSError:  # none there, a folder, a name that no file can have
+            data = None
+        if data is None:
             abort(404)
-        return Response(Path(path).read_bytes(), mimetype=log_type(name))
+        return Response(data, mimetype=log_type(name))
 
     @app.post("/entries")
     def entries() -> Response:

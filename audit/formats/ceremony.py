@@ -23,6 +23,12 @@ def commitment_hash(referendum: bytes, attempt: int, trustee: int, coefficients:
     return transcript.add_int("trustee", trustee).add("coefficients", b"".join(coefficients)).digest()
 
 
+def receiving_key(commit: Commit, dealer: int) -> str | None:
+    """For what `dealer` sends to this trustee: each dealer has a key of its own, so that a complaint about one of them
+    opens what that one sent, and nothing else."""
+    return commit.receiving_keys[dealer - 1] if dealer <= len(commit.receiving_keys) else None
+
+
 def possession_context(referendum: bytes, attempt: int, trustee: int, coefficients: Sequence[bytes]) -> Transcript:
     """The context of the proof that the dealer knows its constant term."""
     transcript = Transcript("possession").add("referendum", referendum).add_int("attempt", attempt)

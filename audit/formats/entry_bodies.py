@@ -38,7 +38,7 @@ class Commit(Record, frozen=True):
     attempt: Attempt
     trustee: Index
     commitment: Hash
-    receiving_key: ReceivingKey
+    receiving_keys: Annotated[list[ReceivingKey], msgspec.Meta(min_length=1, max_length=bounds.TRUSTEES)]
 
 
 class Reveal(Record, frozen=True):

@@ -14,6 +14,7 @@ from stembus.audit.formats.ceremony import (
     drill_context,
     drill_randomness,
     possession_context,
+    receiving_key,
 )
 from stembus.audit.formats.entries import Entry
 from stembus.audit.formats.entry_bodies import Commit, Complaint, Confirm, Drill, ElectionKey, Reveal, Share
@@ -81,11 +82,17 @@ def drill_problem(referendum: bytes, key: ElectionKey | None, root: bytes, body:
     return None
 
 
+def commit_problem(trustees: int, body: Commit) -> str | None:
+    if len(body.receiving_keys) == trustees:
+        return None
+    return f"trustee {body.trustee} commits without a receiving key for each trustee"
+
+
 def guilty(attempt: Attempt, body: Complaint) -> tuple[int, str]:
-    """Who is at fault: the accuser shows its receiving key, so everybody can open the share."""
+    """Who is at fault: the accuser shows its receiving key for this dealer, so everybody can open the share."""
     try:
         secret = bytes.fromhex(body.receiving_secret)
-        if box_public(secret).hex() != attempt.commits[body.accuser].receiving_key:
+        if box_public(secret).hex() != receiving_key(attempt.commits[body.accuser], body.accused):
             return body.accuser, "shows a key that is not its receiving key"
     except CryptoError as error:
         return body.accuser, str(error)
@@ -128,7 +135,10 @@ class CeremonyCheck:
         if not isinstance(body, Commit | Reveal | Share | Confirm | Complaint | Drill | ElectionKey):
             return
         self._attempts[body.attempt].take(body)
-        if isinstance(body, Reveal):
+        if isinstance(body, Commit):
+            if problem := commit_problem(self._trustees, body):
+                self._fault(body.attempt, where, problem)
+        elif isinstance(body, Reveal):
             self._check_reveal(where, body)
         elif isinstance(body, Confirm):
             self._check_confirm(where, body)

@@ -60,7 +60,14 @@ from stembus.audit.log.source import FolderPlace
 from stembus.audit.log.tiles import check_entry_size, checkpoint_path
 from stembus.audit.rules import healing_end
 from stembus.audit.state_machine import Order, Phase
-from stembus.audit.verify.ceremony import confirm_problem, drill_problem, expected_key, guilty, reveal_problems
+from stembus.audit.verify.ceremony import (
+    commit_problem,
+    confirm_problem,
+    drill_problem,
+    expected_key,
+    guilty,
+    reveal_problems,
+)
 from stembus.audit.verify.paper_ballots import PaperReading
 from stembus.ballot.errors import EntryRefused, TooEarly
 from stembus.ballot.log_operator.cosigning import time_of
@@ -164,6 +171,8 @@ class Admission:
     def _problem(self, body: Body) -> str | None:
         self._demand_time(body)
         match body:
+            case Commit():
+                return commit_problem(self.order.trustees, body)
             case Reveal() | Confirm() | Complaint() | Drill() | ElectionKey():
                 return self._ceremony_problem(body)
             case Roll():

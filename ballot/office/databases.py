@@ -129,11 +129,8 @@ class Databases:
             ) from None
 
     def drop(self, party: str) -> None:
-        """Removes this folder's tables from PostgreSQL for good. Raises as `open` does, but for DatabaseLost."""
-        try:
-            engine = self.open(party)
-        except DatabaseLost:
-            return
+        """Removes this folder's tables from PostgreSQL for good. Raises as `open` does."""
+        engine = self.open(party)
         state, _ = _STARTS[party.partition("-")[0]]
         try:
             state.metadata.drop_all(engine)

@@ -15,6 +15,7 @@ from stembus.audit.durable import write_durably
 from stembus.audit.errors import RecordInvalid
 from stembus.audit.formats.canonical import Record
 from stembus.audit.formats.entries import (
+    KINDS,
     Entry,
     Signature,
     encode_entry,
@@ -85,9 +86,12 @@ def take_signed(root: Path, manifest: Manifest, referendum: bytes, data: bytes) 
 def parse_to_sign(data: bytes) -> Entry:
     """Raises EntryForeign."""
     try:
-        return parse_entry(data.strip())
+        entry = parse_entry(data.strip())
     except RecordInvalid:
         raise EntryForeign("this file is no entry for an officer to sign; it was damaged, or is another file") from None
+    if KINDS[entry.type][1] not in ("officer", "officers"):
+        raise EntryForeign(f"an entry {entry.type} is not for officers to sign: do not sign it")
+    return entry
 
 
 def _checked(manifest: Manifest, referendum: bytes, entry: Entry) -> dict[str, Signature]:
@@ -114,4 +118,9 @@ def _signed_elsewhere(path: Path, manifest: Manifest, referendum: bytes, body: R
 
 
 def _path(root: Path, referendum: bytes, body: Record) -> Path:
-    return root / FOLDER / f"{entry_type(body)}-{entry_digest(referendum, body).hex()[:12]}.json"
+    return root / FOLDER / name_to_sign(referendum, body)
+
+
+def name_to_sign(referendum: bytes, body: Record) -> str:
+    """Of the file with such an entry, the same on every laptop."""
+    return f"{entry_type(body)}-{entry_digest(referendum, body).hex()[:12]}.json"

@@ -83,7 +83,7 @@ def make_key(directory: Path, party: str) -> None:
     """Makes a key pair and prints its fingerprint for people to compare."""
     role, dash, number = party.partition("-")
     numbered = role not in ("box", "log", "client")
-    if role not in ROLES or numbered != bool(dash) or (numbered and not number.isdigit()):
+    if role not in ROLES or numbered != bool(dash) or (numbered and not re.fullmatch("[1-9][0-9]?", number)):
         raise NotReady(f"{party!r} is no party; write trustee-1, officer-1, registrar-1, witness-1, box, log or client")
     if not directory.exists():
         directory.mkdir(parents=True)

@@ -11,13 +11,28 @@ from pathlib import Path
 import click
 
 from stembus.audit.durable import write_durably
+from stembus.audit.entry_rules import issuance_problem
+from stembus.audit.errors import CannotRead
 from stembus.audit.formats.canonical import Record
-from stembus.audit.formats.entry_bodies import Batch, Close, ElectionKey, Open, PaperBallots, PaperResult, Result
+from stembus.audit.formats.entry_bodies import (
+    Batch,
+    Close,
+    ElectionKey,
+    Open,
+    PaperBallots,
+    PaperResult,
+    Replace,
+    Result,
+    Roll,
+)
+from stembus.audit.formats.lists import CREDENTIALS, SPARES
+from stembus.audit.log.source import Place
+from stembus.audit.verify.verified_lists import issued_by, keys_of, struck_by
 from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.office.office import NotReady, Office
-from stembus.ballot.office.officers import add_signature, parse_to_sign, take_signed
+from stembus.ballot.office.officers import add_signature, name_to_sign, parse_to_sign, take_signed
 from stembus.scripts.officer_words import entry_words
-from stembus.scripts.published import referendum_id, verified_log
+from stembus.scripts.published import opened, referendum_id, verified_log
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
 from stembus.scripts.typed_counts import parse_counts
 from stembus.tally.combine import make_result_body
@@ -55,7 +70,7 @@ def sign(
     entry = parse_to_sign(file.read_bytes())
     identity = referendum_id(referendum)
     say("checking the published log ...")
-    with verified_log(place, identity) as log:
+    with opened(place) as source, verified_log(place, identity) as log:
         own = office.signing_key(f"officer-{number}").public.hex()
         officers = log.manifest.officers
         if number > len(officers) or officers[number - 1].key != own:
@@ -64,16 +79,17 @@ def sign(
             click.echo(line)
         if isinstance(entry.body, PaperResult | PaperBallots):
             _compare_paper(log, entry.body, ballots, counts, root)
-        elif told := _compared(log, entry.body):
+        elif told := _compared(log, source, entry.body):
             say(told)
+        say("once both of you have signed, the office can log it at any time; nobody can take it back")
         if not yes:
             click.confirm("Sign this?", abort=True, err=True)
         signed = add_signature(office, log.manifest, identity, entry, number)
-    target = office.root / "signed" / file.name
+    target = office.root / "signed" / name_to_sign(identity, entry.body)
     write_durably(target, signed)
     click.echo(str(target))
     next_step(
-        f"send that file back; the other officer runs: stembus officer take DIR {file.name}, and the same command"
+        f"send that file back; the other officer runs: stembus officer take DIR {target.name}, and the same command"
     )
 
 
@@ -88,8 +104,10 @@ def _who(office: Office, number: int | None) -> int:
     return number or here[0]
 
 
-def _compared(log: VerifiedLog, body: Record) -> str | None:
-    """What the log says to it. Raises NotReady where the log contradicts it."""
+def _compared(log: VerifiedLog, source: Place, body: Record) -> str | None:
+    """What the log, and the lists beside it, say to it. Raises NotReady where they contradict it."""
+    if isinstance(body, Roll | Replace):
+        return _compared_lists(log, source, body)
     if isinstance(body, Result):
         try:
             own = make_result_body(log)
@@ -115,8 +133,35 @@ def _compared(log: VerifiedLog, body: Record) -> str | None:
                 f"the log that you see has {len(sizes)} batches and {sum(sizes)} ballots, not what this file says: "
                 "look again in a moment; if it stays so, do not sign"
             )
-        return "batches and ballots are those of the log"
+        if problem := issuance_problem(log.manifest, log.referendum, body):
+            raise NotReady(f"{problem}: do not sign")
+        return _compared_lists(log, source, body)
     return None
+
+
+def _compared_lists(log: VerifiedLog, source: Place, body: Roll | Close | Replace) -> str:
+    """The lists that the office has published for it. Raises NotReady."""
+    try:
+        if isinstance(body, Close):
+            for number in range(1, len(body.issuance) + 1):
+                issued_by(log, source, body, number)
+                struck_by(log, source, body, number)
+            return (
+                "batches and ballots are those of the log, and the registrars have signed the lists that are published"
+            )
+        roll = body
+        if isinstance(body, Replace):
+            roll = next(entry.body for _, _, entry in log.entries() if isinstance(entry.body, Roll))
+        assert isinstance(roll, Roll)
+        credentials = keys_of(source, CREDENTIALS, roll.count, roll.credentials_root)
+        spares = keys_of(source, SPARES, roll.spares, roll.spares_root)
+    except CannotRead as error:
+        raise NotReady(f"the lists that this is about are not those that are published: {error}; do not sign") from None
+    if not isinstance(body, Replace):
+        return "the published lists have these lengths and roots"
+    if bytes.fromhex(body.struck) not in {*credentials, *spares} or bytes.fromhex(body.replacement) not in spares:
+        raise NotReady("this replaces a letter that is not on the roll, or by what is no spare letter: do not sign")
+    return "the letter is on the roll, and the other one is a spare"
 
 
 def _compare_paper(

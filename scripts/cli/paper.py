@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -29,7 +30,10 @@ AGAIN = click.option(
 def _counted_twice(office: Office, body: PaperResult, again: str | None) -> None:
     """Where two officers sign on one machine, the second one types what they found. An officer with a laptop of their
     own does so there. Raises NotReady."""
-    if body.ballots == 0 or not all(office.key_path(f"officer-{number}").exists() for number in (1, 2)):
+    numbers = range(1, len(office.manifest.officers) + 1)
+    if sum(office.key_path(f"officer-{number}").exists() for number in numbers) < 2:
+        return
+    if body.ballots == 0 and not office.manifest.binding:
         return
     if again is None and not office.manifest.binding:
         say("note: in a binding referendum a second officer, who counts apart, types the counts too (--again)")
@@ -37,8 +41,8 @@ def _counted_twice(office: Office, body: PaperResult, again: str | None) -> None
     if again is None:
         again = str(click.prompt("The second officer: ballots and counts, like 120:70,45", err=True))
     ballots, colon, rows = again.replace(" ", "").partition(":")
-    if not colon or not ballots.isdigit():
-        raise NotReady("write what the second officer counted like 120:70,45, with / between questions")
+    if not colon or not re.fullmatch("[0-9]{1,9}", ballots):
+        raise NotReady("write what the second officer counted like 120:70,45, with / between questions; none is 0:0,0")
     if parse_counts(office.manifest, int(ballots), tuple(rows.split("/"))) != body:
         raise NotReady("the two officers have not counted the same: count again together; nothing was logged")
     say("two officers have counted the same")

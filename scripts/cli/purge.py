@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -14,7 +15,11 @@ from stembus.scripts.cli.log_steps import settle
 from stembus.scripts.cli.read_back import YES
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say, server_parts
 
-_OWN = ("referendum.toml", "register.toml", "manifest.json", "referendum.id", "settings.toml", "witnesses.policy")
+# What a referendum keeps for good, and what names nobody.
+_OWN = re.compile(
+    r"referendum\.toml|manifest\.json|referendum\.id|settings\.toml|witnesses\.policy|public|keys|log|"
+    r"(officer|witness)-[0-9]+"
+)
 
 
 @click.command()
@@ -56,7 +61,7 @@ def purge(directory: Path, destroyed: tuple[str, ...], yes: bool) -> None:
     texts = destroy(office, plan)
     _state(office, texts)
     forget(office)
-    if others := sorted(path.name for path in office.root.iterdir() if path.is_file() and path.name not in _OWN):
+    if others := sorted(path.name for path in office.root.iterdir() if not _OWN.fullmatch(path.name)):
         say(f"still in {directory}: {', '.join(others)}; destroy what of it names people, and its copies")
 
 

@@ -5,12 +5,12 @@ Decides words. Which step is due is decided in `tally.standing`.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import click
 
 from stembus.audit.clock import RealClock
+from stembus.audit.durable import write_durably
 from stembus.audit.formats.ceremony import latest_attempt
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.formats.tally_record import sums_digest
@@ -177,6 +177,8 @@ def _demand_copy(office: Office, number: int, copy_file: Path | None) -> None:
 
 def _open_copy(office: Office, number: int, path: Path) -> None:
     party = f"trustee-{number}"
+    if path.samefile(office.key_path(party)):
+        raise NotReady(f"{path} is the key file itself, and no second copy: put the other stick in")
     copied = parse_trustee_key(read_secret_file(path, passphrase(party)))
     if copied.seed != parse_trustee_key(office.secret(party)).seed:
         raise NotReady(f"{path} opens, and is another key file than {office.key_path(party)}; copy that one")
@@ -199,9 +201,11 @@ def copy(directory: Path, target: Path, number: int | None) -> None:
     if not source.exists():
         raise NotReady(f"there is no key file {source}")
     path = target / f"trustee-{number}.key" if target.is_dir() else target
-    if path.exists() and path.read_bytes() != source.read_bytes():
-        raise NotReady(f"{path} exists and is another file; it is not overwritten")
-    shutil.copyfile(source, path)
+    if path.exists() and (path.samefile(source) or path.read_bytes() != source.read_bytes()):
+        raise NotReady(f"{path} exists and is no copy of the key file; it is not overwritten")
+    if not path.parent.is_dir():
+        raise NotReady(f"there is no folder {path.parent}; put the other stick in, and give its folder")
+    write_durably(path, source.read_bytes(), private=True)
     _open_copy(office, number, path)
     next_step("keep it at another place than the first; the passphrase at a third")
 

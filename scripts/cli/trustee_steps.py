@@ -5,6 +5,7 @@ The steps one by one; where a trustee stands, and the one step that is due, is i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,7 +48,11 @@ def identity(directory: Path, number: int | None) -> None:
 def who(office: Office, number: int | None) -> int:
     """Whose key is meant: nobody is trustee 1 by default. Raises NotReady."""
     folders = (path.name.removeprefix("trustee-") for path in office.root.glob("trustee-*"))
-    here = sorted(int(name) for name in folders if name.isdigit() and office.key_path(f"trustee-{name}").exists())
+    here = sorted(
+        int(name)
+        for name in folders
+        if re.fullmatch("[1-9][0-9]?", name) and office.key_path(f"trustee-{name}").exists()
+    )
     if number is None and len(here) == 1:
         return here[0]
     told = f"the key{'s' * (len(here) > 1)} of trustee {', '.join(map(str, here))}" if here else "no trustee's key"

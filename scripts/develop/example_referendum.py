@@ -155,7 +155,7 @@ def make_example() -> Example:
         attempt=1,
         trustee=1,
         commitment=commitment_hash(referendum, 1, 1, coefficients).hex(),
-        receiving_key=box_public(secret("trustee 1 receiving key")).hex(),
+        receiving_keys=[box_public(secret("trustee 1 receiving key")).hex()],
     )
     # A Schnorr proof with a fixed nonce; a real one draws it.
     nonce = scalar("trustee 1 possession nonce")

@@ -20,7 +20,7 @@ HASH, POINT, PROOF = "00" * 32, "02" + "00" * 32, {"proof_challenge": "00" * 32,
 
 
 def commit(trustee: int, attempt: int = 1) -> Step:
-    return "commit", bodies.Commit(attempt=attempt, trustee=trustee, commitment=HASH, receiving_key=HASH)
+    return "commit", bodies.Commit(attempt=attempt, trustee=trustee, commitment=HASH, receiving_keys=[HASH])
 
 
 def reveal(trustee: int, attempt: int = 1) -> Step:

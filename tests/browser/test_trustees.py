@@ -231,7 +231,7 @@ def test_a_faulty_share_leads_to_a_complaint_and_a_new_attempt(
         body = parse_entry(raw).body
         assert isinstance(body, Share)
         if body.receiver == 3:
-            bad = seal_to(bytes.fromhex(attempt.commits[3].receiving_key), b"\x05" * 32).hex()
+            bad = seal_to(bytes.fromhex(attempt.commits[3].receiving_keys[0]), b"\x05" * 32).hex()
             raw = rehearsal.trustee(1)._entry(msgspec.structs.replace(body, sealed=bad))
         rehearsal.office.log().append([raw])
     expect(page.locator("#now")).to_contain_text("Stap 4", timeout=SLOW)

@@ -183,7 +183,7 @@ DAMAGE: dict[str, Callable[[Forge], object]] = {
     "with_a_reveal_without_proof": _edit("reveal", "proof_response", "01" * 32, 1),
     "with_a_scalar_at_the_order": _edit("reveal", "proof_response", ORDER.to_bytes(32, "big").hex(), 1),
     **{
-        f"with_a_receiving_key_of_{name}": _edit("commit", "receiving_key", key.hex(), 2)
+        f"with_a_receiving_key_of_{name}": _edit("commit", "receiving_keys", [key.hex()] * 3, 2)
         for name, key in RECEIVING_KEYS.items()
     },
     "with_a_reveal_of_33_points": _edit("reveal", "coefficients", [POINT] * 33, 1),

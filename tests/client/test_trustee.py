@@ -50,11 +50,12 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 def test_both_derive_the_same_secrets_of_an_attempt(other: Client) -> None:
     key, referendum = TrusteeKey.generate(), b"\x07" * 32
     for number in (1, 2, 700):
-        own = key.attempt(referendum, number, 3)
+        own = key.attempt(referendum, number, 3, 4)
         told = other.ask("attempt", key=key.to_bytes().decode(), referendum=referendum, attempt=number)
-        assert told == [[str(c) for c in own.polynomial], own.receiving_secret.hex(), own.receiving_key.hex()]
-    assert key.attempt(referendum, 1, 3) != key.attempt(b"\x08" * 32, 1, 3)
-    assert key.attempt(referendum, 1, 3).receiving_secret != key.attempt(referendum, 2, 3).receiving_secret
+        assert told == [[str(c) for c in own.polynomial], [secret.hex() for secret in own.receiving_secrets]]
+    assert key.attempt(referendum, 1, 3, 4) != key.attempt(b"\x08" * 32, 1, 3, 4)
+    secrets = {secret for k in (1, 2) for secret in key.attempt(referendum, k, 3, 4).receiving_secrets}
+    assert len(secrets) == 8, "one for each attempt and dealer"
 
 
 def test_a_box_sealed_by_one_opens_with_the_other(other: Client) -> None:
@@ -115,7 +116,7 @@ class Mixed:
 
     def make(self, step: str, number: int) -> list[bytes]:
         if number in self.browsers:
-            made = self.ask("step", number, step=step)
+            made = self.ask("step", number, step=step, now=self.rehearsal.clock.now())
             self.rehearsal.office.save_secret(f"trustee-{number}", made["key"].encode())
             return [bytes.fromhex(entry) for entry in made["entries"]]
         trustee = self.rehearsal.trustee(number)
@@ -205,7 +206,7 @@ def test_a_trustee_in_a_browser_finds_the_faulty_share_and_complains(mixed: Call
         assert isinstance(body, Share)
         if body.receiver == 3:
             attempt = latest_attempt(entry.body for _, _, entry in rehearsal.verified().entries())
-            sealed = seal_to(bytes.fromhex(attempt.commits[3].receiving_key), b"\x05" * 32)
+            sealed = seal_to(bytes.fromhex(attempt.commits[3].receiving_keys[0]), b"\x05" * 32)
             trustee = rehearsal.trustee(1)
             raw = trustee._entry(msgspec.structs.replace(body, sealed=sealed.hex()))
         rehearsal.office.log().append([raw])
@@ -224,7 +225,9 @@ def test_a_trustee_in_a_browser_finds_the_faulty_share_and_complains(mixed: Call
         people.make("complain", 3)
 
 
-def test_a_browser_announces_one_tree_only(mixed: Callable[..., Mixed], tmp_path: Path) -> None:
+def test_a_browser_announces_one_tree_only_and_not_before_complaints_were_heard(
+    mixed: Callable[..., Mixed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     people = mixed(1)
     rehearsal = people.rehearsal
     rehearsal.ceremony()
@@ -239,6 +242,13 @@ def test_a_browser_announces_one_tree_only(mixed: Callable[..., Mixed], tmp_path
     rehearsal.clock.move_to(rehearsal.clock.now() + 3 * HOUR)
     with pytest.raises(Refused, match="announce first"):
         people.make("decrypt", 1)
+    later = rehearsal.clock.now()
+    with monkeypatch.context() as patch:
+        patch.setattr(rehearsal.clock, "now", lambda: later - 2 * HOUR)
+        for step in ("intent", "decrypt"):
+            with pytest.raises(Refused, match="can still complain"):
+                people.make(step, 1)
+        assert people.compare(1).stage == "complaints"
     honest = people.make("intent", 1)
     kept = people.key(1)
     assert kept.announced is not None

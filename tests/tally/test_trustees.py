@@ -137,7 +137,7 @@ def secrets(rehearsal: Rehearsal, trustee: int) -> TrusteeKey:
 
 def attempt_secrets(rehearsal: Rehearsal, trustee: int, attempt: int = 1) -> AttemptSecrets:
     threshold = rehearsal.office.manifest.trustees.threshold
-    return secrets(rehearsal, trustee).attempt(rehearsal.office.referendum, attempt, threshold)
+    return secrets(rehearsal, trustee).attempt(rehearsal.office.referendum, attempt, threshold, 3)
 
 
 def deal(monkeypatch: pytest.MonkeyPatch, rehearsal: Rehearsal, trustee: int, polynomial: Sequence[int]) -> None:
@@ -162,7 +162,7 @@ def faulty_share(
         body = parse_entry(raw).body
         assert isinstance(body, Share)
         if body.receiver == receiver:
-            key = bytes.fromhex(attempt.commits[receiver].receiving_key)
+            key = bytes.fromhex(attempt.commits[receiver].receiving_keys[dealer - 1])
             bad = Share(attempt=body.attempt, sender=dealer, receiver=receiver, sealed=sealed(coefficients, key).hex())
             raw = signed(rehearsal, dealer, bad)
         append(rehearsal, raw)
@@ -240,7 +240,7 @@ def test_a_false_complaint_names_its_accuser(fresh: Rehearsal) -> None:
     with pytest.raises(StepOutOfTurn, match="nothing to complain"):
         fresh.trustee(2).complain()
     own = attempt_secrets(fresh, 2)
-    false = Complaint(attempt=1, accuser=2, accused=3, receiving_secret=own.receiving_secret.hex())
+    false = Complaint(attempt=1, accuser=2, accused=3, receiving_secret=own.receiving_secrets[2].hex())
     append(fresh, signed(fresh, 2, false))
     assert [fault.message for fault in checked(fresh).faults] == ["attempt 1 is void: trustee 2 is at fault"]
     fresh.ceremony()
@@ -370,7 +370,7 @@ def test_honest_trustees_do_not_confirm_what_was_not_committed_to(
     attempt = latest_attempt(e.body for _, _, e in read_log(FolderPlace(fresh.office.public)).entries())
     for receiver in (1, 2):
         sealed = seal_to(
-            bytes.fromhex(attempt.commits[receiver].receiving_key),
+            bytes.fromhex(attempt.commits[receiver].receiving_keys[2]),
             scalar_to_bytes(evaluate(own.polynomial[::-1], receiver)),
         )
         append(fresh, signed(fresh, 3, Share(attempt=1, sender=3, receiver=receiver, sealed=sealed.hex())))

@@ -179,7 +179,7 @@ RECEIVING_KEYS = {
 
 def unparsed_commit(receiving_key: bytes) -> Callable[[Forge], MemoryPlace]:
     def maker(forge: Forge) -> MemoryPlace:
-        forge.edit_setup("commit", lambda body: body.update(receiving_key=receiving_key.hex()), 2)
+        forge.edit_setup("commit", lambda body: body.update(receiving_keys=[receiving_key.hex()] * 3), 2)
         return forge.bundle(forge.setup[:4])
 
     return maker
@@ -298,7 +298,11 @@ def again(forge: Forge, spoiled: Callable[[Forge], None]) -> MemoryPlace:
         proof = prove_key(secret, possession_context(forge.referendum, 2, k, points))
         own: Body = {"attempt": 2, "trustee": k}
         digest = commitment_hash(forge.referendum, 2, k, points).hex()
-        commits.append(forge.entry("commit", own | {"commitment": digest, "receiving_key": new_box_key()[1].hex()}))
+        commits.append(
+            forge.entry(
+                "commit", own | {"commitment": digest, "receiving_keys": [new_box_key()[1].hex() for _ in range(3)]}
+            )
+        )
         response = {
             "proof_challenge": scalar_to_bytes(proof.challenge).hex(),
             "proof_response": scalar_to_bytes(proof.response).hex(),
@@ -387,7 +391,7 @@ def opened_for_another_election_key(forge: Forge) -> MemoryPlace:
 @forgery(14, "V11", PASSED, status=4)
 def complaint_about_a_bad_share_names_the_dealer(forge: Forge) -> MemoryPlace:
     secret, public = new_box_key()
-    forge.edit_setup("commit", lambda body: body.update(receiving_key=public.hex()), 1)
+    forge.edit_setup("commit", lambda body: body.update(receiving_keys=[public.hex()] * 3), 1)
     bad = seal_to(public, scalar_to_bytes(random_scalar()))
     forge.edit_setup("share", lambda body: body.update(sealed=bad.hex()), 0)
     return _complain(forge, secret, 2, 1)
@@ -396,7 +400,7 @@ def complaint_about_a_bad_share_names_the_dealer(forge: Forge) -> MemoryPlace:
 @forgery(14, "V11", PASSED, status=4)
 def false_complaint_names_the_accuser(forge: Forge) -> MemoryPlace:
     public = new_box_key()[1]
-    forge.edit_setup("commit", lambda body: body.update(receiving_key=public.hex()), 1)
+    forge.edit_setup("commit", lambda body: body.update(receiving_keys=[public.hex()] * 3), 1)
     return _complain(forge, bytes(31) + b"\x01", 2, 1)
 
 

@@ -890,7 +890,7 @@ def test_other_receiving_keys_at_a_later_read_get_no_share(run: Run, ceremony: F
         for index, raw in enumerate(entries):
             if index and raw.endswith(b'"type":"commit"}'):
                 fake = json.loads(raw)
-                fake["body"]["receiving_key"] = public.hex()
+                fake["body"]["receiving_keys"] = [public.hex()] * 3
                 raw = json.dumps(fake, sort_keys=True, separators=(",", ":")).encode()
             changed.append(raw)
         return changed

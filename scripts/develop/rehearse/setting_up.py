@@ -164,7 +164,7 @@ def _cheat(city: City, victim: int) -> None:
         body = parse_entry(raw).body
         assert isinstance(body, Share)
         if body.receiver == victim:
-            key = bytes.fromhex(attempt.commits[victim].receiving_key)
+            key = bytes.fromhex(attempt.commits[victim].receiving_keys[CHEAT - 1])
             raw = trustee._entry(msgspec.structs.replace(body, sealed=seal_to(key, b"\x05" * 32).hex()))
         entries.append(raw)
     Seat(f"{city.url('board')}/", log.referendum).send(entries)

@@ -18,7 +18,7 @@ POLYNOMIALS = {1: (11, 5), 2: (7, 3), 3: (2, 9)}
 
 
 def commit(trustee: int, attempt: int = 1) -> bodies.Commit:
-    return bodies.Commit(attempt=attempt, trustee=trustee, commitment=HASH, receiving_key=HASH)
+    return bodies.Commit(attempt=attempt, trustee=trustee, commitment=HASH, receiving_keys=[HASH])
 
 
 def reveal(trustee: int, attempt: int = 1) -> bodies.Reveal:

@@ -311,7 +311,7 @@ def test_exactly_the_scalars_below_the_order_are_parsed(scalar: int) -> None:
 
 
 def _commit(receiving_key: bytes) -> bytes:
-    body = {"attempt": 1, "commitment": "00" * 32, "receiving_key": receiving_key.hex(), "trustee": 1}
+    body = {"attempt": 1, "commitment": "00" * 32, "receiving_keys": [receiving_key.hex()], "trustee": 1}
     return encode({"body": body, "signatures": [], "type": "commit"})
 
 

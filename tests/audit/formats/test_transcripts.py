@@ -163,7 +163,7 @@ def test_only_two_options_of_which_one_may_be_chosen_share_a_ciphertext(
 def _bodies() -> list[Any]:
     """One body of a few types."""
     return [
-        bodies.Commit(attempt=1, trustee=2, commitment="00" * 32, receiving_key="11" * 32),
+        bodies.Commit(attempt=1, trustee=2, commitment="00" * 32, receiving_keys=["11" * 32]),
         bodies.Open(election_key="22" * 32),
         bodies.Batch(number=1, size=2, issued=[]),
         bodies.Purge(destroyed=["codes"]),
@@ -181,7 +181,7 @@ def _attempt() -> tuple[Attempt, list[Field]]:
     """An attempt of two trustees, filed in another order than the transcript's; and the fields."""
     attempt = Attempt(3)
     commits = [
-        bodies.Commit(attempt=3, trustee=k, commitment=f"{k:02}" * 32, receiving_key="11" * 32) for k in range(1, 12)
+        bodies.Commit(attempt=3, trustee=k, commitment=f"{k:02}" * 32, receiving_keys=["11" * 32]) for k in range(1, 12)
     ]
     reveals = [
         bodies.Reveal(attempt=3, trustee=k, coefficients=[], proof_challenge=f"{k:02}" * 32, proof_response="22" * 32)

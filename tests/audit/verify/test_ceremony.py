@@ -14,12 +14,13 @@ from stembus.crypto.threshold import commit_polynomial, evaluate
 ACCUSED, ACCUSER = 1, 2
 POLYNOMIAL = (5, 7)
 SECRET, PUBLIC = new_box_key()
+OTHER = new_box_key()[1]
 
 
 def attempt(share: int, sealed_to: bytes = PUBLIC) -> Attempt:
     record = Attempt(1)
     points = [point.to_bytes().hex() for point in commit_polynomial(POLYNOMIAL)]
-    record.take(Commit(attempt=1, trustee=ACCUSER, commitment="00" * 32, receiving_key=PUBLIC.hex()))
+    record.take(Commit(attempt=1, trustee=ACCUSER, commitment="00" * 32, receiving_keys=[PUBLIC.hex(), OTHER.hex()]))
     record.take(Reveal(attempt=1, trustee=ACCUSED, coefficients=points, proof_challenge="", proof_response=""))
     sealed = seal_to(sealed_to, scalar_to_bytes(share)).hex()
     record.take(Share(attempt=1, sender=ACCUSED, receiver=ACCUSER, sealed=sealed))

@@ -126,6 +126,8 @@ export class Ceremony {
       !current.void && this.isDrilled && key.attempt === current.number,
       "an election key that not all trustees confirmed alike, or without their drills",
     );
+    for (const commit of current.commits.values())
+      need(commit.receiving_keys.length === n, `trustee ${commit.trustee} commits without a receiving key for each`);
     const polynomials = [...ascending(current.reveals)].map((reveal) => this.checkReveal(reveal));
     const columns = Array.from({ length: this.threshold }, (_, k) =>
       sum(polynomials.map((points) => points[k] ?? IDENTITY)),

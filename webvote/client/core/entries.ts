@@ -31,7 +31,7 @@ import { Transcript } from "./transcript.ts";
 
 const attempt = integer(1, 1000);
 export const ENTRY_BODIES = {
-  commit: record({ attempt, commitment: hash, receiving_key: receivingKey, trustee: index }),
+  commit: record({ attempt, commitment: hash, receiving_keys: list(receivingKey, 1, 32), trustee: index }),
   reveal: record({
     attempt,
     coefficients: list(pointHex, 0, 32),

@@ -98,8 +98,12 @@ function showPrints(member: Member): void {
     [message("print-own"), fingerprint(publicKeyOf(member.key))],
   ];
   if (!attempt.void && attempt.shares.size === count * (count - 1) && attempt.reveals.size === count) {
-    const { transcript } = attempt.makeKey(log.referendum, count);
-    prints.push([message("print-transcript", { attempt: attempt.number }), fingerprint(transcript)]);
+    try {
+      const { transcript } = attempt.makeKey(log.referendum, count);
+      prints.push([message("print-transcript", { attempt: attempt.number }), fingerprint(transcript)]);
+    } catch {
+      // a faulty reveal makes no key; who tries to confirm is told whose it is
+    }
   }
   if (log.tally.decided > 0 && log.sums.length > 0) {
     const { size, root, sums } = countedTree(member);

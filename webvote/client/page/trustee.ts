@@ -19,8 +19,8 @@ import { byId, button, fieldError, message, onClick, onSubmit, saveFile, showErr
 import { serveAsWorker, startPool } from "./own-worker.ts";
 import { fingerprint, showMember } from "./trustee-view.ts";
 
-const STEPS: Readonly<Record<Step, (member: Member) => Bytes[]>> = {
-  commit,
+const STEPS: Readonly<Record<Step, (member: Member, now: number) => Bytes[]>> = {
+  commit: (member) => commit(member),
   reveal,
   share,
   confirm,
@@ -51,6 +51,8 @@ function field(id: string): HTMLInputElement {
   return byId<HTMLInputElement>(id);
 }
 
+/** The one that is open; one that could not be opened leaves nothing behind. */
+let desk: Desk | null = null;
 let running: Promise<void> | null = null;
 /** Whether what runs was asked for by nobody: the page looks again by itself. */
 let unasked = false;
@@ -91,6 +93,15 @@ function openPage(): void {
   if (field("board").value === "") field("board").value = board;
   onSubmit("form-open", () => alone(open));
   onSubmit("form-make", () => alone(make));
+  onClick("look", () => alone(async () => desk?.look()));
+  onClick("act", () => {
+    const offered = desk?.offered ?? null;
+    return alone(async () => desk?.act(offered));
+  });
+  onClick("again", () => alone(async () => desk?.send((member) => commit(member, true))));
+  onClick("print", () => window.print());
+  onClick("save-copy", () => desk?.saveKey());
+  setInterval(() => void desk?.watch(), AGAIN_MS);
 }
 
 const working = (key: string) => (part: number) => showStatus(`${message(key)} ${Math.round(100 * part)} %`);
@@ -138,28 +149,25 @@ async function open(): Promise<void> {
   }
   const board = address.value.trim().replace(/\/?$/, "/");
   const seat = { key: parseTrusteeKey(content), passphrase: passphrase.value, sealed, board, referendum: fromHex(id) };
-  await new Desk(seat).look();
+  const opened = new Desk(seat);
+  await opened.look();
+  if (!opened.isOpen) return;
+  desk = opened;
   passphrase.value = "";
 }
 
 class Desk {
   private member: Member | null = null;
   private seenHead = "";
-  private offered: Offer = null;
+  offered: Offer = null;
 
-  constructor(private seat: Seat) {
-    onClick("look", () => alone(() => this.look()));
-    onClick("act", () => {
-      const { offered } = this;
-      return alone(() => this.act(offered));
-    });
-    onClick("again", () => alone(() => this.send((member) => commit(member, true))));
-    onClick("print", () => window.print());
-    onClick("save-copy", () => this.saveKey());
-    setInterval(() => void this.watch(), AGAIN_MS);
+  constructor(private seat: Seat) {}
+
+  get isOpen(): boolean {
+    return this.member !== null;
   }
 
-  private saveKey(): void {
+  saveKey(): void {
     saveFile(`trustee-${this.member?.number ?? ""}.key`, this.seat.sealed, "application/json");
   }
 
@@ -181,6 +189,7 @@ class Desk {
         return showError(`${message("cannot-read")} ${told.join("; ")}`);
       }
       this.member = new Member(report.log, this.seat.key);
+      byId("by-hand").hidden = true;
       this.offered = standingOf(this.member, Date.now() / 1000).step;
       showMember(this.member, report.figures.entries);
     } finally {
@@ -198,14 +207,14 @@ class Desk {
   }
 
   /** While others work: looks again when the log has grown. */
-  private async watch(): Promise<void> {
+  async watch(): Promise<void> {
     if (running !== null || this.member === null || document.hidden || !byId("by-hand").hidden) return;
     const head = await this.head();
     if (head !== "" && head !== this.seenHead) await alone(() => this.look(), true);
   }
 
   /** `offered` is what the button said when it was pressed: nobody signs what they have not read. */
-  private async act(offered: Offer): Promise<void> {
+  async act(offered: Offer): Promise<void> {
     const { member } = this;
     if (member === null || offered !== this.offered) return;
     if (offered === "complaint") return this.send(complain);
@@ -244,25 +253,25 @@ class Desk {
 
   /** The key file that remembers the announced tree is handed out before the announcement leaves. */
   private async keepAnnouncement(member: Member): Promise<void> {
-    const key = announcing(member);
+    const key = announcing(member, Date.now() / 1000);
     const sealed = await sealWithPassphrase(keyBytes(key), this.seat.passphrase, working("sealing"));
     this.seat = { ...this.seat, key, sealed };
     this.member = new Member(member.log, key);
     this.saveKey();
   }
 
-  private async send(step: (member: Member) => Bytes[]): Promise<void> {
+  async send(step: (member: Member, now: number) => Bytes[]): Promise<void> {
     if (this.member === null) return;
-    const entries = step(this.member);
+    const entries = step(this.member, Date.now() / 1000);
     showStatus(message("sending"));
     const body = entries.map((entry) => new TextDecoder().decode(entry)).join("\n");
-    const problem = await this.post(body);
-    if (problem !== null) return this.byHand(body, problem);
-    byId("by-hand").hidden = true;
+    const answer = await this.post(body);
+    if (answer !== null && answer !== "unseen") return this.byHand(body, answer);
     await this.look();
+    if (answer === "unseen") showError(message("unseen"));
   }
 
-  /** What kept the message from the log; null if it stands there. */
+  /** What kept the message from the log; null if it stands there, `unseen` if witnesses have not signed it yet. */
   private async post(body: string): Promise<string | null> {
     try {
       const answer = await fetch(`${this.seat.board}entries`, {
@@ -273,8 +282,9 @@ class Desk {
         referrerPolicy: "no-referrer",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-      const told = (await answer.json()) as { readonly message?: string };
-      return answer.ok ? null : String(told.message ?? answer.status);
+      const told = (await answer.json()) as { readonly message?: string; readonly seen?: boolean };
+      if (!answer.ok) return String(told.message ?? answer.status);
+      return told.seen === false ? "unseen" : null;
     } catch (error) {
       return String(error);
     }

@@ -36,8 +36,8 @@ async function verified(request: Fields): Promise<VerifiedLog> {
   return report.log;
 }
 
-const STEPS: Readonly<Record<string, (member: Member) => Bytes[]>> = {
-  commit,
+const STEPS: Readonly<Record<string, (member: Member, now: number) => Bytes[]>> = {
+  commit: (member) => commit(member),
   again: (member) => commit(member, true),
   reveal,
   share,
@@ -53,8 +53,8 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   publicKey: (request) => publicKeyOf(parseTrusteeKey(utf8(text(request, "key")))),
   attempt(request) {
     const key = parseTrusteeKey(utf8(text(request, "key")));
-    const secrets = attemptSecrets(key, fromHex(text(request, "referendum")), Number(request.attempt), 3);
-    return [secrets.polynomial.map(String), hex(secrets.receivingSecret), hex(secrets.receivingKey)];
+    const secrets = attemptSecrets(key, fromHex(text(request, "referendum")), Number(request.attempt), 3, 4);
+    return [secrets.polynomial.map(String), secrets.receivingSecrets.map(hex)];
   },
   sealTo: (request) => hex(sealTo(fromHex(text(request, "key")), fromHex(text(request, "message")))),
   openSealed: (request) => hex(openSealed(fromHex(text(request, "secret")), fromHex(text(request, "box")))),
@@ -69,8 +69,8 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   async step(request) {
     const log = await verified(request);
     let key = parseTrusteeKey(utf8(text(request, "key")));
-    if (text(request, "step") === "intent") key = announcing(new Member(log, key));
-    const entries = STEPS[text(request, "step")]?.(new Member(log, key)) ?? [];
+    if (text(request, "step") === "intent") key = announcing(new Member(log, key), Number(request.now));
+    const entries = STEPS[text(request, "step")]?.(new Member(log, key), Number(request.now)) ?? [];
     return { entries: entries.map(hex), key: fromUtf8(keyBytes(key)) };
   },
 };

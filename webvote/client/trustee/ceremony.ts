@@ -44,8 +44,10 @@ export function share(member: Member): Bytes[] {
   return member.others
     .filter((receiver) => attempt.share(member.number, receiver) === undefined)
     .map((receiver) => {
-      const key = fromHex(attempt.commits.get(receiver)?.receiving_key ?? "");
-      const sealed = hex(sealTo(key, scalarBytes(evaluate(polynomial, receiver))));
+      const key = attempt.commits.get(receiver)?.receiving_keys[member.number - 1];
+      if (key === undefined)
+        throw new TrusteeRefused("out-of-turn", `trustee ${receiver} has no receiving key for this one`);
+      const sealed = hex(sealTo(fromHex(key), scalarBytes(evaluate(polynomial, receiver))));
       return member.entry("share", { attempt: attempt.number, receiver, sealed, sender: member.number });
     });
 }
@@ -55,13 +57,21 @@ export function confirm(member: Member): Bytes[] {
   const { attempt, log } = member;
   for (const [dealer, body] of attempt.reveals)
     if (!isSoundReveal(member, body))
-      throw new TrusteeRefused("out-of-turn", `trustee ${dealer} revealed what it did not commit to`, dealer);
+      throw new TrusteeRefused("reveal-faulty", `trustee ${dealer} revealed what it did not commit to`, dealer);
   member.share();
   const { joint_key, transcript } = attempt.makeKey(log.referendum, member.count);
   return [member.entry("confirm", { attempt: attempt.number, joint_key, transcript, trustee: member.number })];
 }
 
 function isSoundReveal(member: Member, body: Body<"reveal">): boolean {
+  try {
+    return isAsCommitted(member, body);
+  } catch {
+    return false; // no point, no scalar
+  }
+}
+
+function isAsCommitted(member: Member, body: Body<"reveal">): boolean {
   const coefficients = concat(...body.coefficients.map(fromHex));
   const bound = (tag: string): Transcript =>
     Transcript.of(tag)
@@ -77,14 +87,14 @@ function isSoundReveal(member: Member, body: Body<"reveal">): boolean {
   return knowsKey(publicPoint(first), challenge ?? 0n, response ?? 0n, bound("possession"));
 }
 
-/** Instead of step 4: shows this attempt's receiving key, so that everyone can judge. Voids the attempt. */
+/** Instead of step 4: shows the receiving key for the faulty dealer, so that everyone can judge. Voids the attempt. */
 export function complain(member: Member): Bytes[] {
   const { attempt, number } = member;
   try {
     member.share();
   } catch (error) {
     if (!(error instanceof TrusteeRefused) || error.code !== "dealer-faulty") throw error;
-    const receiving_secret = hex(member.own().receivingSecret);
+    const receiving_secret = hex(member.own().receivingSecrets[error.trustee - 1] ?? new Uint8Array());
     return [
       member.entry("complaint", { accused: error.trustee, accuser: number, attempt: attempt.number, receiving_secret }),
     ];

@@ -14,6 +14,15 @@ import { TrusteeRefused } from "./errors.ts";
 import type { AnnouncedTree, TrusteeKey } from "./key-file.ts";
 import { proveEqualLogs, type Member } from "./member.ts";
 
+/** An intent ends the time in which a complaint can lead to a cancellation, whoever runs the log. `now` is in Unix
+ * seconds. Throws `out-of-turn`. */
+function demandComplaintsHeard({ log }: Member, now: number): void {
+  const { complaint_seconds } = log.manifest;
+  const since = log.tally.decidedAt;
+  if (complaint_seconds > 0 && (since === null || now < since + complaint_seconds))
+    throw new TrusteeRefused("out-of-turn", "people can still complain; announce after that");
+}
+
 /** The tree that is counted, the same for everybody. */
 export function countedTree({ log }: Member): AnnouncedTree {
   return { size: log.tally.decided, root: log.tally.root, sums: sumsDigest(log.referendum, log.sums) };
@@ -33,13 +42,17 @@ export function treeOf(member: Member): AnnouncedTree {
   return tree;
 }
 
-/** The key file as it must be kept before the announcement leaves. */
-export function announcing(member: Member): TrusteeKey {
+/** The key file as it must be kept before the announcement leaves. Opens the share first: else the others would learn
+ * only at the decryption that this trustee cannot help. */
+export function announcing(member: Member, now: number): TrusteeKey {
+  demandComplaintsHeard(member, now);
+  countShare(member);
   return { ...member.key, referendum: hex(member.log.referendum), announced: treeOf(member) };
 }
 
 /** Opens the share, and announces the tree and the sums. `member.key` is what `announcing` made, and is kept. */
-export function intent(member: Member): Bytes[] {
+export function intent(member: Member, now: number): Bytes[] {
+  demandComplaintsHeard(member, now);
   const tree = treeOf(member);
   if (member.key.announced === null) throw new TrusteeRefused("out-of-turn", "the key file must be kept first");
   countShare(member);
@@ -51,7 +64,8 @@ function countShare(member: Member): bigint {
 }
 
 /** Once t trustees' sound intents stand in the log, this one's among them. */
-export function decrypt(member: Member): Bytes[] {
+export function decrypt(member: Member, now: number): Bytes[] {
+  demandComplaintsHeard(member, now);
   const { log, number } = member;
   const announced = new Set(log.tally.intents.map(({ trustee }) => trustee));
   if (!announced.has(number) || announced.size < member.threshold)

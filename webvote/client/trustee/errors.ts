@@ -9,6 +9,7 @@ export type Refusal =
   | "not-verified" // the log is wrong, or could not be read
   | "out-of-turn" // the step cannot be taken now
   | "other-key-file" // what stands in the log under this trustee's name was made from another key file
+  | "reveal-faulty" // a trustee revealed other points than it committed to: a new attempt is due
   | "dealer-faulty" // a share does not match what its dealer revealed: a complaint is due
   | "other-tree"; // this trustee has announced another tree, and never announces or decrypts a second one
 

@@ -10,7 +10,6 @@ import { scalarStream } from "../core/ballot.ts";
 import { concat, fromHex, fromUtf8, hex, u32, utf8, type Bytes } from "../core/bytes.ts";
 import { hash, nullOr, oneOf, record, count, type Read } from "../core/canonical.ts";
 import { randomBytes } from "../core/group.ts";
-import { boxPublic } from "../core/sealed-box.ts";
 import { TrusteeRefused } from "./errors.ts";
 
 const announced = record({ size: count, root: hash, sums: hash });
@@ -27,11 +26,11 @@ export type AnnouncedTree = Read<typeof announced>;
 /** `referendum` and `announced` are written when the trustee announces the count. */
 export type TrusteeKey = Read<typeof content>;
 
-/** A trustee's part in one attempt of the ceremony: the polynomial, constant term first, and the X25519 pair. */
+/** A trustee's part in one attempt of the ceremony: the polynomial, constant term first, and an X25519 secret for what each
+ * dealer sends, in the order of trustees. */
 export interface AttemptSecrets {
   readonly polynomial: readonly bigint[];
-  readonly receivingSecret: Uint8Array;
-  readonly receivingKey: Uint8Array;
+  readonly receivingSecrets: readonly Uint8Array[];
 }
 
 export function newTrusteeKey(): TrusteeKey {
@@ -66,14 +65,14 @@ export function attemptSecrets(
   referendum: Uint8Array,
   attempt: number,
   threshold: number,
+  trustees: number,
 ): AttemptSecrets {
   const [seed, which] = [fromHex(key.seed), u32(attempt)];
   const next = scalarStream(seed, referendum, concat(utf8("stembus/v1 ceremony coefficient"), which));
-  const label = concat(utf8("stembus/v1 ceremony receiving key"), which);
-  const receivingSecret = hkdf(sha256, seed, referendum, label, 32);
+  const receiving = (dealer: number): Uint8Array =>
+    hkdf(sha256, seed, referendum, concat(utf8("stembus/v1 ceremony receiving key"), which, u32(dealer)), 32);
   return {
     polynomial: Array.from({ length: threshold }, next),
-    receivingSecret,
-    receivingKey: boxPublic(receivingSecret),
+    receivingSecrets: Array.from({ length: trustees }, (_, k) => receiving(k + 1)),
   };
 }

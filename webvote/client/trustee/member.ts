@@ -6,7 +6,7 @@
 import { concat, fromHex, hex, toBig, utf8, type Bytes } from "../core/bytes.ts";
 import { encodeCanonical } from "../core/canonical.ts";
 import { G, mod, newSchnorrKey, parseScalar, pointBytes, pointFrom, timesSecret, type Point } from "../core/group.ts";
-import { openSealed } from "../core/sealed-box.ts";
+import { boxPublic, openSealed } from "../core/sealed-box.ts";
 import { Transcript } from "../core/transcript.ts";
 import type { Body, Kind } from "../verify/entries.ts";
 import type { VerifiedLog } from "../verify/verified-log.ts";
@@ -62,18 +62,18 @@ export class Member {
   }
 
   secrets(attempt: number): AttemptSecrets {
-    return attemptSecrets(this.key, this.log.referendum, attempt, this.threshold);
+    return attemptSecrets(this.key, this.log.referendum, attempt, this.threshold, this.count);
   }
 
   /** The only commitment that this key file makes in this attempt. */
   commitment(attempt: number): Body<"commit"> {
-    const { polynomial, receivingKey } = this.secrets(attempt);
+    const { polynomial, receivingSecrets } = this.secrets(attempt);
     const points = concat(...polynomial.map((one) => pointBytes(timesSecret(G, one))));
     const commitment = this.bound("ceremony-commitment", attempt).add("coefficients", points).digest();
     return {
       attempt,
       commitment: hex(commitment),
-      receiving_key: hex(receivingKey),
+      receiving_keys: receivingSecrets.map((secret) => hex(boxPublic(secret))),
       trustee: this.number,
     };
   }
@@ -96,13 +96,19 @@ export class Member {
 
   /** The sum of all shares for this trustee. Throws `dealer-faulty` with the dealer's number. */
   share(): bigint {
-    const { polynomial, receivingSecret } = this.own();
+    const { polynomial, receivingSecrets } = this.own();
     const commitments = this.attempt.commitments();
     let total = evaluate(polynomial, this.number);
     for (const dealer of this.others) {
       const sealed = this.attempt.share(dealer, this.number);
       if (sealed === undefined) throw new TrusteeRefused("out-of-turn", `trustee ${dealer} has not sent its share`);
-      total += receive(receivingSecret, sealed.sealed, commitments[dealer - 1] ?? [], this.number, dealer);
+      total += receive(
+        receivingSecrets[dealer - 1] ?? new Uint8Array(),
+        sealed.sealed,
+        commitments[dealer - 1] ?? [],
+        this.number,
+        dealer,
+      );
     }
     return mod(total);
   }

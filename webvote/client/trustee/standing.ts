@@ -85,7 +85,7 @@ function afterClose({ log, all, number, threshold }: Member, now: number): Stand
   if (countStatus(log.manifest, log.counted, paperBallots) !== "counted") return at("not-counted");
   const complaints = log.manifest.complaint_seconds;
   const until = (decidedAt ?? now) + complaints;
-  if (complaints > 0 && intents.length === 0 && now < until) return at("complaints", { until });
+  if (complaints > 0 && now < until) return at("complaints", { until });
   const announced = new Set(intents.map(({ trustee }) => trustee));
   const own: Step | null = announced.has(number) ? null : "intent";
   if (announced.size < threshold)

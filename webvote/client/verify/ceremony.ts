@@ -102,6 +102,8 @@ export class CeremonyCheck {
         const { attempt, trustee } = entry.body;
         if (!this.attempts.has(attempt)) this.attempts.set(attempt, new Attempt(attempt));
         this.of(attempt).commits.set(trustee, entry.body);
+        if (entry.body.receiving_keys.length !== this.trustees)
+          this.fault(attempt, where, `trustee ${trustee} commits without a receiving key for each trustee`);
         return;
       }
       case "reveal":
@@ -124,13 +126,13 @@ export class CeremonyCheck {
     }
   }
 
-  /** The accuser shows its receiving key, so everybody can open the share. */
+  /** The accuser shows its receiving key for this dealer, so everybody can open the share. */
   private complaint(where: string, { attempt, accuser, accused, receiving_secret }: Body<"complaint">): void {
     const { commits, reveals, shares } = this.of(attempt);
     const secret = fromHex(receiving_secret);
     const tell = (trustee: number, how: string): void =>
       this.report.passedOver("V11", where, `attempt ${attempt} is void: trustee ${trustee} ${how}`);
-    if (hex(boxPublic(secret)) !== commits.get(accuser)?.receiving_key)
+    if (hex(boxPublic(secret)) !== commits.get(accuser)?.receiving_keys[accused - 1])
       return tell(accuser, "shows a key that is not its receiving key");
     const sealed = shares.find(({ sender, receiver }) => sender === accused && receiver === accuser)?.sealed ?? "";
     tell(
