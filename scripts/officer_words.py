@@ -39,7 +39,7 @@ def _words(manifest: Manifest, body: Record) -> Iterator[str]:
             yield f"the lists have the roots {body.credentials_root} and {body.spares_root}"
             yield f"the population service counted {manifest.eligibility.official_count}"
         case Open():
-            yield f"voting opens now, until {manifest.closes}; nothing of the definition can be changed any more"
+            yield f"voting is opened, until {manifest.closes}; nothing of the definition can be changed any more"
         case Replace():
             yield f"letter {body.struck[:12]}... is struck, and the spare {body.replacement[:12]}... takes its place"
         case Incident():

@@ -43,11 +43,6 @@ HINTS: list[tuple[type[Exception], str]] = [
     (OrderInvalid, "stembus status DIR shows where the referendum stands"),
     (LogBehindWitness, "nothing was changed"),
     (WitnessesMissing, "see that the witnesses run, and run the same command again"),
-    (
-        OfficerMissing,
-        "they run: stembus officer sign DIR FILE --place LOG --referendum ID; take what comes back with: stembus "
-        "officer take DIR FILE",
-    ),
     (SecretFileError, "check the path and the passphrase (STEMBUS_PASSPHRASE, or type it when asked)"),
     (KeyFileInvalid, "bring back the trustee's own key file, from a backup"),
     (BallotRejected, "the refused ballot is kept beside the voting pass as evidence; the same command makes a new one"),
@@ -56,7 +51,7 @@ HINTS: list[tuple[type[Exception], str]] = [
     (CannotRead, "this says nothing about the log: try again, or give another folder, zip file or address"),
     (LogNotVerified, "run: stembus verify PLACE --referendum ID"),
     (MustNotCount, "an official can now run: stembus tally DIR (the result will say: not counted)"),
-    (StepOutOfTurn, "stembus status DIR shows what the log waits for"),
+    (StepOutOfTurn, "stembus trustee now DIR says whom it waits for; at the office: stembus status DIR"),
 ]
 SERVER_PARTS = "in a copy of the sources: pip install '.[server]'"
 _SHORTEST, _FEWEST = 16, 6  # characters of a new passphrase, and different ones
@@ -146,6 +141,12 @@ def calm() -> Iterator[None]:
         yield
     except StepDone as done:
         say(f"already done: {done}")
+    except OfficerMissing as waits:
+        say(f"waits: {waits}")
+        sign = f"stembus officer sign THEIR-FOLDER {waits.path.name} --place LOG --referendum ID"
+        take = f"stembus officer take {waits.path.parent.parent} {waits.path.name}"
+        next_step(f"they run: {sign}; with the file that comes back from their folder signed: {take}; then this again")
+        sys.exit(1)
     except (CryptoError, AuditError, BallotError, TallyError) as error:
         hint = next((hint for kind, hint in HINTS if isinstance(error, kind)), None)
         fail(str(error), hint, Outcome.UNCHECKED.status if isinstance(error, CannotRead) else 1)

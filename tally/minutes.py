@@ -77,7 +77,7 @@ def minutes_values(
         "needed": {"trustees": manifest.trustees.threshold, "witnesses": manifest.witnesses.quorum},
         "decrypted": [manifest.trustees.members[number - 1].name for number in result.trustees],
         "participants": result.participants,
-        "share": f"{100 * result.participants / max(1, figures.official_count):.1f}",
+        "share": _decimal(100 * result.participants / max(1, figures.official_count), language),
         "paper": result.paper_ballots,
         "issued": " / ".join(map(str, figures.issued)),
         "used": figures.counted,
@@ -93,6 +93,10 @@ def minutes_values(
         "incidents": incidents,
         "signers": [*_names(manifest.officers), *_names(manifest.trustees.members)],
     }
+
+
+def _decimal(value: float, language: str) -> str:
+    return f"{value:.1f}" if language == "en" else f"{value:.1f}".replace(".", ",")
 
 
 def _names(members: Sequence[Any]) -> list[str]:

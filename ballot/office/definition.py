@@ -20,6 +20,7 @@ from stembus.audit.formats.manifest_rules import check_eligibility, check_manife
 from stembus.ballot.errors import DefinitionInvalid
 from stembus.ballot.office.draft_errors import draft_problem, manifest_problem, toml_problem
 from stembus.ballot.office.look_alike import look_alike
+from stembus.crypto.sealed import is_sealed
 
 DRAFT = """\
 # A referendum, as a draft. Edit, then: stembus check DIR
@@ -110,6 +111,11 @@ def read_keys(folder: Path) -> dict[str, dict[str, str]]:
     """The public key files by party: trustee-1, officer-2, box, ..."""
     keys: dict[str, dict[str, str]] = {}
     for path in sorted(folder.glob("*.json")):
+        if is_sealed(path.read_bytes()):
+            raise DefinitionInvalid(
+                f"{path} is a secret key file, which nobody but its party may have: delete it, tell them to make a new "
+                "key, and ask for the public part"
+            )
         try:
             keys[path.stem] = {str(k): str(v) for k, v in json.loads(path.read_text(encoding="ascii")).items()}
         except (ValueError, AttributeError, UnicodeDecodeError):

@@ -41,6 +41,8 @@ def draft_doubts(manifest: Manifest, layout: Layout, zone: str) -> Iterator[str]
             f"the keys of {len(held)} trustees lie in this one folder, and {manifest.trustees.threshold} can decrypt "
             "every vote: each trustee makes the own key on the own machine (stembus trustee identity)"
         )
+    if manifest.trustees.threshold == len(manifest.trustees.members):
+        yield "all trustees must decrypt: if one loses the key, nothing can be counted; are some still missing?"
     officers = [number for number in range(1, len(manifest.officers) + 1) if _is_here(layout, f"officer-{number}")]
     if manifest.binding and len(officers) > 1:
         yield f"the keys of {len(officers)} officers lie in this one folder: two signatures are then one person's"

@@ -78,7 +78,10 @@ def take_signed(root: Path, manifest: Manifest, referendum: bytes, data: bytes) 
     path = _path(root, referendum, entry.body)
     if not path.exists():
         raise EntryForeign(f"nothing here waits for this signature: there is no {path}")
-    merged = _signed_elsewhere(path, manifest, referendum, entry.body) | given
+    known = _signed_elsewhere(path, manifest, referendum, entry.body)
+    if given.keys() <= known.keys():
+        raise EntryForeign("no other officer has signed this file yet; take the one from their folder signed")
+    merged = known | given
     write_durably(path, encode_entry(entry.body, list(merged.values())))
     return path
 

@@ -5,6 +5,7 @@ Decides which entries come in this way: those that trustees sign. All else is th
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 
 from stembus.audit.errors import AuditError, OrderInvalid
+from stembus.audit.formats.canonical import encode
 from stembus.audit.formats.entries import check_signatures, parse_entry
 from stembus.audit.formats.entry_bodies import (
     Commit,
@@ -57,13 +59,21 @@ class Board:
         log = self._office.log()
         log.refresh()
         try:
-            if new := [raw for raw, entry in zip(entries, parsed, strict=True) if not _stands(log.order, entry.body)]:
+            if new := [raw for raw, entry in zip(entries, parsed, strict=True) if not self._stands(entry.body)]:
                 log.append(new)
                 signers = sorted({signature.by for entry in parsed for signature in entry.signatures})
                 say(shown(f"logged: {parsed[0].type} of {', '.join(signers)}"))
         finally:
             self.go_on()
         return log.is_published()
+
+    def _stands(self, body: object) -> bool:
+        log = self._office.log()
+        if isinstance(body, PartialDecryption) and body.trustee in log.order.partials:
+            # One that is not proven may be made anew; a proven one that is said twice stays in every report.
+            published = verify(FolderPlace(self._office.public), self._referendum).demand_log()
+            return body.trustee in published.tally.partials
+        return _stands(log.order, body)
 
     def go_on(self) -> None:
         """Asks witnesses that were away, and makes the election key when all have drilled."""
@@ -83,6 +93,8 @@ class Board:
 def _stands(order: Order, body: object) -> bool:
     """Whether this trustee has taken this step of the current attempt: made anew, it is no other step."""
     match body:
+        case TallyIntent():
+            return hashlib.sha256(encode(body)).digest() in order.intents.get(body.trustee, set())
         case Commit():
             return body.attempt == order.attempt and body.trustee in order.committed
         case Reveal():

@@ -14,7 +14,8 @@ YES = click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
 
 def read_back(manifest: Manifest, body: Record, yes: bool) -> None:
     """Ends the command where somebody says no."""
+    say("two officers sign this:")
     for line in entry_words(manifest, body):
-        say(line)
+        say(f"  {line}")
     if manifest.binding and not yes:
         click.confirm("Two officers sign this, and it stands in the log for good. Go on?", abort=True, err=True)

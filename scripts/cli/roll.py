@@ -146,6 +146,7 @@ def credentials_make(directory: Path) -> None:
     office.enrol_all()
     if already:
         say("already done: codes were made, and none was changed")
+    say("the roll stands in the log")
     click.echo(f"{made.credentials} letters, {made.spares} spares")
     codes = (authority / "codes.csv").exists()
     say(f"the codes are in {authority / 'codes.csv'} and spares.csv" if codes else "the codes are destroyed")
@@ -210,8 +211,8 @@ def credentials_destroy(directory: Path, printed: int | None, made_elsewhere: bo
             printed = click.prompt("How many letters and spares has the print house confirmed?", type=int, err=True)
         if printed != made:
             raise NotReady(
-                f"nothing was deleted: {codes[0]} letters and {codes[1]} spares are {made} together, and {printed} is "
-                f"another number; {print_list} says how many are in each file"
+                f"nothing was deleted: {printed} letters and spares is not how many were made; ask the print house "
+                f"again, and add up what {print_list} says of each file"
             )
     gone = destroy_codes(authority, letters)
     if not gone:

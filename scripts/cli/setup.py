@@ -90,6 +90,9 @@ def check(directory: Path) -> None:
     if len(manifest.registrars) == 1:
         say("note: one registrar alone could vote for people who asked for a ballot paper and did not use it; a second")
         say("one, of another organisation, makes that impossible. The report of the verifier bounds how many these are")
+    for name, public in _parties(manifest):
+        say(shown(f"  {name}: {fingerprint(public)}"))
+    say("let each of them read its fingerprint to you, and count them: are these all?")
     say(f"the log is {manifest.log.origin}, seen by {', '.join(member.name for member in witnesses.members)}")
     addresses = witness_addresses(office.witness_policy, manifest)
     for number, member in enumerate(witnesses.members, 1):
@@ -119,6 +122,12 @@ def _say_doubts(office: Office, manifest: Manifest) -> None:
         say(shown(f"look again: {doubt}"))
 
 
+def _parties(manifest: Manifest) -> list[tuple[str, str]]:
+    """Name and key of those who are to read their fingerprint aloud."""
+    named = [(party.name, party.key) for party in (*manifest.trustees.members, *manifest.officers)]
+    return named + [(party.name, party.key) for party in manifest.registrars]
+
+
 def _read_back(manifest: Manifest) -> None:
     """What is about to be frozen, as people would ask about it."""
     language = manifest.languages[0]
@@ -129,9 +138,7 @@ def _read_back(manifest: Manifest) -> None:
     who = manifest.eligibility
     say(f"{who.official_count} people may vote, in postcodes {', '.join(who.postcodes)}")
     trustees, witnesses = manifest.trustees, manifest.witnesses
-    named = [(party.name, party.key) for party in (*trustees.members, *manifest.officers)]
-    named += [(party.name, party.key) for party in manifest.registrars]
-    for name, public in named:
+    for name, public in _parties(manifest):
         say(shown(f"  {name}: {fingerprint(public)}"))
     say(f"{trustees.threshold} of {len(trustees.members)} trustees decrypt, {witnesses.quorum} witnesses must agree")
 

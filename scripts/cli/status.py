@@ -59,6 +59,8 @@ def _details(directory: Path, office: Office, log: LogWriter) -> Iterator[str]:
     if order.phase in (Phase.CLOSED, Phase.TALLIED) and order.may_sample:
         wanted = office.manifest.sample_size
         yield f"sample      {wanted} people are to be drawn, with dice, and asked: stembus sample {directory} --help"
+    if (office.root / "purge.json").exists():
+        yield f"purge       what was destroyed is not signed in the log yet: stembus purge {directory}"
     if order.paper_stated and office.paper_seed.exists():
         yield f"seed        {office.paper_seed} is still here, and every copy of it is to be destroyed"
 

@@ -20,7 +20,7 @@ from stembus.ballot.office.secret_file import read_secret_file
 from stembus.scripts.cli.keys import fingerprint
 from stembus.scripts.cli.trustee_steps import NUMBER, PLACE, REFERENDUM, STEPS, deliver, open_trustee, who
 from stembus.scripts.escape import shown
-from stembus.scripts.published import verified_log
+from stembus.scripts.published import verified, verified_log
 from stembus.scripts.report_text import at_home
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, passphrase, say
 from stembus.scripts.trustee_seat import parse_link, read_seat, seat_here, write_seat
@@ -100,7 +100,9 @@ def _tell(office: Office, log: VerifiedLog, number: int) -> None:
     click.echo(f"log         {log.head.size} entries, all checked here")
     click.echo(f"now         {_stage(manifest, standing)}")
     if standing.waits:
-        click.echo(f"waits for   {', '.join(f'trustee {k}' for k in standing.waits)}")
+        names = ", ".join(f"trustee {k}" for k in standing.waits)
+        more = manifest.trustees.threshold - len(log.tally.intents)
+        click.echo(f"waits for   {f'{more} more of {names}' if standing.stage == 'intent' else names}")
     for line in _fingerprints(log):
         click.echo(line)
     if standing.step is None:
@@ -163,6 +165,9 @@ def next_command(
         made = getattr(person, standing.step)()
         label = f"trustee-{person.number}-{standing.step}"
     deliver(office, made if isinstance(made, list) else [made], None, label)
+    if made and standing.step == "intent":
+        say("your key file remembers now what you announced: copy it to the other stick again, stembus trustee copy")
+    next_step(f"stembus trustee now {directory}, which says whom it waits for")
 
 
 def _demand_copy(office: Office, number: int, copy_file: Path | None) -> None:
@@ -179,6 +184,9 @@ def _open_copy(office: Office, number: int, path: Path) -> None:
     party = f"trustee-{number}"
     if path.samefile(office.key_path(party)):
         raise NotReady(f"{path} is the key file itself, and no second copy: put the other stick in")
+    if path.read_bytes() == office.key_path(party).read_bytes():
+        say(f"the copy is the same, byte by byte: {path}")
+        return
     copied = parse_trustee_key(read_secret_file(path, passphrase(party)))
     if copied.seed != parse_trustee_key(office.secret(party)).seed:
         raise NotReady(f"{path} opens, and is another key file than {office.key_path(party)}; copy that one")
@@ -228,7 +236,10 @@ def join(link: str, folder: Path, number: int | None) -> None:
         )
     office = open_office(folder)
     number = who(office, number)
-    with verified_log(seat.place, seat.referendum) as log:
+    with verified(seat.place, seat.referendum) as report:
+        if any(fault.check == "V2" for fault in report.faults):
+            raise NotReady("the number in this link is not that of the referendum at its address: copy the link whole")
+        log = report.demand_log()
         Trustee(parse_trustee_key(office.secret(f"trustee-{number}")), lambda _: None, log)
         write_seat(folder, seat)
         _tell(office, log, number)

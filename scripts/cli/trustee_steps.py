@@ -41,6 +41,9 @@ def identity(directory: Path, number: int | None) -> None:
     """
     if number is None:
         raise NotReady("which trustee are you? The officials know; then add: --number 1, or 2, ...")
+    others = [path for path in directory.glob("trustee-*/trustee.key") if path.parent.name != f"trustee-{number}"]
+    if others and not (directory / "referendum.toml").exists():
+        raise NotReady(f"{others[0]} is the key of {others[0].parent.name}: each trustee has a folder of their own")
     make_key(directory, f"trustee-{number}")
     next_step(f"give {directory / 'keys' / f'trustee-{number}.json'} to the officials")
 
@@ -55,11 +58,15 @@ def who(office: Office, number: int | None) -> int:
     )
     if number is None and len(here) == 1:
         return here[0]
-    told = f"the key{'s' * (len(here) > 1)} of trustee {', '.join(map(str, here))}" if here else "no trustee's key"
+    if not here:
+        if number is not None:
+            return number
+        raise NotReady(f"there is no trustee's key in {office.root}; make one: stembus trustee identity DIR --number N")
+    told = f"the key{'s' * (len(here) > 1)} of trustee {', '.join(map(str, here))}"
     if number is None:
-        raise NotReady(f"{told} lies in {office.root}: say which trustee you are, with --number")
-    if here and number not in here:
-        raise NotReady(f"trustee {number} has no key in {office.root}; {told} lies there")
+        raise NotReady(f"in {office.root} lie {told}: say which trustee you are, with --number")
+    if number not in here:
+        raise NotReady(f"trustee {number} has no key in {office.root}; there is {told}")
     return number
 
 

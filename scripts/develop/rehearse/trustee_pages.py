@@ -92,6 +92,5 @@ class TrusteePage:
 
     @staticmethod
     def prints(page: Page) -> list[str]:
-        """What is read aloud, without the trustee's own key."""
-        shown = page.locator("#prints dd").all_inner_texts()
-        return [shown[0], *shown[2:]]
+        """What is read aloud."""
+        return page.locator("#prints dd").all_inner_texts()

@@ -35,6 +35,7 @@ export function showMember(member: Member, entries: number): void {
     count: member.count,
     threshold: member.threshold,
   });
+  byId("own").textContent = fingerprint(publicKeyOf(member.key));
   byId("checked").textContent = message("checked", { entries });
   showStep(member, standing);
   showTable(member);
@@ -46,8 +47,10 @@ function showStep(member: Member, { stage, step, waits, optional, until }: Stand
   const moment = until === null ? "" : new Date(1000 * until).toLocaleString(document.documentElement.lang);
   byId("now").textContent = message(`now-${stage}`, { until: moment });
   const names = waits.map((number) => message("trustee", { number })).join(", ");
-  const told = waits.length > 0 ? message("waits", { names }) : "";
-  byId("waits").textContent = optional ? `${told} ${message("optional")}`.trim() : told;
+  const more = member.threshold - member.log.tally.intents.length;
+  const others = stage === "intent" ? message("waits-more", { more, names }) : message("waits", { names });
+  const mine = step === null && waits.length > 0 && !waits.includes(member.number) ? message("own-done") : "";
+  byId("waits").textContent = optional ? message("optional") : `${mine} ${waits.length > 0 ? others : ""}`.trim();
   byId("signs").hidden = step === null;
   byId("copy-part").hidden = step !== "drill";
   byId("other").hidden = member.log.phase !== "ceremony" || member.attempt.number === 0;
@@ -95,7 +98,6 @@ function showPrints(member: Member): void {
   const { attempt, log, count } = member;
   const prints: [string, string][] = [
     [message("print-referendum"), hex(log.referendum).replace(/(.{8})(?=.)/g, "$1 ")],
-    [message("print-own"), fingerprint(publicKeyOf(member.key))],
   ];
   if (!attempt.void && attempt.shares.size === count * (count - 1) && attempt.reveals.size === count) {
     try {

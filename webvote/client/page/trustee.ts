@@ -9,7 +9,7 @@ import { fromHex, hex, utf8, type Bytes } from "../core/bytes.ts";
 import { commit, complain, confirm, drill, reveal, share } from "../trustee/ceremony.ts";
 import { announcing, decrypt, intent } from "../trustee/count.ts";
 import { TrusteeRefused } from "../trustee/errors.ts";
-import { keyBytes, newTrusteeKey, parseTrusteeKey, publicKeyOf, type TrusteeKey } from "../trustee/key-file.ts";
+import { keyBytes, parseTrusteeKey, type TrusteeKey } from "../trustee/key-file.ts";
 import { Member } from "../trustee/member.ts";
 import { openWithPassphrase, sealWithPassphrase } from "../trustee/sealed.ts";
 import { standingOf, type Step } from "../trustee/standing.ts";
@@ -17,7 +17,8 @@ import { AddressPlace } from "../verify/address.ts";
 import { verify } from "../verify/engine.ts";
 import { byId, button, fieldError, message, onClick, onSubmit, saveFile, showError, showStatus } from "./dom.ts";
 import { serveAsWorker, startPool } from "./own-worker.ts";
-import { fingerprint, showMember } from "./trustee-view.ts";
+import { bytesOf, field, make, showOpened, working } from "./trustee-key.ts";
+import { showMember } from "./trustee-view.ts";
 
 const STEPS: Readonly<Record<Step, (member: Member, now: number) => Bytes[]>> = {
   commit: (member) => commit(member),
@@ -28,7 +29,6 @@ const STEPS: Readonly<Record<Step, (member: Member, now: number) => Bytes[]>> = 
   intent,
   decrypt,
 };
-const [SHORTEST, FEWEST] = [16, 6];
 const AGAIN_MS = 5000;
 const TIMEOUT_MS = 90_000; // witnesses are asked meanwhile
 
@@ -46,10 +46,6 @@ type Offer = Step | "complaint" | null;
 
 if (typeof document === "undefined") serveAsWorker();
 else openPage();
-
-function field(id: string): HTMLInputElement {
-  return byId<HTMLInputElement>(id);
-}
 
 /** The one that is open; one that could not be opened leaves nothing behind. */
 let desk: Desk | null = null;
@@ -81,11 +77,6 @@ async function carryOut(work: () => Promise<void>): Promise<void> {
   }
 }
 
-async function bytesOf(input: HTMLInputElement): Promise<Bytes | null> {
-  const chosen = input.files?.[0];
-  return chosen === undefined ? null : new Uint8Array(await chosen.arrayBuffer());
-}
-
 function openPage(): void {
   const { board = "", referendum = "" } = byId("main").dataset;
   const given = /^#([0-9a-f]{64})$/.exec(location.hash)?.[1];
@@ -104,40 +95,17 @@ function openPage(): void {
   setInterval(() => void desk?.watch(), AGAIN_MS);
 }
 
-const working = (key: string) => (part: number) => showStatus(`${message(key)} ${Math.round(100 * part)} %`);
-
-async function make(): Promise<void> {
-  const [number, first, second] = [field("number"), field("new-passphrase"), field("again-passphrase")];
-  const isNumber = /^([1-9]|[12][0-9]|3[0-2])$/.test(number.value.trim());
-  fieldError(number, byId("number-error"), isNumber ? "" : message("number-wrong"));
-  if (!isNumber) return number.focus();
-  const weak = first.value.length < SHORTEST || new Set(first.value).size < FEWEST;
-  const wrong = first.value === second.value ? "" : message("not-same");
-  fieldError(first, byId("new-error"), weak ? message("too-weak") : wrong);
-  if (weak || wrong !== "") return first.focus();
-  const [key, name] = [newTrusteeKey(), `trustee-${number.value.trim()}`];
-  const sealed = await sealWithPassphrase(keyBytes(key), first.value, working("sealing"));
-  // What was written is opened before anybody relies on it.
-  parseTrusteeKey(await openWithPassphrase(sealed, first.value, working("opening")));
-  const known = { role: "trustee", name, key: publicKeyOf(key) };
-  byId("made").hidden = false;
-  byId("made-fingerprint").textContent = fingerprint(known.key);
-  button("save-key").onclick = () => saveFile(`${name}.key`, sealed, "application/json");
-  button("save-public").onclick = () =>
-    saveFile(`${name}.json`, `${JSON.stringify(known, null, 1)}\n`, "application/json");
-  for (const input of [first, second]) input.value = "";
-  button("save-key").focus();
-}
-
 async function open(): Promise<void> {
   const [identity, passphrase, address] = [field("identity"), field("passphrase"), field("board")];
   const id = identity.value.replace(/\s/g, "").toLowerCase();
-  fieldError(identity, byId("identity-error"), /^[0-9a-f]{64}$/.test(id) ? "" : message("identity-wrong"));
+  const tries = id === "" && address.value.trim() === "";
+  byId("opens").hidden = true;
+  fieldError(identity, byId("identity-error"), tries || /^[0-9a-f]{64}$/.test(id) ? "" : message("identity-wrong"));
   const sealed = await bytesOf(field("key"));
   fieldError(field("key"), byId("key-error"), sealed === null ? message("no-file") : "");
   if (sealed === null) return field("key").focus();
-  if (!/^[0-9a-f]{64}$/.test(id)) return identity.focus();
-  if (!/^https?:\/\//i.test(address.value.trim())) return showError(message("no-address"));
+  if (!tries && !/^[0-9a-f]{64}$/.test(id)) return identity.focus();
+  if (!tries && !/^https?:\/\//i.test(address.value.trim())) return showError(message("no-address"));
   fieldError(passphrase, byId("passphrase-error"), "");
   let content: Uint8Array;
   try {
@@ -147,6 +115,7 @@ async function open(): Promise<void> {
     fieldError(passphrase, byId("passphrase-error"), message(error.code));
     return passphrase.focus();
   }
+  if (tries) return showOpened(parseTrusteeKey(content));
   const board = address.value.trim().replace(/\/?$/, "/");
   const seat = { key: parseTrusteeKey(content), passphrase: passphrase.value, sealed, board, referendum: fromHex(id) };
   const opened = new Desk(seat);
@@ -185,6 +154,7 @@ class Desk {
       });
       if (report.log === null) {
         const told = report.faults.slice(0, 3).map((fault) => `${fault.check} ${fault.where}: ${fault.message}`);
+        if (report.faults.some(({ check }) => check === "V2")) throw new TrusteeRefused("other-referendum");
         if (report.has("breach")) throw new TrusteeRefused("not-verified", told.join("; "));
         return showError(`${message("cannot-read")} ${told.join("; ")}`);
       }
@@ -235,7 +205,7 @@ class Desk {
   /** The second copy is the same file, or opens with the same passphrase and holds the same key. */
   private async hasCopy(): Promise<boolean> {
     const copy = await bytesOf(field("copy"));
-    const told = copy === null ? message("no-file") : await this.copyProblem(copy);
+    const told = copy === null ? message("no-copy") : await this.copyProblem(copy);
     fieldError(field("copy"), byId("copy-error"), told);
     if (told !== "") field("copy").focus();
     return told === "";

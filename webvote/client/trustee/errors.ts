@@ -5,6 +5,7 @@ export type Refusal =
   | "passphrase-wrong"
   | "not-a-trustee-key" // it opens, and is another party's, or of another version
   | "another-referendum"
+  | "other-referendum" // the log is another one than the number says
   | "no-trustee" // the key belongs to no trustee of this referendum
   | "not-verified" // the log is wrong, or could not be read
   | "out-of-turn" // the step cannot be taken now
