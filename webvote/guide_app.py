@@ -8,6 +8,7 @@ is decided in `scripts/guide`.
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 from flask import Flask, Response, abort, g, redirect, render_template, request, session, url_for
 from flask_babel import Babel, format_datetime, format_decimal
 from werkzeug.exceptions import HTTPException
+from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as Answer
 
 from stembus.audit.errors import AuditError
@@ -36,15 +38,15 @@ UPLOAD_BYTES = 256 * 1024 * 1024  # a register of a large city
 @dataclass(frozen=True)
 class Guide:
     """What the page asks for. `steps` looks; `draft` is the manifest that the draft would make, `text` the draft itself
-    and `save` writes it; `run` starts the action of a step with what was typed, and returns the job's number; `job`
-    finds one. They raise BallotError or AuditError with a sentence."""
+    and `save` writes it; `run` starts the action of a step with what was typed and files with their names, and returns
+    the job's number; `job` finds one. They raise BallotError or AuditError with a sentence."""
 
     name: str
     steps: Callable[[], list[Any]]
     draft: Callable[[], Manifest]
     text: Callable[[], str]
     save: Callable[[str], None]
-    run: Callable[[str, str, dict[str, str], dict[str, bytes]], int]
+    run: Callable[[str, str, dict[str, str], dict[str, tuple[str, bytes]]], int]
     job: Callable[[int], Any]
 
 
@@ -121,7 +123,7 @@ class _Pages:
         return redirect(url_for("start", language="nl"))
 
     def start(self) -> str:
-        return render_template("guide.html", steps=self._guide.steps())
+        return render_template("guide.html", steps=self._guide.steps(), shown=_shown)
 
     def run(self) -> Answer | str:
         step, action = request.form.get("step", ""), request.form.get("action", "")
@@ -130,8 +132,10 @@ class _Pages:
         if offered is None:
             abort(409)
         if offered.final and request.form.get("sure") != "yes":
-            return render_template("guide.html", steps=self._guide.steps(), unsure=(step, action), typed=typed)
-        files = {name: file.read() for name, file in request.files.items() if file.filename}
+            return render_template(
+                "guide.html", steps=self._guide.steps(), shown=_shown, unsure=(step, action), typed=typed
+            )
+        files = {name: (secure_filename(f.filename), f.read()) for name, f in request.files.items() if f.filename}
         return redirect(url_for("job", number=self._guide.run(step, action, typed, files)), 303)
 
     def job(self, number: int) -> str | tuple[str, int, dict[str, str]]:
@@ -166,6 +170,11 @@ class _Pages:
         return render_template(
             "guide_preview.html", manifest=manifest, texts=texts, amount=format_decimal, moment=_moment
         )
+
+
+def _shown(action: Any, office: str) -> str:
+    """The command beside a button, with dots for what is typed."""
+    return " ".join(re.sub(r"\{\w+\}", "…", word.replace("{dir}", office)) for word in action.words)
 
 
 def _moment(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from stembus.scripts.guide.steps import action_named, look, words_of
 from stembus.scripts.shell import DIRECTORY, SERVER_PARTS, fail, open_office, passphrase, say
 from stembus.scripts.small_server import Limits, demand_server, listen
 
+if TYPE_CHECKING:
+    from stembus.webvote.guide_app import Guide
+
 
 class Running:
     """What the page asks for, of one folder. Uploaded files lie in `scratch` until the page ends."""
@@ -22,7 +26,7 @@ class Running:
     def __init__(self, directory: Path, jobs: Jobs, scratch: Path) -> None:
         self._directory, self._jobs, self._scratch = directory, jobs, scratch
 
-    def run(self, step: str, name: str, typed: dict[str, str], files: dict[str, bytes]) -> int:
+    def run(self, step: str, name: str, typed: dict[str, str], files: dict[str, tuple[str, bytes]]) -> int:
         """Raises NotReady for what is not offered now, or cannot be typed."""
         action = action_named(look(self._directory), step, name)
         if action is None:
@@ -34,10 +38,11 @@ class Running:
         known = dict(typed)
         for field in action.fields:
             if field.kind == "file":
-                if not files.get(field.name):
-                    raise NotReady("choose a file")
-                path = self._scratch / secrets.token_hex(4) / typed.get(f"{field.name}-name", "upload")
-                write_durably(path, files[field.name], private=True)
+                called, data = files.get(field.name, ("", b""))
+                if not data:
+                    raise NotReady("choose a file that is not empty")
+                path = self._scratch / secrets.token_hex(4) / (called or "upload")
+                write_durably(path, data, private=True)
                 known[field.name] = str(path)
             elif field.name not in known:
                 known[field.name] = ""
@@ -62,7 +67,7 @@ def guide(directory: Path, port: int) -> None:
     Example:  stembus guide kortrijk
     """
     try:
-        from stembus.webvote.guide_app import UPLOAD_BYTES, Guide, create_guide_app
+        from stembus.webvote.guide_app import UPLOAD_BYTES, create_guide_app
     except ModuleNotFoundError as error:
         fail(f"this step needs the server parts ({error.name})", SERVER_PARTS)
     from stembus.webvote.static_files import demand_client
@@ -72,23 +77,29 @@ def guide(directory: Path, port: int) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     jobs, host, link = Jobs(passphrase("the office")), f"127.0.0.1:{port}", secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix="stembus-guide-") as scratch:
-        running = Running(directory, jobs, Path(scratch))
-        found = Guide(
-            directory.name,
-            lambda: look(directory),
-            lambda: check_draft(open_office(directory)),
-            lambda: _draft_text(directory),
-            running.save,
-            running.run,
-            jobs.job,
-        )
-        app = create_guide_app(found, link, host)
+        app = create_guide_app(guide_to(directory, jobs, Path(scratch)), link, host)
         server = listen(app, "127.0.0.1", port, "--port", Limits(UPLOAD_BYTES, 4, 20, 600))
         say(f"open this link in a browser on this machine: http://{host}/?key={link}")
         try:
             server.run()
         finally:
             jobs.stop_all()
+
+
+def guide_to(directory: Path, jobs: Jobs, scratch: Path) -> Guide:
+    """What the page shows and does, of this folder."""
+    from stembus.webvote.guide_app import Guide
+
+    running = Running(directory, jobs, scratch)
+    return Guide(
+        directory.name,
+        lambda: look(directory),
+        lambda: check_draft(open_office(directory)),
+        lambda: _draft_text(directory),
+        running.save,
+        running.run,
+        jobs.job,
+    )
 
 
 def _draft_text(directory: Path) -> str:

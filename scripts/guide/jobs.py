@@ -1,4 +1,4 @@
-"""Commands that the officials' page runs, one at a time beside a board: what they print, and how they end.
+"""Commands that the officials' page runs: what they print, and how they end.
 
 Decides that a command runs as in a terminal, with nobody to answer it: whatever it would ask is a field or a button of
 the page. The passphrase that was typed at the sign-in is in this process's memory and in the command's environment.
@@ -67,10 +67,11 @@ class Jobs:
 
     @staticmethod
     def _follow(job: Job) -> None:
-        assert job.process.stdout is not None
-        for line in job.process.stdout:
-            job.lines.append(line)
-        job.status = job.process.wait()
+        with job.process:
+            assert job.process.stdout is not None
+            for line in job.process.stdout:
+                job.lines.append(line)
+        job.status = job.process.returncode
 
     def job(self, number: int) -> Job | None:
         return self._jobs[number - 1] if 1 <= number <= len(self._jobs) else None

@@ -155,7 +155,8 @@ def _draft(_: _Seen) -> Sequence[Action]:
 
 
 def _keys(seen: _Seen) -> Sequence[Action]:
-    mine = [party for party in (*OWN_PARTIES, "witness-1") if party in _missing(seen)]
+    witnesses = () if seen.office.witness_policy.exists() else ("witness-1", "witness-2")
+    mine = [party for party in (*OWN_PARTIES, *witnesses) if party not in seen.keys]
     made = [Action(f"key {party}", ("key", "make", "{dir}", party)) for party in mine]
     return (*made, Action("take-key", ("key", "take", "{dir}", "{file}"), (Field("file", "file"),)))
 

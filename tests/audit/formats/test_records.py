@@ -377,7 +377,7 @@ def _values(kind: inspect.Type) -> st.SearchStrategy[Any]:
         fields = {field.encode_name: _values(field.type) for field in kind.fields}
         return st.fixed_dictionaries(fields).map(lambda values: kind.cls(**values))
     if isinstance(kind, inspect.ListType):
-        return st.lists(_values(kind.item_type), max_size=3)
+        return st.lists(_values(kind.item_type), min_size=kind.min_length or 0, max_size=3)
     if isinstance(kind, inspect.DictType):
         return st.dictionaries(_values(kind.key_type), _values(kind.value_type), max_size=3)
     if isinstance(kind, inspect.LiteralType):

@@ -68,8 +68,9 @@ def test_a_trustee_makes_a_key_and_takes_its_steps(opened: Finished, tmp_path: P
     assert "fits the election key" in run(links, tmp_path, "trustee", "rehearse", "home", *published)
     assert "the ceremony is complete" in run(links, tmp_path, "trustee", "commit", "home", *published)
     assert "voting is not closed" in run(links, tmp_path, "trustee", "intent", "home", *published, status=1)
-    assert "trustee-2" in run(links, tmp_path, "trustee", "identity", "home", "--number", "2")
-    assert "already done" in run(links, tmp_path, "trustee", "identity", "home", "--number", "2")
+    assert "a folder of their own" in run(links, tmp_path, "trustee", "identity", "home", "--number", "2", status=1)
+    assert "trustee-2" in run(links, tmp_path, "trustee", "identity", "other", "--number", "2")
+    assert "already done" in run(links, tmp_path, "trustee", "identity", "other", "--number", "2")
 
 
 def test_a_trustee_takes_part_in_a_ceremony(tmp_path: Path, links: str) -> None:

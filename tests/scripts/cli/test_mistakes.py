@@ -23,11 +23,11 @@ __all__ = ["run"]
 
 
 def _keys(run: Run, folder: Path, *trustees: int) -> None:
+    (folder / "referendum.toml").write_text(demo_draft(12, 3, floor=1, batch_tokens=2, quorum=1))
     for number in trustees:
         run("trustee", "identity", folder, "--number", number)
     for party in ("officer-1", "officer-2", "registrar-1", "witness-1", "box", "log", "client"):
         run("key", "make", folder, party)
-    (folder / "referendum.toml").write_text(demo_draft(12, 3, floor=1, batch_tokens=2, quorum=1))
 
 
 def test_a_gap_in_the_parties_numbers_is_no_reason_to_drop_a_key(run: Run, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def apart(run: Run, tmp_path: Path) -> Apart:
 def test_two_laptops_from_the_opening_to_the_result(apart: Apart, run: Run) -> None:
     folder, letters = apart.folder, _letters(apart.folder)
     read = apart.together("open", folder, at=OPENS)
-    assert "voting opens now" in read
+    assert "voting is opened" in read
     assert "the key is the one that the trustees made" in read
     for _, code, born in letters[:3]:
         run("vote", folder, "--code", code, "--factor", born, "--choice", "1", at=OPENS, answer="cast")

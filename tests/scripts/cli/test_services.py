@@ -184,10 +184,11 @@ def test_no_recovery_of_the_box_stays_untold(run: Run, folder: Path, opened: Fin
     assert "batch 1 stands in the log" in run("seal", folder, at=LATER).output
     for path in (folder / "box").glob("box.db*"):
         path.unlink()
-    (folder / "officer-1").rename(folder / "away")
+    for number in (1, 2):
+        (folder / f"officer-{number}").rename(folder / f"away-{number}")
     assert "officer" in run("box", "recover", folder, at=LATER, status=1).output
     assert not (folder / "box" / "box.db").exists()
-    (folder / "away").rename(folder / "officer-1")
+    (folder / "away-2").rename(folder / "officer-2")  # any of them signs an incident
     assert "the incident stands in the log" in run("box", "recover", folder, at=LATER).output
     assert Rehearsal(folder).office.log().order.incidents == 1
 

@@ -157,9 +157,9 @@ def test_mistakes_of_trustees_get_a_sentence_with_the_next_step(hall: Hall, tmp_
     nowhere = hall.run("trustee", "join", hall.link, tmp_path / "nowhere", status=1)
     assert "stembus trustee identity" in nowhere
     (tmp_path / "empty").mkdir()
-    assert "say which trustee you are" in hall.run("trustee", "join", hall.link, tmp_path / "empty", status=1)
+    assert "there is no trustee's key in" in hall.run("trustee", "join", hall.link, tmp_path / "empty", status=1)
     wrong = hall.link[:-4] + "0000"
-    assert "not the one asked for" in hall.run("trustee", "join", wrong, home, status=1)
+    assert "the number in this link is not that of" in hall.run("trustee", "join", wrong, home, status=1)
     assert not (home / "trustee.toml").exists()
     assert "passphrase does not open" in hall.run("trustee", "join", hall.link, home, status=1, word="another one")
     hall.run("trustee", "join", hall.link, home)

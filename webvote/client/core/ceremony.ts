@@ -50,18 +50,12 @@ export class Ceremony {
     const { current, trustees: n } = this;
     switch (entry.type) {
       case "commit": {
-        const { attempt, trustee } = entry.body;
+        const { attempt } = entry.body;
         if (attempt === current.number + 1) this.current = new Attempt(attempt);
-        return this.file(this.current.commits, trustee, entry.body, attempt, true);
+        return this.file(this.current.commits, entry.body, true);
       }
       case "reveal":
-        return this.file(
-          current.reveals,
-          entry.body.trustee,
-          entry.body,
-          entry.body.attempt,
-          current.commits.size === n,
-        );
+        return this.file(current.reveals, entry.body, current.commits.size === n);
       case "share": {
         const { sender, receiver, attempt } = entry.body;
         need(
@@ -73,17 +67,11 @@ export class Ceremony {
         return;
       }
       case "confirm":
-        this.file(
-          current.confirms,
-          entry.body.trustee,
-          entry.body,
-          entry.body.attempt,
-          current.reveals.size === n && current.shares.size === n * (n - 1),
-        );
+        this.file(current.confirms, entry.body, current.reveals.size === n && current.shares.size === n * (n - 1));
         if (current.confirms.size === n) current.agreedRoot = root();
         return;
       case "drill":
-        return this.file(current.drills, entry.body.trustee, entry.body, entry.body.attempt, this.agreed);
+        return this.file(current.drills, entry.body, this.agreed);
       case "complaint": {
         const { accuser, accused, attempt } = entry.body;
         this.demandCurrent(attempt, accuser, current.shares.has(`${accused}/${accuser}`));
@@ -114,9 +102,13 @@ export class Ceremony {
     );
   }
 
-  private file<T>(messages: Map<number, T>, trustee: number, body: T, attempt: number, ready: boolean): void {
-    this.demandCurrent(attempt, trustee, ready && !messages.has(trustee));
-    messages.set(trustee, body);
+  private file<T extends { attempt: number; trustee: number }>(
+    messages: Map<number, T>,
+    body: T,
+    ready: boolean,
+  ): void {
+    this.demandCurrent(body.attempt, body.trustee, ready && !messages.has(body.trustee));
+    messages.set(body.trustee, body);
   }
 
   /** That this is the one key which the confirmed attempt makes. */
