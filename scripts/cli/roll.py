@@ -74,13 +74,13 @@ def roll_import(directory: Path, register: Path, dry_run: bool, faults: Path | N
 @DIRECTORY
 @click.argument("number")
 def roll_strike(directory: Path, number: str) -> None:
-    """Strike voter NUMBER from the online roll, to vote on paper.
+    """Strike voter NUMBER from the online roll, to vote on paper. This cannot be taken back.
 
     \b
     Example:  stembus roll strike kortrijk 012345678
     """
     serve_office(directory).strike(number)
-    say(f"voter {number} is struck and can vote on paper")
+    say(f"voter {number} is struck, and votes on paper; this cannot be taken back")
 
 
 @roll.command("unlock")
