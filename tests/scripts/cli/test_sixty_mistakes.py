@@ -83,7 +83,7 @@ MISTAKES = [
     ("texts O call --language de", "texts can be had in nl"),
     (f"verify O/public --referendum {ZEROS} --workers 1", "not the one asked for: compare the id with a letter"),
     ("verify N --workers 1", "there is nothing at"),
-    (f"officer sign O T --place O/public --referendum {ZEROS}", "several keys of officers in .* say which, with --number"),
+    (f"officer sign O T --place O/public --referendum {ZEROS}", "keys of officers in .* say which, with --number"),
     ("officer take O T", "is no entry for an officer to sign"),
     ("board E", "holds no frozen referendum; run stembus define first"),
     ("desk add O X", "an officer's name has 2 to 32 small letters"),
