@@ -9,16 +9,17 @@ import pytest
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
-ROWS = re.findall(
-    r"^\| (CoE \d+|CNIL [123]-\d\d) \| ([^|]+) \| (met|in part|not met|the city's) \| ([^|]+) \|$", PAGE, re.M
-)
+NAME = r"CoE \d+|CNIL [123]-\d\d|OEV [\d.a-d]+"
+ROWS = re.findall(rf"^\| ({NAME}) \| ([^|]+) \| (met|in part|not met|the city's) \| ([^|]+) \|$", PAGE, re.M)
 EXPECTED = [f"CoE {number}" for number in range(1, 50)]
 EXPECTED += [f"CNIL {level}-{n:02}" for level, most in ((1, 11), (2, 7), (3, 5)) for n in range(1, most + 1)]
+ARTICLES = ("3a 3b 3c 3d", "5.1 5.2a 5.2b 5.3a 5.3b", "7 8.2 8.3 9", "10.1 10.2 11.1 12 13 14 15 16")
+EXPECTED += [f"OEV {article}" for line in ARTICLES for article in line.split()]
 
 
 def test_every_requirement_has_one_row_in_order() -> None:
     assert [row[0] for row in ROWS] == EXPECTED
-    assert len(re.findall(r"^\| (CoE|CNIL) ", PAGE, re.M)) == len(ROWS), "a row of another form"
+    assert len(re.findall(r"^\| (CoE|CNIL|OEV) ", PAGE, re.M)) == len(ROWS), "a row of another form"
 
 
 def _problems(evidence: str) -> list[str]:
