@@ -19,6 +19,7 @@ from stembus.ballot.office.office import Office
 STEPS = ("draft", "keys", "define", "ceremony", "register", "letters", "open", "voting", "close", "count", "after")
 # Whom a step needs beside the official at this machine.
 WITH = {"keys": "trustees", "define": "officer", "ceremony": "trustees", "count": "trustees", "after": "officer"}
+_CAN_BE_CANCELLED = ("ceremony", "register", "letters", "open", "voting", "close", "count")
 OWN_PARTIES = ("officer-1", "registrar-1", "box", "log", "client")
 
 
@@ -79,6 +80,8 @@ def look(root: Path) -> list[Step]:
         offered = (
             tuple(_ACTIONS[name](seen)) if state == "now" or (name in ("voting", "after") and state != "later") else ()
         )
+        if state == "now" and name in _CAN_BE_CANCELLED and seen.order is not None and not seen.order.intents:
+            offered += (_told(seen, "cancel", "--yes"),)
         made.append(Step(name, state, offered, tuple(_facts(name, seen)) if state == "now" else ()))
     return made
 
@@ -150,6 +153,13 @@ def _facts(name: str, seen: _Seen) -> Iterator[tuple[str, dict[str, object]]]:
             yield "paper", {}
 
 
+def _told(seen: _Seen, command: str, *more: str) -> Action:
+    """A command that says something for good, in each language of the referendum."""
+    languages = seen.office.manifest.languages
+    texts = [word for code in languages for word in ("--text", f"{code}={{text-{code}}}")]
+    return Action(command, (command, "{dir}", *texts, *more), tuple(Field(f"text-{c}") for c in languages), final=True)
+
+
 def _draft(_: _Seen) -> Sequence[Action]:
     return (Action("new", ("new", "{dir}")),)
 
@@ -202,7 +212,7 @@ def _open(_: _Seen) -> Sequence[Action]:
     return (Action("doctor", ("doctor", "{dir}")), Action("open", ("open", "{dir}", "--yes"), final=True))
 
 
-def _voting(_: _Seen) -> Sequence[Action]:
+def _voting(seen: _Seen) -> Sequence[Action]:
     words = (Field("words"), Field("officer"))
     swap = (Field("number"), Field("spare", value="spare-00001"))
     return (
@@ -211,7 +221,7 @@ def _voting(_: _Seen) -> Sequence[Action]:
         Action("find", ("roll", "find", "{dir}", "{words}", "--officer", "{officer}"), words),
         Action("replace", ("credentials", "replace", "{dir}", "{number}", "{spare}"), swap, final=True),
         Action("strike", ("roll", "strike", "{dir}", "{number}"), (Field("number"),), final=True),
-        Action("incident", ("incident", "{dir}", "--text", "nl={text}"), (Field("text"),), final=True),
+        _told(seen, "incident"),
         Action("close", ("close", "{dir}"), final=True),
     )
 
@@ -230,7 +240,8 @@ def _count(seen: _Seen) -> Sequence[Action]:
         *made,
         Action("board", ("board", "{dir}")),
         Action("tally", ("tally", "{dir}", "--yes"), final=True),
-        Action("incident", ("incident", "{dir}", "--text", "nl={text}"), (Field("text"),), final=True),
+        _told(seen, "incident"),
+        _told(seen, "abandon", "--yes"),
     )
 
 
@@ -265,7 +276,7 @@ def words_of(action: Action, typed: dict[str, str], directory: Path) -> list[str
     words: list[str] = []
     for word in action.words:
         filled = word.format_map(known)
-        if filled == "" or (word.startswith("nl=") and filled == "nl="):
+        if filled == "" or (filled.endswith("=") and filled != word):
             if words and words[-1].startswith("--"):
                 words.pop()
             continue

@@ -181,3 +181,21 @@ def test_a_command_that_refuses_says_why_on_the_page(official: Opened, town: Reh
     page = ended(client, post(client, "register", "preview", file=(io.BytesIO(b"no;register\n1;2\n"), "x.csv")))
     assert "stembus: error:" in page
     assert "Traceback" not in page
+
+
+def test_a_cancel_is_offered_until_the_count_and_says_why_in_each_language(
+    official: Opened, town: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEMBUS_CLOCK", "2019-10-10T09:00:00+02:00")
+    town.keys()
+    town.define(demo_draft(20, 1, floor=1, batch_tokens=1))
+    town.office.dispose()
+    client = official(town.office.root)
+    assert "cancel" in offered(shown(client))
+    reasons = {f"text-{code}": f"because, in {code}" for code in town.office.manifest.languages}
+    unsure = post(client, "ceremony", "cancel", **reasons)
+    assert all(reason in unsure.text for reason in reasons.values())
+    assert "Gedaan." in ended(client, post(client, "ceremony", "cancel", sure="yes", **reasons))
+    page = shown(client)
+    assert "cancel" not in offered(page)
+    assert {"purge", "archive"} <= offered(page)
