@@ -172,6 +172,21 @@ def test_a_voter_changes_the_vote_in_two_tabs(page: Page, device: BrowserContext
     assert cast(page) != cast(other)
 
 
+def test_what_the_device_keeps_has_no_place_for_a_choice(page: Page, site: Site) -> None:
+    """Nor for one that was changed before the cast. What is encrypted or signed shows none; other fields are named."""
+    enter(page, site, site.letter())
+    choose(page, "0")
+    page.locator("#back").click()
+    choose(page, "1")
+    cast(page)
+    [ballot] = kept_ballots(page)
+    assert ballot.keys() == {"cast_hash", "ballot_id", "seq", "state", "raw", "promises", "place"}
+    named = {key.split("/")[-1]: json.loads(text) for key, text in page.evaluate("Object.entries(localStorage)")}
+    records = [set(kept) for kept in named.values() if isinstance(kept, dict) and "pass" in kept]
+    assert records == [{"pass", "asked"}]
+    assert all(key.endswith(".unsaid") for key, kept in named.items() if not isinstance(kept, dict))
+
+
 def test_a_tab_that_does_not_see_yet_what_another_wrote_takes_nothing_away_from_it(
     page: Page, device: BrowserContext, site: Site
 ) -> None:

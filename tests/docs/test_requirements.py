@@ -28,7 +28,9 @@ def _problems(evidence: str) -> list[str]:
         file = ROOT / path
         if not file.exists():
             problems.append(f"there is no {path}")
-        elif name and not re.search(rf"^def {name}\(", file.read_text(encoding="utf-8"), re.M):
+        elif not name:
+            problems.append(f"which test of {path}?")
+        elif not re.search(rf"^def {name}\(", file.read_text(encoding="utf-8"), re.M):
             problems.append(f"{path} has no test {name}")
     return problems
 
@@ -42,5 +44,6 @@ def test_what_a_row_names_is_there(name: str, state: str, evidence: str) -> None
 
 def test_a_link_that_leads_nowhere_is_noticed() -> None:
     assert _problems("`tests/no_such.py`") == ["there is no tests/no_such.py"]
+    assert _problems("`tests/docs/test_requirements.py`") == ["which test of tests/docs/test_requirements.py?"]
     assert _problems("`tests/docs/test_requirements.py::no_such`")
     assert _problems("`tests/docs/test_requirements.py::test_a_link_that_leads_nowhere_is_noticed`") == []

@@ -287,3 +287,14 @@ def test_a_byte_order_mark_is_no_mistake(folder: Path) -> None:
     path = folder / "theme.toml"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     load_theme(folder)
+
+
+@pytest.mark.parametrize("page", ["vote", "kiosk"])
+@pytest.mark.parametrize("binding", [False, True])
+def test_before_a_vote_is_cast_the_page_says_whether_it_is_a_real_one(
+    opened: Finished, page: str, binding: bool
+) -> None:
+    app = create_site_app(opened.public, plain_theme("056 11 22 33"))
+    app.context_processor(lambda: {"rehearsal": not binding})
+    text = read(app.test_client(), f"/en/{page}")
+    assert ("This is a real vote: it counts." in text, 'class="rehearsal"' in text) == (binding, not binding)
