@@ -5,6 +5,7 @@ Decides words. Which step is due is decided in `tally.standing`.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import click
@@ -266,8 +267,10 @@ def page(file: Path, language: str) -> None:
     demand_client()
     if file.exists():
         raise NotReady(f"{file} exists already; choose another name")
-    file.write_text(page_file(language), encoding="utf-8")
+    data = page_file(language).encode("utf-8")
+    write_durably(file, data)
     click.echo(str(file))
+    click.echo(f"SHA-256 {hashlib.sha256(data).hexdigest()}; the same release makes the same file anywhere")
 
 
 for _command in STEPS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import threading
@@ -187,7 +188,9 @@ def test_alone_in_a_strange_folder_the_command_says_how_to_begin(
 
 def test_the_page_for_browsers_is_written_before_there_is_a_referendum(hall: Hall, tmp_path: Path) -> None:
     file = tmp_path / "trustees.html"
-    hall.run("trustee", "page", file)
+    said = hall.run("trustee", "page", file)
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in said
+    assert said.splitlines()[-1] == hall.run("trustee", "page", tmp_path / "made-elsewhere.html").splitlines()[-1]
     text = file.read_text(encoding="utf-8")
     assert "Maak mijn sleutelbestand" in text
     assert 'data-referendum=""' in text
