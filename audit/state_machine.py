@@ -52,7 +52,7 @@ class Phase(Enum):
     ABANDONED = "abandoned"
 
 
-_ALLOWED: dict[Phase, set[str]] = {
+ALLOWED: dict[Phase, set[str]] = {
     Phase.EMPTY: {"manifest"},
     Phase.CEREMONY: {
         "commit", "reveal", "share", "confirm", "complaint", "drill", "election-key", "incident", "cancel",
@@ -141,7 +141,7 @@ class Order:
         if self.awaiting:
             missing = "paper ballots" if self.on_paper else f"ballots of batch {self.batches}"
             raise OrderInvalid(f"an entry {kind} where {self.awaiting} more {missing} must stand")
-        if kind not in _ALLOWED[self.phase]:
+        if kind not in ALLOWED[self.phase]:
             raise OrderInvalid(f"an entry {kind} in the phase {self.phase.value}")
 
     def _need(self, holds: bool, problem: str) -> None:

@@ -9,6 +9,7 @@ folder signs at once. Leaves what the other one reads before signing to the comm
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from stembus.audit.durable import write_durably
@@ -84,6 +85,15 @@ def take_signed(root: Path, manifest: Manifest, referendum: bytes, data: bytes) 
     merged = known | given
     write_durably(path, encode_entry(entry.body, list(merged.values())))
     return path
+
+
+def waiting(root: Path) -> list[tuple[Path, Entry]]:
+    """What lies there for officers to sign, by file name; also what was logged since, or is outdated."""
+    found = []
+    for path in sorted((root / FOLDER).glob("*.json")):
+        with suppress(EntryForeign, OSError):
+            found.append((path, parse_to_sign(path.read_bytes())))
+    return found
 
 
 def parse_to_sign(data: bytes) -> Entry:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import click
 
-from stembus.audit.state_machine import Order, Phase
+from stembus.audit.state_machine import ALLOWED, Order, Phase
 from stembus.ballot.log_operator.log_writer import LogWriter
 from stembus.ballot.office.office import Office
+from stembus.ballot.office.officers import waiting
 from stembus.scripts.report_text import at_home
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, serve_office
 from stembus.tally.member import still_to_come
@@ -59,10 +60,22 @@ def _details(directory: Path, office: Office, log: LogWriter) -> Iterator[str]:
     if order.phase in (Phase.CLOSED, Phase.TALLIED) and order.may_sample:
         wanted = office.manifest.sample_size
         yield f"sample      {wanted} people are to be drawn, with dice, and asked: stembus sample {directory} --help"
+    yield from _to_sign(office, log)
     if (office.root / "purge.json").exists():
         yield f"purge       what was destroyed is not signed in the log yet: stembus purge {directory}"
     if order.paper_stated and office.paper_seed.exists():
         yield f"seed        {office.paper_seed} is still here, and every copy of it is to be destroyed"
+
+
+def _to_sign(office: Office, log: LogWriter) -> Iterator[str]:
+    """What can still be logged once another officer has signed it."""
+    drafts = [(path, entry) for path, entry in waiting(office.root) if entry.type in ALLOWED[log.order.phase]]
+    logged = [entry.body for _, entry in log.entries() if entry.type in {draft.type for _, draft in drafts}]
+    for path, entry in drafts:
+        if entry.body in logged:
+            continue
+        signed = ", ".join(signature.by.replace("/", " ") for signature in entry.signatures)
+        yield f"signatures  {path} is signed by {signed}; with all signatures, run its command again"
 
 
 def _ceremony(order: Order) -> tuple[tuple[str, Collection[int]], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stembus.audit.formats.entries import KINDS
-from stembus.audit.state_machine import _ALLOWED, _CHECKS
+from stembus.audit.state_machine import _CHECKS, ALLOWED
 from stembus.audit.verify.handlers import _HANDLERS
 
 
@@ -12,6 +12,6 @@ def test_each_type_of_entry_has_one_handler() -> None:
 
 
 def test_each_type_of_json_entry_is_allowed_in_some_phase_and_no_other_type_is() -> None:
-    allowed = set().union(*_ALLOWED.values())
+    allowed = set().union(*ALLOWED.values())
     assert allowed == {*KINDS, "manifest"}
     assert set(_CHECKS) <= set(KINDS)

@@ -41,9 +41,12 @@ class Apart:
     def together(self, *command: object, at: str = CLOSED, words: tuple[object, ...] = ()) -> str:
         """The command is refused until the other officer has signed; what that one reads is returned."""
         assert "another officer must sign this" in self.run(*command, at=at, status=1).output
+        assert f"{self.pending()} is signed by officer 1" in self.run("status", self.folder, at=at).output
         read = self.sign(*words, at=at)
         self.take(at)
+        assert f"{self.pending()} is signed by officer 1, officer 2" in self.run("status", self.folder, at=at).output
         self.run(*command, at=at)
+        assert str(self.pending()) not in self.run("status", self.folder, at=at).output
         return read
 
 
