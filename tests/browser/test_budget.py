@@ -1,4 +1,4 @@
-"""A citizens' budget in the browser: the running total, too much chosen, fifty voters, and the result."""
+"""A citizens' budget in the browser: the running total, too much chosen, thirty voters, and the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.browser.conftest import Site, start_site
 from tests.browser.steps import cast, enter
 from tests.browser.test_access import scrolls_sideways, violations
 
-VOTERS = 50
+VOTERS = 30
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_a_test_of_a_budget_ballot_says_projects_and_costs(page: Page, budget: S
     second.context.close()
 
 
-def test_fifty_browsers_spend_a_budget_and_the_result_is_verified_and_shown(
+def test_thirty_browsers_spend_a_budget_and_the_result_is_verified_and_shown(
     chromium: Browser, tmp_path: Path, page: Page
 ) -> None:
     site = start_site(tmp_path / "crowd", VOTERS, with_budget)

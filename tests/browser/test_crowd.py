@@ -1,4 +1,4 @@
-"""Two hundred people vote in their browsers; then the referendum is closed, counted and verified."""
+"""A hundred people vote in their browsers; then the referendum is closed, counted and verified."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from stembus.audit.verify import verify
 from stembus.scripts.rehearsal.referendum import Rehearsal
 from tests.browser.conftest import start_site
 
-VOTERS = 200
+VOTERS = 100
 
 
-def test_two_hundred_browser_voters_are_counted_and_verified(chromium: Browser, tmp_path: Path) -> None:
+def test_a_hundred_browser_voters_are_counted_and_verified(chromium: Browser, tmp_path: Path) -> None:
     site = start_site(tmp_path / "crowd", VOTERS)
     expected = [0, 0]
     try:
