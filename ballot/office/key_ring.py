@@ -7,6 +7,7 @@ passphrase is asked for it by `passphrase(party)`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,12 @@ class KeyRing(Layout):
         published = json.dumps(public, indent=1) + "\n"
         write_durably(self.public_keys / f"{party}.json", published.encode("ascii"))
         return path
+
+    def numbers_here(self, role: str) -> list[int]:
+        """Which parties of this role have their secret file in the folder; copies of other names do not count."""
+        names = (path.name.removeprefix(f"{role}-") for path in self.root.glob(f"{role}-*"))
+        numbers = sorted(int(name) for name in names if re.fullmatch("[1-9][0-9]?", name))
+        return [number for number in numbers if self.key_path(f"{role}-{number}").exists()]
 
     def secret(self, party: str) -> bytes:
         """Raises SecretFileError."""

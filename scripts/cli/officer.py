@@ -32,9 +32,9 @@ from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.officers import add_signature, name_to_sign, parse_to_sign, take_signed
 from stembus.scripts.officer_words import entry_words
-from stembus.scripts.published import opened, referendum_id, verified_log
+from stembus.scripts.published import referendum_id, verified_report
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, say
-from stembus.scripts.typed_counts import parse_counts
+from stembus.scripts.typed_counts import parse_counts, parse_root
 from stembus.tally.combine import make_result_body
 from stembus.tally.errors import TallyError
 
@@ -70,7 +70,8 @@ def sign(
     entry = parse_to_sign(file.read_bytes())
     identity = referendum_id(referendum)
     say("checking the published log ...")
-    with opened(place) as source, verified_log(place, identity) as log:
+    with verified_report(place, identity) as (report, source):
+        log = report.demand_log()
         own = office.signing_key(f"officer-{number}").public.hex()
         officers = log.manifest.officers
         if number > len(officers) or officers[number - 1].key != own:
@@ -94,9 +95,7 @@ def sign(
 
 
 def _who(office: Office, number: int | None) -> int:
-    here = [
-        int(path.parent.name.removeprefix("officer-")) for path in sorted(office.root.glob("officer-*/officer.key"))
-    ]
+    here = office.numbers_here("officer")
     if number is None and len(here) != 1:
         raise NotReady(f"{'several keys' if here else 'no key'} of officers in {office.root}: say which, with --number")
     if number is not None and number not in here:
@@ -171,7 +170,7 @@ def _compare_paper(
     if isinstance(body, PaperBallots):
         if root is None:
             raise NotReady("count these ballots yourself, run stembus paper-root, and give its root here: --root HEX")
-        if root.strip().lower() != body.root:
+        if parse_root(root) != body.root:
             raise NotReady(
                 "your root is another one: compare counts and seeds with the other officer; nothing was signed"
             )

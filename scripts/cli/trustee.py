@@ -10,21 +10,30 @@ from pathlib import Path
 
 import click
 
-from stembus.audit.clock import RealClock
 from stembus.audit.durable import write_durably
 from stembus.audit.formats.ceremony import latest_attempt
 from stembus.audit.formats.manifest import Manifest
 from stembus.audit.formats.tally_record import sums_digest
 from stembus.audit.verify.verified_log import VerifiedLog
-from stembus.ballot.office.office import NotReady, Office, clock_of
+from stembus.ballot.office.office import NotReady, Office
 from stembus.ballot.office.secret_file import read_secret_file
 from stembus.scripts.cli.keys import fingerprint
-from stembus.scripts.cli.trustee_steps import NUMBER, PLACE, REFERENDUM, STEPS, deliver, open_trustee, who
+from stembus.scripts.cli.trustee_steps import (
+    NUMBER,
+    PLACE,
+    REFERENDUM,
+    STEPS,
+    clock_for,
+    deliver,
+    log_of,
+    open_trustee,
+    who,
+)
 from stembus.scripts.escape import shown
-from stembus.scripts.published import verified, verified_log
+from stembus.scripts.published import verified
 from stembus.scripts.report_text import at_home
 from stembus.scripts.shell import DIRECTORY, next_step, open_office, passphrase, say
-from stembus.scripts.trustee_seat import parse_link, read_seat, seat_here, write_seat
+from stembus.scripts.trustee_seat import parse_link, seat_here, write_seat
 from stembus.tally.key_file import parse_trustee_key
 from stembus.tally.standing import Standing, standing_of
 from stembus.tally.trustee import Trustee
@@ -84,9 +93,8 @@ def now(directory: Path, number: int | None = None, place: str | None = None, re
     Example:  stembus trustee now my-key
     """
     office = open_office(directory)
-    number, seat = who(office, number), read_seat(directory)
-    identity = bytes.fromhex(referendum) if referendum else seat.referendum if seat else office.referendum
-    with verified_log(place or (seat.place if seat else str(office.public)), identity) as log:
+    number = who(office, number)
+    with log_of(office, place, referendum) as log:
         _tell(office, log, number)
 
 
@@ -94,8 +102,7 @@ def _tell(office: Office, log: VerifiedLog, number: int) -> None:
     manifest, members = log.manifest, log.manifest.trustees.members
     if number > len(members):
         raise NotReady(f"there are {len(members)} trustees, and no trustee {number}; is this the right folder?")
-    clock = clock_of(manifest) if manifest.complaint_seconds else RealClock()
-    standing = standing_of(log, number, clock.now())
+    standing = standing_of(log, number, clock_for(manifest).now())
     click.echo(shown(f"referendum  {manifest.title[manifest.languages[0]]} ({log.referendum.hex()[:16]}...)"))
     click.echo(f"you are     trustee {number} of {len(members)}; {manifest.trustees.threshold} of you decrypt")
     click.echo(f"log         {log.head.size} entries, all checked here")
@@ -155,8 +162,7 @@ def next_command(
     Example:  stembus trustee next my-key
     """
     with open_trustee(directory, number, place, referendum) as (office, person):
-        clock = clock_of(person.log.manifest) if person.log.manifest.complaint_seconds else RealClock()
-        standing = standing_of(person.log, person.number, clock.now())
+        standing = standing_of(person.log, person.number, clock_for(person.log.manifest).now())
         if standing.step is None:
             _tell(office, person.log, person.number)
             return

@@ -5,14 +5,16 @@ The steps one by one; where a trustee stands, and the one step that is due, is i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from stembus.audit.clock import Clock, RealClock
 from stembus.audit.durable import write_durably
+from stembus.audit.formats.manifest import Manifest
+from stembus.audit.verify.verified_log import VerifiedLog
 from stembus.ballot.http_client import ServiceUnreachable
 from stembus.ballot.office.office import NotReady, Office, clock_of
 from stembus.scripts.cli.keys import make_key
@@ -50,12 +52,7 @@ def identity(directory: Path, number: int | None) -> None:
 
 def who(office: Office, number: int | None) -> int:
     """Whose key is meant: nobody is trustee 1 by default. Raises NotReady."""
-    folders = (path.name.removeprefix("trustee-") for path in office.root.glob("trustee-*"))
-    here = sorted(
-        int(name)
-        for name in folders
-        if re.fullmatch("[1-9][0-9]?", name) and office.key_path(f"trustee-{name}").exists()
-    )
+    here = office.numbers_here("trustee")
     if number is None and len(here) == 1:
         return here[0]
     if not here:
@@ -71,19 +68,30 @@ def who(office: Office, number: int | None) -> int:
 
 
 @contextmanager
+def log_of(office: Office, place: str | None, referendum: str | None) -> Iterator[VerifiedLog]:
+    """The verified log: of the board that was joined, or of the office's folder, unless somebody says otherwise."""
+    seat = read_seat(office.root)
+    identity = referendum_id(referendum) if referendum else seat.referendum if seat else office.referendum
+    with verified_log(place or (seat.place if seat else str(office.public)), identity) as log:
+        yield log
+
+
+def clock_for(manifest: Manifest) -> Clock:
+    """The time matters only where complaints are heard before the count."""
+    return clock_of(manifest) if manifest.complaint_seconds else RealClock()
+
+
+@contextmanager
 def open_trustee(
     directory: Path, asked: int | None, place: str | None, referendum: str | None
 ) -> Iterator[tuple[Office, Trustee]]:
     office = open_office(directory)
-    number, seat = who(office, asked), read_seat(directory)
+    number = who(office, asked)
     party = f"trustee-{number}"
-    joined = seat.referendum if seat else None
-    identity = referendum_id(referendum) if referendum else joined or office.referendum
     secrets = parse_trustee_key(office.secret(party))
     say("checking the published log ...")
-    with verified_log(place or (seat.place if seat else str(office.public)), identity) as log:
-        clock = clock_of(log.manifest) if log.manifest.complaint_seconds else None
-        person = Trustee(secrets, lambda key: office.save_secret(party, key.to_bytes()), log, clock)
+    with log_of(office, place, referendum) as log:
+        person = Trustee(secrets, lambda key: office.save_secret(party, key.to_bytes()), log, clock_for(log.manifest))
         if person.number != number:
             raise NotReady(f"{office.key_path(party)} is the key of trustee {person.number}, not of trustee {number}")
         yield office, person

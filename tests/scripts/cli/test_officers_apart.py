@@ -133,3 +133,8 @@ def test_an_officer_signs_with_the_key_that_the_definition_names(apart: Apart, r
     (tmp_path / "empty").mkdir()
     said = run("officer", "sign", tmp_path / "empty", apart.pending(), *place, at=OPENS, status=1).output
     assert "no key of officers" in said
+
+
+def test_a_copied_folder_of_a_key_is_no_other_officer(apart: Apart, run: Run) -> None:
+    shutil.copytree(apart.laptop / "officer-2", apart.laptop / "officer-2 (1)")
+    assert "voting is opened" in apart.together("open", apart.folder, at=OPENS)

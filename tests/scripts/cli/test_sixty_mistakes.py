@@ -46,6 +46,7 @@ MISTAKES = [
     ("trustee join https://example.invalid/board/nl/ E", "this is no link of a board"),
     ("trustee now E", "there is no trustee's key in .*; make one: stembus trustee identity"),
     ("trustee next E", "there is no trustee's key in .*; make one: stembus trustee identity"),
+    ("trustee now C --number 1 --referendum zz", "a referendum id is 64 hexadecimal digits"),
     ("trustee copy C N/stick --number 1", "there is no folder .*; put the other stick in"),
     ("trustee copy C C/trustee-1/trustee.key --number 1", "is no copy of the key file; it is not overwritten"),
     ("trustee page T", "exists already; choose another name"),
