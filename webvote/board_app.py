@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from flask import Flask, Response, abort, jsonify, redirect, render_template, request, url_for
+from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
 from flask_babel import Babel
-from werkzeug.security import safe_join
 from werkzeug.wrappers import Response as Answer
 
 from stembus.audit.bounds import TRUSTEES
@@ -23,10 +22,10 @@ from stembus.audit.errors import AuditError
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.errors import RequestInvalid
 from stembus.crypto.errors import CryptoError
-from stembus.webvote.caching import log_type
 from stembus.webvote.csp import NO_PAGE
 from stembus.webvote.error_answers import answer_errors
 from stembus.webvote.languages import choose_language
+from stembus.webvote.log_files import log_file
 from stembus.webvote.one_file_page import one_file_parts
 from stembus.webvote.security import harden
 
@@ -68,14 +67,7 @@ def create_board_app(
 
     @app.get("/log/<path:name>")
     def log(name: str) -> Response:
-        path = safe_join(str(public.resolve()), name)
-        try:
-            data = None if path is None else Path(path).read_bytes()
-        except OSError:  # none there, a folder, a name that no file can have
-            data = None
-        if data is None:
-            abort(404)
-        return Response(data, mimetype=log_type(name))
+        return log_file(public, name)
 
     @app.post("/entries")
     def entries() -> Response:

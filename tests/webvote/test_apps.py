@@ -206,7 +206,8 @@ def test_a_rehearsal_is_marked_on_every_page(front: Front) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../manifest.json", "..%2fmanifest.json", "%2e%2e/referendum.id", "/etc/passwd", ".."]
+    "name",
+    ["../manifest.json", "..%2fmanifest.json", "%2e%2e/referendum.id", "/etc/passwd", "..", "x" * 300, "a%00b", "tile"],
 )
 def test_only_the_published_folder_is_served(front: Front, name: str) -> None:
     assert front.site.get(f"/log/{name}").status_code in (308, 404)

@@ -18,17 +18,17 @@ from pathlib import Path
 from flask import Flask, Response, abort, g, jsonify, redirect, render_template, request, url_for
 from flask_babel import format_datetime, format_decimal, gettext
 from werkzeug.exceptions import HTTPException
-from werkzeug.security import safe_join
 from werkzeug.wrappers import Response as Answer
 
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.manifest import MLDSA44, Manifest
 from stembus.audit.log.tiles import HEAD
 from stembus.ballot.box.device_tests import published_tests, shown_beside
-from stembus.webvote.caching import FILE, PAGE, TYPED, add_caching, log_type
+from stembus.webvote.caching import FILE, PAGE, TYPED, add_caching
 from stembus.webvote.csp import origin_of, voting_policy
 from stembus.webvote.health import Check, add_health
 from stembus.webvote.languages import choose_language
+from stembus.webvote.log_files import log_file
 from stembus.webvote.logs import report
 from stembus.webvote.metrics import LogFigures, add_metrics
 from stembus.webvote.one_file_page import one_file_parts
@@ -174,13 +174,7 @@ class _Pages:
         return jsonify(self._summaries.now().batches[:number][-1:])
 
     def log(self, name: str) -> Response:
-        path = safe_join(str(self._public.resolve()), name)
-        if path is None or not Path(path).is_file():
-            abort(404)
-        # Read whole: the files are small, and an open file would outlive a voter who walks away.
-        response = Response(Path(path).read_bytes(), mimetype=log_type(name))
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return response
+        return log_file(self._public, name)
 
 
 def _verifier(log_url: str) -> Response:
