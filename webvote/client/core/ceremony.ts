@@ -7,7 +7,7 @@ import { concat, fromHex, hex, utf8 } from "./bytes.ts";
 import { encodeCanonical } from "./canonical.ts";
 import type { Body, Entry } from "./entries.ts";
 import { ClientError } from "./errors.ts";
-import { G, IDENTITY, mod, parseScalar, pointBytes, pointFrom, sum, times, type Point } from "./group.ts";
+import { G, IDENTITY, imageAt, mod, parseScalar, pointBytes, pointFrom, sum, times, type Point } from "./group.ts";
 import { Transcript } from "./transcript.ts";
 
 function need(condition: boolean, problem: string): asserts condition {
@@ -126,9 +126,7 @@ export class Ceremony {
     );
     const joint = columns[0] ?? IDENTITY;
     need(!joint.is0() && hex(pointBytes(joint)) === key.joint_key, "joint key");
-    const verification = Array.from({ length: n }, (_, j) =>
-      columns.reduceRight((total, point) => times(total, BigInt(j + 1)).add(point), IDENTITY),
-    );
+    const verification = Array.from({ length: n }, (_, j) => imageAt(columns, j + 1));
     const same = verification.every((point, j) => !point.is0() && hex(pointBytes(point)) === key.verification_keys[j]);
     need(same && key.verification_keys.length === n, "verification key");
     need(hex(this.transcript()) === key.transcript, "another transcript");

@@ -54,6 +54,11 @@ export function sum(points: readonly Point[]): Point {
   return points.reduce((total, point) => total.add(point), IDENTITY);
 }
 
+/** Of the polynomial with these coefficients times G: its value at `index`, times G. */
+export function imageAt(points: readonly Point[], index: number): Point {
+  return points.reduceRight((total, point) => times(total, BigInt(index)).add(point), IDENTITY);
+}
+
 /** For secret scalars: the sequence of operations does not depend on the scalar. */
 export function timesSecret(point: Point, scalar: bigint): Point {
   return scalar === 0n || point.is0() ? IDENTITY : point.multiply(scalar);

@@ -7,11 +7,10 @@ import { fromHex, hex } from "../core/bytes.ts";
 import { countedTree } from "../trustee/count.ts";
 import { publicKeyOf } from "../trustee/key-file.ts";
 import type { Member } from "../trustee/member.ts";
-import { standingOf, type Standing } from "../trustee/standing.ts";
+import { CEREMONY, COUNT, doneBy, standingOf, type Stage, type Standing, type Step } from "../trustee/standing.ts";
 import { byId, button, message } from "./dom.ts";
 
-const STEPS = ["commit", "reveal", "share", "confirm", "drill", "intent", "decrypt"] as const;
-const IN_COUNT = ["intent", "decrypt", "result", "done"];
+const IN_COUNT: readonly Stage[] = ["intent", "decrypt", "result", "done"];
 
 function element(tag: string, text: string): HTMLElement {
   const made = document.createElement(tag);
@@ -38,7 +37,7 @@ export function showMember(member: Member, entries: number): void {
   byId("own").textContent = fingerprint(publicKeyOf(member.key));
   byId("checked").textContent = message("checked", { entries });
   showStep(member, standing);
-  showTable(member);
+  showTable(member, standing.stage);
   showPrints(member);
   byId("now").focus();
 }
@@ -62,20 +61,10 @@ function showStep(member: Member, { stage, step, waits, optional, until }: Stand
   byId("signs").textContent = message(`signs-${step}`, { counted });
 }
 
-function showTable(member: Member): void {
-  const { attempt, all, log } = member;
-  const intents = new Set(log.tally.intents.map(({ trustee }) => trustee));
-  const done: Readonly<Record<(typeof STEPS)[number], (trustee: number) => boolean>> = {
-    commit: (trustee) => !attempt.void && attempt.commits.has(trustee),
-    reveal: (trustee) => attempt.reveals.has(trustee),
-    share: (trustee) => all.every((other) => other === trustee || attempt.share(trustee, other) !== undefined),
-    confirm: (trustee) => attempt.confirms.has(trustee),
-    drill: (trustee) => attempt.drills.has(trustee),
-    intent: (trustee) => intents.has(trustee),
-    decrypt: (trustee) => log.tally.partials.has(trustee),
-  };
-  const inCount = IN_COUNT.includes(standingOf(member, Date.now() / 1000).stage);
-  const steps = inCount ? STEPS.slice(5) : STEPS.slice(0, 5);
+function showTable(member: Member, stage: Stage): void {
+  const { all, log } = member;
+  const done = doneBy(member);
+  const steps: readonly Step[] = IN_COUNT.includes(stage) ? COUNT : CEREMONY;
   byId("columns").replaceChildren(
     ...["trustee", ...steps].map((name) => {
       const cell = element("th", message(`column-${name}`));

@@ -5,7 +5,7 @@
 
 import { fromHex, hex, utf8 } from "../core/bytes.ts";
 import { encodeCanonical } from "../core/canonical.ts";
-import { IDENTITY, pointBytes, pointFrom, sum, times, type Point } from "../core/group.ts";
+import { IDENTITY, imageAt, pointBytes, pointFrom, sum, type Point } from "../core/group.ts";
 import { Transcript } from "../core/transcript.ts";
 import type { Body, Entry } from "../verify/entries.ts";
 
@@ -78,11 +78,6 @@ export class Attempt {
       verification_keys: keys.map((point) => hex(pointBytes(point))),
     };
   }
-}
-
-/** What a dealer's share for trustee `index`, times G, must be. */
-export function imageAt(points: readonly Point[], index: number): Point {
-  return points.reduceRight((total, point) => times(total, BigInt(index)).add(point), IDENTITY);
 }
 
 function ascending<T>(messages: ReadonlyMap<number, T>): readonly T[] {

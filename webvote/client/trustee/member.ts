@@ -5,12 +5,22 @@
 
 import { concat, fromHex, hex, toBig, utf8, type Bytes } from "../core/bytes.ts";
 import { encodeCanonical } from "../core/canonical.ts";
-import { G, mod, newSchnorrKey, parseScalar, pointBytes, pointFrom, timesSecret, type Point } from "../core/group.ts";
+import {
+  G,
+  imageAt,
+  mod,
+  newSchnorrKey,
+  parseScalar,
+  pointBytes,
+  pointFrom,
+  timesSecret,
+  type Point,
+} from "../core/group.ts";
 import { boxPublic, openSealed } from "../core/sealed-box.ts";
 import { Transcript } from "../core/transcript.ts";
 import type { Body, Kind } from "../verify/entries.ts";
 import type { VerifiedLog } from "../verify/verified-log.ts";
-import { imageAt, latestAttempt, type Attempt } from "./attempt.ts";
+import { latestAttempt, type Attempt } from "./attempt.ts";
 import { TrusteeRefused } from "./errors.ts";
 import { attemptSecrets, publicKeyOf, signWith, type AttemptSecrets, type TrusteeKey } from "./key-file.ts";
 

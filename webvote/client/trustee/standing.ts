@@ -57,17 +57,28 @@ export function standingOf(member: Member, now: number): Standing {
   }
 }
 
+export const CEREMONY = ["commit", "reveal", "share", "confirm", "drill"] as const;
+export const COUNT = ["intent", "decrypt"] as const;
+
+/** Of each step, who has taken it. */
+export function doneBy({ attempt, all, log }: Member): Readonly<Record<Step, (trustee: number) => boolean>> {
+  const intents = new Set(log.tally.intents.map(({ trustee }) => trustee));
+  return {
+    commit: (trustee) => !attempt.void && attempt.commits.has(trustee),
+    reveal: (trustee) => attempt.reveals.has(trustee),
+    share: (trustee) => all.every((other) => other === trustee || attempt.share(trustee, other) !== undefined),
+    confirm: (trustee) => attempt.confirms.has(trustee),
+    drill: (trustee) => attempt.drills.has(trustee),
+    intent: (trustee) => intents.has(trustee),
+    decrypt: (trustee) => log.tally.partials.has(trustee),
+  };
+}
+
 function inCeremony(member: Member): Standing {
-  const { attempt, all, number } = member;
-  const done: readonly (readonly [Step, (trustee: number) => boolean])[] = [
-    ["commit", (trustee) => !attempt.void && attempt.commits.has(trustee)],
-    ["reveal", (trustee) => attempt.reveals.has(trustee)],
-    ["share", (trustee) => all.every((other) => other === trustee || attempt.share(trustee, other) !== undefined)],
-    ["confirm", (trustee) => attempt.confirms.has(trustee)],
-    ["drill", (trustee) => attempt.drills.has(trustee)],
-  ];
-  for (const [step, isDone] of done) {
-    const waits = all.filter((trustee) => !isDone(trustee));
+  const { all, number } = member;
+  const done = doneBy(member);
+  for (const step of CEREMONY) {
+    const waits = all.filter((trustee) => !done[step](trustee));
     if (waits.length > 0) return at(step, { step: waits.includes(number) ? step : null, waits });
   }
   return at("election-key");

@@ -5,7 +5,18 @@
 
 import { concat, fromHex, hex, utf8 } from "../core/bytes.ts";
 import { encodeCanonical } from "../core/canonical.ts";
-import { G, IDENTITY, parseScalar, pointBytes, pointFrom, sum, times, timesSecret, type Point } from "../core/group.ts";
+import {
+  G,
+  IDENTITY,
+  imageAt,
+  parseScalar,
+  pointBytes,
+  pointFrom,
+  sum,
+  times,
+  timesSecret,
+  type Point,
+} from "../core/group.ts";
 import type { Manifest } from "../core/manifest.ts";
 import { boxPublic, openSealed } from "../core/sealed-box.ts";
 import { Transcript } from "../core/transcript.ts";
@@ -48,8 +59,7 @@ class Attempt {
     try {
       const polynomials = reveals.map(({ coefficients }) => coefficients.map((point) => pointFrom(fromHex(point))));
       const columns = Array.from({ length: length ?? 0 }, (_, k) => sum(polynomials.map((row) => row[k] ?? IDENTITY)));
-      const at = (x: number): Point =>
-        columns.reduceRight((total, point) => times(total, BigInt(x)).add(point), IDENTITY);
+      const at = (x: number): Point => imageAt(columns, x);
       return {
         attempt: this.number,
         joint_key: hex(pointBytes(columns[0] ?? IDENTITY)),
@@ -229,11 +239,8 @@ export class CeremonyCheck {
 function opensToShare(secret: Uint8Array, sealed: string, points: readonly string[], index: number): boolean {
   try {
     const share = parseScalar(openSealed(secret, fromHex(sealed)));
-    const image = points.reduceRight(
-      (total, point) => times(total, BigInt(index)).add(pointFrom(fromHex(point))),
-      IDENTITY,
-    );
-    return timesSecret(G, share).equals(image);
+    const revealed = points.map((point) => pointFrom(fromHex(point)));
+    return timesSecret(G, share).equals(imageAt(revealed, index));
   } catch {
     return false;
   }
