@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +65,24 @@ class Client:
         process.stdout.close()
 
 
-@pytest.fixture(scope="session")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+@contextmanager
+def running_tool(folder: Path, source: str) -> Iterator[Client]:
+    """A program of webvote/client/tools, built into `folder`."""
     node = node_program()
     if node is None or not ESBUILD.exists():
         pytest.skip("needs node and the client's packages: npm ci in webvote/client")
-    program = tmp_path_factory.mktemp("client") / "core.mjs"
-    command = [node, ESBUILD, "tools/core-cli.ts", "--bundle", "--format=esm", "--platform=node", "--target=es2022"]
+    program = folder / "tool.mjs"
+    command = [node, ESBUILD, f"tools/{source}", "--bundle", "--format=esm", "--platform=node", "--target=es2022"]
     subprocess.run([*command, "--log-level=error", f"--outfile={program}"], cwd=CLIENT, check=True)
     running = Client(node, program)
     yield running
     running.end()
+
+
+@pytest.fixture(scope="session")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with running_tool(tmp_path_factory.mktemp("client"), "core-cli.ts") as running:
+        yield running
 
 
 class Published:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -25,7 +24,7 @@ from stembus.scripts.rehearsal.made_up_register import write_register
 from stembus.scripts.rehearsal.referendum import Rehearsal, demo_draft
 from stembus.tally.key_file import TrusteeKey, parse_trustee_key
 from stembus.tally.standing import standing_of
-from tests.client.conftest import CLIENT, ESBUILD, Client, Refused, node_program
+from tests.client.conftest import CLIENT, Client, Refused, running_tool
 
 HOUR = 3600
 
@@ -33,15 +32,8 @@ HOUR = 3600
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """The trustees' steps in TypeScript."""
-    node = node_program()
-    if node is None or not ESBUILD.exists():
-        pytest.skip("needs node and the client's packages: npm ci in webvote/client")
-    program = tmp_path_factory.mktemp("trustee") / "trustee.mjs"
-    command = [node, ESBUILD, "tools/trustee-cli.ts", "--bundle", "--format=esm", "--platform=node", "--target=es2022"]
-    subprocess.run([*command, "--log-level=error", f"--outfile={program}"], cwd=CLIENT, check=True)
-    running = Client(node, program)
-    yield running
-    running.end()
+    with running_tool(tmp_path_factory.mktemp("trustee"), "trustee-cli.ts") as running:
+        yield running
 
 
 # Secrets

@@ -6,13 +6,14 @@
 import "./mldsa.ts";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { fromHex, hex, utf8, type Bytes } from "../core/bytes.ts";
-import { commit, complain, confirm, drill, reveal, share } from "../trustee/ceremony.ts";
-import { announcing, decrypt, intent } from "../trustee/count.ts";
+import { commit, complain } from "../trustee/ceremony.ts";
+import { announcing } from "../trustee/count.ts";
 import { TrusteeRefused } from "../trustee/errors.ts";
 import { keyBytes, parseTrusteeKey, type TrusteeKey } from "../trustee/key-file.ts";
 import { Member } from "../trustee/member.ts";
 import { openWithPassphrase, sealWithPassphrase } from "../trustee/sealed.ts";
 import { standingOf, type Step } from "../trustee/standing.ts";
+import { STEPS, type Make } from "../trustee/steps.ts";
 import { AddressPlace } from "../verify/address.ts";
 import { verify } from "../verify/engine.ts";
 import { byId, button, fieldError, message, onClick, onSubmit, saveFile, showError, showStatus } from "./dom.ts";
@@ -20,15 +21,6 @@ import { serveAsWorker, startPool } from "./own-worker.ts";
 import { bytesOf, field, make, showOpened, working } from "./trustee-key.ts";
 import { showMember } from "./trustee-view.ts";
 
-const STEPS: Readonly<Record<Step, (member: Member, now: number) => Bytes[]>> = {
-  commit: (member) => commit(member),
-  reveal,
-  share,
-  confirm,
-  drill,
-  intent,
-  decrypt,
-};
 const AGAIN_MS = 5000;
 const TIMEOUT_MS = 90_000; // witnesses are asked meanwhile
 
@@ -230,7 +222,7 @@ class Desk {
     this.saveKey();
   }
 
-  async send(step: (member: Member, now: number) => Bytes[]): Promise<void> {
+  async send(step: Make): Promise<void> {
     if (this.member === null) return;
     const entries = step(this.member, Date.now() / 1000);
     showStatus(message("sending"));

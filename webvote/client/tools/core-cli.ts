@@ -26,21 +26,10 @@ import { loadSetup, type Setup } from "../core/setup.ts";
 import { makeAcknowledgement, makeRequest, newPass, passFromJson, passToJson, takeAnswer } from "../core/token.ts";
 import { Transcript } from "../core/transcript.ts";
 import { verifyBallot } from "../core/verify-ballot.ts";
+import { answerEach, files, text, type Fields } from "./terminal.ts";
 
-// The few things of node that this program uses.
-declare const process: {
-  readonly stdin: AsyncIterable<unknown> & { setEncoding(name: string): void };
-  readonly stdout: { write(text: string): void };
-};
-interface FileSystem {
-  readFile(path: string): Promise<Uint8Array>;
-}
-const files = (await import(["node:fs", "promises"].join("/"))) as FileSystem;
-
-type Fields = Readonly<Record<string, unknown>>;
 type Choice = readonly (readonly number[])[];
 
-const text = (request: Fields, name: string): string => String(request[name]);
 const bytes = (request: Fields, name: string): Uint8Array => fromHex(text(request, name));
 
 function folder(request: Fields, asked: string[] = []): ReadLogFile {
@@ -226,10 +215,4 @@ async function answer(line: string): Promise<Fields> {
   }
 }
 
-process.stdin.setEncoding("utf8");
-let rest = "";
-for await (const chunk of process.stdin) {
-  const lines = (rest + String(chunk)).split("\n");
-  rest = lines.pop() ?? "";
-  for (const line of lines) process.stdout.write(`${JSON.stringify(await answer(line))}\n`);
-}
+await answerEach(answer);

@@ -3,30 +3,20 @@
 // Decides only how a request names its operation. Leaves everything else to `trustee`. It is no part of what is served.
 
 import "../page/mldsa.ts";
-import { fromHex, fromUtf8, hex, utf8, type Bytes } from "../core/bytes.ts";
+import { fromHex, fromUtf8, hex, utf8 } from "../core/bytes.ts";
 import { openSealed, sealTo } from "../core/sealed-box.ts";
-import { commit, complain, confirm, drill, reveal, share } from "../trustee/ceremony.ts";
-import { announcing, decrypt, intent } from "../trustee/count.ts";
+import { commit, complain } from "../trustee/ceremony.ts";
+import { announcing } from "../trustee/count.ts";
 import { TrusteeRefused } from "../trustee/errors.ts";
 import { attemptSecrets, keyBytes, newTrusteeKey, parseTrusteeKey, publicKeyOf } from "../trustee/key-file.ts";
 import { Member } from "../trustee/member.ts";
 import { openWithPassphrase, sealWithPassphrase } from "../trustee/sealed.ts";
 import { standingOf } from "../trustee/standing.ts";
+import { STEPS, type Make } from "../trustee/steps.ts";
 import { verify } from "../verify/engine.ts";
 import type { VerifiedLog } from "../verify/verified-log.ts";
 import { ZipPlace } from "../verify/zip.ts";
-
-declare const process: {
-  readonly stdin: AsyncIterable<unknown> & { setEncoding(name: string): void };
-  readonly stdout: { write(text: string): void };
-};
-interface FileSystem {
-  readFile(path: string): Promise<Uint8Array>;
-}
-const files = (await import(["node:fs", "promises"].join("/"))) as FileSystem;
-
-type Fields = Readonly<Record<string, unknown>>;
-const text = (request: Fields, name: string): string => String(request[name]);
+import { answerEach, files, text, type Fields } from "./terminal.ts";
 
 async function verified(request: Fields): Promise<VerifiedLog> {
   const data = new Uint8Array(await files.readFile(text(request, "zip")));
@@ -36,17 +26,7 @@ async function verified(request: Fields): Promise<VerifiedLog> {
   return report.log;
 }
 
-const STEPS: Readonly<Record<string, (member: Member, now: number) => Bytes[]>> = {
-  commit: (member) => commit(member),
-  again: (member) => commit(member, true),
-  reveal,
-  share,
-  confirm,
-  complain,
-  drill,
-  intent,
-  decrypt,
-};
+const BY_NAME: Readonly<Record<string, Make>> = { ...STEPS, again: (member) => commit(member, true), complain };
 
 const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
   newKey: () => fromUtf8(keyBytes(newTrusteeKey())),
@@ -70,7 +50,7 @@ const operations: Readonly<Record<string, (request: Fields) => unknown>> = {
     const log = await verified(request);
     let key = parseTrusteeKey(utf8(text(request, "key")));
     if (text(request, "step") === "intent") key = announcing(new Member(log, key), Number(request.now));
-    const entries = STEPS[text(request, "step")]?.(new Member(log, key), Number(request.now)) ?? [];
+    const entries = BY_NAME[text(request, "step")]?.(new Member(log, key), Number(request.now)) ?? [];
     return { entries: entries.map(hex), key: fromUtf8(keyBytes(key)) };
   },
 };
@@ -85,10 +65,4 @@ async function answer(line: string): Promise<Fields> {
   }
 }
 
-process.stdin.setEncoding("utf8");
-let rest = "";
-for await (const chunk of process.stdin) {
-  const lines = (rest + String(chunk)).split("\n");
-  rest = lines.pop() ?? "";
-  for (const line of lines) process.stdout.write(`${JSON.stringify(await answer(line))}\n`);
-}
+await answerEach(answer);

@@ -8,15 +8,7 @@ import { verify } from "../verify/engine.ts";
 import { CannotRead } from "../verify/place.ts";
 import { Report } from "../verify/report.ts";
 import { ZipPlace, type Slices } from "../verify/zip.ts";
-
-declare const process: {
-  readonly stdin: AsyncIterable<unknown> & { setEncoding(name: string): void };
-  readonly stdout: { write(text: string): void };
-};
-interface FileSystem {
-  readFile(path: string): Promise<Uint8Array>;
-}
-const files = (await import(["node:fs", "promises"].join("/"))) as FileSystem;
+import { answerEach, files } from "./terminal.ts";
 
 interface Request {
   readonly zip: string;
@@ -43,10 +35,4 @@ async function answer(line: string): Promise<unknown> {
   return { status: outcome.status, faults, figures, result, kinds: Object.fromEntries(kinds) };
 }
 
-process.stdin.setEncoding("utf8");
-let rest = "";
-for await (const chunk of process.stdin) {
-  const lines = (rest + String(chunk)).split("\n");
-  rest = lines.pop() ?? "";
-  for (const line of lines) process.stdout.write(`${JSON.stringify(await answer(line))}\n`);
-}
+await answerEach(answer);
