@@ -38,15 +38,15 @@ UPLOAD_BYTES = 256 * 1024 * 1024  # a register of a large city
 @dataclass(frozen=True)
 class Guide:
     """What the page asks for. `steps` looks; `draft` is the manifest that the draft would make, `text` the draft itself
-    and `save` writes it; `run` starts the action of a step with what was typed and files with their names, and returns
-    the job's number; `job` finds one. They raise BallotError or AuditError with a sentence."""
+    and `save` writes it; `run` starts an action that is offered, with what was typed and files with their names, and
+    returns the job's number; `job` finds one. They raise BallotError or AuditError with a sentence."""
 
     name: str
     steps: Callable[[], list[Any]]
     draft: Callable[[], Manifest]
     text: Callable[[], str]
     save: Callable[[str], None]
-    run: Callable[[str, str, dict[str, str], dict[str, tuple[str, bytes]]], int]
+    run: Callable[[Any, dict[str, str], dict[str, tuple[str, bytes]]], int]
     job: Callable[[int], Any]
 
 
@@ -126,17 +126,15 @@ class _Pages:
         return render_template("guide.html", steps=self._guide.steps(), shown=_shown)
 
     def run(self) -> Answer | str:
-        step, action = request.form.get("step", ""), request.form.get("action", "")
+        step, action, steps = request.form.get("step", ""), request.form.get("action", ""), self._guide.steps()
         typed = {k: v.strip() for k, v in request.form.items() if k not in ("step", "action", "sure")}
-        offered = next((a for s in self._guide.steps() if s.name == step for a in s.actions if a.name == action), None)
+        offered = next((a for s in steps if s.name == step for a in s.actions if a.name == action), None)
         if offered is None:
-            abort(409)
+            abort(409, "this step cannot be taken now: look at the steps again")
         if offered.final and request.form.get("sure") != "yes":
-            return render_template(
-                "guide.html", steps=self._guide.steps(), shown=_shown, unsure=(step, action), typed=typed
-            )
+            return render_template("guide.html", steps=steps, shown=_shown, unsure=(step, action), typed=typed)
         files = {name: (secure_filename(f.filename), f.read()) for name, f in request.files.items() if f.filename}
-        return redirect(url_for("job", number=self._guide.run(step, action, typed, files)), 303)
+        return redirect(url_for("job", number=self._guide.run(offered, typed, files)), 303)
 
     def job(self, number: int) -> str | tuple[str, int, dict[str, str]]:
         found = self._guide.job(number)

@@ -25,7 +25,6 @@ from stembus.ballot.issuance.issuance_record import read_record
 from stembus.ballot.office.databases import Databases
 from stembus.ballot.office.office import Office
 
-RECORD = "purge.json"
 _CHUNK = 1 << 20
 _OVER = (Phase.TALLIED, Phase.CANCELLED, Phase.ABANDONED)
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
@@ -131,7 +130,7 @@ def _refuse_links(path: Path) -> None:
 
 def begun(office: Office) -> list[str] | None:
     """What an earlier run destroyed and the log does not say yet."""
-    path = office.root / RECORD
+    path = office.purge_record
     return [str(text) for text in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else None
 
 
@@ -142,7 +141,7 @@ def destroy(office: Office, plan: Sequence[Doomed]) -> list[str]:
     for one in plan:
         if one.what not in texts:
             texts.append(one.what)
-        write_durably(office.root / RECORD, json.dumps(texts).encode("utf-8"), private=True)
+        write_durably(office.purge_record, json.dumps(texts).encode("utf-8"), private=True)
         if one.party:
             Databases(office, office.referendum).drop(one.party)
         for path in one.paths:
@@ -152,7 +151,7 @@ def destroy(office: Office, plan: Sequence[Doomed]) -> list[str]:
 
 def forget(office: Office) -> None:
     """Once it stands in the log."""
-    (office.root / RECORD).unlink(missing_ok=True)
+    office.purge_record.unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> None:

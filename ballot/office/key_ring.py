@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stembus.audit.durable import write_durably
@@ -40,9 +40,12 @@ class KeyRing(Layout):
                 create_own_secret(self.pepper_file)
             create_secret_file(path, content, self._passphrase(party))
             self._secrets[party] = content
-        published = json.dumps(public, indent=1) + "\n"
-        write_durably(self.public_keys / f"{party}.json", published.encode("ascii"))
+        self.publish_key(party, public)
         return path
+
+    def publish_key(self, party: str, public: Mapping[str, object]) -> None:
+        """Writes the public file of a party whose secret may lie elsewhere."""
+        write_durably(self.public_keys / f"{party}.json", (json.dumps(public, indent=1) + "\n").encode("ascii"))
 
     def numbers_here(self, role: str) -> list[int]:
         """Which parties of this role have their secret file in the folder; copies of other names do not count."""

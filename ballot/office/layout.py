@@ -60,6 +60,11 @@ class Layout:
         return path
 
     @property
+    def purge_record(self) -> Path:
+        """What was destroyed and two officers have not signed in the log yet."""
+        return self.root / "purge.json"
+
+    @property
     def paper_seed(self) -> Path:
         """From which a few paper votes are encrypted; there only until they stand in the log."""
         return self.folder("officer-1") / "paper.seed"

@@ -12,7 +12,7 @@ import click
 from stembus.audit.durable import write_durably
 from stembus.ballot.office.office import NotReady, check_draft
 from stembus.scripts.guide.jobs import Jobs
-from stembus.scripts.guide.steps import action_named, look, words_of
+from stembus.scripts.guide.steps import Action, look, words_of
 from stembus.scripts.shell import DIRECTORY, SERVER_PARTS, fail, open_office, passphrase, say
 from stembus.scripts.small_server import Limits, demand_server, listen
 
@@ -26,12 +26,9 @@ class Running:
     def __init__(self, directory: Path, jobs: Jobs, scratch: Path) -> None:
         self._directory, self._jobs, self._scratch = directory, jobs, scratch
 
-    def run(self, step: str, name: str, typed: dict[str, str], files: dict[str, tuple[str, bytes]]) -> int:
-        """Raises NotReady for what is not offered now, or cannot be typed."""
-        action = action_named(look(self._directory), step, name)
-        if action is None:
-            raise NotReady("this step cannot be taken now: look at the steps again")
-        if name == "board" and (running := self._jobs.running("board")) is not None:
+    def run(self, action: Action, typed: dict[str, str], files: dict[str, tuple[str, bytes]]) -> int:
+        """Starts an action that is offered. Raises NotReady for what cannot be typed."""
+        if action.name == "board" and (running := self._jobs.running("board")) is not None:
             return running.number
         if any(value.startswith("-") for value in typed.values()):
             raise NotReady("what is typed cannot begin with a dash")

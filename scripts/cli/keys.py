@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from stembus.audit.durable import write_durably
 from stembus.ballot.office.key_ring import ROLES
 from stembus.ballot.office.office import NotReady, Office
 from stembus.scripts.parties import new_secret, public_part
@@ -58,9 +57,7 @@ def key_take(directory: Path, file: Path) -> None:
             raise NotReady(
                 f"{file} holds the key of {path.stem}: a copy of that file, or a party that made only one key"
             )
-    office.public_keys.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(public, indent=1) + "\n"
-    write_durably(office.public_keys / f"{party}.json", text.encode("ascii"))
+    office.publish_key(party, public)
     click.echo(f"{party} {fingerprint(str(public['key']))}")
     next_step(f"let {party} read this fingerprint to you; when all parties have a key: stembus check {directory}")
 

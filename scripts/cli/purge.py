@@ -43,7 +43,7 @@ def purge(directory: Path, destroyed: tuple[str, ...], yes: bool) -> None:
     office = open_office(directory)
     if destroyed:
         _demand_texts(destroyed)
-        if (directory / "purge.json").exists():
+        if office.purge_record.exists():
             raise NotReady(f"what was destroyed in {directory} is not signed yet; first: stembus purge {directory}")
         say(f"this states what was destroyed elsewhere; nothing in {directory} is touched")
         _state(office, list(destroyed))

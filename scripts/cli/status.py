@@ -61,7 +61,7 @@ def _details(directory: Path, office: Office, log: LogWriter) -> Iterator[str]:
         wanted = office.manifest.sample_size
         yield f"sample      {wanted} people are to be drawn, with dice, and asked: stembus sample {directory} --help"
     yield from _to_sign(office, log)
-    if (office.root / "purge.json").exists():
+    if office.purge_record.exists():
         yield f"purge       what was destroyed is not signed in the log yet: stembus purge {directory}"
     if order.paper_stated and office.paper_seed.exists():
         yield f"seed        {office.paper_seed} is still here, and every copy of it is to be destroyed"

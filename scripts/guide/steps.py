@@ -265,11 +265,6 @@ _ACTIONS = {
 }  # fmt: skip
 
 
-def action_named(steps: Sequence[Step], step: str, name: str) -> Action | None:
-    """Only what is offered now can be run."""
-    return next((a for s in steps if s.name == step for a in s.actions if a.name == name), None)
-
-
 def words_of(action: Action, typed: dict[str, str], directory: Path) -> list[str]:
     """The command. An option whose value was not typed is left out, with its name."""
     known = typed | {"dir": str(directory)}
