@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, abort, g, redirect, render_template, request, session, url_for
-from flask_babel import Babel, format_datetime, format_decimal
+from flask_babel import format_datetime, format_decimal
 from werkzeug.exceptions import HTTPException
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as Answer
@@ -24,6 +24,7 @@ from werkzeug.wrappers import Response as Answer
 from stembus.audit.errors import AuditError
 from stembus.audit.formats.manifest import Manifest
 from stembus.ballot.errors import BallotError
+from stembus.webvote.languages import speak
 from stembus.webvote.logs import report
 from stembus.webvote.security import harden, same_origin
 from stembus.webvote.static_files import INTERFACE_LANGUAGES
@@ -58,14 +59,12 @@ def create_guide_app(guide: Guide, key: str, host: str) -> Flask:
         SESSION_COOKIE_NAME="stembus_guide",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
-        BABEL_TRANSLATION_DIRECTORIES="translations",
         MAX_FORM_MEMORY_SIZE=1024 * 1024,
     )
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     harden(app, POLICY, UPLOAD_BYTES)
     app.after_request(_framed_by_itself)
     same_origin(app)
-    Babel(app, locale_selector=lambda: g.get("language", "nl"))
+    speak(app, list(INTERFACE_LANGUAGES))
 
     @app.before_request
     def only_here() -> None:
@@ -75,19 +74,7 @@ def create_guide_app(guide: Guide, key: str, host: str) -> Flask:
         if request.endpoint not in ("sign_in", "static") and not session.get("in"):
             abort(403, "open the link that the command printed")
 
-    @app.url_value_preprocessor
-    def choose(endpoint: str | None, values: dict[str, Any] | None) -> None:  # noqa: ARG001
-        language = (values or {}).pop("language", "nl")
-        if language not in INTERFACE_LANGUAGES:
-            abort(404)
-        g.language = language
-
-    @app.url_defaults
-    def keep(endpoint: str, values: dict[str, Any]) -> None:
-        if app.url_map.is_endpoint_expecting(endpoint, "language"):
-            values.setdefault("language", g.get("language", "nl"))
-
-    app.context_processor(lambda: {"language": g.language, "languages": INTERFACE_LANGUAGES, "office": guide.name})
+    app.context_processor(lambda: {"office": guide.name})
     _Pages(guide, key).add_to(app)
     for kind in (BallotError, AuditError, OSError):
         app.register_error_handler(kind, _refused)

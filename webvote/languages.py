@@ -5,6 +5,8 @@ The language is the first part of every address; what a browser prefers is never
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Flask, abort, g, request
 from flask_babel import Babel
 
@@ -15,8 +17,22 @@ ZONE = "Europe/Brussels"
 
 
 def choose_language(app: Flask, manifest: Manifest) -> None:
-    """Sets up translations; views get no `language`, templates get what they need to speak it."""
-    languages = [code for code in manifest.languages if code in INTERFACE_LANGUAGES] or ["en"]
+    """Those of a referendum; templates get what they need to speak one."""
+    speak(app, [code for code in manifest.languages if code in INTERFACE_LANGUAGES] or ["en"])
+
+    @app.context_processor
+    def chosen() -> dict[str, object]:
+        return {
+            "manifest": manifest,
+            "rehearsal": not manifest.binding,
+            # A referendum whose languages the pages do not speak is shown in its own first one.
+            "texts": g.language if g.language in manifest.languages else manifest.languages[0],
+            "translated": g.language != manifest.languages[0],
+        }
+
+
+def speak(app: Flask, languages: Sequence[str]) -> None:
+    """Sets up translations; views get no `language`, and without one in the address it is the first."""
     app.config.update(
         STEMBUS_LANGUAGES=languages, BABEL_DEFAULT_TIMEZONE=ZONE, BABEL_TRANSLATION_DIRECTORIES="translations"
     )
@@ -40,14 +56,5 @@ def choose_language(app: Flask, manifest: Manifest) -> None:
         if app.url_map.is_endpoint_expecting(endpoint, "language"):
             values.setdefault("language", g.language)
 
-    @app.context_processor
-    def chosen() -> dict[str, object]:
-        return {
-            "manifest": manifest,
-            "rehearsal": not manifest.binding,
-            "language": g.language,
-            "languages": {code: INTERFACE_LANGUAGES[code] for code in languages},
-            # A referendum whose languages the pages do not speak is shown in its own first one.
-            "texts": g.language if g.language in manifest.languages else manifest.languages[0],
-            "translated": g.language != manifest.languages[0],
-        }
+    known = {code: INTERFACE_LANGUAGES[code] for code in languages}
+    app.context_processor(lambda: {"language": g.language, "languages": known})
