@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
@@ -21,12 +22,12 @@ from stembus.scripts.develop.apart import complaints
 from stembus.scripts.develop.apart.complaints import Complainant
 from stembus.scripts.develop.apart.party import NotApart, Party, users_apart
 from stembus.scripts.develop.apart.referendum import WITNESSES, Referendum
-from stembus.scripts.develop.apart.voting import Devices, sealing, slow, vote_in_browser
+from stembus.scripts.develop.apart.voting import Devices, slow, vote_in_browser
+from stembus.scripts.develop.apart.whole_run import BROWSER, conclude, sealing
 from stembus.scripts.develop.faults.processes import ServiceRefused, gunicorn, stembus
 from stembus.scripts.develop.prepare import Unprepared, find_chromium
 from stembus.scripts.develop.private_postgres import private_postgres
 
-_BROWSER = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _LOOK_SECONDS = 10
 _WAIT_SECONDS = 180
 SPECIAL = 2  # voters whom the host wrongs
@@ -60,7 +61,8 @@ class Run:
         referendum, third = self.referendum, self.referendum.parties[f"witness-{WITNESSES}"]
         numbers = list(range(SPECIAL + self.browsers, self.voters))
         half = len(numbers) // 2
-        with sealing(referendum), slow(referendum.services["registrar-2"]):
+        seal = partial(referendum.host.run, "seal", str(referendum.host.folder))
+        with sealing(seal, 1), slow(referendum.services["registrar-2"]):
             self.devices.vote(numbers[:half])
             referendum.services[third.name].lose()
             self.say(f"{third.name} was killed; {half} devices have voted")
@@ -225,7 +227,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with private_postgres(durable=True) as postgres, sync_playwright() as driver:
             referendum = Referendum(root, asked.voters, postgres.folder, apart)
-            browser = driver.chromium.launch(executable_path=find_chromium(), args=_BROWSER)
+            browser = driver.chromium.launch(executable_path=find_chromium(), args=BROWSER)
             try:
                 Run(referendum, browser, asked.voters, asked.browsers).everything()
                 held = True
@@ -234,12 +236,7 @@ def main(arguments: Sequence[str]) -> int:
                 referendum.stop()
     except (NotApart, ServiceRefused, Unprepared) as error:
         print(f"stembus: error: {error}", file=sys.stderr)
-    if held and not asked.keep:
-        shutil.rmtree(root)
-    else:
-        print(f"kept: {root}")
-    print("everything held" if held else "NOT everything held")
-    return 0 if held else 1
+    return conclude(root, held, asked.keep)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -19,6 +19,7 @@ from stembus.ballot.errors import BallotError
 from stembus.crypto.errors import CryptoError
 from stembus.scripts.develop.apart.party import NotApart
 from stembus.scripts.develop.apart.referendum import Referendum
+from stembus.scripts.develop.apart.whole_run import meanwhile
 from stembus.scripts.develop.faults.processes import Service
 from stembus.scripts.develop.faults.voters import Device
 
@@ -84,37 +85,6 @@ def vote_in_browser(browser: Browser, referendum: Referendum, letter: Letter, op
 
 
 @contextmanager
-def _meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """In a thread, which ends soon after its event is set."""
-    ended = threading.Event()
-    thread = threading.Thread(target=work, args=[ended], daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-@contextmanager
-def sealing(referendum: Referendum) -> Iterator[None]:
-    """The host's timer. A run that fails shows at the end, as it would to the host."""
-    failed: list[str] = []
-
-    def seal(ended: threading.Event) -> None:
-        while not ended.wait(_PAUSE):
-            try:
-                referendum.host.run("seal", str(referendum.host.folder))
-            except NotApart as error:
-                failed.append(str(error))
-
-    with _meanwhile(seal):
-        yield
-    if failed:
-        raise NotApart(f"{len(failed)} times: {failed[-1]}")
-
-
-@contextmanager
 def slow(service: Service, stands: float = 1.5, goes: float = 1.5) -> Iterator[None]:
     """It stands still again and again: connections are taken, and nobody answers."""
 
@@ -125,5 +95,5 @@ def slow(service: Service, stands: float = 1.5, goes: float = 1.5) -> Iterator[N
             service.freeze(False)
             ended.wait(goes)
 
-    with _meanwhile(hinder):
+    with meanwhile(hinder):
         yield

@@ -6,7 +6,6 @@ ARGS="--people 2000 --voters 60" makes it short.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 import time
@@ -16,14 +15,14 @@ from pathlib import Path
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from stembus.scripts.develop.apart.party import NotApart
+from stembus.scripts.develop.apart.whole_run import BROWSER, conclude, sealing
 from stembus.scripts.develop.faults.processes import ServiceRefused
 from stembus.scripts.develop.prepare import find_chromium
 from stembus.scripts.develop.rehearse import ending, setting_up
 from stembus.scripts.develop.rehearse.city import IN_BROWSERS, City
 from stembus.scripts.develop.rehearse.trustee_pages import TrusteePage
-from stembus.scripts.develop.rehearse.voting import LOST, ON_PAPER, Voters, sealing
+from stembus.scripts.develop.rehearse.voting import LOST, ON_PAPER, Voters
 
-_BROWSER = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 AT_KIOSK = 5
 
 
@@ -42,7 +41,7 @@ def rehearse(city: City, browser: Browser, asked: argparse.Namespace) -> None:
     city.together("open", city.folder, "--yes")
     city.say("voting is open")
     voters = Voters(city, browser, letters)
-    with sealing(city):
+    with sealing(lambda: city.run("seal", city.folder), 2):
         voters.in_browsers(asked.browsers)
         voters.in_browsers(AT_KIOSK, "kiosk")
         voters.by_command(asked.voters - asked.browsers - AT_KIOSK - ON_PAPER - LOST)
@@ -74,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     held = False
     try:
         with sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=find_chromium(), args=_BROWSER)
+            browser = driver.chromium.launch(executable_path=find_chromium(), args=BROWSER)
             try:
                 rehearse(city, browser, asked)
                 held = True
@@ -84,12 +83,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"stembus: error: {error}", file=sys.stderr)
     finally:
         city.stop()
-    if held and not asked.keep:
-        shutil.rmtree(root)
-    else:
-        print(f"kept: {root}")
-    print("everything held" if held else "NOT everything held")
-    return 0 if held else 1
+    return conclude(root, held, asked.keep)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,8 @@ Decides who votes how. The devices are those of `faults`; nothing goes wrong wit
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -95,29 +92,6 @@ class Voters:
             number, _, _ = self.voter()
             self._city.run("roll", "strike", self._city.folder, number)
         self._city.say(f"{STRUCK} people asked for a ballot paper, and are struck from the online roll")
-
-
-@contextmanager
-def sealing(city: City) -> Iterator[None]:
-    """The timer that brings ballots into the log."""
-    ended, failed = threading.Event(), []
-
-    def work() -> None:
-        while not ended.wait(2):
-            try:
-                city.run("seal", city.folder)
-            except NotApart as error:
-                failed.append(str(error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-    if failed:
-        raise NotApart(f"{len(failed)} times: {failed[-1]}")
 
 
 def paper_seed(city: City) -> Path:
