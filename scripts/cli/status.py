@@ -70,7 +70,8 @@ def _details(directory: Path, office: Office, log: LogWriter) -> Iterator[str]:
 def _to_sign(office: Office, log: LogWriter) -> Iterator[str]:
     """What can still be logged once another officer has signed it."""
     drafts = [(path, entry) for path, entry in waiting(office.root) if entry.type in ALLOWED[log.order.phase]]
-    logged = [entry.body for _, entry in log.entries() if entry.type in {draft.type for _, draft in drafts}]
+    kinds = {draft.type for _, draft in drafts}
+    logged = [entry.body for _, entry in log.entries() if entry.type in kinds] if drafts else []
     for path, entry in drafts:
         if entry.body in logged:
             continue
